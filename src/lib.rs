@@ -1,0 +1,1 @@
+//! Lucarne: a read-only window onto a database.

@@ -1,0 +1,3 @@
+//! The `lucarne` command.
+
+fn main() {}
