@@ -1,0 +1,234 @@
+//! What exists in the database and may be seen: models, fields, keys, relations.
+//!
+//! A [`Field`] can be made here alone, and a sensitive one is never made: hidden and unknown names
+//! are the same to every later stage. Building is pure; `db` reads the [`Table`]s.
+
+mod build;
+mod table;
+mod types;
+
+pub use build::{Built, Hidden, Missing, build};
+pub use table::{Column, ForeignKey, Kind, Table, TableName};
+pub use types::FieldType;
+
+use std::collections::HashMap;
+
+/// The whitelist as the database really is, in the order of `MCP_ALLOWED_MODELS`.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    models: Vec<Model>,
+    by_name: HashMap<Box<str>, usize>,
+    names: Box<str>,
+}
+
+impl Catalog {
+    /// The model of exactly that name.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.by_name.get(name).map(|index| &self.models[*index])
+    }
+
+    /// Every model, in the order of the whitelist.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// The names of the models as errors list them: `users, tickets`.
+    pub fn names(&self) -> &str {
+        &self.names
+    }
+}
+
+/// A table or view that may be read, under the name that clients use.
+#[derive(Debug)]
+pub struct Model {
+    name: Box<str>,
+    table: TableName,
+    kind: Kind,
+    description: Option<Box<str>>,
+    estimated_rows: Option<u64>,
+    fields: Vec<Field>,
+    by_name: HashMap<Box<str>, usize>,
+    key: Vec<usize>,
+    order: Vec<usize>,
+    indexes: Vec<Vec<usize>>,
+    relations: Vec<Relation>,
+}
+
+impl Model {
+    /// The name or alias of the whitelist.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table in the database.
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// Table, view, or what else the database calls it.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The database's comment on the table.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// How many rows the database believes the table to have.
+    pub fn estimated_rows(&self) -> Option<u64> {
+        self.estimated_rows
+    }
+
+    /// The readable fields, in the order of the table.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The readable field of exactly that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.by_name.get(name).map(|index| &self.fields[*index])
+    }
+
+    /// The primary key; empty where there is none that can be read whole.
+    pub fn key(&self) -> impl ExactSizeIterator<Item = &Field> {
+        self.key.iter().map(|index| &self.fields[*index])
+    }
+
+    /// What `get` matches its `id` against: the primary key, else a field named `id`.
+    pub fn identity(&self) -> Vec<&Field> {
+        if self.key.is_empty() {
+            self.field("id").filter(|field| field.is_filterable()).into_iter().collect()
+        } else {
+            self.key().collect()
+        }
+    }
+
+    /// The order that rows come in when none is asked: the primary key, else all sortable fields.
+    pub fn order(&self) -> impl Iterator<Item = &Field> {
+        self.order.iter().map(|index| &self.fields[*index])
+    }
+
+    /// The indexes whose fields can all be read, the primary key's included, leading field first.
+    pub fn indexes(&self) -> impl Iterator<Item = Vec<&Field>> {
+        self.indexes
+            .iter()
+            .map(|fields| fields.iter().map(|index| &self.fields[*index]).collect())
+    }
+
+    /// What can be expanded, in the order of the table's fields.
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// The relation of exactly that name.
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| *relation.name == *name)
+    }
+}
+
+/// A column that may be read.
+#[derive(Debug)]
+pub struct Field {
+    name: Box<str>,
+    field_type: FieldType,
+    nullable: bool,
+    sortable: bool,
+    indexed: bool,
+    description: Option<Box<str>>,
+    values: Box<[Box<str>]>,
+    cast: Box<str>,
+    reference: Option<Reference>,
+}
+
+impl Field {
+    /// The column's name, and the member's name in an answer.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The class of the field's values.
+    pub fn field_type(&self) -> FieldType {
+        self.field_type
+    }
+
+    /// Whether a row may be without a value.
+    pub fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+
+    /// Whether the engine orders the values, and the order tells nothing hidden.
+    pub fn is_sortable(&self) -> bool {
+        self.sortable
+    }
+
+    /// Whether a value can be compared with; every field can be tested for null.
+    pub fn is_filterable(&self) -> bool {
+        self.field_type.is_comparable()
+    }
+
+    /// Whether an index leads with the field.
+    pub fn is_indexed(&self) -> bool {
+        self.indexed
+    }
+
+    /// The database's comment on the column.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The values of an enum, in its order.
+    pub fn values(&self) -> &[Box<str>] {
+        &self.values
+    }
+
+    /// The type's own name in SQL, for a cast of a bound value; from the database's catalog alone.
+    pub fn cast(&self) -> &str {
+        &self.cast
+    }
+
+    /// The field of another model that the field points to.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+}
+
+/// Where a foreign key of one field points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The other model's name.
+    pub model: Box<str>,
+    /// Its field.
+    pub field: Box<str>,
+}
+
+/// A foreign key between two models that can be followed from a row to the one it points to.
+#[derive(Debug)]
+pub struct Relation {
+    name: Box<str>,
+    target: Box<str>,
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Relation {
+    /// The name under which the other row appears.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The model that is pointed to.
+    pub fn target<'c>(&self, catalog: &'c Catalog) -> Option<&'c Model> {
+        catalog.model(&self.target)
+    }
+
+    /// The fields that must be equal: the key's here, and the ones they point to.
+    pub fn pairs<'m>(
+        &'m self,
+        from: &'m Model,
+        to: &'m Model,
+    ) -> impl Iterator<Item = (&'m Field, &'m Field)> {
+        self.pairs
+            .iter()
+            .map(|(here, there)| (&from.fields[*here], &to.fields[*there]))
+    }
+}

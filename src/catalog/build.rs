@@ -1,0 +1,196 @@
+//! From tables and the whitelist to the catalog, leaving out what is sensitive.
+
+use std::collections::HashMap;
+
+use super::{Catalog, Field, Model, Reference, Relation, Table, TableName};
+use crate::config::ModelName;
+use crate::sensitive::{Rule, Sensitive};
+
+/// A catalog, and what was left out of it for the operator's eyes.
+#[derive(Debug)]
+pub struct Built {
+    /// What clients may see.
+    pub catalog: Catalog,
+    /// Fields that a rule hides.
+    pub hidden: Vec<Hidden>,
+    /// Names of the whitelist that are not served.
+    pub missing: Vec<Missing>,
+}
+
+/// A field that is left out, and why.
+#[derive(Debug)]
+pub struct Hidden {
+    /// The model's name.
+    pub model: String,
+    /// The table in the database.
+    pub table: TableName,
+    /// The column.
+    pub field: String,
+    /// The rule that hides it.
+    pub rule: Rule,
+}
+
+/// A name of the whitelist that has no model.
+#[derive(Debug)]
+pub struct Missing {
+    /// The name as configured.
+    pub name: String,
+    /// Why, and what could be meant: for the operator.
+    pub reason: String,
+}
+
+/// Builds the catalog of the whitelist.
+///
+/// `tables` are in the order of the whitelist, with the reason where the database has none.
+pub fn build(
+    tables: Vec<(&ModelName, Result<Table, String>)>,
+    sensitive: &Sensitive,
+) -> Built {
+    let mut hidden = Vec::new();
+    let mut missing = Vec::new();
+    let mut found = Vec::new();
+    for (name, table) in tables {
+        match table {
+            Ok(table) => found.push((name.name().to_owned(), table)),
+            Err(reason) => missing.push(Missing { name: name.name().to_owned(), reason }),
+        }
+    }
+    let mut models: Vec<Model> = Vec::new();
+    let mut kept: Vec<(String, Table)> = Vec::new();
+    for (name, table) in found {
+        let model = model(&name, &table, sensitive, &mut hidden);
+        if model.fields.is_empty() {
+            let reason = "every one of its fields is hidden".to_owned();
+            missing.push(Missing { name, reason });
+        } else {
+            models.push(model);
+            kept.push((name, table));
+        }
+    }
+    relate(&mut models, &kept);
+    let names = models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
+    let by_name = index(models.iter().map(|model| &*model.name));
+    let catalog = Catalog { models, by_name, names: names.into() };
+    Built { catalog, hidden, missing }
+}
+
+fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
+    names.enumerate().map(|(index, name)| (name.into(), index)).collect()
+}
+
+fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidden>) -> Model {
+    let mut fields = Vec::new();
+    for column in &table.columns {
+        if let Some(rule) = sensitive.hides_field(name, &column.name) {
+            hidden.push(Hidden {
+                model: name.to_owned(),
+                table: table.name.clone(),
+                field: column.name.clone(),
+                rule,
+            });
+            continue;
+        }
+        fields.push(Field {
+            name: column.name.as_str().into(),
+            field_type: column.field_type,
+            nullable: column.nullable,
+            // The order of documents would tell of the members that are removed from them.
+            sortable: column.sortable && column.field_type.is_comparable(),
+            indexed: false,
+            description: column.comment.as_deref().map(Into::into),
+            values: column.values.iter().map(|value| value.as_str().into()).collect(),
+            cast: column.cast.as_str().into(),
+            reference: None,
+        });
+    }
+    let by_name = index(fields.iter().map(|field| &*field.name));
+    let resolve = |columns: &[String]| -> Option<Vec<usize>> {
+        columns.iter().map(|column| by_name.get(column.as_str()).copied()).collect()
+    };
+    let key = resolve(&table.primary_key)
+        .filter(|key| key.iter().all(|index| fields[*index].is_filterable()))
+        .unwrap_or_default();
+    let mut indexes: Vec<Vec<usize>> = Vec::new();
+    for columns in std::iter::once(&table.primary_key).chain(&table.indexes) {
+        // What follows a hidden column cannot be told of; what leads up to it serves as it is.
+        let readable: Vec<usize> =
+            columns.iter().map_while(|column| by_name.get(column.as_str()).copied()).collect();
+        if let Some(leading) = readable.first() {
+            fields[*leading].indexed = true;
+            if !indexes.contains(&readable) {
+                indexes.push(readable);
+            }
+        }
+    }
+    let order = if key.is_empty() {
+        (0..fields.len()).filter(|index| fields[*index].sortable).collect()
+    } else {
+        key.clone()
+    };
+    Model {
+        name: name.into(),
+        table: table.name.clone(),
+        kind: table.kind,
+        description: table.comment.as_deref().map(Into::into),
+        estimated_rows: table.estimated_rows,
+        fields,
+        by_name,
+        key,
+        order,
+        indexes,
+        relations: Vec::new(),
+    }
+}
+
+/// Resolves the foreign keys between models, now that all of them are known.
+fn relate(models: &mut [Model], tables: &[(String, Table)]) {
+    for here in 0..models.len() {
+        let mut relations: Vec<Relation> = Vec::new();
+        for key in &tables[here].1.foreign_keys {
+            let Some(there) = tables.iter().position(|(_, table)| table.name == key.target) else {
+                continue;
+            };
+            let pairs: Option<Vec<(usize, usize)>> = key
+                .columns
+                .iter()
+                .zip(&key.target_columns)
+                .map(|(column, target)| {
+                    let from = *models[here].by_name.get(column.as_str())?;
+                    let to = *models[there].by_name.get(target.as_str())?;
+                    Some((from, to))
+                })
+                .collect();
+            let Some(pairs) = pairs.filter(|pairs| !pairs.is_empty()) else {
+                continue;
+            };
+            let target = models[there].name.clone();
+            if let [(from, to)] = pairs[..] {
+                let field = models[there].fields[to].name.clone();
+                let reference = Reference { model: target.clone(), field };
+                models[here].fields[from].reference.get_or_insert(reference);
+            }
+            let free = |name: &str| {
+                !models[here].by_name.contains_key(name)
+                    && !relations.iter().any(|relation| *relation.name == *name)
+            };
+            let stem = stem(&key.columns).filter(|stem| free(stem));
+            if let Some(name) = stem.or_else(|| free(&target).then_some(&*target)) {
+                let name = name.into();
+                relations.push(Relation { name, target, pairs });
+            }
+        }
+        models[here].relations = relations;
+    }
+}
+
+/// The name of a key's only column without its ending: `user` for `user_id` and `userId`.
+fn stem(columns: &[String]) -> Option<&str> {
+    let [column] = columns else {
+        return None;
+    };
+    ["_id", "_ID", "Id", "ID"]
+        .iter()
+        .find_map(|ending| column.strip_suffix(ending))
+        .map(|stem| stem.trim_end_matches('_'))
+        .filter(|stem| !stem.is_empty())
+}

@@ -1,0 +1,99 @@
+//! A table as its database describes it, before anything is hidden.
+
+use std::fmt;
+
+use super::FieldType;
+
+/// A table's name in its database.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// The schema (on MySQL the database), where the engine has one.
+    pub schema: Option<String>,
+    /// The table itself.
+    pub name: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// What a model is in its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A table, partitioned ones included.
+    Table,
+    /// A view.
+    View,
+    /// A view whose rows are stored.
+    MaterializedView,
+    /// A table of another server.
+    ForeignTable,
+}
+
+impl Kind {
+    /// The name that `describe` uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+            Self::ForeignTable => "foreign table",
+        }
+    }
+}
+
+/// A table with all its columns.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name.
+    pub name: TableName,
+    /// What it is.
+    pub kind: Kind,
+    /// The database's comment.
+    pub comment: Option<String>,
+    /// Rows, as the database estimates them.
+    pub estimated_rows: Option<u64>,
+    /// All columns, in the table's order.
+    pub columns: Vec<Column>,
+    /// The columns of the primary key, in the key's order.
+    pub primary_key: Vec<String>,
+    /// Keys that point to other tables.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Columns of each index, leading column first.
+    pub indexes: Vec<Vec<String>>,
+}
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// The class of its values.
+    pub field_type: FieldType,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// Whether the engine orders its values.
+    pub sortable: bool,
+    /// The database's comment.
+    pub comment: Option<String>,
+    /// The values of an enum, else empty.
+    pub values: Vec<String>,
+    /// The name to cast a bound value to, quoted as SQL needs it; empty where no cast is needed.
+    pub cast: String,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone)]
+pub struct ForeignKey {
+    /// The columns here.
+    pub columns: Vec<String>,
+    /// The table that they point to.
+    pub target: TableName,
+    /// The columns there, in the same order.
+    pub target_columns: Vec<String>,
+}

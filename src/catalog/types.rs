@@ -1,0 +1,96 @@
+//! The classes of values that fields hold.
+
+/// The class of a field's values: how they are checked, bound, compared and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldType {
+    /// Whole numbers of 64 bits.
+    Integer {
+        /// Whether values reach from 0 to 2^64 - 1.
+        unsigned: bool,
+    },
+    /// Exact decimals.
+    Decimal {
+        /// Digits after the point, where the column fixes them.
+        scale: Option<u8>,
+    },
+    /// Binary floating point of 64 bits.
+    Float,
+    /// Binary floating point of 32 bits.
+    Float32,
+    /// True or false.
+    Boolean,
+    /// Text.
+    Text,
+    /// UUIDs.
+    Uuid,
+    /// Days.
+    Date,
+    /// Times of day.
+    Time,
+    /// A day and a time without a zone.
+    DateTime,
+    /// A moment, in UTC.
+    Timestamp,
+    /// One of a list of texts.
+    Enum,
+    /// Network addresses.
+    Address,
+    /// JSON documents.
+    Json,
+    /// Lists that the engine itself knows.
+    Array,
+    /// Bytes.
+    Bytes,
+    /// Values of any class side by side (SQLite columns without a type).
+    Any,
+    /// Whatever has no class of its own: served as the database's text.
+    Other,
+}
+
+impl FieldType {
+    /// The name that `describe` and errors use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Integer { .. } => "integer",
+            Self::Decimal { .. } => "decimal",
+            Self::Float | Self::Float32 => "float",
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+            Self::Uuid => "uuid",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::DateTime => "datetime",
+            Self::Timestamp => "timestamp",
+            Self::Enum => "enum",
+            Self::Address => "address",
+            Self::Json => "json",
+            Self::Array => "array",
+            Self::Bytes => "bytes",
+            Self::Any => "any",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether a client's value can be compared with the field's.
+    pub fn is_comparable(self) -> bool {
+        !matches!(self, Self::Json | Self::Array | Self::Bytes | Self::Other)
+    }
+
+    /// Whether the text operators apply.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Any)
+    }
+
+    /// Whether values can be added up.
+    pub fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::Integer { .. } | Self::Decimal { .. } | Self::Float | Self::Float32 | Self::Any
+        )
+    }
+
+    /// Whether values have a year, a month and a day.
+    pub fn has_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateTime | Self::Timestamp)
+    }
+}

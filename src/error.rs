@@ -1,0 +1,224 @@
+//! The one error that leaves a stage and may reach a client.
+//!
+//! An [`Error`] holds only what the client sent or is allowed to know: its text is the contract's,
+//! its code is stable, and its hint is made from readable names alone. What a database driver said
+//! never gets in here; `service` logs that once and maps it.
+
+use std::fmt;
+
+/// What is repeated of a request in an error is cut at this many characters.
+const ECHO_CHARACTERS: usize = 200;
+
+/// A refused or failed request: its kind and, where it helps, what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    hint: Option<Box<str>>,
+}
+
+/// Every way in which a request can fail, with exactly what its text repeats.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the text of each variant is its documentation")]
+pub enum ErrorKind {
+    #[error("Invalid JSON message")]
+    InvalidJson,
+    #[error("Request must be a JSON object")]
+    NotAnObject,
+    #[error("Missing required field: {0}")]
+    MissingField(&'static str),
+    #[error("Field '{field}' must be {expected}")]
+    FieldType {
+        field: &'static str,
+        expected: &'static str,
+    },
+    #[error("Model '{model}' not allowed. Allowed models: {allowed}")]
+    ModelNotAllowed { model: Echo, allowed: Box<str> },
+    #[error("Write operations not allowed in read-only mode: {0}")]
+    ReadOnly(Echo),
+    #[error("Unsupported action: {0}. Supported: list, get, query, describe")]
+    UnsupportedAction(Echo),
+    #[error("Missing required parameter: {0}")]
+    MissingParameter(&'static str),
+    #[error("Pagination parameters must be integers")]
+    PaginationNotInteger,
+    #[error("Pagination parameters must be non-negative")]
+    PaginationNegative,
+    #[error("Filters must be an object of field/value pairs")]
+    FiltersNotObject,
+    #[error("Unknown parameter: {0}")]
+    UnknownParameter(Echo),
+    #[error("Parameter '{parameter}' must be {expected}")]
+    ParameterType {
+        parameter: &'static str,
+        expected: &'static str,
+    },
+    #[error("Invalid cursor")]
+    InvalidCursor,
+    #[error("Parameters '{0}' and '{1}' exclude each other")]
+    Exclusive(&'static str, &'static str),
+    #[error("Field '{field}' is not allowed for model '{model}'")]
+    FieldNotAllowed { field: Echo, model: Box<str> },
+    #[error("Relation '{relation}' is not allowed for model '{model}'")]
+    RelationNotAllowed { relation: Echo, model: Box<str> },
+    #[error("Model '{0}' has no primary key: use list with filters")]
+    NoPrimaryKey(Box<str>),
+    #[error("Invalid aggregate: {0}")]
+    InvalidAggregate(Box<str>),
+    #[error("Invalid filter field name: {0}")]
+    FilterName(Echo),
+    #[error("Filter field '{field}' is not allowed for model '{model}'")]
+    FilterFieldNotAllowed { field: Echo, model: Box<str> },
+    #[error("Too many conditions: at most {0}")]
+    TooManyConditions(usize),
+    #[error("Filters nest too deep: at most {0} levels")]
+    FilterTooDeep(usize),
+    #[error("Invalid filter operator: {0}")]
+    FilterOperator(Echo),
+    #[error("Filter or sort on '{field}' needs an index: model '{model}' has too many rows")]
+    ScanRefused { field: Box<str>, model: Box<str> },
+    #[error("Invalid value for field '{field}': expected {expected}")]
+    InvalidValue { field: Box<str>, expected: Box<str> },
+    #[error("Record not found: {model} id={id}")]
+    NotFound { model: Box<str>, id: Echo },
+    #[error("Rate limit exceeded: {limit} requests per {window}s")]
+    RateLimited { limit: u32, window: u64 },
+    #[error("Query timed out after {0}s")]
+    Timeout(u64),
+    #[error("Response too large: one record exceeds {0} bytes")]
+    ResponseTooLarge(usize),
+    #[error("Server is busy, try again")]
+    Overloaded,
+    #[error("Database is unavailable")]
+    Unavailable,
+    #[error("Server is shutting down")]
+    ShuttingDown,
+    #[error("Internal server error")]
+    Internal,
+}
+
+impl ErrorKind {
+    /// The stable code of this kind, in snake case (contract, section 3).
+    pub fn code(&self) -> &'static str {
+        use ErrorKind::*;
+        match self {
+            InvalidJson => "invalid_json",
+            NotAnObject | MissingField(_) | FieldType { .. } => "invalid_request",
+            ModelNotAllowed { .. } => "model_not_allowed",
+            ReadOnly(_) => "read_only",
+            UnsupportedAction(_) => "unsupported_action",
+            MissingParameter(_) => "missing_parameter",
+            PaginationNotInteger
+            | PaginationNegative
+            | FiltersNotObject
+            | UnknownParameter(_)
+            | ParameterType { .. }
+            | InvalidCursor
+            | Exclusive(..)
+            | FieldNotAllowed { .. }
+            | RelationNotAllowed { .. }
+            | NoPrimaryKey(_)
+            | InvalidAggregate(_) => "invalid_parameter",
+            FilterName(_)
+            | FilterFieldNotAllowed { .. }
+            | TooManyConditions(_)
+            | FilterTooDeep(_)
+            | FilterOperator(_)
+            | ScanRefused { .. } => "invalid_filter",
+            InvalidValue { .. } => "invalid_value",
+            NotFound { .. } => "not_found",
+            RateLimited { .. } => "rate_limited",
+            Timeout(_) => "timeout",
+            ResponseTooLarge(_) => "response_too_large",
+            Overloaded => "overloaded",
+            Unavailable | ShuttingDown => "unavailable",
+            Internal => "internal",
+        }
+    }
+}
+
+impl Error {
+    /// The kind, with what its text repeats.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// The stable code, in snake case.
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    /// What to do next, made from readable names alone.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The same error with what to do next; an empty hint is none.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        self.hint = (!hint.is_empty()).then(|| hint.into_boxed_str());
+        self
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, hint: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Text of the request as an error repeats it: cut at 200 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Echo(Box<str>);
+
+impl From<&str> for Echo {
+    fn from(text: &str) -> Self {
+        let end = text
+            .char_indices()
+            .nth(ECHO_CHARACTERS)
+            .map_or(text.len(), |(index, _)| index);
+        Self(text[..end].into())
+    }
+}
+
+impl fmt::Display for Echo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_the_contracts() {
+        let kind = ErrorKind::ModelNotAllowed {
+            model: "x".into(),
+            allowed: "users, tickets, change_log".into(),
+        };
+        assert_eq!(
+            kind.to_string(),
+            "Model 'x' not allowed. Allowed models: users, tickets, change_log"
+        );
+        assert_eq!(kind.code(), "model_not_allowed");
+        assert_eq!(
+            ErrorKind::Exclusive("cursor", "offset").to_string(),
+            "Parameters 'cursor' and 'offset' exclude each other"
+        );
+    }
+
+    #[test]
+    fn an_echo_is_cut_at_a_character() {
+        let long = "é".repeat(500);
+        assert_eq!(Echo::from(long.as_str()).to_string().chars().count(), 200);
+        assert_eq!(Echo::from("short").to_string(), "short");
+    }
+}

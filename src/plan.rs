@@ -1,0 +1,200 @@
+//! From a request to a plan in which every name is resolved and every value checked.
+//!
+//! Planning is pure: `(action, parameters, catalog, limits) -> ReadPlan`. What a client wrote
+//! reaches SQL only as a [`Value`] to be bound; names are `&Field` of the catalog.
+
+mod aggregate;
+pub mod cursor;
+mod filter;
+mod guard;
+mod page;
+mod projection;
+mod value;
+
+pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
+pub use cursor::{CursorKey, Seek};
+pub use filter::{Comparison, Condition, Pattern, Place};
+pub use page::Page;
+pub use projection::Expansion;
+pub use value::Value;
+
+use serde_json::value::RawValue;
+
+use crate::catalog::{Catalog, Field, Model};
+use crate::error::{Echo, Error, ErrorKind};
+use crate::protocol::{Action, Object};
+use crate::suggest;
+
+/// What bounds a plan, from the configuration.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Rows of a page when none are asked.
+    pub default_limit: u32,
+    /// The most rows of a page.
+    pub max_limit: u32,
+    /// Estimated rows above which an unindexed filter or sort is refused.
+    pub scan_limit: Option<u64>,
+}
+
+/// A read, ready to be written as SQL.
+#[derive(Debug)]
+pub struct ReadPlan<'c> {
+    /// The model that is read.
+    pub model: &'c Model,
+    /// What each row of the answer holds.
+    pub output: Output<'c>,
+    /// Which rows.
+    pub filter: Condition<'c>,
+    /// In which order, the primary key last.
+    pub order: Vec<Order<'c>>,
+    /// How many, and from where.
+    pub page: Page,
+    /// Whether the number of all rows is told.
+    pub total: Total,
+}
+
+/// What each row of an answer holds.
+#[derive(Debug)]
+pub enum Output<'c> {
+    /// Fields of the row, and the rows that its foreign keys point to.
+    Rows {
+        /// The fields, in the order of the answer.
+        fields: Vec<&'c Field>,
+        /// The rows that are pointed to.
+        expand: Vec<Expansion<'c>>,
+    },
+    /// Groups of rows.
+    Groups {
+        /// What the rows of a group have in common; empty for one group of all.
+        by: Vec<GroupKey<'c>>,
+        /// What is told of a group.
+        aggregates: Vec<Aggregate<'c>>,
+    },
+}
+
+/// One sort key.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'c> {
+    /// What is compared.
+    pub key: OrderKey<'c>,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+/// What a sort key compares.
+#[derive(Debug, Clone, Copy)]
+pub enum OrderKey<'c> {
+    /// A field of the model.
+    Field(&'c Field),
+    /// A member of the groups' output, by its position: first the keys, then the aggregates.
+    Output(usize),
+}
+
+/// Whether, and how, all rows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// Not at all.
+    None,
+    /// Each one.
+    Exact,
+    /// As the database's planner believes.
+    Estimate,
+}
+
+/// One row by its key.
+#[derive(Debug)]
+pub struct GetPlan<'c> {
+    /// The model that is read.
+    pub model: &'c Model,
+    /// The condition on its key.
+    pub filter: Condition<'c>,
+    /// The id as errors repeat it.
+    pub id: Echo,
+}
+
+/// Plans `list` and `query`.
+///
+/// # Errors
+/// Every fault of the parameters (contract, sections 3 to 6), the first in the order in which the
+/// parameters are documented.
+pub fn rows<'c>(
+    action: Action,
+    params: &Object<'_>,
+    model: &'c Model,
+    catalog: &'c Catalog,
+    limits: &Limits,
+    cursors: &CursorKey,
+) -> Result<ReadPlan<'c>, Error> {
+    known(action, params)?;
+    let mut page = page::read(params, limits)?;
+    let filter = filter::read(params, model, action == Action::Query)?;
+    let (output, order) = if aggregate::asked(params) {
+        aggregate::read(params, model)?
+    } else {
+        (projection::read(params, model, catalog)?, projection::order(params, model)?)
+    };
+    let total = page::total(params, &output)?;
+    if let Some(text) = page::cursor(params)? {
+        if matches!(output, Output::Groups { .. }) {
+            return Err(Error::from(ErrorKind::InvalidCursor)
+                .with_hint("groups are paged by offset"));
+        }
+        if present(params, "offset").is_some() {
+            return Err(ErrorKind::Exclusive("cursor", "offset").into());
+        }
+        let binding = cursor::binding(model, params);
+        page.seek = Some(cursors.open(&text, &binding, &order)?);
+    }
+    let plan = ReadPlan { model, output, filter, order, page, total };
+    guard::check(&plan, limits)?;
+    Ok(plan)
+}
+
+/// Plans `get`.
+///
+/// # Errors
+/// `Missing required parameter: id`, and `invalid_value` where the id is not of the key's type.
+pub fn get<'c>(params: &Object<'_>, model: &'c Model) -> Result<GetPlan<'c>, Error> {
+    known(Action::Get, params)?;
+    let id = present(params, "id").ok_or(ErrorKind::MissingParameter("id"))?;
+    let filter = filter::identity(id, model)?;
+    Ok(GetPlan { model, filter, id: value::echo(id) })
+}
+
+/// Checks the parameters of `describe`: it takes none.
+///
+/// # Errors
+/// `Unknown parameter`.
+pub fn describe(params: &Object<'_>) -> Result<(), Error> {
+    known(Action::Describe, params)
+}
+
+fn known(action: Action, params: &Object<'_>) -> Result<(), Error> {
+    let parameters = action.parameters();
+    match params.iter().find(|(name, _)| !parameters.contains(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let hint = match suggest::nearest(name, parameters.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}? "),
+                None => String::new(),
+            };
+            let takes = match parameters {
+                [] => format!("{} takes no parameters", action.name()),
+                _ => format!("{} takes {}", action.name(), parameters.join(", ")),
+            };
+            Err(Error::from(ErrorKind::UnknownParameter(name.into())).with_hint(hint + &takes))
+        }
+    }
+}
+
+/// A parameter that is there and not `null`.
+fn present<'a>(params: &Object<'a>, name: &str) -> Option<&'a RawValue> {
+    use crate::protocol::{Kind, kind};
+    params.get(name).filter(|raw| kind(raw) != Kind::Null)
+}
+
+/// The refusal of a field in `fields`, `sort`, `group_by` or `aggregate`.
+fn field_not_allowed(name: &str, model: &Model) -> Error {
+    let kind = ErrorKind::FieldNotAllowed { field: name.into(), model: model.name().into() };
+    Error::from(kind).with_hint(suggest::fields(name, model))
+}
