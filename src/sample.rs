@@ -1,9 +1,11 @@
-//! The sample database: makes it as a SQLite file, or loads it into an empty PostgreSQL, MySQL or MariaDB.
+//! The sample database: makes it as a SQLite file, or loads it into an empty PostgreSQL, MySQL or
+//! MariaDB.
 //!
-//! This is the only code of Lucarne that writes to a database. It is reached by `lucarne demo` alone, never by a
-//! client's request: the service knows nothing of it. The statements are the constants in `schema/`, and they run only
-//! where nothing was before: in a file that did not exist, or in a database without a table. What is there already is
-//! read and used if it is the sample, and refused untouched if it is anything else.
+//! This is the only code of Lucarne that writes to a database. It is reached by `lucarne demo`
+//! alone, never by a client's request: the service knows nothing of it. The statements are the
+//! constants in `schema/`, and they run only where nothing was before: in a file that did not
+//! exist, or in a database without a table. What is there already is read and used if it is the
+//! sample, and refused untouched if it is anything else.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -55,8 +57,8 @@ impl Created {
 
 /// Why there is no sample.
 ///
-/// The text is one line for the operator and never holds a database's URL; what the driver or the system said is the
-/// source, and [`SampleError::help`] says what to do.
+/// The text is one line for the operator and never holds a database's URL; what the driver or the
+/// system said is the source, and [`SampleError::help`] says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// The file would stand in a folder that does not exist.
@@ -124,6 +126,11 @@ impl SampleError {
                 "the user must be allowed to create tables; MySQL keeps those made before the fault, \
                  so drop users, tickets and change_log before the next try"
             }
+            Self::Refused {
+                engine: "SQLite", ..
+            } => {
+                "is there room on the disk? A sample that is damaged can be removed and made again"
+            }
             Self::Refused { .. } => {
                 "nothing was changed; the user must be allowed to create tables"
             }
@@ -133,13 +140,14 @@ impl SampleError {
 
 /// Makes the sample as a SQLite file, unless it is there already.
 ///
-/// The file appears complete or not at all, and never in the place of another: it is written under a passing name in
-/// the same folder and then given its own. Several processes may ask for the same file at once.
+/// The file appears complete or not at all, and never in the place of another: it is written under
+/// a passing name in the same folder and then given its own. Several processes may ask for the same
+/// file at once.
 ///
 /// # Errors
 ///
-/// When the folder does not exist, when something that is not the sample has the name (it is not touched, nor opened
-/// as a database), and when the file cannot be written.
+/// When the folder does not exist, when something that is not the sample has the name (it is not
+/// touched, nor opened as a database), and when the file cannot be written.
 pub async fn create_sqlite(path: &Path) -> Result<Created, SampleError> {
     let mut made = false;
     if !is_sample(path)? {
@@ -155,12 +163,14 @@ pub async fn create_sqlite(path: &Path) -> Result<Created, SampleError> {
     Ok(Created::new(made, counts))
 }
 
-/// Loads the sample into the empty PostgreSQL, MySQL or MariaDB database of a URL, unless it is there already.
+/// Loads the sample into the empty PostgreSQL, MySQL or MariaDB database of a URL, unless it is
+/// there already.
 ///
 /// # Errors
 ///
-/// When the URL is of another kind or names no database, when the server does not answer or refuses the user, and when
-/// the database has any table or view that is not the sample's. Tables of PostgreSQL extensions do not count.
+/// When the URL is of another kind or names no database, when the server does not answer or refuses
+/// the user, and when the database has any table or view that is not the sample's. Tables of
+/// PostgreSQL extensions do not count.
 pub async fn load(url: &str) -> Result<Created, SampleError> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
@@ -178,9 +188,11 @@ pub async fn load(url: &str) -> Result<Created, SampleError> {
     }
 }
 
-/// Whether the sample is at this path; something else there is an error, and nothing there is `false`.
+/// Whether the sample is at this path; something else there is an error, and nothing there is
+/// `false`.
 ///
-/// Only the first bytes are read: opening a foreign database, even to read, may leave files beside it.
+/// Only the first bytes are read: opening a foreign database, even to read, may leave files beside
+/// it.
 fn is_sample(path: &Path) -> Result<bool, SampleError> {
     let file_error = |source| SampleError::File {
         path: path.to_owned(),
@@ -226,7 +238,8 @@ impl Draft {
         passing.push(name);
         passing.push(format!(".{random:016x}.tmp"));
         let path = target.with_file_name(passing);
-        // Made here and not by SQLite, whose one error for all cases is "unable to open database file".
+        // Made here and not by SQLite, whose one error for all cases is "unable to open database
+        // file".
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(_) => Ok(Self { path }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -352,7 +365,8 @@ async fn load_mysql(connection: &mut MySqlConnection) -> Result<Created, SampleE
             .fetch_one(&mut *connection)
             .await
             .map_err(refused("MySQL"))?;
-        // All rows come in one transaction, the log's last: tables without them are those of a load that broke off.
+        // All rows come in one transaction, the log's last: tables without them are those of a load
+        // that broke off.
         counts = Some(found).filter(|found| found.2 > 0);
     }
     if let Some(counts) = counts {

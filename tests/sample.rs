@@ -1,4 +1,4 @@
-//! The sample database: what it holds, that it is made once, and that all engines hold the same rows.
+//! The sample database: what it holds, that it is made once, that all engines hold the same rows.
 #![expect(
     clippy::unwrap_used,
     reason = "clippy knows test functions, not the functions they call"
@@ -132,7 +132,10 @@ fn select(engine: Engine, table: &str, columns: &[(&str, Kind)]) -> String {
         })
         .collect();
     // The table is named, for a plain id would be the text of the list above.
-    format!("SELECT {} FROM {table} ORDER BY {table}.id", list.join(", "))
+    format!(
+        "SELECT {} FROM {table} ORDER BY {table}.id",
+        list.join(", ")
+    )
 }
 
 fn cell(kind: Kind, text: Option<String>) -> Cell {
@@ -215,6 +218,10 @@ async fn the_file_holds_sound_rows() {
     assert_eq!(created.rows[0], ("users", 200));
     assert_eq!(created.rows[1], ("tickets", 4000));
     assert!((9_000..10_000).contains(&created.rows[2].1));
+    for (table, rows) in created.rows {
+        let line = format!("| `{table}` | {rows} |");
+        assert!(include_str!("../docs/sample.md").contains(&line), "{line}");
+    }
 
     let integrity: String = sqlx::query_scalar("PRAGMA integrity_check")
         .fetch_one(&mut db)
