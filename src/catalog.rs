@@ -98,7 +98,10 @@ impl Model {
     /// What `get` matches its `id` against: the primary key, else a field named `id`.
     pub fn identity(&self) -> Vec<&Field> {
         if self.key.is_empty() {
-            self.field("id").filter(|field| field.is_filterable()).into_iter().collect()
+            self.field("id")
+                .filter(|field| field.is_filterable())
+                .into_iter()
+                .collect()
         } else {
             self.key().collect()
         }
@@ -123,7 +126,9 @@ impl Model {
 
     /// The relation of exactly that name.
     pub fn relation(&self, name: &str) -> Option<&Relation> {
-        self.relations.iter().find(|relation| *relation.name == *name)
+        self.relations
+            .iter()
+            .find(|relation| *relation.name == *name)
     }
 }
 
@@ -134,6 +139,7 @@ pub struct Field {
     field_type: FieldType,
     nullable: bool,
     sortable: bool,
+    dynamic: bool,
     indexed: bool,
     description: Option<Box<str>>,
     values: Box<[Box<str>]>,
@@ -165,6 +171,11 @@ impl Field {
     /// Whether a value can be compared with; every field can be tested for null.
     pub fn is_filterable(&self) -> bool {
         self.field_type.is_comparable()
+    }
+
+    /// Whether the column keeps values of any class, whatever its type says (SQLite).
+    pub fn is_dynamic(&self) -> bool {
+        self.dynamic
     }
 
     /// Whether an index leads with the field.

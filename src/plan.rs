@@ -72,6 +72,13 @@ pub enum Output<'c> {
     },
 }
 
+impl ReadPlan<'_> {
+    /// What a cursor of this read is bound to.
+    pub fn binding(&self) -> cursor::Binding {
+        cursor::binding(self.model, &self.filter, &self.order)
+    }
+}
+
 /// One sort key.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'c> {
@@ -131,21 +138,32 @@ pub fn rows<'c>(
     let (output, order) = if aggregate::asked(params) {
         aggregate::read(params, model)?
     } else {
-        (projection::read(params, model, catalog)?, projection::order(params, model)?)
+        (
+            projection::read(params, model, catalog)?,
+            projection::order(params, model)?,
+        )
     };
     let total = page::total(params, &output)?;
     if let Some(text) = page::cursor(params)? {
         if matches!(output, Output::Groups { .. }) {
-            return Err(Error::from(ErrorKind::InvalidCursor)
-                .with_hint("groups are paged by offset"));
+            return Err(
+                Error::from(ErrorKind::InvalidCursor).with_hint("groups are paged by offset")
+            );
         }
         if present(params, "offset").is_some() {
             return Err(ErrorKind::Exclusive("cursor", "offset").into());
         }
-        let binding = cursor::binding(model, params);
+        let binding = cursor::binding(model, &filter, &order);
         page.seek = Some(cursors.open(&text, &binding, &order)?);
     }
-    let plan = ReadPlan { model, output, filter, order, page, total };
+    let plan = ReadPlan {
+        model,
+        output,
+        filter,
+        order,
+        page,
+        total,
+    };
     guard::check(&plan, limits)?;
     Ok(plan)
 }
@@ -158,7 +176,11 @@ pub fn get<'c>(params: &Object<'_>, model: &'c Model) -> Result<GetPlan<'c>, Err
     known(Action::Get, params)?;
     let id = present(params, "id").ok_or(ErrorKind::MissingParameter("id"))?;
     let filter = filter::identity(id, model)?;
-    Ok(GetPlan { model, filter, id: value::echo(id) })
+    Ok(GetPlan {
+        model,
+        filter,
+        id: value::echo(id),
+    })
 }
 
 /// Checks the parameters of `describe`: it takes none.
@@ -195,6 +217,9 @@ fn present<'a>(params: &Object<'a>, name: &str) -> Option<&'a RawValue> {
 
 /// The refusal of a field in `fields`, `sort`, `group_by` or `aggregate`.
 fn field_not_allowed(name: &str, model: &Model) -> Error {
-    let kind = ErrorKind::FieldNotAllowed { field: name.into(), model: model.name().into() };
+    let kind = ErrorKind::FieldNotAllowed {
+        field: name.into(),
+        model: model.name().into(),
+    };
     Error::from(kind).with_hint(suggest::fields(name, model))
 }

@@ -7,7 +7,7 @@
 mod object;
 pub mod schema;
 
-pub use object::{Object, decode_string, kind, Kind};
+pub use object::{Kind, Object, decode_string, kind};
 
 use std::borrow::Cow;
 
@@ -59,8 +59,16 @@ impl Action {
             Self::List => &["limit", "offset", "filters", "cursor"],
             Self::Get => &["id"],
             Self::Query => &[
-                "limit", "offset", "filters", "cursor", "fields", "sort", "total", "group_by",
-                "aggregate", "expand",
+                "limit",
+                "offset",
+                "filters",
+                "cursor",
+                "fields",
+                "sort",
+                "total",
+                "group_by",
+                "aggregate",
+                "expand",
             ],
             Self::Describe => &[],
         }
@@ -97,7 +105,10 @@ impl<'a> Request<'a> {
     /// # Errors
     /// In this order: not JSON or nested too deep, not an object, `id`, `action`, `model`, `params`.
     pub fn parse(text: &'a str) -> Result<Self, Rejected<'a>> {
-        let reject = |id, kind: ErrorKind| Rejected { id, error: kind.into() };
+        let reject = |id, kind: ErrorKind| Rejected {
+            id,
+            error: kind.into(),
+        };
         let message = Self::object(text).map_err(|error| Rejected { id: None, error })?;
         let id = match message.get("id") {
             None => None,
@@ -119,7 +130,11 @@ impl<'a> Request<'a> {
                 Some(_) => Err(reject(id, field_type(field, "a string"))),
             }
         };
-        let present = |field| message.get(field).is_some_and(|raw| kind(raw) != Kind::Null);
+        let present = |field| {
+            message
+                .get(field)
+                .is_some_and(|raw| kind(raw) != Kind::Null)
+        };
         if !present("action") {
             return Err(reject(id, ErrorKind::MissingField("action")));
         }
@@ -130,7 +145,8 @@ impl<'a> Request<'a> {
         if !present("model") && !describes {
             return Err(reject(id, ErrorKind::MissingField("model")));
         }
-        let action = text_of("action")?.ok_or_else(|| reject(id, ErrorKind::MissingField("action")))?;
+        let action =
+            text_of("action")?.ok_or_else(|| reject(id, ErrorKind::MissingField("action")))?;
         let model = text_of("model")?;
         let params = match message.get("params") {
             None => Object::default(),
@@ -142,7 +158,12 @@ impl<'a> Request<'a> {
                 _ => return Err(reject(id, field_type("params", "an object"))),
             },
         };
-        Ok(Self { id, action, model, params })
+        Ok(Self {
+            id,
+            action,
+            model,
+            params,
+        })
     }
 
     fn object(text: &'a str) -> Result<Object<'a>, Error> {
@@ -183,7 +204,14 @@ mod tests {
 
     #[test]
     fn a_request_keeps_the_bytes_of_its_id() {
-        for id in ["\"a\\u0062\"", "1", "-0", "12345678901234567890", "1e2", "\"\\ud800\""] {
+        for id in [
+            "\"a\\u0062\"",
+            "1",
+            "-0",
+            "12345678901234567890",
+            "1e2",
+            "\"\\ud800\"",
+        ] {
             let text = format!(r#"{{"id": {id}, "action":"list","model":"users"}}"#);
             assert_eq!(Request::parse(&text).unwrap().id.unwrap().get(), id);
         }
@@ -208,16 +236,36 @@ mod tests {
             (r#"{"action":null}"#, "Missing required field: action"),
             (r#"{"action":"list"}"#, "Missing required field: model"),
             (r#"{"action":7}"#, "Missing required field: model"),
-            (r#"{"action":7,"model":"users"}"#, "Field 'action' must be a string"),
-            (r#"{"action":"list","model":["users"]}"#, "Field 'model' must be a string"),
-            (r#"{"action":"list","model":"users","params":[]}"#, "Field 'params' must be an object"),
-            (r#"{"id":{},"action":"list"}"#, "Field 'id' must be a string or a number"),
+            (
+                r#"{"action":7,"model":"users"}"#,
+                "Field 'action' must be a string",
+            ),
+            (
+                r#"{"action":"list","model":["users"]}"#,
+                "Field 'model' must be a string",
+            ),
+            (
+                r#"{"action":"list","model":"users","params":[]}"#,
+                "Field 'params' must be an object",
+            ),
+            (
+                r#"{"id":{},"action":"list"}"#,
+                "Field 'id' must be a string or a number",
+            ),
             (r#"{"id":true}"#, "Field 'id' must be a string or a number"),
-            (r#"{"action":"\ud800","model":"users"}"#, "Invalid JSON message"),
+            (
+                r#"{"action":"\ud800","model":"users"}"#,
+                "Invalid JSON message",
+            ),
         ] {
             assert_eq!(refused(text).1, error, "{text}");
         }
-        assert!(Request::parse(r#"{"action":"describe"}"#).unwrap().model.is_none());
+        assert!(
+            Request::parse(r#"{"action":"describe"}"#)
+                .unwrap()
+                .model
+                .is_none()
+        );
     }
 
     #[test]
@@ -231,7 +279,10 @@ mod tests {
         let request =
             Request::parse(r#"{"action":"get","action":"list","model":"x","model":"users","params":{"limit":1,"limit":2}}"#)
                 .unwrap();
-        assert_eq!((&*request.action, request.model.as_deref()), ("list", Some("users")));
+        assert_eq!(
+            (&*request.action, request.model.as_deref()),
+            ("list", Some("users"))
+        );
         assert_eq!(request.params.get("limit").unwrap().get(), "2");
         assert_eq!(request.params.iter().count(), 1);
     }

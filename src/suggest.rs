@@ -6,7 +6,10 @@ use crate::catalog::Model;
 const LISTED: usize = 24;
 
 /// The candidate that the name is most likely a misspelling of, or none rather than a wrong one.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     // Names of a request may be as long as the message: what is far longer than any field is no
     // misspelling, and is not worth the quadratic comparison.
     if name.len() > 128 {
@@ -27,7 +30,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 ///
 /// The words depend on the readable fields and the name alone, so that a hidden field reads as an
 /// unknown one.
-pub fn fields(name: &str, model: &Model) -> String {
+pub(crate) fn fields(name: &str, model: &Model) -> String {
     let near = nearest(name, model.fields().iter().map(|field| field.name()));
     let near = near.map(|near| format!("did you mean {near:?}?"));
     let all = (model.fields().len() <= LISTED).then(|| {

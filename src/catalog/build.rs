@@ -27,7 +27,7 @@ pub struct Hidden {
     /// The column.
     pub field: String,
     /// The rule that hides it.
-    pub rule: Rule,
+    pub rule: String,
 }
 
 /// A name of the whitelist that has no model.
@@ -42,17 +42,17 @@ pub struct Missing {
 /// Builds the catalog of the whitelist.
 ///
 /// `tables` are in the order of the whitelist, with the reason where the database has none.
-pub fn build(
-    tables: Vec<(&ModelName, Result<Table, String>)>,
-    sensitive: &Sensitive,
-) -> Built {
+pub fn build(tables: Vec<(&ModelName, Result<Table, String>)>, sensitive: &Sensitive) -> Built {
     let mut hidden = Vec::new();
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for (name, table) in tables {
         match table {
-            Ok(table) => found.push((name.name().to_owned(), table)),
-            Err(reason) => missing.push(Missing { name: name.name().to_owned(), reason }),
+            Ok(table) => found.push((name.exposed.clone(), table)),
+            Err(reason) => missing.push(Missing {
+                name: name.exposed.clone(),
+                reason,
+            }),
         }
     }
     let mut models: Vec<Model> = Vec::new();
@@ -68,25 +68,45 @@ pub fn build(
         }
     }
     relate(&mut models, &kept);
-    let names = models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ");
+    let names = models
+        .iter()
+        .map(|model| &*model.name)
+        .collect::<Vec<_>>()
+        .join(", ");
     let by_name = index(models.iter().map(|model| &*model.name));
-    let catalog = Catalog { models, by_name, names: names.into() };
-    Built { catalog, hidden, missing }
+    let catalog = Catalog {
+        models,
+        by_name,
+        names: names.into(),
+    };
+    Built {
+        catalog,
+        hidden,
+        missing,
+    }
 }
 
 fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
-    names.enumerate().map(|(index, name)| (name.into(), index)).collect()
+    names
+        .enumerate()
+        .map(|(index, name)| (name.into(), index))
+        .collect()
 }
 
 fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidden>) -> Model {
     let mut fields = Vec::new();
     for column in &table.columns {
-        if let Some(rule) = sensitive.hides_field(name, &column.name) {
+        // An operator may name the table where the model has an alias.
+        let by_table = || {
+            let rule = sensitive.hides_field(&table.name.name, &column.name)?;
+            matches!(rule, Rule::Configured(_)).then_some(rule)
+        };
+        if let Some(rule) = sensitive.hides_field(name, &column.name).or_else(by_table) {
             hidden.push(Hidden {
                 model: name.to_owned(),
                 table: table.name.clone(),
                 field: column.name.clone(),
-                rule,
+                rule: rule.to_string(),
             });
             continue;
         }
@@ -96,16 +116,24 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
             nullable: column.nullable,
             // The order of documents would tell of the members that are removed from them.
             sortable: column.sortable && column.field_type.is_comparable(),
+            dynamic: column.dynamic,
             indexed: false,
             description: column.comment.as_deref().map(Into::into),
-            values: column.values.iter().map(|value| value.as_str().into()).collect(),
+            values: column
+                .values
+                .iter()
+                .map(|value| value.as_str().into())
+                .collect(),
             cast: column.cast.as_str().into(),
             reference: None,
         });
     }
     let by_name = index(fields.iter().map(|field| &*field.name));
     let resolve = |columns: &[String]| -> Option<Vec<usize>> {
-        columns.iter().map(|column| by_name.get(column.as_str()).copied()).collect()
+        columns
+            .iter()
+            .map(|column| by_name.get(column.as_str()).copied())
+            .collect()
     };
     let key = resolve(&table.primary_key)
         .filter(|key| key.iter().all(|index| fields[*index].is_filterable()))
@@ -113,8 +141,10 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
     let mut indexes: Vec<Vec<usize>> = Vec::new();
     for columns in std::iter::once(&table.primary_key).chain(&table.indexes) {
         // What follows a hidden column cannot be told of; what leads up to it serves as it is.
-        let readable: Vec<usize> =
-            columns.iter().map_while(|column| by_name.get(column.as_str()).copied()).collect();
+        let readable: Vec<usize> = columns
+            .iter()
+            .map_while(|column| by_name.get(column.as_str()).copied())
+            .collect();
         if let Some(leading) = readable.first() {
             fields[*leading].indexed = true;
             if !indexes.contains(&readable) {
@@ -123,7 +153,9 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         }
     }
     let order = if key.is_empty() {
-        (0..fields.len()).filter(|index| fields[*index].sortable).collect()
+        (0..fields.len())
+            .filter(|index| fields[*index].sortable)
+            .collect()
     } else {
         key.clone()
     };
@@ -147,7 +179,10 @@ fn relate(models: &mut [Model], tables: &[(String, Table)]) {
     for here in 0..models.len() {
         let mut relations: Vec<Relation> = Vec::new();
         for key in &tables[here].1.foreign_keys {
-            let Some(there) = tables.iter().position(|(_, table)| table.name == key.target) else {
+            let Some(there) = tables
+                .iter()
+                .position(|(_, table)| table.name == key.target)
+            else {
                 continue;
             };
             let pairs: Option<Vec<(usize, usize)>> = key
@@ -166,7 +201,10 @@ fn relate(models: &mut [Model], tables: &[(String, Table)]) {
             let target = models[there].name.clone();
             if let [(from, to)] = pairs[..] {
                 let field = models[there].fields[to].name.clone();
-                let reference = Reference { model: target.clone(), field };
+                let reference = Reference {
+                    model: target.clone(),
+                    field,
+                };
                 models[here].fields[from].reference.get_or_insert(reference);
             }
             let free = |name: &str| {
@@ -176,7 +214,11 @@ fn relate(models: &mut [Model], tables: &[(String, Table)]) {
             let stem = stem(&key.columns).filter(|stem| free(stem));
             if let Some(name) = stem.or_else(|| free(&target).then_some(&*target)) {
                 let name = name.into();
-                relations.push(Relation { name, target, pairs });
+                relations.push(Relation {
+                    name,
+                    target,
+                    pairs,
+                });
             }
         }
         models[here].relations = relations;

@@ -79,6 +79,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether the engine orders its values.
     pub sortable: bool,
+    /// Whether the column keeps values of any class, whatever its type says (SQLite).
+    pub dynamic: bool,
     /// The database's comment.
     pub comment: Option<String>,
     /// The values of an enum, else empty.

@@ -3,10 +3,12 @@
 /// The class of a field's values: how they are checked, bound, compared and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
-    /// Whole numbers of 64 bits.
+    /// Whole numbers of up to 64 bits.
     Integer {
         /// Whether values reach from 0 to 2^64 - 1.
         unsigned: bool,
+        /// Whether values may pass 32 bits.
+        wide: bool,
     },
     /// Exact decimals.
     Decimal {

@@ -55,15 +55,22 @@ impl<'a> Object<'a> {
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
     }
 
     /// The members in the order of the text, each name once.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().enumerate().filter_map(|(index, (name, value))| {
-            let again = self.0[index + 1..].iter().any(|(later, _)| later == name);
-            (!again).then_some((&**name, *value))
-        })
+        self.0
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (name, value))| {
+                let again = self.0[index + 1..].iter().any(|(later, _)| later == name);
+                (!again).then_some((&**name, *value))
+            })
     }
 
     /// How many members were written, repeated ones included.

@@ -1,0 +1,149 @@
+//! The database: the one place with an effect on it, and the only one that sees the driver.
+//!
+//! Each engine has a file with the same items in the same order. A statement is a SELECT built by
+//! `sql`, run by the extended protocol with its values bound, on a session that reads only. What a
+//! driver says is kept in a [`Failure`] for the log and never reaches a client.
+
+mod failure;
+mod pool;
+mod sqlite;
+
+pub use failure::{Failure, FailureKind, StartFault};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use sea_query_sqlx::SqlxValues;
+use sqlx::database::HasStatementCache;
+use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
+
+use crate::catalog::Table;
+use crate::config::{DatabaseUrl, ModelName};
+use crate::encode::{Row, Rows};
+use crate::sql::{Dialect, Statement};
+
+/// How the database is reached and held.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// Sessions at the most.
+    pub pool_size: usize,
+    /// What a statement may take.
+    pub query_timeout: Duration,
+    /// Whether a transaction pooler stands in front of it.
+    pub pgbouncer: bool,
+}
+
+/// A database of any engine.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// An SQLite file.
+    Sqlite(Arc<sqlite::Sqlite>),
+}
+
+impl Db {
+    /// Prepares to read a database, without asking it anything yet.
+    ///
+    /// # Errors
+    /// When the address itself cannot be right: an SQLite file that is not there, a malformed URL.
+    pub fn new(options: &Options) -> Result<Self, StartFault> {
+        match &options.url {
+            DatabaseUrl::Sqlite(file) => {
+                sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
+            }
+            DatabaseUrl::Server(_) => Err(StartFault {
+                what: "this build reads SQLite alone".to_owned(),
+                help: "use a sqlite: address".to_owned(),
+            }),
+        }
+    }
+
+    /// Whose SQL it reads.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Asks for any answer at all.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(db) => db.ping().await,
+        }
+    }
+
+    /// Reads the tables of the whitelist, in its order, each or the reason why it is not served.
+    ///
+    /// # Errors
+    /// When the database does not answer, or not as its engine should.
+    pub async fn tables(&self, names: &[ModelName]) -> Result<Vec<Result<Table, String>>, Failure> {
+        match self {
+            Self::Sqlite(db) => db.tables(names).await,
+        }
+    }
+
+    /// Runs a statement and writes its rows.
+    ///
+    /// Dropping the future stops the work in the database.
+    ///
+    /// # Errors
+    /// Everything that can go wrong below, each with its kind.
+    pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(db) => db.fetch(statement, rows).await,
+        }
+    }
+
+    /// The rows that the engine's planner expects of a statement, where it can say.
+    ///
+    /// # Errors
+    /// As [`Db::fetch`].
+    pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
+        match self {
+            Self::Sqlite(db) => db.estimate(statement).await,
+        }
+    }
+
+    /// Says why the database could not be used at start, and what to do about it.
+    ///
+    /// `None` when it may come by itself: a server that does not answer yet.
+    pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+        match self {
+            Self::Sqlite(db) => db.start_fault(failure),
+        }
+    }
+}
+
+/// Runs one statement on one session and writes its rows.
+///
+/// The rows are read to their end even when no more are wanted: there is a LIMIT, and a session
+/// that is given back must be at rest.
+async fn stream<DB>(
+    connection: &mut DB::Connection,
+    (sql, values): (String, SqlxValues),
+    persistent: bool,
+    rows: &mut Rows<'_>,
+) -> Result<(), Failure>
+where
+    DB: Database + HasStatementCache,
+    DB::Row: Row,
+    SqlxValues: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    // Safe, for sea-query wrote it from the catalog's names and with every value bound. This is
+    // the only place where a statement that is not a constant is run.
+    let query = sqlx::query_with(AssertSqlSafe(sql), values).persistent(persistent);
+    let mut fetched = query.fetch(connection);
+    let mut wanted = true;
+    while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
+        if wanted {
+            wanted = rows.push(&row)?.is_continue();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What can go wrong below, with the driver's words kept for the log.
+
+use std::fmt;
+
+use crate::encode::RowFault;
+
+/// A statement, or the way to it, failed.
+pub struct Failure {
+    kind: FailureKind,
+    source: Option<sqlx::Error>,
+}
+
+/// What a failure means to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The database cannot be reached, or not be read just now.
+    Unavailable,
+    /// Every session is at work, and none came free in time.
+    Overloaded,
+    /// The statement took longer than it may.
+    Timeout,
+    /// The engine refused a value that was checked here: the client's, not ours, to mend.
+    Value,
+    /// A single row is larger than an answer; its largest fields with their bytes.
+    TooLarge(Vec<(String, usize)>),
+    /// Anything else is our own fault.
+    Internal,
+}
+
+impl Failure {
+    /// A failure without words of a driver.
+    pub(super) fn new(kind: FailureKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// A failure of the driver, of the kind that its engine's code means.
+    pub(super) fn classified(kind: FailureKind, source: sqlx::Error) -> Self {
+        Self {
+            kind,
+            source: Some(source),
+        }
+    }
+
+    /// A failure of the driver: each engine knows its own codes, the rest is the connection's.
+    pub(super) fn from_driver(source: sqlx::Error) -> Self {
+        use sqlx::Error as Driver;
+        let kind = match &source {
+            Driver::Database(error) => {
+                let code = error.code().unwrap_or_default().into_owned();
+                if error
+                    .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                    .is_some()
+                {
+                    super::sqlite::kind_of(&code)
+                } else {
+                    FailureKind::Internal
+                }
+            }
+            Driver::Io(_) | Driver::Tls(_) | Driver::Protocol(_) | Driver::WorkerCrashed => {
+                FailureKind::Unavailable
+            }
+            _ => FailureKind::Internal,
+        };
+        Self::classified(kind, source)
+    }
+
+    /// What it means to a client.
+    pub fn kind(&self) -> &FailureKind {
+        &self.kind
+    }
+
+    /// The driver's own words, for the operator's log alone.
+    pub fn detail(&self) -> Option<String> {
+        self.source.as_ref().map(ToString::to_string)
+    }
+
+    /// The engine's code of the error, where there is one.
+    pub(super) fn code(&self) -> Option<String> {
+        match &self.source {
+            Some(sqlx::Error::Database(error)) => error.code().map(|code| code.into_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl From<RowFault> for Failure {
+    fn from(fault: RowFault) -> Self {
+        Self::new(match fault {
+            RowFault::TooLarge(fields) => FailureKind::TooLarge(fields),
+            RowFault::Undecodable(_) => FailureKind::Internal,
+        })
+    }
+}
+
+/// The kind alone: the driver's words may hold values and names, so they are asked for by name.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A database that cannot be used, as the operator is told at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartFault {
+    /// What is wrong, without any secret.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}

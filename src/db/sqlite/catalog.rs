@@ -1,0 +1,372 @@
+//! What SQLite tells of its tables.
+
+use std::collections::HashMap;
+
+use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
+use sea_query_sqlx::SqlxBinder as _;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use crate::catalog::{Column, FieldType, ForeignKey, Kind, Table, TableName};
+use crate::config::{Engine, ModelName};
+use crate::db::Failure;
+use crate::suggest;
+
+/// Rows are counted one by one up to this many; beyond, the span of the row ids is the estimate.
+const COUNTED: u64 = 100_000;
+
+/// Reads the tables of the whitelist, in its order.
+pub(super) async fn tables(
+    connection: &mut SqliteConnection,
+    names: &[ModelName],
+) -> Result<Vec<Result<Table, String>>, Failure> {
+    let known = known(connection).await?;
+    let mut tables = Vec::with_capacity(names.len());
+    for name in names {
+        tables.push(match find(name, &known) {
+            Ok(known) => Ok(table(connection, known).await?),
+            Err(reason) => Err(reason),
+        });
+    }
+    Ok(tables)
+}
+
+/// A table or view by its name and nature.
+struct Known {
+    name: String,
+    kind: Kind,
+    without_rowid: bool,
+    strict: bool,
+}
+
+async fn known(connection: &mut SqliteConnection) -> Result<Vec<Known>, Failure> {
+    let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
+        "SELECT name, type, wr, strict FROM pragma_table_list \
+         WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') \
+         AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    Ok(rows
+        .into_iter()
+        .map(|(name, kind, without_rowid, strict)| Known {
+            name,
+            kind: if kind == "view" {
+                Kind::View
+            } else {
+                Kind::Table
+            },
+            without_rowid,
+            strict,
+        })
+        .collect())
+}
+
+/// The table that a name of the whitelist stands for, or why there is none.
+fn find<'k>(name: &ModelName, known: &'k [Known]) -> Result<&'k Known, String> {
+    if name.is_system(Engine::Sqlite) {
+        return Err("it belongs to SQLite's own catalog".to_owned());
+    }
+    if name
+        .schema
+        .as_deref()
+        .is_some_and(|schema| !schema.eq_ignore_ascii_case("main"))
+    {
+        return Err("an SQLite file has one schema, main".to_owned());
+    }
+    // SQLite itself does not tell upper from lower case in names.
+    let found = known.iter().find(|known| known.name == name.table);
+    let found = found.or_else(|| {
+        known
+            .iter()
+            .find(|known| known.name.eq_ignore_ascii_case(&name.table))
+    });
+    found.ok_or_else(|| {
+        let near = suggest::nearest(&name.table, known.iter().map(|known| known.name.as_str()));
+        match near {
+            Some(near) => format!("the database has no such table; it has {near}"),
+            None => "the database has no such table".to_owned(),
+        }
+    })
+}
+
+async fn table(connection: &mut SqliteConnection, known: &Known) -> Result<Table, Failure> {
+    let rows: Vec<(String, String, bool, i64)> = sqlx::query_as(
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid",
+    )
+    .bind(&known.name)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    let mut key: Vec<(i64, &str)> = rows
+        .iter()
+        .filter(|row| row.3 > 0)
+        .map(|row| (row.3, row.0.as_str()))
+        .collect();
+    key.sort_unstable();
+    // The one column that is the row id itself is never NULL, though nothing says so.
+    let row_id = match (&key[..], known.without_rowid) {
+        ([(_, name)], false) => rows
+            .iter()
+            .find(|row| row.0 == *name && row.1.eq_ignore_ascii_case("integer"))
+            .map(|row| row.0.clone()),
+        _ => None,
+    };
+    let primary_key: Vec<String> = key.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let columns: Vec<Column> = rows
+        .iter()
+        .map(|(name, declared, not_null, pk)| Column {
+            name: name.clone(),
+            field_type: field_type(declared),
+            nullable: !(*not_null
+                || row_id.as_ref() == Some(name)
+                || (*pk > 0 && known.without_rowid)),
+            sortable: true,
+            dynamic: !known.strict || declared.eq_ignore_ascii_case("any"),
+            comment: None,
+            values: Vec::new(),
+            cast: String::new(),
+        })
+        .collect();
+    let foreign_keys = foreign_keys(connection, &known.name, &columns).await?;
+    let indexes = indexes(connection, &known.name).await?;
+    let estimated_rows = match known.kind {
+        Kind::Table => estimate(connection, known, row_id, &columns).await?,
+        _ => None,
+    };
+    Ok(Table {
+        name: TableName {
+            schema: None,
+            name: known.name.clone(),
+        },
+        kind: known.kind,
+        comment: None,
+        estimated_rows,
+        columns,
+        primary_key,
+        foreign_keys,
+        indexes,
+    })
+}
+
+/// The class that a declared type stands for, after SQLite's own rules of affinity.
+fn field_type(declared: &str) -> FieldType {
+    let upper = declared.to_ascii_uppercase();
+    let bare = upper.split('(').next().unwrap_or_default().trim();
+    let has = |part: &str| bare.contains(part);
+    match bare {
+        "" | "ANY" => FieldType::Any,
+        "JSON" | "JSONB" => FieldType::Json,
+        "DATE" => FieldType::Date,
+        "TIME" => FieldType::Time,
+        "UUID" | "GUID" => FieldType::Text,
+        _ if has("DATETIME") || has("TIMESTAMP") => FieldType::DateTime,
+        _ if has("BOOL") => FieldType::Boolean,
+        _ if has("INT") => FieldType::Integer {
+            unsigned: false,
+            wide: true,
+        },
+        _ if has("CHAR") || has("CLOB") || has("TEXT") => FieldType::Text,
+        _ if has("BLOB") => FieldType::Bytes,
+        _ if has("REAL") || has("FLOA") || has("DOUB") => FieldType::Float,
+        _ if has("NUMERIC") || has("DECIMAL") || has("NUMBER") || has("MONEY") => {
+            FieldType::Decimal {
+                scale: scale(&upper),
+            }
+        }
+        _ => FieldType::Any,
+    }
+}
+
+/// The second number of `NUMERIC(10,2)`; with the first alone there are no digits after the point.
+fn scale(declared: &str) -> Option<u8> {
+    let inside = declared.split_once('(')?.1.split(')').next()?;
+    match inside.split_once(',') {
+        Some((_, scale)) => scale.trim().parse().ok(),
+        None => Some(0),
+    }
+}
+
+async fn foreign_keys(
+    connection: &mut SqliteConnection,
+    table: &str,
+    columns: &[Column],
+) -> Result<Vec<ForeignKey>, Failure> {
+    let rows: Vec<(i64, String, String, Option<String>)> = sqlx::query_as(
+        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?) ORDER BY id, seq",
+    )
+    .bind(table)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
+    let mut targets: HashMap<String, Target> = HashMap::new();
+    for (id, target, from, to) in rows {
+        if !targets.contains_key(&target) {
+            let found = Target::read(connection, &target).await?;
+            targets.insert(target.clone(), found);
+        }
+        let Some(found) = targets.get(&target) else {
+            continue;
+        };
+        if keys.last().is_none_or(|(last, _)| *last != id) {
+            let name = TableName {
+                schema: None,
+                name: found.name.clone(),
+            };
+            let key = ForeignKey {
+                columns: Vec::new(),
+                target: name,
+                target_columns: Vec::new(),
+            };
+            keys.push((id, key));
+        }
+        let Some((_, key)) = keys.last_mut() else {
+            continue;
+        };
+        // Without a column the key points to the primary key.
+        let to = match to {
+            Some(to) => found
+                .columns
+                .iter()
+                .find(|name| name.eq_ignore_ascii_case(&to)),
+            None => found.key.get(key.columns.len()),
+        };
+        let from = columns
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(&from));
+        if let (Some(from), Some(to)) = (from, to) {
+            key.columns.push(from.name.clone());
+            key.target_columns.push(to.clone());
+        }
+    }
+    // SQLite lists the last one declared first.
+    keys.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    Ok(keys
+        .into_iter()
+        .map(|(_, key)| key)
+        .filter(|key| !key.columns.is_empty())
+        .collect())
+}
+
+/// The table that a key points to, spelt as it was made.
+struct Target {
+    name: String,
+    columns: Vec<String>,
+    key: Vec<String>,
+}
+
+impl Target {
+    async fn read(connection: &mut SqliteConnection, table: &str) -> Result<Self, Failure> {
+        let name: Option<(String,)> = sqlx::query_as(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
+        )
+        .bind(table)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(Failure::from_driver)?;
+        let mut rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid")
+                .bind(table)
+                .fetch_all(connection)
+                .await
+                .map_err(Failure::from_driver)?;
+        let columns = rows.iter().map(|(name, _)| name.clone()).collect();
+        rows.retain(|(_, pk)| *pk > 0);
+        rows.sort_by_key(|(_, pk)| *pk);
+        Ok(Self {
+            name: name.map_or_else(|| table.to_owned(), |(name,)| name),
+            columns,
+            key: rows.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+}
+
+async fn indexes(
+    connection: &mut SqliteConnection,
+    table: &str,
+) -> Result<Vec<Vec<String>>, Failure> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT list.name, info.name FROM pragma_index_list(?) AS list, \
+         pragma_index_info(list.name) AS info WHERE list.partial = 0 ORDER BY list.seq, info.seqno",
+    )
+    .bind(table)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    let mut indexes: Vec<(String, Vec<Option<String>>)> = Vec::new();
+    for (index, column) in rows {
+        match indexes.last_mut() {
+            Some((last, columns)) if *last == index => columns.push(column),
+            _ => indexes.push((index, vec![column])),
+        }
+    }
+    // From an expression on, an index serves no plain column.
+    Ok(indexes
+        .into_iter()
+        .map(|(_, columns)| {
+            columns
+                .into_iter()
+                .map_while(|column| column)
+                .collect::<Vec<_>>()
+        })
+        .filter(|columns| !columns.is_empty())
+        .collect())
+}
+
+/// How many rows there are: exactly for a small table, by the row ids for a large one.
+async fn estimate(
+    connection: &mut SqliteConnection,
+    known: &Known,
+    row_id: Option<String>,
+    columns: &[Column],
+) -> Result<Option<u64>, Failure> {
+    let some = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Alias::new(&known.name))
+        .limit(COUNTED + 1)
+        .to_owned();
+    let count = Query::select()
+        .expr(Expr::cust("COUNT(*)"))
+        .from_subquery(some, "t")
+        .to_owned();
+    let counted = number(connection, count).await?;
+    if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
+        return Ok(counted.filter(|rows| *rows <= COUNTED));
+    }
+    let shadowed = columns
+        .iter()
+        .any(|column| column.name.eq_ignore_ascii_case("rowid"));
+    let id = match (row_id, shadowed) {
+        (Some(name), _) => name,
+        (None, false) => "rowid".to_owned(),
+        (None, true) => return Ok(None),
+    };
+    let mut ends = [0; 2];
+    for (end, function) in ends.iter_mut().zip(["MAX", "MIN"]) {
+        // One end a statement: SQLite finds it by the tree, and both together by reading all.
+        let select = Query::select()
+            .expr(sea_query::Func::cust(function).arg(Expr::col(Alias::new(&id))))
+            .from(Alias::new(&known.name))
+            .to_owned();
+        let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
+        let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(Failure::from_driver)?;
+        *end = row.0;
+    }
+    Ok(u64::try_from(ends[0].saturating_sub(ends[1]).saturating_add(1)).ok())
+}
+
+async fn number(
+    connection: &mut SqliteConnection,
+    select: sea_query::SelectStatement,
+) -> Result<Option<u64>, Failure> {
+    let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
+    let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
+        .fetch_one(connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    Ok(u64::try_from(row.0).ok())
+}

@@ -1,0 +1,87 @@
+//! From a row to JSON bytes: one table of shapes, no tree in between.
+//!
+//! `db` gives each cell as a [`Datum`], `sql` says what it is ([`Shape`]) and where it belongs
+//! ([`Layout`]). JSON documents pass through, without their sensitive members.
+
+mod layout;
+mod redact;
+mod rows;
+mod value;
+
+pub use layout::{Cell, Layout, Member};
+pub use rows::{Page, RowFault, Rows};
+pub use value::key;
+
+use std::borrow::Cow;
+
+use crate::config::Numbers;
+use crate::sensitive::Sensitive;
+
+/// What a database gave for one column of one row.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Datum<'r> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float32(f32),
+    Float(f64),
+    Text(Cow<'r, str>),
+    Bytes(Cow<'r, [u8]>),
+}
+
+/// A row of any driver.
+pub trait Row {
+    /// The value of a column, counted from 0.
+    ///
+    /// # Errors
+    /// When the driver gives a value that it cannot decode.
+    fn datum(&self, index: usize) -> Result<Datum<'_>, Undecodable>;
+}
+
+/// A value that the driver gave and could not decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable {
+    /// The column, counted from 0.
+    pub index: usize,
+}
+
+/// What a selected column holds, beyond what its driver's type says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Just what the driver's type says; bytes become base64.
+    Native,
+    /// Integers that may pass 32 bits: strings under `MCP_NUMBERS=string`.
+    Wide,
+    /// 0 and 1 are false and true; anything else is itself.
+    Boolean,
+    /// An exact number, perhaps as text: strings under `MCP_NUMBERS=string`.
+    Number,
+    /// A whole number of units of 10^-n, an exact decimal.
+    Scaled(u8),
+    /// Text that is JSON.
+    Json,
+    /// A time of day whose fraction may end in zeros.
+    Clock,
+    /// `2026-01-31 13:05:00.250000`, to be ISO 8601.
+    Moment {
+        /// Whether it is in UTC, and says so.
+        utc: bool,
+    },
+}
+
+/// How values are written.
+#[derive(Debug, Clone)]
+pub struct Style<'s> {
+    /// Whether large numbers are strings.
+    pub numbers: Numbers,
+    /// Which members of JSON documents are left out.
+    pub sensitive: &'s Sensitive,
+}
+
+/// Writes text as a JSON string.
+pub fn text(out: &mut Vec<u8>, text: &str) {
+    // Writing into memory cannot fail, and text is always JSON.
+    let _ = serde_json::to_writer(out, text);
+}

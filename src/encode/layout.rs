@@ -1,0 +1,92 @@
+//! Where each column of a statement stands in the answer.
+
+use super::Shape;
+
+/// One column of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// Its position, from 0.
+    pub index: usize,
+    /// What it holds.
+    pub shape: Shape,
+}
+
+/// One member of a row's object.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub(super) name: Box<str>,
+    /// The name as JSON, with its colon.
+    pub(super) key: Box<[u8]>,
+    pub(super) slot: Slot,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Slot {
+    Cell(Cell),
+    /// An object of its own; `null` where the column `present` is NULL.
+    Object {
+        members: Vec<Member>,
+        present: Option<usize>,
+    },
+}
+
+impl Member {
+    /// A column.
+    pub fn cell(name: &str, cell: Cell) -> Self {
+        Self {
+            name: name.into(),
+            key: json_key(name),
+            slot: Slot::Cell(cell),
+        }
+    }
+
+    /// A row of another model, `null` where the column `present` is NULL.
+    pub fn object(name: &str, members: Vec<Self>, present: Option<usize>) -> Self {
+        Self {
+            name: name.into(),
+            key: json_key(name),
+            slot: Slot::Object { members, present },
+        }
+    }
+
+    /// The position of the member's first column.
+    pub fn first(&self) -> usize {
+        match &self.slot {
+            Slot::Cell(cell) => cell.index,
+            Slot::Object { members, .. } => members.first().map_or(0, Self::first),
+        }
+    }
+}
+
+fn json_key(name: &str) -> Box<[u8]> {
+    let mut key = Vec::with_capacity(name.len() + 3);
+    super::text(&mut key, name);
+    key.push(b':');
+    key.into()
+}
+
+/// The members of each row, and the columns that a cursor is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    pub(super) members: Vec<Member>,
+    pub(super) keys: Vec<Cell>,
+}
+
+impl Layout {
+    /// Members in the order of the answer, and sort keys in theirs.
+    pub fn new(members: Vec<Member>, keys: Vec<Cell>) -> Self {
+        Self { members, keys }
+    }
+
+    /// The layout of a count: one number.
+    pub fn count() -> Self {
+        let cell = Cell {
+            index: 0,
+            shape: Shape::Native,
+        };
+        Self {
+            members: vec![Member::cell("count", cell)],
+            keys: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One value, by its shape.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+
+use super::{Datum, Shape, Style, redact, text};
+use crate::config::Numbers;
+use crate::plan::Value;
+use crate::protocol::{Kind, decode_string, kind};
+
+/// Writes a value as JSON.
+pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style<'_>) {
+    let quoted = style.numbers == Numbers::String
+        && matches!(shape, Shape::Wide | Shape::Number | Shape::Scaled(_));
+    match (datum, shape) {
+        (Datum::Null, _) => out.extend_from_slice(b"null"),
+        (Datum::Bool(value), _) => literal(out, value),
+        (Datum::Int(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
+        (Datum::Uint(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
+        (Datum::Int(value), Shape::Scaled(scale)) => number(out, &scaled(value, scale), quoted),
+        (Datum::Int(value), _) => number(out, &value, quoted),
+        (Datum::Uint(value), _) => number(out, &value, quoted),
+        (Datum::Float32(value), _) => match value.is_finite() {
+            true => json(out, &value),
+            false => text(out, nonfinite(f64::from(value))),
+        },
+        (Datum::Float(value), _) => match value.is_finite() {
+            true if quoted && shape == Shape::Number => number(out, &value, true),
+            true => json(out, &value),
+            false => text(out, nonfinite(value)),
+        },
+        (Datum::Bytes(bytes), _) => {
+            out.push(b'"');
+            out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+            out.push(b'"');
+        }
+        (Datum::Text(value), Shape::Number) => {
+            if is_number(&value) {
+                number(out, &value, quoted);
+            } else {
+                text(out, value.trim_matches('"'));
+            }
+        }
+        (Datum::Text(value), Shape::Json) => {
+            if redact::document(out, &value, style.sensitive).is_err() {
+                text(out, &value);
+            }
+        }
+        (Datum::Text(value), Shape::Clock) => text(out, trimmed(&value)),
+        (Datum::Text(value), Shape::Moment { utc }) => {
+            let value = trimmed(&value).replacen(' ', "T", 1);
+            text(out, &if utc { value + "Z" } else { value });
+        }
+        (Datum::Text(value), _) => match redact::embedded(&value, style.sensitive) {
+            Some(redacted) => text(out, &redacted),
+            None => text(out, &value),
+        },
+    }
+}
+
+/// A sort key of a row, as a value that can be bound to go on after it; `None` is NULL.
+pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
+    Some(match datum {
+        Datum::Null => return None,
+        Datum::Bool(value) => Value::Bool(value),
+        Datum::Int(value) => Value::Int(value),
+        Datum::Uint(value) => i64::try_from(value).map_or(Value::Uint(value), Value::Int),
+        Datum::Float32(value) => Value::Float(f64::from(value)),
+        Datum::Float(value) => Value::Float(value),
+        Datum::Bytes(bytes) => Value::Bytes(bytes.into_owned()),
+        Datum::Text(value) => match shape {
+            Shape::Number => Value::Decimal(value.trim_matches('"').to_owned()),
+            Shape::Json => match serde_json::from_str::<&RawValue>(&value) {
+                Ok(raw) if kind(raw) == Kind::String => {
+                    Value::Text(decode_string(raw)?.into_owned())
+                }
+                _ => Value::Text(value.into_owned()),
+            },
+            _ => Value::Text(value.into_owned()),
+        },
+    })
+}
+
+fn literal(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+fn number(out: &mut Vec<u8>, value: &dyn std::fmt::Display, quoted: bool) {
+    // Writing into memory cannot fail.
+    let _ = match quoted {
+        true => write!(out, "\"{value}\""),
+        false => write!(out, "{value}"),
+    };
+}
+
+fn json<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
+    // As above; finite numbers are always JSON.
+    let _ = serde_json::to_writer(out, value);
+}
+
+fn nonfinite(value: f64) -> &'static str {
+    match (value.is_nan(), value > 0.0) {
+        (true, _) => "NaN",
+        (false, true) => "Infinity",
+        (false, false) => "-Infinity",
+    }
+}
+
+/// Whether a text is a number as JSON writes it.
+fn is_number(text: &str) -> bool {
+    matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9'))
+        && serde_json::from_str::<&RawValue>(text).is_ok()
+        && !text.ends_with(char::is_whitespace)
+}
+
+/// Units of 10^-scale as a decimal: 419936 with 2 is 4199.36.
+fn scaled(units: i64, scale: u8) -> String {
+    let scale = usize::from(scale);
+    if scale == 0 {
+        return units.to_string();
+    }
+    let sign = if units < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", units.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}
+
+/// A time without the zeros at the end of its fraction.
+fn trimmed(value: &str) -> &str {
+    if value.contains('.') {
+        value.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sensitive::Sensitive;
+
+    fn written(datum: Datum<'_>, shape: Shape, numbers: Numbers) -> String {
+        let sensitive = Sensitive::default();
+        let mut out = Vec::new();
+        write(
+            &mut out,
+            datum,
+            shape,
+            &Style {
+                numbers,
+                sensitive: &sensitive,
+            },
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    fn native(datum: Datum<'_>, shape: Shape) -> String {
+        written(datum, shape, Numbers::Native)
+    }
+
+    fn words(text: &str) -> Datum<'_> {
+        Datum::Text(text.into())
+    }
+
+    #[test]
+    fn each_shape_has_its_json() {
+        for (datum, shape, json) in [
+            (Datum::Null, Shape::Number, "null"),
+            (Datum::Int(1), Shape::Boolean, "true"),
+            (Datum::Int(5), Shape::Boolean, "5"),
+            (Datum::Int(i64::MIN), Shape::Wide, "-9223372036854775808"),
+            (Datum::Uint(u64::MAX), Shape::Wide, "18446744073709551615"),
+            (Datum::Float(0.1), Shape::Native, "0.1"),
+            (Datum::Float32(0.1), Shape::Native, "0.1"),
+            (Datum::Float(f64::NAN), Shape::Native, "\"NaN\""),
+            (
+                Datum::Float(f64::NEG_INFINITY),
+                Shape::Native,
+                "\"-Infinity\"",
+            ),
+            (
+                Datum::Bytes((&[0u8, 255][..]).into()),
+                Shape::Native,
+                "\"AP8=\"",
+            ),
+            (
+                words("12345678901234567890.10"),
+                Shape::Number,
+                "12345678901234567890.10",
+            ),
+            (words("\"NaN\""), Shape::Number, "\"NaN\""),
+            (words("abc"), Shape::Number, "\"abc\""),
+            (words("1 "), Shape::Number, "\"1 \""),
+            (Datum::Int(419_936), Shape::Scaled(2), "4199.36"),
+            (Datum::Int(-5), Shape::Scaled(2), "-0.05"),
+            (words("13:05:00.250000"), Shape::Clock, "\"13:05:00.25\""),
+            (words("120:00:00"), Shape::Clock, "\"120:00:00\""),
+            (
+                words("2026-01-31 13:05:00.000000"),
+                Shape::Moment { utc: false },
+                "\"2026-01-31T13:05:00\"",
+            ),
+            (
+                words("2026-01-31 13:05:00"),
+                Shape::Moment { utc: true },
+                "\"2026-01-31T13:05:00Z\"",
+            ),
+            (words("a\"\u{1}"), Shape::Native, "\"a\\\"\\u0001\""),
+            (
+                words("{\"a\": 1e500, \"a\":2}"),
+                Shape::Json,
+                "{\"a\": 1e500, \"a\":2}",
+            ),
+            (words("not json"), Shape::Json, "\"not json\""),
+        ] {
+            assert_eq!(native(datum.clone(), shape), json, "{datum:?} as {shape:?}");
+        }
+    }
+
+    #[test]
+    fn large_numbers_can_be_strings() {
+        let quoted = |datum, shape| written(datum, shape, Numbers::String);
+        assert_eq!(quoted(Datum::Int(7), Shape::Wide), "\"7\"");
+        assert_eq!(quoted(Datum::Int(7), Shape::Native), "7");
+        assert_eq!(quoted(words("12.50"), Shape::Number), "\"12.50\"");
+        assert_eq!(quoted(Datum::Int(7), Shape::Boolean), "7");
+    }
+
+    #[test]
+    fn a_key_binds_what_was_read() {
+        assert_eq!(
+            key(words("\"2026-01-31\""), Shape::Json),
+            Some(Value::Text("2026-01-31".into()))
+        );
+        assert_eq!(
+            key(words("12.50"), Shape::Number),
+            Some(Value::Decimal("12.50".into()))
+        );
+        assert_eq!(
+            key(words("\"quoted\""), Shape::Native),
+            Some(Value::Text("\"quoted\"".into()))
+        );
+        assert_eq!(key(Datum::Null, Shape::Native), None);
+    }
+}

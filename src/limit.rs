@@ -1,0 +1,99 @@
+//! The sliding window: no span of its length ever admits more than its number.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The requests that one connection was admitted for, by their exact instants.
+///
+/// A bucket that refills would admit up to twice the number in some span; a log of instants does
+/// not. It takes 16 bytes an admitted request, and only as many as are in the window.
+#[derive(Debug)]
+pub struct Window {
+    limit: usize,
+    span: Duration,
+    admitted: VecDeque<Instant>,
+}
+
+impl Window {
+    /// A window of `limit` requests in any `span`; a limit of 0 admits everything.
+    pub fn new(limit: u32, span: Duration) -> Self {
+        Self {
+            limit: limit as usize,
+            span,
+            admitted: VecDeque::new(),
+        }
+    }
+
+    /// Admits a request at this instant, or says how long until one would be.
+    ///
+    /// # Errors
+    /// The time after which the oldest request leaves the window. Instants must not go back.
+    pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+        if self.limit == 0 {
+            return Ok(());
+        }
+        while let Some(oldest) = self.admitted.front() {
+            let age = now.saturating_duration_since(*oldest);
+            if age >= self.span {
+                self.admitted.pop_front();
+            } else if self.admitted.len() < self.limit {
+                break;
+            } else {
+                return Err(self.span - age);
+            }
+        }
+        self.admitted.push_back(now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPAN: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn room_returns_as_requests_age() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut window = Window::new(2, SPAN);
+        assert_eq!(window.admit(at(0)), Ok(()));
+        assert_eq!(window.admit(at(59)), Ok(()));
+        assert_eq!(window.admit(at(59)), Err(Duration::from_secs(1)));
+        assert_eq!(window.admit(at(60)), Ok(()));
+        assert_eq!(window.admit(at(61)), Err(Duration::from_secs(58)));
+        assert_eq!(window.admit(at(119)), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none() {
+        let mut window = Window::new(0, SPAN);
+        let now = Instant::now();
+        assert!((0..1000).all(|_| window.admit(now).is_ok()));
+        assert!(window.admitted.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_admits_more_and_none_is_refused_for_nothing(
+            limit in 1usize..20,
+            steps in prop::collection::vec(0u64..20_000, 1..300),
+        ) {
+            let start = Instant::now();
+            let mut window = Window::new(limit as u32, SPAN);
+            let mut admitted: Vec<u64> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                now += step;
+                let recent = admitted.iter().filter(|at| now - **at < 60_000).count();
+                let admits = window.admit(start + Duration::from_millis(now)).is_ok();
+                prop_assert_eq!(admits, recent < limit);
+                if admits {
+                    admitted.push(now);
+                }
+            }
+        }
+    }
+}

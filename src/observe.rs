@@ -1,0 +1,145 @@
+//! What is counted, in Prometheus' text.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// The counters of the service. Labels are bounded: actions, codes and reasons that the code knows.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    invocations: Family<Invocation, Counter>,
+    durations: Family<Tool, Histogram, fn() -> Histogram>,
+    auth_failures: Family<Reason, Counter>,
+    sessions: Gauge,
+    rate_limited: Counter,
+    connections_refused: Family<Reason, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Invocation {
+    tool: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tool {
+    tool: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let invocations = Family::default();
+        // 0.1 ms to some 13 s
+        let durations: Family<Tool, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(exponential_buckets(1e-4, 2.0, 18)));
+        let auth_failures = Family::default();
+        let sessions = Gauge::default();
+        let rate_limited = Counter::default();
+        let connections_refused = Family::default();
+        registry.register(
+            "mcp_tool_invocations",
+            "Requests answered, by action and by ok or the error's code",
+            invocations.clone(),
+        );
+        registry.register(
+            "mcp_tool_duration_seconds",
+            "Time from a request to its answer",
+            durations.clone(),
+        );
+        registry.register(
+            "mcp_auth_failures",
+            "Clients refused for their token",
+            auth_failures.clone(),
+        );
+        registry.register("mcp_active_sessions", "Open sockets", sessions.clone());
+        registry.register(
+            "mcp_rate_limited",
+            "Requests over the window",
+            rate_limited.clone(),
+        );
+        registry.register(
+            "mcp_connections_refused",
+            "Clients refused for other reasons than their token",
+            connections_refused.clone(),
+        );
+        Self {
+            registry,
+            invocations,
+            durations,
+            auth_failures,
+            sessions,
+            rate_limited,
+            connections_refused,
+        }
+    }
+}
+
+impl Metrics {
+    /// A request was answered, with `ok` or the code of its error.
+    pub fn answered(&self, tool: &'static str, status: &'static str, took: Duration) {
+        self.invocations
+            .get_or_create(&Invocation { tool, status })
+            .inc();
+        self.durations
+            .get_or_create(&Tool { tool })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A client was refused for its token.
+    pub fn auth_failed(&self, reason: &'static str) {
+        self.auth_failures.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A client was refused for another reason.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.connections_refused
+            .get_or_create(&Reason { reason })
+            .inc();
+    }
+
+    /// A request passed the window's limit.
+    pub fn rate_limited(&self) {
+        self.rate_limited.inc();
+    }
+
+    /// A socket was opened; it counts until the guard is dropped.
+    pub fn session(&self) -> SessionGuard {
+        self.sessions.inc();
+        SessionGuard(self.sessions.clone())
+    }
+
+    /// Sockets open now.
+    pub fn sessions(&self) -> u64 {
+        u64::try_from(self.sessions.get()).unwrap_or_default()
+    }
+
+    /// All figures in Prometheus' text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into memory cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// An open socket.
+#[derive(Debug)]
+pub struct SessionGuard(Gauge);
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

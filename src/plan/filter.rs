@@ -1,0 +1,435 @@
+//! `filters`: conditions on fields, joined and negated.
+//!
+//! Every condition is true or false, never unknown: a NULL fails each comparison, and a negation
+//! is the exact complement. So negations are moved down to the single tests here, and `sql` writes
+//! a negated test so that it holds for NULL.
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::value::{self, Value};
+use super::{Object, present};
+use crate::catalog::{Field, Model};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Kind, decode_string, kind};
+use crate::suggest;
+
+/// Tests of one request at the most.
+const MAX_CONDITIONS: usize = 64;
+/// Levels of `$and`, `$or` and `$not` at the most.
+const MAX_DEPTH: usize = 8;
+/// Values of one list at the most; each length is a statement of its own to the engines.
+const MAX_LIST: usize = 100;
+/// Characters of a text operator's value at the most; SQLite refuses longer patterns by an error.
+const MAX_PATTERN: usize = 4_096;
+/// The longest name that is looked up, in characters.
+const MAX_NAME: usize = 128;
+
+/// Which rows are meant.
+#[derive(Debug)]
+pub enum Condition<'c> {
+    /// All of these hold; none of them means every row.
+    All(Vec<Condition<'c>>),
+    /// At least one of these holds; none of them means no row.
+    Any(Vec<Condition<'c>>),
+    /// A test of one field.
+    Test {
+        /// The field.
+        field: &'c Field,
+        /// What is tested.
+        comparison: Comparison,
+        /// Whether the test must fail; it then holds for NULL, unless NULL is what is tested.
+        negated: bool,
+    },
+}
+
+/// What a test compares the field with.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each is the operator of its name")]
+pub enum Comparison {
+    Null,
+    Equal(Value),
+    Greater(Value),
+    GreaterOrEqual(Value),
+    Less(Value),
+    LessOrEqual(Value),
+    /// One of a list; `null` says whether NULL is in it.
+    In {
+        values: Vec<Value>,
+        null: bool,
+    },
+    Text(Pattern),
+}
+
+/// A literal text that is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern {
+    /// Where it must stand.
+    pub place: Place,
+    /// The text; nothing in it is a wildcard.
+    pub text: String,
+    /// Whether upper and lower case are the same.
+    pub fold: bool,
+}
+
+/// Where a pattern must stand in the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Place {
+    Anywhere,
+    Start,
+    End,
+}
+
+impl Condition<'_> {
+    /// Whether every row is meant.
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Self::All(conditions) if conditions.is_empty())
+    }
+
+    /// Feeds what makes this condition different from others into a digest.
+    pub(super) fn digest(&self, into: &mut Sha256) {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                into.update(if matches!(self, Self::All(_)) {
+                    b"&("
+                } else {
+                    b"|("
+                });
+                for condition in conditions {
+                    condition.digest(into);
+                }
+                into.update(b")");
+            }
+            Self::Test {
+                field,
+                comparison,
+                negated,
+            } => {
+                let text = format!("{}{:?}{comparison:?};", u8::from(*negated), field.name());
+                into.update(text.as_bytes());
+            }
+        }
+    }
+}
+
+/// Reads `filters`; with `operators` the ones of `query`, else plain equality.
+pub(super) fn read<'c>(
+    params: &Object<'_>,
+    model: &'c Model,
+    operators: bool,
+) -> Result<Condition<'c>, Error> {
+    let Some(raw) = present(params, "filters") else {
+        return Ok(Condition::All(Vec::new()));
+    };
+    let mut reader = Reader {
+        model,
+        operators,
+        conditions: 0,
+    };
+    reader.object(raw, false, 1)
+}
+
+/// The condition on a model's key that an `id` stands for.
+pub(super) fn identity<'c>(id: &RawValue, model: &'c Model) -> Result<Condition<'c>, Error> {
+    let key = model.identity();
+    let equal = |field: &'c Field, value| Condition::Test {
+        field,
+        comparison: Comparison::Equal(value),
+        negated: false,
+    };
+    match key[..] {
+        [] => Err(ErrorKind::NoPrimaryKey(model.name().into()).into()),
+        [field] => Ok(equal(field, value::check(id, field)?)),
+        _ => {
+            let names: Vec<&str> = key.iter().map(|field| field.name()).collect();
+            let members = (kind(id) == Kind::Object)
+                .then(|| Object::parse(id.get()))
+                .flatten();
+            let whole = members.filter(|members| {
+                members.len() <= MAX_CONDITIONS
+                    && members.iter().count() == key.len()
+                    && members
+                        .iter()
+                        .all(|(name, value)| names.contains(&name) && kind(value) != Kind::Null)
+            });
+            let Some(members) = whole else {
+                let expected = format!("an object of {}", names.join(" and "));
+                let kind = ErrorKind::InvalidValue {
+                    field: "id".into(),
+                    expected: expected.into(),
+                };
+                return Err(kind.into());
+            };
+            let mut tests = Vec::with_capacity(key.len());
+            for field in key {
+                if let Some(raw) = members.get(field.name()) {
+                    tests.push(equal(field, value::check(raw, field)?));
+                }
+            }
+            Ok(Condition::All(tests))
+        }
+    }
+}
+
+struct Reader<'c> {
+    model: &'c Model,
+    operators: bool,
+    conditions: usize,
+}
+
+impl<'c> Reader<'c> {
+    /// An object of fields and, in a query, of `$and`, `$or` and `$not`.
+    fn object(
+        &mut self,
+        raw: &RawValue,
+        negated: bool,
+        depth: usize,
+    ) -> Result<Condition<'c>, Error> {
+        let members = (kind(raw) == Kind::Object)
+            .then(|| Object::parse(raw.get()))
+            .flatten()
+            .ok_or(ErrorKind::FiltersNotObject)?;
+        if members.len() > MAX_CONDITIONS {
+            return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+        }
+        if depth > MAX_DEPTH {
+            return Err(ErrorKind::FilterTooDeep(MAX_DEPTH).into());
+        }
+        let mut conditions = Vec::with_capacity(members.len());
+        for (name, value) in members.iter() {
+            conditions.push(match name {
+                "$and" | "$or" if self.operators => {
+                    let all = (name == "$and") != negated;
+                    let list = self.list(name, value, negated, depth)?;
+                    if all {
+                        Condition::All(list)
+                    } else {
+                        Condition::Any(list)
+                    }
+                }
+                "$not" if self.operators => self.object(value, !negated, depth + 1)?,
+                _ => self.field(name, value, negated)?,
+            });
+        }
+        Ok(join(conditions, negated))
+    }
+
+    fn list(
+        &mut self,
+        name: &str,
+        raw: &RawValue,
+        negated: bool,
+        depth: usize,
+    ) -> Result<Vec<Condition<'c>>, Error> {
+        let parts = array(raw).ok_or_else(|| {
+            Error::from(ErrorKind::FiltersNotObject)
+                .with_hint(format!("{name} takes a list of objects"))
+        })?;
+        parts
+            .into_iter()
+            .map(|part| self.object(part, negated, depth + 1))
+            .collect()
+    }
+
+    fn field(&mut self, name: &str, raw: &RawValue, negated: bool) -> Result<Condition<'c>, Error> {
+        let Some(field) = self.model.field(name) else {
+            return Err(unknown(name, self.model));
+        };
+        match kind(raw) {
+            Kind::Object if self.operators => {
+                let operators = Object::parse(raw.get()).ok_or(ErrorKind::FiltersNotObject)?;
+                if operators.is_empty() {
+                    return Err(value::invalid(field, "a plain value or operators"));
+                }
+                if operators.len() > MAX_CONDITIONS {
+                    return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+                }
+                let mut tests = Vec::with_capacity(operators.len());
+                for (operator, value) in operators.iter() {
+                    tests.push(self.operator(field, operator, value, negated)?);
+                }
+                Ok(join(tests, negated))
+            }
+            Kind::Object | Kind::Array => Err(value::invalid(field, "a plain value")),
+            _ => self.test(field, equal(raw, field)?, negated),
+        }
+    }
+
+    fn operator(
+        &mut self,
+        field: &'c Field,
+        operator: &str,
+        raw: &RawValue,
+        negated: bool,
+    ) -> Result<Condition<'c>, Error> {
+        if !operators_of(field).contains(&operator) {
+            return Err(
+                Error::from(ErrorKind::FilterOperator(operator.into())).with_hint(format!(
+                    "operators for {} ({}): {}",
+                    field.name(),
+                    field.field_type().name(),
+                    operators_of(field).join(" ")
+                )),
+            );
+        }
+        let comparison = match operator {
+            "$eq" => equal(raw, field)?,
+            "$ne" => return self.test(field, equal(raw, field)?, !negated),
+            "$gt" => Comparison::Greater(value::check(raw, field)?),
+            "$gte" => Comparison::GreaterOrEqual(value::check(raw, field)?),
+            "$lt" => Comparison::Less(value::check(raw, field)?),
+            "$lte" => Comparison::LessOrEqual(value::check(raw, field)?),
+            "$in" => one_of(raw, field)?,
+            "$nin" => return self.test(field, one_of(raw, field)?, !negated),
+            "$between" => {
+                let bounds = array(raw).unwrap_or_default();
+                let [low, high] = bounds[..] else {
+                    return Err(value::invalid(field, "a list of two values"));
+                };
+                let low = Comparison::GreaterOrEqual(value::check(low, field)?);
+                let high = Comparison::LessOrEqual(value::check(high, field)?);
+                let tests = vec![
+                    self.test(field, low, negated)?,
+                    self.test(field, high, negated)?,
+                ];
+                return Ok(join(tests, negated));
+            }
+            "$null" => match raw.get() {
+                "true" => Comparison::Null,
+                "false" => return self.test(field, Comparison::Null, !negated),
+                _ => return Err(value::invalid(field, "true or false for $null")),
+            },
+            _ => Comparison::Text(pattern(operator, raw, field)?),
+        };
+        self.test(field, comparison, negated)
+    }
+
+    fn test(
+        &mut self,
+        field: &'c Field,
+        comparison: Comparison,
+        negated: bool,
+    ) -> Result<Condition<'c>, Error> {
+        self.conditions += 1;
+        if self.conditions > MAX_CONDITIONS {
+            return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+        }
+        Ok(Condition::Test {
+            field,
+            comparison,
+            negated,
+        })
+    }
+}
+
+/// Conditions side by side are all required; negated, one that fails is enough.
+fn join(mut conditions: Vec<Condition<'_>>, negated: bool) -> Condition<'_> {
+    if conditions.len() == 1 {
+        return conditions.remove(0);
+    }
+    if negated {
+        Condition::Any(conditions)
+    } else {
+        Condition::All(conditions)
+    }
+}
+
+fn equal(raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
+    match kind(raw) {
+        Kind::Null => Ok(Comparison::Null),
+        Kind::Object | Kind::Array => Err(value::invalid(field, "a plain value")),
+        _ => value::check(raw, field).map(Comparison::Equal),
+    }
+}
+
+fn one_of(raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
+    let parts = array(raw).ok_or_else(|| value::invalid(field, "a list of values"))?;
+    if parts.len() > MAX_LIST {
+        return Err(value::invalid(
+            field,
+            &format!("a list of at most {MAX_LIST} values"),
+        ));
+    }
+    let mut null = false;
+    let mut values = Vec::with_capacity(parts.len());
+    for part in parts {
+        match kind(part) {
+            Kind::Null => null = true,
+            _ => values.push(value::check(part, field)?),
+        }
+    }
+    Ok(Comparison::In { values, null })
+}
+
+fn pattern(operator: &str, raw: &RawValue, field: &Field) -> Result<Pattern, Error> {
+    let text = decode_string(raw)
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(|| value::invalid(field, "text"))?;
+    if text.chars().count() > MAX_PATTERN {
+        return Err(value::invalid(
+            field,
+            &format!("text of at most {MAX_PATTERN} characters"),
+        ));
+    }
+    let place = match operator {
+        "$startswith" | "$istartswith" => Place::Start,
+        "$endswith" | "$iendswith" => Place::End,
+        _ => Place::Anywhere,
+    };
+    Ok(Pattern {
+        place,
+        text: text.into_owned(),
+        fold: operator.starts_with("$i"),
+    })
+}
+
+/// The operators that a field takes, by its type.
+fn operators_of(field: &Field) -> Vec<&'static str> {
+    let mut operators = vec!["$null"];
+    if field.is_filterable() {
+        operators.extend(["$eq", "$ne", "$in", "$nin"]);
+        if field.is_sortable() {
+            operators.extend(["$gt", "$gte", "$lt", "$lte", "$between"]);
+        }
+    }
+    if field.field_type().is_text() {
+        operators.extend([
+            "$contains",
+            "$icontains",
+            "$startswith",
+            "$istartswith",
+            "$endswith",
+            "$iendswith",
+        ]);
+    }
+    operators
+}
+
+/// The refusal of a name that is no readable field: a hidden one reads as an unknown one.
+fn unknown(name: &str, model: &Model) -> Error {
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let plain = first
+        && name.len() <= MAX_NAME
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let kind = if plain {
+        ErrorKind::FilterFieldNotAllowed {
+            field: name.into(),
+            model: model.name().into(),
+        }
+    } else {
+        ErrorKind::FilterName(name.into())
+    };
+    Error::from(kind).with_hint(suggest::fields(name, model))
+}
+
+pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    (kind(raw) == Kind::Array)
+        .then(|| serde_json::from_str(raw.get()).ok())
+        .flatten()
+}

@@ -1,0 +1,315 @@
+//! A client's value, checked against a field's type before any engine sees it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::catalog::{Field, FieldType};
+use crate::error::{Echo, Error, ErrorKind};
+use crate::protocol::{Kind, decode_string, kind};
+
+mod temporal;
+
+/// Digits of a decimal, the point not counted; beyond every engine's exact types.
+const DECIMAL_DIGITS: usize = 1_000;
+
+/// A value to be bound, of the field's class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A whole number above `i64::MAX`.
+    Uint(u64),
+    /// A binary fraction; never NaN or infinite when it comes from a client.
+    Float(f64),
+    /// The digits of an exact number.
+    Decimal(String),
+    /// Text, and whatever is compared through its text.
+    Text(String),
+    /// Bytes; only a cursor holds such.
+    Bytes(Vec<u8>),
+}
+
+/// Checks a value that is not `null` against its field.
+///
+/// # Errors
+/// `invalid_value`, saying what is expected.
+pub(super) fn check(raw: &RawValue, field: &Field) -> Result<Value, Error> {
+    read(raw, field).ok_or_else(|| invalid(field, &expected(field)))
+}
+
+/// The refusal of a value for that field.
+pub(super) fn invalid(field: &Field, expected: &str) -> Error {
+    ErrorKind::InvalidValue {
+        field: field.name().into(),
+        expected: expected.into(),
+    }
+    .into()
+}
+
+/// What a field takes, as errors say it.
+fn expected(field: &Field) -> String {
+    let words = match field.field_type() {
+        FieldType::Integer { .. } => "an integer",
+        FieldType::Decimal { .. } => "a decimal number",
+        FieldType::Float | FieldType::Float32 => "a number",
+        FieldType::Boolean => "true or false",
+        FieldType::Text => "text",
+        FieldType::Uuid => "a UUID",
+        FieldType::Date => "a date like 2026-01-31",
+        FieldType::Time => "a time like 13:05:00",
+        FieldType::DateTime => "a date and time like 2026-01-31T13:05:00",
+        FieldType::Timestamp => "a date and time like 2026-01-31T13:05:00Z",
+        FieldType::Enum => return format!("one of {}", field.values().join(", ")),
+        FieldType::Address => "an IP address or network",
+        FieldType::Any => "text, a number or a boolean",
+        FieldType::Json | FieldType::Array | FieldType::Bytes | FieldType::Other => {
+            return format!("null, for a field of type {}", field.field_type().name());
+        }
+    };
+    words.to_owned()
+}
+
+fn read(raw: &RawValue, field: &Field) -> Option<Value> {
+    let text = match kind(raw) {
+        Kind::String => Some(decode_string(raw)?.into_owned()),
+        _ => None,
+    };
+    // No engine stores a NUL in text, and some fail on it instead of finding nothing.
+    if text.as_deref().is_some_and(|text| text.contains('\0')) {
+        return None;
+    }
+    match field.field_type() {
+        FieldType::Integer { unsigned, .. } => integer(scalar(raw, text.as_deref())?, unsigned),
+        FieldType::Decimal { .. } => decimal(scalar(raw, text.as_deref())?).map(Value::Decimal),
+        FieldType::Float => float(scalar(raw, text.as_deref())?).map(Value::Float),
+        // The engines widen a 32-bit float before they compare, and so does the value.
+        FieldType::Float32 => {
+            let value = float(scalar(raw, text.as_deref())?)? as f32;
+            value.is_finite().then(|| Value::Float(f64::from(value)))
+        }
+        FieldType::Boolean => match raw.get() {
+            "true" | "1" => Some(Value::Bool(true)),
+            "false" | "0" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        FieldType::Text => text.map(Value::Text),
+        FieldType::Uuid => uuid(&text?).map(Value::Text),
+        FieldType::Enum => {
+            let text = text?;
+            field
+                .values()
+                .iter()
+                .any(|value| **value == *text)
+                .then_some(Value::Text(text))
+        }
+        FieldType::Address => {
+            let text = text?;
+            let address =
+                text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+            address.then_some(Value::Text(text))
+        }
+        moment @ (FieldType::Date
+        | FieldType::Time
+        | FieldType::DateTime
+        | FieldType::Timestamp) => match text {
+            Some(text) => temporal::read(moment, &text, field.is_dynamic()).map(Value::Text),
+            None if field.is_dynamic() => any(raw),
+            None => None,
+        },
+        FieldType::Any => match text {
+            Some(text) => Some(Value::Text(text)),
+            None => match raw.get() {
+                "true" => Some(Value::Int(1)),
+                "false" => Some(Value::Int(0)),
+                _ => any(raw),
+            },
+        },
+        FieldType::Json | FieldType::Array | FieldType::Bytes | FieldType::Other => None,
+    }
+}
+
+/// The text of a number, or of a string that may hold one.
+fn scalar<'a>(raw: &'a RawValue, text: Option<&'a str>) -> Option<&'a str> {
+    match kind(raw) {
+        Kind::Number => Some(raw.get()),
+        _ => text,
+    }
+}
+
+/// A number by its own form, where the field gives none.
+fn any(raw: &RawValue) -> Option<Value> {
+    match kind(raw) {
+        Kind::Number => integer(raw.get(), false).or_else(|| float(raw.get()).map(Value::Float)),
+        _ => None,
+    }
+}
+
+fn integer(text: &str, unsigned: bool) -> Option<Value> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match text.parse::<i64>() {
+        Ok(value) => Some(Value::Int(value)),
+        Err(_) if unsigned => text.parse().ok().map(Value::Uint),
+        Err(_) => None,
+    }
+}
+
+fn float(text: &str) -> Option<f64> {
+    let plain = text
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+    let value: f64 = plain.then(|| text.parse().ok()).flatten()?;
+    value.is_finite().then_some(value)
+}
+
+/// The digits of an exact number without an exponent.
+fn decimal(text: &str) -> Option<String> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (mantissa, ""),
+    };
+    let digits = [whole, fraction].concat();
+    if whole.is_empty()
+        || digits.len() > DECIMAL_DIGITS
+        || exponent.unsigned_abs() as usize > DECIMAL_DIGITS
+        || !digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return None;
+    }
+    let point = whole.len() as i32 + exponent;
+    let text = if point <= 0 {
+        format!(
+            "{sign}0.{}{digits}",
+            "0".repeat(point.unsigned_abs() as usize)
+        )
+    } else if point as usize >= digits.len() {
+        format!(
+            "{sign}{digits}{}",
+            "0".repeat(point as usize - digits.len())
+        )
+    } else {
+        format!(
+            "{sign}{}.{}",
+            &digits[..point as usize],
+            &digits[point as usize..]
+        )
+    };
+    Some(text)
+}
+
+/// The hyphenated form in lower case.
+fn uuid(text: &str) -> Option<String> {
+    let hex: String = match text.len() {
+        36 => {
+            let hyphens = [8, 13, 18, 23];
+            if !hyphens.iter().all(|at| text.as_bytes()[*at] == b'-') {
+                return None;
+            }
+            text.split('-').collect()
+        }
+        32 => text.to_owned(),
+        _ => return None,
+    };
+    if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let hex = hex.to_ascii_lowercase();
+    Some(
+        [
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        ]
+        .join("-"),
+    )
+}
+
+/// An id as errors repeat it: a string without its quotes, anything else as it was written.
+pub(super) fn echo(raw: &RawValue) -> Echo {
+    match decode_string(raw) {
+        Some(text) => Echo::from(&*text),
+        None => Echo::from(raw.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        for (text, value) in [
+            ("12.50", Some("12.50")),
+            ("-0.1", Some("-0.1")),
+            (
+                "12345678901234567890.123456789",
+                Some("12345678901234567890.123456789"),
+            ),
+            ("1e3", Some("1000")),
+            ("1.25e1", Some("12.5")),
+            ("1e-07", Some("0.0000001")),
+            ("1e+2", Some("100")),
+            ("", None),
+            ("1.", None),
+            (".5", None),
+            ("abc", None),
+            ("1e999999999", None),
+            ("--1", None),
+            (" 1", None),
+        ] {
+            assert_eq!(decimal(text).as_deref(), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_are_whole_and_in_range() {
+        assert_eq!(
+            integer("9223372036854775807", false),
+            Some(Value::Int(i64::MAX))
+        );
+        assert_eq!(integer("9223372036854775808", false), None);
+        assert_eq!(
+            integer("18446744073709551615", true),
+            Some(Value::Uint(u64::MAX))
+        );
+        for text in ["1.0", "1e2", "+1", " 1", "", "-", "abc", "0x10"] {
+            assert_eq!(integer(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn uuids_have_one_form() {
+        let canonical = "0123abcd-4567-89ef-0123-456789abcdef";
+        assert_eq!(
+            uuid("0123ABCD-4567-89EF-0123-456789ABCDEF").as_deref(),
+            Some(canonical)
+        );
+        assert_eq!(
+            uuid("0123abcd456789ef0123456789abcdef").as_deref(),
+            Some(canonical)
+        );
+        for text in [
+            "",
+            "x",
+            "0123abcd-4567-89ef-0123-456789abcdeg",
+            "0123abcd4-567-89ef-0123-456789abcdef",
+        ] {
+            assert_eq!(uuid(text), None, "{text}");
+        }
+    }
+}

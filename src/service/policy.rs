@@ -1,0 +1,125 @@
+//! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
+
+use std::time::Duration;
+
+use super::Read;
+use crate::catalog::{Catalog, Model};
+use crate::config::Numbers;
+use crate::error::{Error, ErrorKind};
+use crate::plan::{CursorKey, Limits};
+use crate::protocol::Action;
+use crate::sensitive::Sensitive;
+use crate::suggest;
+
+/// Everything that decides over a request.
+#[derive(Debug)]
+pub struct Policy {
+    /// What is served.
+    pub serving: Serving,
+    /// Whether an unknown action is refused as a write.
+    pub read_only: bool,
+    /// What bounds a plan.
+    pub limits: Limits,
+    /// The key of the cursors.
+    pub cursors: CursorKey,
+    /// Which members of JSON documents are left out.
+    pub sensitive: Sensitive,
+    /// Whether large numbers are strings.
+    pub numbers: Numbers,
+    /// The largest answer, in bytes.
+    pub max_response_bytes: usize,
+    /// What a statement may take.
+    pub query_timeout: Duration,
+}
+
+/// What is served.
+#[derive(Debug)]
+pub enum Serving {
+    /// The catalog that was read.
+    Catalog(Catalog),
+    /// The database has not answered yet: only the names of the whitelist are known.
+    Waiting(Vec<String>),
+}
+
+impl Policy {
+    /// The catalog.
+    ///
+    /// # Errors
+    /// `Database is unavailable` while none could be read.
+    pub fn catalog(&self) -> Result<&Catalog, Error> {
+        match &self.serving {
+            Serving::Catalog(catalog) => Ok(catalog),
+            Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+        }
+    }
+
+    /// Resolves model and action.
+    ///
+    /// # Errors
+    /// In this order: a model that is not on the whitelist, an action that is no read.
+    pub(super) fn admit(&self, read: &Read<'_>) -> Result<(Action, Option<&Model>), Error> {
+        let model = match (&self.serving, read.model) {
+            (_, None) => None,
+            (Serving::Catalog(catalog), Some(name)) => {
+                Some(catalog.model(name).ok_or_else(|| {
+                    not_allowed(
+                        name,
+                        catalog.names(),
+                        catalog.models().iter().map(Model::name),
+                    )
+                })?)
+            }
+            (Serving::Waiting(names), Some(name)) => {
+                if !names.iter().any(|known| known == name) {
+                    return Err(not_allowed(
+                        name,
+                        &names.join(", "),
+                        names.iter().map(String::as_str),
+                    ));
+                }
+                None
+            }
+        };
+        let action = Action::parse(read.action).ok_or_else(|| {
+            let near = suggest::nearest(
+                read.action,
+                [Action::List, Action::Get, Action::Query, Action::Describe]
+                    .iter()
+                    .map(|action| action.name()),
+            );
+            let error = Error::from(match self.read_only {
+                true => ErrorKind::ReadOnly(read.action.into()),
+                false => ErrorKind::UnsupportedAction(read.action.into()),
+            });
+            match near {
+                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
+                None => error.with_hint("actions: list, get, query, describe"),
+            }
+        })?;
+        self.catalog()?;
+        Ok((action, model))
+    }
+
+    /// A name as logs may repeat it: the model's, or that it is none.
+    pub(super) fn known_name<'n>(&self, name: Option<&'n str>) -> &'n str {
+        match (&self.serving, name) {
+            (_, None) => "-",
+            (Serving::Catalog(catalog), Some(name)) if catalog.model(name).is_some() => name,
+            (Serving::Waiting(names), Some(name)) if names.iter().any(|known| known == name) => {
+                name
+            }
+            _ => "unknown",
+        }
+    }
+}
+
+fn not_allowed<'n>(name: &str, allowed: &str, names: impl Iterator<Item = &'n str>) -> Error {
+    let kind = ErrorKind::ModelNotAllowed {
+        model: name.into(),
+        allowed: allowed.into(),
+    };
+    match suggest::nearest(name, names) {
+        Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),
+        None => kind.into(),
+    }
+}

@@ -1,0 +1,112 @@
+//! How a field is selected, and how a value is bound beside it, in each dialect.
+
+use sea_query::{Expr, ExprTrait as _, Func};
+
+use super::Dialect;
+use crate::catalog::{Field, FieldType};
+use crate::encode::Shape;
+use crate::plan::Value;
+
+/// The expression that carries a field's value to us, and the shape that it arrives in.
+pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
+    match dialect {
+        Dialect::Sqlite => sqlite(expr, field.field_type()),
+        Dialect::Postgres => postgres(expr, field.field_type()),
+        Dialect::MySql => mysql(expr, field.field_type()),
+    }
+}
+
+/// SQLite gives each value with a type of its own.
+fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
+    match field_type {
+        FieldType::Boolean => (expr, Shape::Boolean),
+        FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
+            (expr, Shape::Wide)
+        }
+        // JSONB is bytes; its text is JSON like any other.
+        FieldType::Json => {
+            let text = Expr::cust_with_exprs(
+                "CASE WHEN typeof(?) = 'blob' AND json_valid(?, 8) THEN json(?) ELSE ? END",
+                [expr.clone(), expr.clone(), expr.clone(), expr],
+            );
+            (text, Shape::Json)
+        }
+        _ => (expr, Shape::Native),
+    }
+}
+
+/// PostgreSQL: its own JSON for whatever the driver does not know to the last digit.
+fn postgres(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
+    match field_type {
+        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
+        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
+            (expr, Shape::Native)
+        }
+        FieldType::Bytes => (expr, Shape::Native),
+        FieldType::Decimal { .. } => (json_text(expr), Shape::Number),
+        _ => (json_text(expr), Shape::Json),
+    }
+}
+
+fn json_text(expr: Expr) -> Expr {
+    Func::cust("to_json").arg(expr).cast_as("text")
+}
+
+/// MariaDB and MySQL: text for whatever the driver would decode by wire type alone.
+fn mysql(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
+    match field_type {
+        FieldType::Boolean => (expr, Shape::Boolean),
+        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
+        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes => {
+            (expr, Shape::Native)
+        }
+        FieldType::Decimal { .. } => (char_text(expr), Shape::Number),
+        FieldType::Time => (char_text(expr), Shape::Clock),
+        FieldType::DateTime => (char_text(expr), Shape::Moment { utc: false }),
+        FieldType::Timestamp => (char_text(expr), Shape::Moment { utc: true }),
+        FieldType::Json => (char_text(expr), Shape::Json),
+        _ => (char_text(expr), Shape::Native),
+    }
+}
+
+fn char_text(expr: Expr) -> Expr {
+    expr.cast_as("CHAR")
+}
+
+/// A checked value, bound with the type that keeps an index on the field usable.
+pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
+    let plain = match value {
+        Value::Bool(value) => match dialect {
+            Dialect::Postgres => Expr::val(*value),
+            Dialect::Sqlite | Dialect::MySql => Expr::val(i64::from(*value)),
+        },
+        Value::Int(value) => Expr::val(*value),
+        Value::Uint(value) => Expr::val(*value),
+        Value::Float(value) => Expr::val(*value),
+        Value::Decimal(digits) => match dialect {
+            // SQLite keeps decimals as integers or floats, and compares by class.
+            Dialect::Sqlite => match digits.parse::<i64>() {
+                Ok(value) => Expr::val(value),
+                Err(_) => Expr::val(digits.parse::<f64>().unwrap_or_default()),
+            },
+            Dialect::Postgres | Dialect::MySql => Expr::val(digits.clone()),
+        },
+        Value::Text(text) => match (dialect, field.field_type()) {
+            // The session is in UTC, and the column takes no zone.
+            (Dialect::MySql, FieldType::Timestamp) => {
+                Expr::val(text.strip_suffix("+00:00").unwrap_or(text).to_owned())
+            }
+            _ => Expr::val(text.clone()),
+        },
+        Value::Bytes(bytes) => Expr::val(bytes.clone()),
+    };
+    // Typed parameters are the only way to a comparison that uses the column's own operators.
+    if dialect == Dialect::Postgres
+        && matches!(value, Value::Text(_) | Value::Decimal(_))
+        && !field.cast().is_empty()
+    {
+        plain.cast_as(field.cast().to_owned())
+    } else {
+        plain
+    }
+}
