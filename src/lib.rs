@@ -1,3 +1,4 @@
 //! Lucarne: a read-only window onto a database.
 
+pub mod config;
 pub mod sensitive;
