@@ -24,17 +24,22 @@ const BUILT_IN: &[(&str, &str)] = &[
 
 /// The built-in name that stands in a name as whole words.
 pub(super) fn built_in(name: &str) -> Option<&'static str> {
-    let mut before = None;
-    for (index, c) in name.char_indices() {
-        let rest = &name[index..];
-        if c.is_alphanumeric() && is_border(before, c, rest[c.len_utf8()..].chars().next()) {
-            for (shown, letters) in BUILT_IN {
-                if starts_with_words(rest, letters) {
-                    return Some(shown);
-                }
+    let mut before = Before::default();
+    let mut chars = name.char_indices().peekable();
+    while let Some((index, c)) = chars.next() {
+        let after = chars.peek().map(|(_, after)| *after);
+        if before.is_border(c, after) && c.is_alphanumeric() {
+            let (words, first) = (&name[index..], fold(c));
+            let found = BUILT_IN.iter().find(|(_, letters)| {
+                // Most words fall out here, at their first letter.
+                letters.bytes().next().map(char::from) == Some(first)
+                    && starts_with_words(words, letters)
+            });
+            if let Some((shown, _)) = found {
+                return Some(shown);
             }
         }
-        before = Some(c);
+        before.pass(c);
     }
     None
 }
@@ -42,29 +47,54 @@ pub(super) fn built_in(name: &str) -> Option<&'static str> {
 /// Whether a name starts with words that, joined, spell these letters or their plural.
 fn starts_with_words(name: &str, letters: &str) -> bool {
     let mut rest = name.chars();
-    let mut last = None;
+    let mut before = Before::default();
     for letter in letters.chars() {
-        last = rest.find(|c| c.is_alphanumeric());
-        if last.map(fold) != Some(letter) {
+        let Some(c) = rest.find(|c| c.is_alphanumeric()) else {
+            return false;
+        };
+        if fold(c) != letter {
             return false;
         }
+        before.pass(c);
     }
     ["", "s", "es"]
         .iter()
-        .any(|ending| ends_word(last, rest.clone(), ending))
+        .any(|ending| ends_word(before, rest.clone(), ending))
 }
 
 /// Whether a word ends once this ending is taken from the rest.
-fn ends_word(mut last: Option<char>, mut rest: Chars<'_>, ending: &str) -> bool {
+fn ends_word(mut before: Before, mut rest: Chars<'_>, ending: &str) -> bool {
     for letter in ending.chars() {
-        last = rest.next();
-        if last.map(fold) != Some(letter) {
-            return false;
+        match rest.next() {
+            Some(c) if fold(c) == letter => before.pass(c),
+            _ => return false,
         }
     }
     match rest.next() {
-        Some(c) => is_border(last, c, rest.next()),
+        Some(c) => before.is_border(c, rest.next()),
         None => true,
+    }
+}
+
+/// The kinds of the last two characters, the nearer one second.
+#[derive(Clone, Copy, Default)]
+struct Before(Option<Kind>, Option<Kind>);
+
+impl Before {
+    fn pass(&mut self, c: char) {
+        *self = Self(self.1, Some(kind(c)));
+    }
+
+    /// Whether a word ends or starts before a character: `user|Name`, `key|2`, `key|_`.
+    ///
+    /// Behind capitals a small letter leaves two readings, and both count: `API|Key`, `AWS|secret`.
+    fn is_border(self, c: char, after: Option<char>) -> bool {
+        match (self.0, self.1, kind(c)) {
+            (_, None, _) => true,
+            (earlier, Some(Kind::Upper), Kind::Lower) => earlier == Some(Kind::Upper),
+            (_, Some(Kind::Upper), Kind::Upper) => after.map(kind) == Some(Kind::Lower),
+            (_, Some(before), own) => before != own,
+        }
     }
 }
 
@@ -80,23 +110,15 @@ enum Kind {
 
 fn kind(c: char) -> Kind {
     match c {
+        'a'..='z' => Kind::Lower,
+        'A'..='Z' => Kind::Upper,
+        '0'..='9' => Kind::Digit,
+        _ if c.is_ascii() => Kind::Separator,
         _ if c.is_lowercase() => Kind::Lower,
         _ if c.is_uppercase() => Kind::Upper,
         _ if c.is_alphabetic() => Kind::Letter,
         _ if c.is_numeric() => Kind::Digit,
         _ => Kind::Separator,
-    }
-}
-
-/// Whether a word ends or starts before a character: `user|Name`, `API|Key`, `key|2`, `key|_`.
-fn is_border(before: Option<char>, c: char, after: Option<char>) -> bool {
-    let Some(before) = before else {
-        return true;
-    };
-    match (kind(before), kind(c)) {
-        (Kind::Upper, Kind::Lower) => false,
-        (Kind::Upper, Kind::Upper) => after.is_some_and(|after| kind(after) == Kind::Lower),
-        (before, own) => before != own,
     }
 }
 
@@ -179,6 +201,9 @@ mod tests {
         for name in [
             "user_password",
             "smtpPassword",
+            "AWSsecret",
+            "PASSWORDhash",
+            "TOKENs",
             "session_token",
             "stripe_secret_key",
             "APIKey",
