@@ -26,6 +26,7 @@ pub mod plan;
 pub mod protocol;
 pub mod sample;
 pub mod sensitive;
+pub mod server;
 pub mod service;
 pub mod sql;
 mod suggest;
