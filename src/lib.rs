@@ -1,1 +1,3 @@
 //! Lucarne: a read-only window onto a database.
+
+pub mod cli;
