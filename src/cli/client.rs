@@ -12,6 +12,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -77,8 +78,8 @@ impl Client {
     }
 
     async fn exchange(&mut self, message: &str) -> Result<String, Failure> {
-        // The answer may say why a message was refused half-way, so a failed send is not the end.
-        let sent = self.socket.send(Message::text(message)).await;
+        // A send that fails is no end yet: what the service sent before says why it closed.
+        let _ = self.socket.send(Message::text(message)).await;
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(answer))) => return Ok(answer.as_str().to_owned()),
@@ -91,6 +92,9 @@ impl Client {
                 }
                 Some(Ok(Message::Close(frame))) => return Err(self.closed(frame.as_ref())),
                 Some(Ok(_)) => {}
+                None | Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return Err(self.closed(None));
+                }
                 Some(Err(Error::Capacity(_))) => {
                     return Err(Failure::unable("the answer is too large to take")
                         .help("ask for fewer rows with \"limit\""));
@@ -101,7 +105,6 @@ impl Client {
                         self.service
                     )));
                 }
-                None => return Err(sent.map_or_else(|_| self.closed(None), |()| self.closed(None))),
             }
         }
     }
