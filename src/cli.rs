@@ -36,6 +36,13 @@ pub use failure::Failure;
 pub use suggest::nearest;
 pub use token::new_token;
 
+/// Examples of the command as a whole, shown in its help and run by a test.
+const EXAMPLES: &str = "\
+Examples:
+  lucarne query list users
+  lucarne config vscode
+  lucarne help query";
+
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let commit = option_env!("LUCARNE_COMMIT")
         .map(|commit| format!("{commit}; "))
@@ -46,7 +53,15 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-static EXITS: LazyLock<String> = LazyLock::new(|| format!("Exit codes:\n{}", Exit::table()));
+static AFTER_HELP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{EXAMPLES}
+
+Exit codes:
+{}",
+        Exit::table()
+    )
+});
 
 /// A read-only window onto a database, for coding agents and scripts.
 #[derive(Debug, Parser)]
@@ -54,7 +69,7 @@ static EXITS: LazyLock<String> = LazyLock::new(|| format!("Exit codes:\n{}", Exi
     name = "lucarne",
     version = VERSION.as_str(),
     max_term_width = 80,
-    after_help = EXITS.as_str(),
+    after_help = AFTER_HELP.as_str(),
 )]
 struct CommandLine {
     #[command(subcommand)]
