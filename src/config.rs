@@ -1,0 +1,121 @@
+//! What the operator asks for, from the environment and a `.env` file.
+//!
+//! [`environment`] gathers the variables, [`load`] turns them into a [`Config`] or into all their
+//! faults at once. `raw` holds what was typed, [`Config`] what is meant; the table in
+//! [`variables`] holds names, defaults and meanings for both and for the help.
+
+mod address;
+mod check;
+mod database;
+mod dotenv;
+mod fault;
+mod load;
+mod models;
+mod network;
+mod origins;
+mod raw;
+mod secrets;
+pub mod variables;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::{SecretBox, SecretString};
+
+pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
+pub use self::dotenv::environment;
+pub use self::fault::{Fault, Faults, Warning};
+pub use self::load::load;
+pub use self::models::ModelName;
+pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
+use crate::sensitive::Sensitive;
+
+/// The configuration of the service, checked. `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether `/mcp` answers with anything but 503.
+    pub enabled: bool,
+    /// The tokens that are valid; at least one when enabled.
+    pub tokens: Vec<SecretString>,
+    /// The whitelist, in its order; at least one entry, each with a name of its own.
+    pub models: Vec<ModelName>,
+    /// Chooses the error text for writing actions, nothing else.
+    pub read_only: bool,
+    /// Requests per window and connection; 0 is no limit.
+    pub rate_limit: u32,
+    /// The window of the rate limit.
+    pub rate_window: Duration,
+    /// The database to read; there when enabled.
+    pub database: Option<DatabaseUrl>,
+    /// Which fields never leave the service.
+    pub sensitive: Sensitive,
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// Where health and metrics are answered without a token.
+    pub admin_listen: Option<SocketAddr>,
+    /// `Host` values answered.
+    pub allowed_hosts: AllowedHosts,
+    /// Browser origins let in.
+    pub allowed_origins: AllowedOrigins,
+    /// Whether the WebSocket route takes `?token=`.
+    pub allow_query_token: bool,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Rows of a page when the request names no limit; at most `max_limit`.
+    pub default_limit: u32,
+    /// Rows of the largest page.
+    pub max_limit: u32,
+    /// The largest request, in bytes.
+    pub max_message_bytes: usize,
+    /// The largest answer, in bytes.
+    pub max_response_bytes: usize,
+    /// The largest text of an MCP tool result, in bytes.
+    pub tool_max_bytes: usize,
+    /// How large integers and decimals are sent.
+    pub numbers: Numbers,
+    /// Sockets open at once.
+    pub max_connections: usize,
+    /// How long a socket may be silent.
+    pub idle_timeout: Duration,
+    /// How long a statement may take.
+    pub query_timeout: Duration,
+    /// Estimated rows above which an unindexed filter or sort is refused; `None` is never.
+    pub scan_limit: Option<u64>,
+    /// Database connections.
+    pub pool_size: usize,
+    /// Whether a transaction pooler stands before the database.
+    pub pgbouncer: bool,
+    /// The key of cursors that several instances share; `None` asks for one of its own.
+    pub cursor_key: Option<SecretBox<[u8; 32]>>,
+    /// A tracing filter that is known to parse.
+    pub log_filter: String,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+    /// The files that secrets were read from, to be watched.
+    pub secret_files: Vec<PathBuf>,
+    /// What is weak and was asked for.
+    pub warnings: Vec<Warning>,
+}
+
+/// How 64-bit integers and decimals are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// As JSON numbers with all their digits.
+    Native,
+    /// As strings, for clients that would round them.
+    String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The parts and parameters of a server's URL, and the URL that the driver is given.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Engine, decode};
+use crate::config::fault::Reason;
+
+/// The parts of a URL that are no parameters, by PostgreSQL's names.
+const PARTS: &[&str] = &["host", "port", "user", "password", "dbname"];
+
+/// What the driver understands, by our spelling.
+const POSTGRES_PARAMETERS: &[&str] = &[
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+const MYSQL_PARAMETERS: &[&str] = &[
+    "ssl-mode",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "statement-cache-capacity",
+    "charset",
+    "collation",
+    "socket",
+    "timezone",
+];
+
+/// How an engine is told which encryption to ask for.
+struct SslModes {
+    name: &'static str,
+    modes: &'static [&'static str],
+    off: &'static str,
+    on: &'static str,
+}
+
+const POSTGRES_SSL_MODES: SslModes = SslModes {
+    name: "sslmode",
+    modes: &[
+        "disable",
+        "allow",
+        "prefer",
+        "require",
+        "verify-ca",
+        "verify-full",
+    ],
+    off: "disable",
+    on: "require",
+};
+const MYSQL_SSL_MODES: SslModes = SslModes {
+    name: "ssl-mode",
+    modes: &[
+        "disabled",
+        "preferred",
+        "required",
+        "verify_ca",
+        "verify_identity",
+    ],
+    off: "disabled",
+    on: "required",
+};
+
+impl SslModes {
+    fn own_mode(&self, value: &str) -> Result<String, Reason> {
+        let value = value.to_ascii_lowercase();
+        let mode = match value.as_str() {
+            "true" | "1" | "require" => self.on,
+            "false" | "0" | "disable" => self.off,
+            value => value,
+        };
+        if self.modes.contains(&mode) {
+            return Ok(mode.to_owned());
+        }
+        Err(Reason::new(
+            format!("{} holds a mode that does not exist", self.name),
+            format!("these do: {}", self.modes.join(", ")),
+        ))
+    }
+}
+
+/// The driver's name for a parameter that other tools spell differently.
+fn own_name(engine: Engine, name: &str) -> &str {
+    match (engine, name) {
+        (Engine::Postgres, "ssl" | "ssl-mode" | "ssl_mode") => "sslmode",
+        (Engine::Postgres, "ssl-root-cert" | "ssl-ca") => "sslrootcert",
+        (Engine::Postgres, "ssl-cert") => "sslcert",
+        (Engine::Postgres, "ssl-key") => "sslkey",
+        (Engine::MySql, "ssl" | "sslmode" | "ssl_mode") => "ssl-mode",
+        (Engine::MySql, "sslca" | "ssl_ca") => "ssl-ca",
+        (Engine::MySql, "sslcert" | "ssl_cert") => "ssl-cert",
+        (Engine::MySql, "sslkey" | "ssl_key") => "ssl-key",
+        (Engine::MySql, "unix_socket") => "socket",
+        (Engine::MySql, "time-zone" | "time_zone") => "timezone",
+        _ => name,
+    }
+}
+
+/// What the driver is given: the parts of the URL by PostgreSQL's names, and its parameters.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(super) fn parse(engine: Engine, query: &str) -> Result<(Self, Vec<String>), Reason> {
+        let (known, modes) = match engine {
+            Engine::MySql => (MYSQL_PARAMETERS, MYSQL_SSL_MODES),
+            _ => (POSTGRES_PARAMETERS, POSTGRES_SSL_MODES),
+        };
+        let mut parameters = Self(Vec::new());
+        let mut ignored = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(&value.replace('+', " "))?);
+            let own = own_name(engine, &name);
+            if own == modes.name {
+                parameters.add(own, modes.own_mode(&value)?);
+            } else if known.contains(&own) || own.starts_with("options[") {
+                parameters.add(own, value);
+            } else if own.starts_with("ssl") || own.starts_with("tls") {
+                // Left out, it would weaken the connection without a word.
+                let known: Vec<_> = known
+                    .iter()
+                    .filter(|known| known.starts_with("ssl"))
+                    .copied()
+                    .collect();
+                return Err(Reason::new(
+                    "holds an encryption parameter that is not understood",
+                    format!("these are: {}", known.join(", ")),
+                ));
+            } else {
+                ignored.push(name);
+            }
+        }
+        check_port(parameters.get("port").unwrap_or_default())?;
+        Ok((parameters, ignored))
+    }
+
+    /// Adds a parameter that has a value, unless an earlier one has its name.
+    pub(super) fn add(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() && self.get(name).is_none() {
+            self.0.push((name.to_owned(), value));
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The URL for the driver.
+    ///
+    /// PostgreSQL's takes every part as a parameter, so a login without a host is none the less a
+    /// URL (`postgres://user@/shop?host=/run/postgresql` is not one to the driver).
+    pub(super) fn url(&self, engine: Engine) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let part = |name: &str| self.get(name).map(encode).unwrap_or_default();
+        let (mut url, skipped): (String, &[&str]) = match engine {
+            Engine::MySql => {
+                let host = self.get("host").unwrap_or("localhost");
+                let host = if host.contains(':') {
+                    format!("[{host}]")
+                } else {
+                    host.to_owned()
+                };
+                let port = self.get("port").unwrap_or("3306");
+                let login = format!("{}:{}@", part("user"), part("password"));
+                (
+                    format!("mysql://{login}{host}:{port}/{}?", part("dbname")),
+                    PARTS,
+                )
+            }
+            _ => ("postgres:///?".to_owned(), &[]),
+        };
+        for (name, value) in self
+            .0
+            .iter()
+            .filter(|(name, _)| !skipped.contains(&name.as_str()))
+        {
+            url += &format!("{}={}&", encode(name), encode(value));
+        }
+        url.pop();
+        url
+    }
+
+    /// Where the server listens: `db:5432`, or the path of a local socket.
+    pub(super) fn address(&self, engine: Engine) -> String {
+        let (host, default_port) = match engine {
+            Engine::MySql => (self.get("socket").or(self.get("host")), "3306"),
+            _ => (self.get("hostaddr").or(self.get("host")), "5432"),
+        };
+        let port = self.get("port").unwrap_or(default_port);
+        match host.unwrap_or("localhost") {
+            path if path.starts_with('/') => path.to_owned(),
+            host if host.contains(':') => format!("[{host}]:{port}"),
+            host => format!("{host}:{port}"),
+        }
+    }
+}
+
+pub(super) fn check_port(port: &str) -> Result<(), Reason> {
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let in_range = port.parse::<u16>().is_ok_and(|port| port > 0);
+    if port.is_empty() || digits && in_range {
+        Ok(())
+    } else {
+        Err(malformed_place())
+    }
+}
+
+/// Nothing of the text is repeated: what stands in the place of a host is often a password.
+pub(super) fn malformed_place() -> Reason {
+    Reason::new(
+        "expected one host, and a port from 1 to 65535 or none",
+        "in a password write ? as %3F, @ as %40 and % as %25; an IPv6 address goes into [ ]",
+    )
+}

@@ -1,0 +1,274 @@
+//! The server form of `DATABASE_URL`: PostgreSQL, MySQL and MariaDB.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use secrecy::SecretString;
+
+use super::parameters::{Parameters, check_port, malformed_place};
+use super::{Engine, decode};
+use crate::config::fault::Reason;
+
+/// A database server and how to log in there.
+///
+/// `Debug` and `Display` show neither user nor password.
+#[derive(Clone)]
+pub struct ServerUrl {
+    /// [`Engine::Postgres`] or [`Engine::MySql`].
+    pub engine: Engine,
+    /// Whether the URL calls it MariaDB; the server itself has the last word.
+    pub mariadb: bool,
+    /// The URL for the driver: scheme `postgres` or `mysql`, each part percent-encoded, and only
+    /// parameters that the driver knows.
+    pub url: SecretString,
+    /// The user to log in as, if the URL names one.
+    pub user: Option<String>,
+    /// Where it listens, for people: `db:5432`, or the path of a local socket.
+    pub address: String,
+    /// The database on the server, if the URL names one.
+    pub database: Option<String>,
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.mariadb {
+            write!(f, "MariaDB at {}", self.address)?;
+        } else {
+            write!(f, "{} at {}", self.engine, self.address)?;
+        }
+        match &self.database {
+            Some(database) if self.address.contains('/') => write!(f, ", database {database}"),
+            Some(database) => write!(f, "/{database}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({self})")
+    }
+}
+
+impl ServerUrl {
+    /// Reads what follows `//`; beside it come the names of parameters without a meaning.
+    pub(super) fn parse(
+        engine: Engine,
+        mariadb: bool,
+        rest: &str,
+    ) -> Result<(Self, Vec<String>), Reason> {
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if query.contains('@') {
+            // The question mark stands in a password: what follows it is none of the parameters.
+            return Err(malformed_place());
+        }
+        let (login, place) = split_login(place);
+        let (host, database) = place.split_once('/').unwrap_or((place, ""));
+        let (host, port) = split_port(host)?;
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let (mut parameters, ignored) = Parameters::parse(engine, query)?;
+        parameters.add("host", host);
+        parameters.add("port", port);
+        parameters.add("user", decode(user)?);
+        parameters.add("password", decode(password)?);
+        parameters.add("dbname", decode(database.trim_matches('/'))?);
+        let named = |name: &str| parameters.get(name).map(str::to_owned);
+        if engine == Engine::MySql && named("dbname").is_none() {
+            return Err(Reason::new(
+                "names no database on the server",
+                "put its name at the end: mysql://reader:password@localhost:3306/shop",
+            ));
+        }
+        let server = Self {
+            engine,
+            mariadb,
+            url: parameters.url(engine).into(),
+            user: named("user"),
+            address: parameters.address(engine),
+            database: named("dbname"),
+        };
+        Ok((server, ignored))
+    }
+}
+
+/// Splits off `user:password@`; people leave `@`, `/` and `#` in passwords unencoded.
+fn split_login(place: &str) -> (&str, &str) {
+    match place.rsplit_once('@') {
+        Some((login, rest)) if !login.split(':').next().unwrap_or_default().contains('/') => {
+            (login, rest)
+        }
+        _ => ("", place),
+    }
+}
+
+/// The host, without the brackets of IPv6, and the port as text; either may be empty.
+fn split_port(place: &str) -> Result<(String, &str), Reason> {
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (place, ""),
+    };
+    let host = decode(host)?;
+    let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host = match bare {
+        Some(bare) if bare.parse::<Ipv6Addr>().is_ok() => bare.to_owned(),
+        None if host.starts_with('/') || host.chars().all(plain) => host,
+        _ => return Err(malformed_place()),
+    };
+    check_port(port)?;
+    Ok((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use sqlx::mysql::MySqlConnectOptions;
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::*;
+
+    fn server(engine: Engine, rest: &str) -> ServerUrl {
+        ServerUrl::parse(engine, false, rest).unwrap().0
+    }
+
+    fn postgres(rest: &str) -> (ServerUrl, PgConnectOptions) {
+        let server = server(Engine::Postgres, rest);
+        let options = server.url.expose_secret().parse().unwrap();
+        (server, options)
+    }
+
+    #[test]
+    fn postgres_parts_reach_the_driver() {
+        let (server, options) = postgres("reader:pw@db:6432/my%20shop?sslmode=require");
+        assert_eq!((options.get_host(), options.get_port()), ("db", 6432));
+        assert_eq!(
+            (options.get_username(), options.get_database()),
+            ("reader", Some("my shop"))
+        );
+        assert_eq!(server.user.as_deref(), Some("reader"));
+        assert_eq!(server.to_string(), "PostgreSQL at db:6432/my shop");
+        assert!(server.url.expose_secret().contains("sslmode=require"));
+
+        let (server, options) = postgres("[::1]/shop");
+        assert_eq!(options.get_host(), "::1");
+        assert_eq!(server.to_string(), "PostgreSQL at [::1]:5432/shop");
+    }
+
+    #[test]
+    fn local_sockets_reach_the_driver() {
+        for rest in [
+            "u:p@/shop?host=/run/pg",
+            "u:p@%2Frun%2Fpg/shop",
+            "/shop?host=%2Frun%2Fpg",
+        ] {
+            let (server, options) = postgres(rest);
+            assert_eq!(options.get_socket().unwrap().to_str(), Some("/run/pg"));
+            assert_eq!(server.to_string(), "PostgreSQL at /run/pg, database shop");
+        }
+        let server = server(Engine::MySql, "u:p@/shop?unix_socket=/run/mysqld.sock");
+        assert_eq!(
+            server.to_string(),
+            "MySQL at /run/mysqld.sock, database shop"
+        );
+        assert!(
+            server
+                .url
+                .expose_secret()
+                .contains("socket=%2Frun%2Fmysqld%2Esock")
+        );
+    }
+
+    #[test]
+    fn mysql_parts_reach_the_driver() {
+        let server = server(
+            Engine::MySql,
+            "reader:p%40w@[::1]:3307/shop?charset=utf8mb4&ssl=true",
+        );
+        let options: MySqlConnectOptions = server.url.expose_secret().parse().unwrap();
+        let _ = options;
+        assert_eq!(
+            server.url.expose_secret(),
+            "mysql://reader:p%40w@[::1]:3307/shop?charset=utf8mb4&ssl%2Dmode=required"
+        );
+        assert_eq!(server.to_string(), "MySQL at [::1]:3307/shop");
+    }
+
+    #[test]
+    fn passwords_may_hold_anything_but_a_question_mark() {
+        for typed in ["p@ss/w#rd:1", "p%40ss%2Fw%23rd%3A1", "p@ss%2fw#rd:1"] {
+            let server = server(Engine::MySql, &format!("u:{typed}@db/shop"));
+            let url = server.url.expose_secret();
+            assert!(url.contains("u:p%40ss%2Fw%23rd%3A1@db:3306"), "{url}");
+            assert_eq!(server.address, "db:3306");
+        }
+        let server = server(Engine::MySql, "u:100%!$+&=@db/shop");
+        assert!(
+            server
+                .url
+                .expose_secret()
+                .contains("u:100%25%21%24%2B%26%3D@")
+        );
+        for rest in ["u:s3?same@db/shop", "u:s3@x?same&y@db/shop"] {
+            assert!(ServerUrl::parse(Engine::MySql, false, rest).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_not_repeated() {
+        for rest in [
+            "u:s3same@db:port/shop",
+            "u:s3same@db:0/shop",
+            "u:s3same@db:70000/shop",
+            "u:s3same@a,b/shop",
+            "u:s3same@db x/shop",
+            "u:s3same",
+            "u:s3same@[::zz]/shop",
+            "u:s3same@db/shop?sslmode=s3same",
+            "u:s3same@db/shop?ssl_s3same=1",
+            "u:s3same%00@db/shop",
+            "u:s3same%ff@db/shop",
+            "u:s3same@db/shop?port=s3same",
+        ] {
+            let reason = ServerUrl::parse(Engine::Postgres, false, rest).unwrap_err();
+            assert!(!format!("{reason:?}").contains("s3same"), "{reason:?}");
+        }
+        assert!(
+            ServerUrl::parse(Engine::MySql, false, "u@db").is_err(),
+            "no database"
+        );
+    }
+
+    #[test]
+    fn parameters_of_other_tools_are_named_or_translated() {
+        let (server, ignored) = ServerUrl::parse(
+            Engine::Postgres,
+            false,
+            "u@db/shop?ssl=true&channel_binding=require&schema=public&application_name=a+b",
+        )
+        .unwrap();
+        assert_eq!(ignored, ["channel_binding", "schema"]);
+        let url = server.url.expose_secret();
+        assert!(
+            url.contains("sslmode=require") && url.contains("application%5Fname=a%20b"),
+            "{url}"
+        );
+        assert!(!url.contains("schema"));
+    }
+
+    #[test]
+    fn nothing_shows_the_login() {
+        let server = server(Engine::Postgres, "admin:s3same@db/shop?password=s3same");
+        for shown in [
+            server.to_string(),
+            format!("{server:?}"),
+            format!("{server:#?}"),
+        ] {
+            assert!(
+                !shown.contains("s3same") && !shown.contains("admin"),
+                "{shown}"
+            );
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use secrecy::ExposeSecret;
+
+use super::*;
+
+#[test]
+fn enabled_needs_a_token_and_a_database() {
+    assert_eq!(
+        faulty(&[("MCP_ENABLED", "true")]),
+        ["MCP_TOKEN", "DATABASE_URL"]
+    );
+    for token in ["your-secret-token-here", "ChangeMe"] {
+        let vars = [
+            ("MCP_ENABLED", "1"),
+            ("MCP_TOKEN", token),
+            ("DATABASE_URL", token),
+        ];
+        assert_eq!(faulty(&vars), ["MCP_TOKEN", "DATABASE_URL"]);
+    }
+    let config = enabled(&[]);
+    assert_eq!(config.tokens[0].expose_secret(), "a-token-that-is-long");
+    assert_eq!(
+        config.database.as_ref().map(ToString::to_string).as_deref(),
+        Some("SQLite file shop.db")
+    );
+    assert!(config.warnings.is_empty());
+    let missing = faults(&[
+        ("MCP_ENABLED", "true"),
+        ("MCP_TOKEN", "a-token-that-is-long"),
+        ("DATABASE_URI", "x"),
+    ]);
+    assert!(
+        missing[0].1.contains("DATABASE_URI is set"),
+        "{}",
+        missing[0].1
+    );
+}
+
+#[test]
+fn disabled_forgives_what_only_an_enabled_service_needs() {
+    for vars in [
+        &[("MCP_TOKEN", "changeme")][..],
+        &[("MCP_TOKEN", "")],
+        &[("DATABASE_URL", "your-database-url-here")],
+    ] {
+        let config = config(vars);
+        assert!(
+            config.tokens.is_empty() && config.database.is_none() && config.warnings.is_empty()
+        );
+    }
+    for vars in [
+        &[("MCP_TOKEN", "a b")][..],
+        &[("DATABASE_URL", "mssql+pyodbc://db/shop")],
+        &[("MCP_TOKEN_FILE", "/no/such/file")],
+        &[("MCP_CURSOR_KEY", "short")],
+    ] {
+        let config = config(vars);
+        assert_eq!(warned(&config), [vars[0].0]);
+        assert!(config.tokens.is_empty() && config.database.is_none());
+    }
+    let kept = config(&ENABLED[1..]);
+    assert!(kept.tokens.len() == 1 && kept.database.is_some());
+    assert_eq!(faulty(&[("MCP_RATE_LIMIT", "x")]), ["MCP_RATE_LIMIT"]);
+    assert_eq!(faulty(&[("MCP_TOKNE", "x")]), ["MCP_TOKNE"]);
+    assert_eq!(
+        faulty(&[("MCP_TOKEN", "x"), ("MCP_TOKEN_FILE", "y")]),
+        ["MCP_TOKEN_FILE"]
+    );
+}
+
+#[test]
+fn secrets_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let token = write("token", "a-token-that-is-long\n");
+    let url = write("url", "postgres://u:s3same@db/shop\r\n");
+    let config = config(&[
+        ("MCP_ENABLED", "true"),
+        ("MCP_TOKEN_FILE", &token),
+        ("DATABASE_URL_FILE", &url),
+    ]);
+    assert_eq!(config.tokens[0].expose_secret(), "a-token-that-is-long");
+    assert_eq!(
+        config.database.as_ref().unwrap().to_string(),
+        "PostgreSQL at db:5432/shop"
+    );
+    assert_eq!(
+        config.secret_files,
+        [PathBuf::from(&token), PathBuf::from(&url)]
+    );
+
+    let both = [ENABLED, &[("MCP_TOKEN_FILE", &token)]].concat();
+    assert_eq!(faulty(&both), ["MCP_TOKEN_FILE"]);
+    let absent = folder.path().join("absent").display().to_string();
+    let empty = write("empty", "\n");
+    for path in [&absent, &empty] {
+        let found = faults(&[
+            ("MCP_ENABLED", "true"),
+            ("MCP_TOKEN_FILE", path),
+            ("DATABASE_URL_FILE", &url),
+        ]);
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].0 == "MCP_TOKEN_FILE" && found[0].1.contains(path.as_str()),
+            "{}",
+            found[0].1
+        );
+    }
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let config = enabled(&[
+        ("MCP_TOKEN", "s3same-s3same-s3same"),
+        (
+            "DATABASE_URL",
+            "postgres://knownuser:s3same@db/shop?password=s3same",
+        ),
+        (
+            "MCP_CURSOR_KEY",
+            "s3sames3sames3sames3sames3sames3sames3sameA",
+        ),
+    ]);
+    let shown = format!("{config:?} {config:#?}");
+    assert!(
+        !shown.contains("s3same") && !shown.contains("knownuser"),
+        "{shown}"
+    );
+}

@@ -1,0 +1,243 @@
+//! Which fields are sensitive: one rule for the catalog and for members inside JSON.
+//!
+//! A built-in name hides every field in which it stands as whole words: `_`, `-`, any other
+//! character that is neither letter nor digit, camel case and digits separate words. Its plural
+//! counts too.
+
+mod words;
+
+use std::fmt;
+
+use self::words::{built_in, folded, matches};
+
+/// Decides which fields and JSON members never leave the service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sensitive {
+    hidden: Vec<Hidden>,
+    revealed: Vec<Revealed>,
+}
+
+/// An entry of `MCP_HIDDEN_FIELDS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hidden {
+    typed: String,
+    /// Both in folded case, with `*` for any run of characters.
+    model: Option<Vec<char>>,
+    field: Vec<char>,
+}
+
+/// An entry of `MCP_REVEAL_FIELDS`, compared exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Revealed {
+    model: String,
+    field: String,
+}
+
+/// What hides a field. `Display` is made for the operator: `built-in: password_hash`,
+/// `MCP_HIDDEN_FIELDS: users.email`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule<'a> {
+    /// One of the built-in names.
+    BuiltIn(&'static str),
+    /// An entry of `MCP_HIDDEN_FIELDS`, as typed.
+    Configured(&'a str),
+}
+
+impl fmt::Display for Rule<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(name) => write!(f, "built-in: {name}"),
+            Self::Configured(entry) => write!(f, "MCP_HIDDEN_FIELDS: {entry}"),
+        }
+    }
+}
+
+/// An entry that has no meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidEntry {
+    /// `MCP_HIDDEN_FIELDS` or `MCP_REVEAL_FIELDS`.
+    pub variable: &'static str,
+    /// The entry as typed.
+    pub entry: String,
+    /// What was expected instead.
+    pub expected: &'static str,
+}
+
+impl Sensitive {
+    /// Takes the entries of `MCP_HIDDEN_FIELDS` and `MCP_REVEAL_FIELDS` beside the built-in names.
+    ///
+    /// `hidden`: `field` or `model.field`, `*` for any run of characters, in any case of letters.
+    /// `reveal`: `model.field` exactly; it undoes a built-in name, never an entry of `hidden`. The
+    /// last dot separates, for a model's name may hold one. All entries without a meaning come
+    /// back together.
+    pub fn new<S: AsRef<str>>(hidden: &[S], reveal: &[S]) -> Result<Self, Vec<InvalidEntry>> {
+        let mut sensitive = Self::default();
+        let mut invalid = Vec::new();
+        for entry in hidden {
+            let entry = entry.as_ref();
+            let (model, field) = match entry.rsplit_once('.') {
+                Some((model, field)) => (Some(model), field),
+                None => (None, entry),
+            };
+            if field.is_empty() || model.is_some_and(str::is_empty) {
+                invalid.push(InvalidEntry {
+                    variable: "MCP_HIDDEN_FIELDS",
+                    entry: entry.to_owned(),
+                    expected: "field or model.field",
+                });
+                continue;
+            }
+            sensitive.hidden.push(Hidden {
+                typed: entry.to_owned(),
+                model: model.map(folded),
+                field: folded(field),
+            });
+        }
+        for entry in reveal {
+            let entry = entry.as_ref();
+            match entry.rsplit_once('.') {
+                Some((model, field))
+                    if !model.is_empty() && !field.is_empty() && !entry.contains('*') =>
+                {
+                    sensitive.revealed.push(Revealed {
+                        model: model.to_owned(),
+                        field: field.to_owned(),
+                    });
+                }
+                _ => invalid.push(InvalidEntry {
+                    variable: "MCP_REVEAL_FIELDS",
+                    entry: entry.to_owned(),
+                    expected: "model.field, without *",
+                }),
+            }
+        }
+        if invalid.is_empty() {
+            Ok(sensitive)
+        } else {
+            Err(invalid)
+        }
+    }
+
+    /// The rule that hides a field of a model, if one does.
+    pub fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
+        let is_revealed = || {
+            let mut entries = self.revealed.iter();
+            entries.any(|entry| entry.model == model && entry.field == field)
+        };
+        let covers = |entry: &&Hidden| {
+            matches(&entry.field, field)
+                && entry
+                    .model
+                    .as_ref()
+                    .is_none_or(|pattern| matches(pattern, model))
+        };
+        match built_in(field) {
+            Some(name) if !is_revealed() => Some(Rule::BuiltIn(name)),
+            _ => {
+                let entry = self.hidden.iter().find(covers);
+                entry.map(|entry| Rule::Configured(&entry.typed))
+            }
+        }
+    }
+
+    /// Whether a member of this name is removed from JSON, at any depth and in any model: the
+    /// built-in names, and the hidden fields without a model. Nothing is revealed there.
+    pub fn hides_member(&self, name: &str) -> bool {
+        built_in(name).is_some()
+            || self
+                .hidden
+                .iter()
+                .any(|entry| entry.model.is_none() && matches(&entry.field, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configured_fields_by_name_model_and_star() {
+        let sensitive = Sensitive::new(
+            &[
+                "email",
+                "tickets.notes",
+                "*_internal",
+                "audit.*",
+                "public.users.phone",
+                "t*.a*z",
+            ],
+            &[],
+        )
+        .unwrap();
+        let shown = |model, field| {
+            sensitive
+                .hides_field(model, field)
+                .map(|rule| rule.to_string())
+        };
+        for (model, field, entry) in [
+            ("users", "email", "email"),
+            ("users", "EMail", "email"),
+            ("Tickets", "Notes", "tickets.notes"),
+            ("users", "note_internal", "*_internal"),
+            ("users", "_internal", "*_internal"),
+            ("audit", "anything", "audit.*"),
+            ("public.users", "phone", "public.users.phone"),
+            ("tickets", "abz-xyz", "t*.a*z"),
+        ] {
+            assert_eq!(
+                shown(model, field),
+                Some(format!("MCP_HIDDEN_FIELDS: {entry}"))
+            );
+        }
+        for (model, field) in [
+            ("users", "notes"),
+            ("users", "emails"),
+            ("users", "internal"),
+            ("users", "phone"),
+            ("tickets", "abzy"),
+            ("audits", "x"),
+        ] {
+            assert_eq!(shown(model, field), None, "{model}.{field}");
+        }
+    }
+
+    #[test]
+    fn revealing_undoes_a_built_in_name_alone() {
+        let sensitive = Sensitive::new(
+            &["users.api_key"],
+            &["users.tokens_used", "users.api_key", "a.b.token"],
+        )
+        .unwrap();
+        assert_eq!(sensitive.hides_field("users", "tokens_used"), None);
+        assert_eq!(sensitive.hides_field("a.b", "token"), None);
+        assert!(sensitive.hides_field("orders", "tokens_used").is_some());
+        assert!(sensitive.hides_field("users", "Tokens_Used").is_some());
+        assert_eq!(
+            sensitive.hides_field("users", "api_key"),
+            Some(Rule::Configured("users.api_key"))
+        );
+        assert!(sensitive.hides_member("tokens_used"));
+    }
+
+    #[test]
+    fn members_go_by_the_names_without_a_model() {
+        let sensitive = Sensitive::new(&["ssn", "note*", "users.email"], &[]).unwrap();
+        for name in ["ssn", "SSN", "notes", "password", "apiKey"] {
+            assert!(sensitive.hides_member(name), "{name}");
+        }
+        for name in ["email", "name", "", "ssns"] {
+            assert!(!sensitive.hides_member(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn entries_without_a_meaning_come_back_together() {
+        let invalid = Sensitive::new(
+            &["", ".x", "x.", "ok"],
+            &["token", "users.*", "a.", "users.token"],
+        )
+        .unwrap_err();
+        let entries: Vec<&str> = invalid.iter().map(|entry| entry.entry.as_str()).collect();
+        assert_eq!(entries, ["", ".x", "x.", "token", "users.*", "a."]);
+    }
+}
