@@ -16,6 +16,7 @@ mod message;
 mod output;
 mod prompt;
 mod query;
+mod reference;
 mod refusal;
 mod settings;
 mod show;
@@ -33,7 +34,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::Exit;
 pub use failure::Failure;
-pub use suggest::nearest;
 pub use token::new_token;
 
 /// Examples of the command as a whole, shown in its help and run by a test.
@@ -53,15 +53,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-static AFTER_HELP: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "{EXAMPLES}
+static AFTER_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("{EXAMPLES}\n\nExit codes:\n{}", Exit::table()));
 
-Exit codes:
-{}",
-        Exit::table()
-    )
-});
+static AFTER_LONG_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n\n{}", *AFTER_HELP, reference::variables()));
 
 /// A read-only window onto a database, for coding agents and scripts.
 #[derive(Debug, Parser)]
@@ -70,6 +66,7 @@ Exit codes:
     version = VERSION.as_str(),
     max_term_width = 80,
     after_help = AFTER_HELP.as_str(),
+    after_long_help = AFTER_LONG_HELP.as_str(),
 )]
 struct CommandLine {
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! Where a service is: one address from `--url` or `MCP_LISTEN`, and its routes.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hyper::Uri;
 
@@ -89,31 +90,24 @@ impl Service {
         })
     }
 
-    /// Reads `MCP_LISTEN`; a service that listens everywhere is asked at loopback.
-    pub(crate) fn from_listen(listen: &str) -> Result<Self, Failure> {
-        let wrong = || {
-            Failure::unable("MCP_LISTEN: expected an address and a port")
-                .help("for example: MCP_LISTEN=127.0.0.1:8000")
+    /// The service that listens at this address; one that listens everywhere is asked at loopback.
+    pub(crate) fn listening(at: SocketAddr) -> Self {
+        let ip = match at.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
         };
-        let (host, port) = listen.trim().rsplit_once(':').ok_or_else(wrong)?;
-        let port = port.parse().map_err(|_| wrong())?;
-        let host = match host {
-            "" | "0.0.0.0" => "127.0.0.1",
-            "[::]" => "[::1]",
-            host => host,
-        };
-        let uri: Uri = format!("ws://{host}:{port}").parse().map_err(|_| wrong())?;
-        if uri.host() != Some(host) {
-            return Err(wrong());
-        }
-        Ok(Self {
+        Self {
             secure: false,
-            host: host.to_owned(),
-            port,
+            host: match ip {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            },
+            port: at.port(),
             base: String::new(),
             socket: SOCKET.to_owned(),
             query: String::new(),
-        })
+        }
     }
 
     /// The URL of the WebSocket endpoint, for a client's configuration.
@@ -164,7 +158,7 @@ impl Service {
         self.host == "localhost"
             || self
                 .bare_host()
-                .parse::<std::net::IpAddr>()
+                .parse::<IpAddr>()
                 .is_ok_and(|address| address.is_loopback())
     }
 }
@@ -232,30 +226,16 @@ mod tests {
         ] {
             assert!(Service::from_url(url).is_err(), "{url}");
         }
-        for listen in [
-            "",
-            "8000",
-            "127.0.0.1",
-            "127.0.0.1:x",
-            "a b:1",
-            "::1:8000",
-            "127.0.0.1:99999",
-            "a/b:1",
-        ] {
-            assert!(Service::from_listen(listen).is_err(), "{listen}");
-        }
     }
 
     #[test]
     fn an_open_listener_is_asked_at_loopback() {
         for (listen, expected) in [
             ("127.0.0.1:8000", "ws://127.0.0.1:8000/mcp/ws"),
-            ("0.0.0.0:8000", "ws://127.0.0.1:8000/mcp/ws"),
+            ("0.0.0.0:80", "ws://127.0.0.1/mcp/ws"),
             ("[::]:8000", "ws://[::1]:8000/mcp/ws"),
-            (":8000", "ws://127.0.0.1:8000/mcp/ws"),
-            ("localhost:80", "ws://localhost/mcp/ws"),
         ] {
-            let service = Service::from_listen(listen).unwrap();
+            let service = Service::listening(listen.parse().unwrap());
             assert_eq!(service.socket_url(), expected, "{listen}");
             assert!(service.is_local());
         }

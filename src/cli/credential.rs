@@ -13,9 +13,9 @@ pub(crate) struct Token {
 
 impl Token {
     /// A token as it was found at `origin`, a name such as `--token` or `MCP_TOKEN`.
-    pub(crate) fn new(value: String, origin: impl Into<String>) -> Self {
+    pub(crate) fn new(value: SecretString, origin: impl Into<String>) -> Self {
         Self {
-            value: value.into(),
+            value,
             origin: origin.into(),
         }
     }
@@ -109,7 +109,7 @@ mod tests {
             ("s3cr3t", "was it cut?"),
             ("s3cr3t-s3cr3t-s3cr3t", "is another one"),
         ] {
-            let told = refused(Some(&Token::new(token.to_owned(), "MCP_TOKEN"))).to_string();
+            let told = refused(Some(&Token::new(token.into(), "MCP_TOKEN"))).to_string();
             assert!(told.starts_with(
                 "error: the service refused the token\nhelp: it compares with MCP_TOKEN"
             ));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_token_that_no_header_holds_is_judged_before_it_is_sent() {
-        let token = Token::new("s3cr3t-s3cr3t-s3cr3t\n".to_owned(), "MCP_TOKEN");
+        let token = Token::new("s3cr3t-s3cr3t-s3cr3t\n".into(), "MCP_TOKEN");
         assert_eq!(token.header().unwrap_err(), refused(Some(&token)));
     }
 }

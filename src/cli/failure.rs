@@ -4,12 +4,15 @@ use std::fmt;
 
 use super::exit::Exit;
 use super::text::visible;
+use crate::config::Faults;
 
 /// The end of a command that did not do what was asked.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Something to tell on standard error.
     Told(Box<Told>),
+    /// What is wrong with the configuration, all of it.
+    Misconfigured(Faults),
     /// Whoever read our output has gone; there is nothing to say and nobody to say it to.
     ReaderGone,
 }
@@ -67,6 +70,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Told(told) => told.exit,
+            Self::Misconfigured(_) => Exit::Unable,
             Self::ReaderGone => Exit::Success,
         }
     }
@@ -74,8 +78,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Told(told) = self else {
-            return Ok(());
+        let told = match self {
+            Self::Told(told) => told,
+            Self::Misconfigured(faults) => return faults.fmt(f),
+            Self::ReaderGone => return Ok(()),
         };
         write!(f, "error: {}", visible(&told.cause))?;
         if let Some(lines) = &told.excerpt {
@@ -89,3 +95,9 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::Misconfigured(faults)
+    }
+}

@@ -9,7 +9,7 @@ use hyper::header::HeaderMap;
 use super::address::Service;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{http, output, settings::Settings};
+use super::{http, output, settings};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 /// Asks `/health`; anything but a good answer within three seconds is [`Exit::Bad`].
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let service = Settings::service(arguments.url.as_deref())?;
+    let service = settings::service(arguments.url.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

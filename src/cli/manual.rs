@@ -126,18 +126,20 @@ fn blocks(command: &Command, heading: &str) -> String {
     page
 }
 
-/// A line as roff writes it, so that it can be copied from the page.
+/// A line as roff writes it, in ASCII and so that it can be copied from the page.
 fn escaped(line: &str) -> String {
-    let escaped = line
-        .replace('\\', "\\e")
-        .replace('-', "\\-")
-        .replace('\'', "\\(aq")
-        .replace('`', "\\(ga")
-        .replace('^', "\\(ha")
-        .replace('~', "\\(ti");
-    if escaped.starts_with('.') {
-        format!("\\&{escaped}")
-    } else {
-        escaped
+    let mut escaped = String::from(if line.starts_with('.') { "\\&" } else { "" });
+    for character in line.chars() {
+        match character {
+            '\\' => escaped.push_str("\\e"),
+            '-' => escaped.push_str("\\-"),
+            '\'' => escaped.push_str("\\(aq"),
+            '`' => escaped.push_str("\\(ga"),
+            '^' => escaped.push_str("\\(ha"),
+            '~' => escaped.push_str("\\(ti"),
+            ascii if ascii.is_ascii() => escaped.push(ascii),
+            other => escaped.push_str(&format!("\\[u{:04X}]", u32::from(other))),
+        }
     }
+    escaped
 }

@@ -13,7 +13,7 @@ use super::credential::Token;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::message::Message;
-use super::{output, prompt, settings::Settings, show};
+use super::{output, prompt, settings, show};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = r#"Examples:
@@ -63,8 +63,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map_err(|error| Failure::unable(format!("no runtime to ask with: {error}")))?;
     let asking = Asking {
         runtime,
-        service: Settings::service(arguments.url.as_deref())?,
-        token: Settings::token(arguments.token.as_deref())?,
+        service: settings::service(arguments.url.as_deref())?,
+        token: settings::token(arguments.token.as_deref())?,
         patience: Duration::from_secs(arguments.timeout),
         form: if !arguments.json && io::stdout().is_terminal() {
             Form::Table

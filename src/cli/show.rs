@@ -1,6 +1,7 @@
 //! An answer as a person reads it: the table, and a line below that says what it leaves out.
 
 use indexmap::IndexSet;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{Answer, Data, Row};
@@ -126,22 +127,25 @@ fn model(record: &Row<'_>, columns: usize) -> String {
     shown
 }
 
-/// A list of names, or of objects with a name, joined by commas.
+/// A list of names, or of objects with a name, joined by commas; a reference as `model.field`.
 fn names(value: &RawValue) -> Option<String> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     #[serde(untagged)]
     enum Named {
+        Many(Vec<Named>),
         Name(String),
         Object { name: String },
+        Reference { model: String, field: String },
     }
-    let list: Vec<Named> = serde_json::from_str(value.get()).ok()?;
-    let names: Vec<String> = list
-        .into_iter()
-        .map(|named| match named {
-            Named::Name(name) | Named::Object { name } => visible(&name).into_owned(),
-        })
-        .collect();
-    Some(names.join(", "))
+    fn join(named: Named) -> String {
+        match named {
+            Named::Many(list) => list.into_iter().map(join).collect::<Vec<_>>().join(", "),
+            Named::Name(name) | Named::Object { name } => name,
+            Named::Reference { model, field } => format!("{model}.{field}"),
+        }
+    }
+    let named: Named = serde_json::from_str(value.get()).ok()?;
+    Some(visible(&join(named)).into_owned())
 }
 
 fn cell(value: &RawValue) -> Cell {
@@ -209,8 +213,9 @@ mod tests {
         let (model, _) = shown(
             r#"{"status":"ok","data":{"name":"users","kind":"table","primary_key":["id"],"estimated_rows":12,"fields":[
                 {"name":"id","type":"integer","nullable":false,"description":null,"indexed":true},
-                {"name":"role","type":"enum","nullable":true,"description":null,"enum":["admin","user"],"indexed":false}],
-                "expand":["team"]}}"#,
+                {"name":"role","type":"enum","nullable":true,"description":null,"values":["admin","user"],"indexed":false},
+                {"name":"team_id","type":"integer","nullable":true,"indexed":true,"references":{"model":"teams","field":"id"}}],
+                "expand":[{"name":"team","model":"teams"}]}}"#,
             true,
         );
         insta::assert_snapshot!(model, @"
@@ -220,10 +225,11 @@ mod tests {
         estimated_rows  12
         expand          team
 
-        name  type     nullable  indexed  enum
-        ────  ───────  ────────  ───────  ───────────
-        id    integer  false     true
-        role  enum     true      false    admin, user
+        name     type     nullable  indexed  values       references
+        ───────  ───────  ────────  ───────  ───────────  ──────────
+        id       integer  false     true
+        role     enum     true      false    admin, user
+        team_id  integer  true      true                  teams.id
         ");
     }
 

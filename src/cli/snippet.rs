@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::address::Service;
 use super::failure::Failure;
-use super::{output, settings::Settings};
+use super::{output, settings};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let reach = if arguments.stdio {
         Reach::Stdio(own_command())
     } else {
-        let service: Service = Settings::service(arguments.url.as_deref())?;
+        let service: Service = settings::service(arguments.url.as_deref())?;
         if arguments.ws {
             Reach::WebSocket(service.socket_url())
         } else {

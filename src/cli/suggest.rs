@@ -4,7 +4,10 @@
 ///
 /// One slip is allowed, two in words of six letters or more; where two candidates are equally
 /// near, none is named.
-pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let allowed = if typed.chars().count() < 6 { 1 } else { 2 };
     let mut best: Option<(usize, &str)> = None;

@@ -98,6 +98,20 @@ fn exit_codes_are_in_the_help_and_the_manual() {
     }
 }
 
+#[test]
+fn every_variable_is_in_the_long_help_and_the_manual() {
+    let help = help(&[], "--help");
+    let manual = Run::new().lucarne(&["man"]).out;
+    for variable in lucarne::config::variables::VARIABLES {
+        let default = variable
+            .default
+            .map(|default| format!(" [default: {default}]"));
+        let line = format!("  {}{}", variable.name, default.unwrap_or_default());
+        assert!(help.contains(&line), "{line}");
+        assert!(manual.contains(&line.replace('-', "\\-")), "{line}");
+    }
+}
+
 /// Each way of typing a word with one slip of the finger.
 fn slips(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();

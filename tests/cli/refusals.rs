@@ -129,11 +129,11 @@ fn a_refused_token_is_judged_without_being_shown() {
         .set("MCP_TOKEN", TOKEN)
         .set("MCP_TOKEN_FILE", "x")
         .lucarne(&["query", LIST]);
-    told(&ended, &["MCP_TOKEN and MCP_TOKEN_FILE are both set"]);
+    told(&ended, &["MCP_TOKEN_FILE: set, and MCP_TOKEN is set too"]);
     let ended = Run::new()
         .set("MCP_TOKEN_FILE", "missing")
         .lucarne(&["query", LIST]);
-    told(&ended, &["MCP_TOKEN_FILE: missing cannot be read"]);
+    told(&ended, &["MCP_TOKEN_FILE: cannot read missing"]);
     let ended = Run::new()
         .file(".env", &format!("MCP_TOKEN {TOKEN}\n"))
         .lucarne(&["query", LIST]);
