@@ -5,12 +5,15 @@
 
 mod address;
 mod answer;
+mod check;
 mod client;
 mod credential;
+mod demo;
 mod exit;
 mod failure;
 mod health;
 mod http;
+mod logging;
 mod manual;
 mod message;
 mod output;
@@ -18,6 +21,7 @@ mod prompt;
 mod query;
 mod reference;
 mod refusal;
+mod serve;
 mod settings;
 mod show;
 mod snippet;
@@ -39,6 +43,7 @@ pub use token::new_token;
 /// Examples of the command as a whole, shown in its help and run by a test.
 const EXAMPLES: &str = "\
 Examples:
+  lucarne demo
   lucarne query list users
   lucarne config vscode
   lucarne help query";
@@ -59,6 +64,9 @@ static AFTER_HELP: LazyLock<String> =
 static AFTER_LONG_HELP: LazyLock<String> =
     LazyLock::new(|| format!("{}\n\n{}", *AFTER_HELP, reference::variables()));
 
+static SERVE_LONG_HELP: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n\n{}", serve::EXAMPLES, reference::variables()));
+
 /// A read-only window onto a database, for coding agents and scripts.
 #[derive(Debug, Parser)]
 #[command(
@@ -70,11 +78,20 @@ static AFTER_LONG_HELP: LazyLock<String> =
 )]
 struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the database; what lucarne does without a command
+    #[command(after_help = serve::EXAMPLES, after_long_help = SERVE_LONG_HELP.as_str())]
+    Serve,
+    /// Serve a sample database, to try it
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::Arguments),
+    /// Tell what is exposed, what is hidden and why, and what is weak
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Arguments),
     /// Ask the service: one message, or a prompt without one
     #[command(after_help = query::EXAMPLES)]
     Query(query::Arguments),
@@ -101,8 +118,11 @@ enum Command {
 /// Runs the command that the arguments name, and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let outcome = parse(&arguments)
-        .and_then(|line| line.map_or(Ok(Exit::Success), |line| dispatch(line.command)));
+    let outcome = parse(&arguments).and_then(|line| {
+        line.map_or(Ok(Exit::Success), |line| {
+            dispatch(line.command.unwrap_or(Command::Serve))
+        })
+    });
     outcome.unwrap_or_else(|failure| {
         if failure != Failure::ReaderGone {
             output::words(&failure);
@@ -135,6 +155,9 @@ fn parse(arguments: &[OsString]) -> Result<Option<CommandLine>, Failure> {
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Serve => serve::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Check(arguments) => return check::run(&arguments),
         Command::Query(arguments) => return query::run(&arguments),
         Command::Token => token::run(),
         Command::Config(arguments) => snippet::run(&arguments),

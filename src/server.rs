@@ -13,11 +13,13 @@ mod ws;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +48,8 @@ pub struct App {
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
+    /// Requests that were cut.
+    cut: AtomicU64,
 }
 
 /// What bounds each connection, from the configuration.
@@ -79,8 +83,8 @@ pub struct Server {
 pub struct Stopped {
     /// Sockets that were open when the service was told to stop.
     pub sockets: u64,
-    /// Whether requests were cut after the grace.
-    pub cut: bool,
+    /// Requests that were cut after the grace.
+    pub cut: u64,
 }
 
 /// An address that could not be taken.
@@ -124,6 +128,7 @@ impl Server {
             ready: Mutex::new(None),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
+            cut: AtomicU64::new(0),
         };
         Ok(Self {
             app: Arc::new(app),
@@ -160,13 +165,14 @@ impl Server {
             admin,
         } = self;
         let (stop, tracker) = (app.stop.clone(), app.tracker.clone());
-        tracker.spawn(listen::serve(
+        let mut listeners = JoinSet::new();
+        listeners.spawn(listen::serve(
             listener,
             router::public(&app),
             Arc::clone(&app),
         ));
         if let Some(admin) = admin {
-            tracker.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
+            listeners.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
         }
         stop.stopping.cancelled().await;
         let sockets = app.metrics.sessions();
@@ -183,7 +189,7 @@ impl Server {
         }
         Stopped {
             sockets,
-            cut: !in_time,
+            cut: app.cut.load(Ordering::Relaxed),
         }
     }
 }

@@ -179,7 +179,7 @@ fn codex(reach: &Reach) -> String {
 }
 
 /// `lucarne` where the shell finds this very program by that name, else its whole path.
-fn own_command() -> String {
+pub(super) fn own_command() -> String {
     const NAME: &str = "lucarne";
     let Ok(program) = std::env::current_exe().and_then(|path| path.canonicalize()) else {
         return NAME.to_owned();

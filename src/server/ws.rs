@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesOrdered;
@@ -34,6 +35,8 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closed socket is still read, so that the close reaches the client.
 const LINGER: Duration = Duration::from_secs(1);
+/// The same when the service ends, and everybody waits for it.
+const LINGER_AT_END: Duration = Duration::from_millis(50);
 /// What a closed socket still takes in, at the most.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -250,6 +253,7 @@ async fn answer(app: &App, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
         biased;
         answer = seed::answer(&app.service, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
+            app.cut.fetch_add(1, Ordering::Relaxed);
             seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())
         }
     }
@@ -272,8 +276,13 @@ async fn close(mut socket: Socket, closing: Closing) {
     let stream = socket.get_mut();
     // The client's own close, or its end, or whatever it was still sending.
     let mut rest = tokio::io::sink();
+    let linger = if closing.end == End::Stopping {
+        LINGER_AT_END
+    } else {
+        LINGER
+    };
     let _ = timeout(
-        LINGER,
+        linger,
         tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut rest),
     )
     .await;
