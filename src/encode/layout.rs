@@ -86,13 +86,13 @@ impl Layout {
         }
     }
 
-    /// The layout of a count: one number.
+    /// The layout of a count: one number, and nothing to write.
     pub fn count() -> Self {
         let cell = Cell {
             index: 0,
             shape: Shape::Native,
             guarded: false,
         };
-        Self::new(vec![Member::cell("count", cell)], vec![cell], None)
+        Self::new(Vec::new(), vec![cell], None)
     }
 }

@@ -27,7 +27,7 @@ const TAG: usize = 16;
 /// The most that is sealed: a cursor has to fit into a request beside its filters.
 const MAX_PLAIN: usize = 8_192;
 /// The longest cursor, in characters.
-pub const MAX_LENGTH: usize = (NONCE + MAX_PLAIN + TAG).div_ceil(3) * 4;
+pub const MAX_LENGTH: usize = ((NONCE + MAX_PLAIN + TAG) * 4).div_ceil(3);
 
 /// Where the next page begins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl Seek {
     /// The length of the cursor that this is sealed as, in characters.
     pub fn sealed_length(&self) -> usize {
         let plain = serde_json::to_vec(self).map_or(0, |plain| plain.len());
-        (NONCE + plain.next_multiple_of(BLOCK) + TAG).div_ceil(3) * 4
+        ((NONCE + plain.next_multiple_of(BLOCK) + TAG) * 4).div_ceil(3)
     }
 }
 
