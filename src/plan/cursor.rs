@@ -129,6 +129,7 @@ mod tests {
         Seek(vec![
             None,
             Some(Value::Float(0.1 + 0.2)),
+            Some(Value::Float(f64::NEG_INFINITY)),
             Some(Value::Uint(u64::MAX)),
             Some(Value::Decimal("12.50".into())),
             Some(Value::Text("é\u{1}".into())),

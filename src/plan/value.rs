@@ -22,13 +22,26 @@ pub enum Value {
     /// A whole number above `i64::MAX`.
     Uint(u64),
     /// A binary fraction; never NaN or infinite when it comes from a client.
-    Float(f64),
+    Float(#[serde(with = "bits")] f64),
     /// The digits of an exact number.
     Decimal(String),
     /// Text, and whatever is compared through its text.
     Text(String),
     /// Bytes; only a cursor holds such.
     Bytes(Vec<u8>),
+}
+
+/// A float in a cursor is its bits: JSON has no NaN, and its digits are not always read exactly.
+mod bits {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        value.to_bits().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
 }
 
 /// Checks a value that is not `null` against its field.
