@@ -169,7 +169,7 @@ fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) ->
         }
         // Their texts have one form and length, so they order alike byte by byte.
         (Dialect::Postgres, FieldType::Uuid) => {
-            Expr::cust_with_exprs("CAST(? AS text) COLLATE \"C\"", [column])
+            Expr::cust_with_exprs("CAST($1 AS text) COLLATE \"C\"", [column])
         }
         _ => column,
     };

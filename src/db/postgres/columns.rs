@@ -28,7 +28,7 @@ const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
      EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod \
        WHERE m.amname = 'btree' AND o.opcdefault AND (o.opcintype = t.oid OR EXISTS \
          (SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = o.opcintype \
-            AND k.castmethod = 'b'))) OR t.typtype = 'e' AS sortable, \
+            AND k.castmethod = 'b' AND k.castcontext = 'i'))) OR t.typtype = 'e' AS sortable, \
      ARRAY(SELECT CAST(e.enumlabel AS text) FROM pg_enum e WHERE e.enumtypid = t.oid \
        ORDER BY e.enumsortorder) AS labels \
    FROM typed c JOIN pg_type t ON t.oid = c.type JOIN pg_namespace n ON n.oid = t.typnamespace \
