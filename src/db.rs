@@ -97,6 +97,16 @@ impl Db {
         }
     }
 
+    /// The names of all tables and views that a whitelist could hold, for the operator.
+    ///
+    /// # Errors
+    /// As [`Db::tables`].
+    pub async fn names(&self) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::Sqlite(db) => db.names().await,
+        }
+    }
+
     /// Runs a statement and writes its rows.
     ///
     /// Dropping the future stops the work in the database.

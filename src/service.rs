@@ -4,8 +4,10 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod open;
 mod policy;
 
+pub use open::{Opened, open, wait_for_database};
 pub use policy::{Policy, Serving};
 
 use std::sync::Arc;
@@ -78,6 +80,22 @@ impl Service {
     /// The database, where there is one.
     pub fn db(&self) -> Option<&Db> {
         self.db.as_ref()
+    }
+
+    /// Whether the catalog is known and the database answers.
+    pub async fn is_ready(&self) -> bool {
+        match &self.db {
+            Some(db) => self.policy().catalog().is_ok() && db.ping().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Records a message that was no request.
+    pub fn rejected(&self, caller: &Caller, error: &Error) {
+        self.metrics
+            .answered("unknown", error.code(), std::time::Duration::ZERO);
+        let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        info!(%address, transport, %token, code = error.code(), "refused");
     }
 
     /// Answers one request after what `out` holds already, and records it.

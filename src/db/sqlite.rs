@@ -86,6 +86,16 @@ impl Sqlite {
         Ok(tables)
     }
 
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
+        let identity = self.identity()?;
+        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
+        let reader = lease.session(self.open(identity)).await?;
+        reader.begin(self.query_timeout);
+        let names = catalog::names(&mut reader.connection).await?;
+        lease.keep();
+        Ok(names)
+    }
+
     pub(super) async fn fetch(
         &self,
         statement: &Statement,

@@ -78,15 +78,15 @@ impl Layout {
         Self { members, keys }
     }
 
-    /// The layout of a count: one number.
+    /// The layout of a count: one number, and nothing to write.
     pub fn count() -> Self {
         let cell = Cell {
             index: 0,
             shape: Shape::Native,
         };
         Self {
-            members: vec![Member::cell("count", cell)],
-            keys: Vec::new(),
+            members: Vec::new(),
+            keys: vec![cell],
         }
     }
 }

@@ -21,10 +21,11 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     if !plan.filter.is_everything() && found == Served::No {
         return Err(refused(first_field(&plan.filter), plan.model));
     }
-    if matches!(plan.output, Output::Rows { .. }) && found != Served::Exactly {
-        if let Some(name) = unsorted(plan) {
-            return Err(refused(name, plan.model));
-        }
+    if matches!(plan.output, Output::Rows { .. })
+        && found != Served::Exactly
+        && let Some(name) = unsorted(plan)
+    {
+        return Err(refused(name, plan.model));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Read;
@@ -21,7 +22,7 @@ pub struct Policy {
     /// What bounds a plan.
     pub limits: Limits,
     /// The key of the cursors.
-    pub cursors: CursorKey,
+    pub cursors: Arc<CursorKey>,
     /// Which members of JSON documents are left out.
     pub sensitive: Sensitive,
     /// Whether large numbers are strings.

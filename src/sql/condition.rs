@@ -147,10 +147,10 @@ fn spellings(field: &Field, value: &Value, dialect: Dialect) -> Option<(String, 
 
 /// Where a literal text stands in the column.
 fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
-    let like = LikeExpr::new(around(pattern, escaped_like(&pattern.text), '%')).escape(ESCAPE);
+    let like = LikeExpr::new(around(pattern, &escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
         (Dialect::Sqlite, false) => {
-            let glob = around(pattern, escaped_glob(&pattern.text), '*');
+            let glob = around(pattern, &escaped_glob(&pattern.text), '*');
             column.binary(SqliteBinOper::Glob, Expr::val(glob))
         }
         // LIKE of SQLite folds the letters of ASCII, and only those.
@@ -165,7 +165,7 @@ fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
         // Binary collations compare as written, whatever the column's own would fold.
         (Dialect::MySql, false) => binary_text(column).like(like),
         (Dialect::MySql, true) => {
-            let pattern = around(pattern, escaped_like(&pattern.text.to_lowercase()), '%');
+            let pattern = around(pattern, &escaped_like(&pattern.text.to_lowercase()), '%');
             binary_text(Func::lower(column).into()).like(LikeExpr::new(pattern).escape(ESCAPE))
         }
     }
@@ -175,7 +175,7 @@ fn binary_text(expr: Expr) -> Expr {
     Expr::cust_with_exprs("CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin", [expr])
 }
 
-fn around(pattern: &Pattern, text: String, any: char) -> String {
+fn around(pattern: &Pattern, text: &str, any: char) -> String {
     match pattern.place {
         Place::Anywhere => format!("{any}{text}{any}"),
         Place::Start => format!("{text}{any}"),

@@ -30,6 +30,15 @@ pub(super) async fn tables(
     Ok(tables)
 }
 
+/// The names of all tables and views.
+pub(super) async fn names(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    Ok(known(connection)
+        .await?
+        .into_iter()
+        .map(|known| known.name)
+        .collect())
+}
+
 /// A table or view by its name and nature.
 struct Known {
     name: String,
