@@ -5,10 +5,12 @@
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
 mod failure;
+mod gate;
 mod pool;
+mod postgres;
 mod sqlite;
 
-pub use failure::{Failure, FailureKind, StartFault};
+pub use failure::{Failure, FailureKind, StartFault, Weakness};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,8 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
-use crate::catalog::Table;
-use crate::config::{DatabaseUrl, ModelName};
+use crate::catalog::{Catalog, Hidden, Table};
+use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::{Dialect, Statement};
 
@@ -41,6 +43,8 @@ pub struct Options {
 pub enum Db {
     /// An SQLite file.
     Sqlite(Arc<sqlite::Sqlite>),
+    /// A PostgreSQL server.
+    Postgres(Arc<postgres::Postgres>),
 }
 
 impl Db {
@@ -53,9 +57,12 @@ impl Db {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
             }
+            DatabaseUrl::Server(server) if server.engine == Engine::Postgres => {
+                postgres::Postgres::new(server, options).map(|db| Self::Postgres(Arc::new(db)))
+            }
             DatabaseUrl::Server(_) => Err(StartFault {
-                what: "this build reads SQLite alone".to_owned(),
-                help: "use a sqlite: address".to_owned(),
+                what: "this build reads SQLite and PostgreSQL alone".to_owned(),
+                help: "use a sqlite: or postgres: address".to_owned(),
             }),
         }
     }
@@ -64,6 +71,7 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -74,6 +82,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.ping().await,
+            Self::Postgres(db) => db.ping().await,
         }
     }
 
@@ -84,6 +93,7 @@ impl Db {
     pub async fn tables(&self, names: &[ModelName]) -> Result<Vec<Result<Table, String>>, Failure> {
         match self {
             Self::Sqlite(db) => db.tables(names).await,
+            Self::Postgres(db) => db.tables(names).await,
         }
     }
 
@@ -106,6 +116,7 @@ impl Db {
     pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
+            Self::Postgres(db) => db.fetch(statement, rows).await,
         }
     }
 
@@ -116,6 +127,34 @@ impl Db {
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
+            Self::Postgres(db) => db.estimate(statement).await,
+        }
+    }
+
+    /// What the role that reads could do beyond reading what is served.
+    ///
+    /// `hidden` are the columns that a rule leaves out of the catalog.
+    ///
+    /// # Errors
+    /// As [`Db::tables`].
+    pub async fn weaknesses(
+        &self,
+        catalog: &Catalog,
+        hidden: &[Hidden],
+    ) -> Result<Vec<Weakness>, Failure> {
+        match self {
+            // A file has no roles, and its sessions cannot write.
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(db) => db.weaknesses(catalog, hidden).await,
+        }
+    }
+
+    /// The SQL that makes a role for just what is served: for the operator to read and run, never
+    /// run here. `None` where the engine has no roles.
+    pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.setup_sql(catalog, hidden)),
         }
     }
 
@@ -125,6 +164,7 @@ impl Db {
     pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
+            Self::Postgres(db) => db.start_fault(failure),
         }
     }
 }
