@@ -158,7 +158,7 @@ fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
         (Dialect::Postgres, false) => column.cast_as("text").like(like),
         // The builder would put the pattern and its escape in brackets, which ILIKE does not take.
         (Dialect::Postgres, true) => {
-            let pattern = Expr::val(around(pattern, escaped_like(&pattern.text), '%'));
+            let pattern = Expr::val(around(pattern, &escaped_like(&pattern.text), '%'));
             let operands = [column.cast_as("text"), pattern];
             Expr::cust_with_exprs(format!("$1 ILIKE $2 ESCAPE '{ESCAPE}'"), operands)
         }
