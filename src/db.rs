@@ -104,6 +104,7 @@ impl Db {
     pub async fn names(&self) -> Result<Vec<String>, Failure> {
         match self {
             Self::Sqlite(db) => db.names().await,
+            Self::Postgres(db) => db.names().await,
         }
     }
 

@@ -18,17 +18,15 @@ mod relations;
 mod role;
 mod session;
 mod start;
+mod work;
 
 use std::time::Duration;
 
-use sea_query::PostgresQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
-use sqlx::postgres::{PgConnection, PgRow, Postgres as Driver};
-use sqlx::{
-    AssertSqlSafe, Connection as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _,
-};
+use sqlx::postgres::{PgRow, Postgres as Driver};
+use sqlx::{AssertSqlSafe, Connection as _, Decode, Row as _, TypeInfo as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
+use self::work::Work;
 use super::pool::{Lease, Pool};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
@@ -59,22 +57,18 @@ impl Postgres {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.read(self.of_statement(), async |connection| {
-            let asked = connection.execute("SELECT 1").await;
-            asked.map_err(Failure::from_driver)
-        })
-        .await?;
-        Ok(())
+        self.read(self.of_statement(), work::Ping).await
     }
 
     pub(super) async fn tables(
         &self,
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
-        self.read(of_catalog(), async |connection| {
-            catalog::tables(connection, names).await
-        })
-        .await
+        self.read(of_catalog(), work::Tables(names)).await
+    }
+
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
+        self.read(of_catalog(), work::Names).await
     }
 
     pub(super) async fn fetch(
@@ -82,21 +76,18 @@ impl Postgres {
         statement: &Statement,
         rows: &mut Rows<'_>,
     ) -> Result<(), Failure> {
-        let persistent = !self.sessions.pooled();
-        self.read(self.of_statement(), async |connection| {
-            rows.restart();
-            let sql = statement.select.build_sqlx(PostgresQueryBuilder);
-            super::stream::<Driver>(connection, sql, persistent, rows).await
-        })
-        .await
+        let fetch = work::Fetch {
+            statement,
+            rows,
+            persistent: !self.sessions.pooled(),
+        };
+        self.read(self.of_statement(), fetch).await
     }
 
     /// Asks the planner; the rows of the page's LIMIT are not what is meant.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
-        self.read(self.of_statement(), async |connection| {
-            plan::rows(connection, statement.select.clone()).await
-        })
-        .await
+        self.read(self.of_statement(), work::Estimate(statement))
+            .await
     }
 
     pub(super) async fn weaknesses(
@@ -104,11 +95,8 @@ impl Postgres {
         catalog: &Catalog,
         hidden: &[Hidden],
     ) -> Result<Vec<Weakness>, Failure> {
-        let mut found = self
-            .read(of_catalog(), async |connection| {
-                role::weaknesses(connection, catalog, hidden).await
-            })
-            .await?;
+        let work = work::Weaknesses { catalog, hidden };
+        let mut found = self.read(of_catalog(), work).await?;
         found.extend(self.sessions.plaintext());
         Ok(found)
     }
@@ -131,11 +119,7 @@ impl Postgres {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<T>(
-        &self,
-        bounds: Bounds,
-        mut work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    async fn read<W: Work>(&self, bounds: Bounds, mut work: W) -> Result<W::Output, Failure> {
         let mut lease = self.pool.take(|_| true).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, bounds, &mut work).await;
@@ -153,16 +137,16 @@ impl Postgres {
         result
     }
 
-    async fn once<T>(
+    async fn once<W: Work>(
         &self,
         lease: &mut Lease<'_, Reader>,
         bounds: Bounds,
-        work: &mut impl AsyncFnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        work: &mut W,
+    ) -> Result<W::Output, Failure> {
         let reader = lease.session(self.sessions.open()).await?;
-        let work = async {
+        let whole = async {
             let Some(begin) = bounds.begin else {
-                return work(&mut reader.connection).await;
+                return work.run(&mut reader.connection).await;
             };
             let milliseconds = bounds.allowed.as_millis();
             // Safe, for it holds nothing but constants and a number; one message, for it is sent
@@ -170,12 +154,12 @@ impl Postgres {
             let begin = format!("{begin}; SET LOCAL statement_timeout = {milliseconds}");
             let begun = reader.connection.begin_with(AssertSqlSafe(begin)).await;
             let mut transaction = begun.map_err(Failure::from_driver)?;
-            let done = work(&mut transaction).await?;
+            let done = work.run(&mut transaction).await?;
             transaction.commit().await.map_err(Failure::from_driver)?;
             Ok(done)
         };
         // The server's own timeout comes first; this one is for a server that is out of reach.
-        tokio::time::timeout(bounds.allowed + GRACE, work)
+        tokio::time::timeout(bounds.allowed + GRACE, whole)
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout)))
     }

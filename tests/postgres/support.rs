@@ -8,9 +8,8 @@ use lucarne::catalog::{self, Built, Table};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Failure, Options};
 use lucarne::observe::Metrics;
-use lucarne::plan::{CursorKey, Limits};
 use lucarne::protocol::Object;
-use lucarne::service::{Policy, Read, Service, Serving};
+use lucarne::service::{self, Read, Service};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 const TOKEN: &str = "a-token-for-tests-alone";
@@ -158,27 +157,12 @@ impl Asked {
     pub(crate) async fn new(url: &str, models: &str, variables: &[(&str, &str)]) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let config = configured(url, models, variables);
-        let db = database(&config);
-        let built = built(&config, &db).await.unwrap();
-        let policy = Policy {
-            serving: Serving::Catalog(built.catalog),
-            read_only: true,
-            limits: Limits {
-                default_limit: config.default_limit,
-                max_limit: config.max_limit,
-                scan_limit: config.scan_limit,
-            },
-            cursors: CursorKey::random().unwrap(),
-            sensitive: config.sensitive.clone(),
-            numbers: config.numbers,
-            max_response_bytes: config.max_response_bytes,
-            query_timeout: config.query_timeout,
-        };
-        let metrics = Arc::new(Metrics::default());
+        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = opened.unwrap();
         Self {
-            service: Arc::new(Service::new(policy, Some(db.clone()), metrics)),
-            db,
-            missing: built.missing.into_iter().map(|it| it.reason).collect(),
+            db: opened.service.db().unwrap().clone(),
+            service: opened.service,
+            missing: opened.missing.into_iter().map(|it| it.reason).collect(),
         }
     }
 

@@ -214,6 +214,45 @@ fn find<'k>(name: &ModelName, schemas: &[String], known: &'k [Known]) -> Result<
     })
 }
 
+/// The names of all tables and views that may be read, those of other schemas with theirs.
+pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    let schemas = plain_schemas(connection).await?;
+    let mut names = Vec::new();
+    for (schema, name) in listed(connection, &[]).await? {
+        if schemas.first() == Some(&schema) {
+            names.insert(
+                names.partition_point(|other: &String| !other.contains('.')),
+                name,
+            );
+        } else {
+            names.push(format!("{schema}.{name}"));
+        }
+    }
+    Ok(names)
+}
+
+/// The tables of some schemas, or of all, with theirs.
+async fn listed(
+    connection: &mut PgConnection,
+    schemas: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    sqlx::query_as(
+        "SELECT CAST(n.nspname AS text), CAST(c.relname AS text) \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition \
+           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+           AND (n.nspname = ANY($1) OR $1 = '{}') AND has_schema_privilege(n.oid, 'USAGE') \
+           AND has_any_column_privilege(c.oid, 'SELECT') \
+         ORDER BY n.nspname, c.relname LIMIT $2",
+    )
+    .persistent(false)
+    .bind(schemas)
+    .bind(LOOKED_THROUGH)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)
+}
+
 /// A reason, and the table whose name is near.
 async fn near(
     connection: &mut PgConnection,
@@ -228,18 +267,8 @@ async fn near(
         Some(schema) => vec![schema.clone()],
         None => schemas.to_vec(),
     };
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT CAST(c.relname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY($1) \
-         ORDER BY c.relname LIMIT $2",
-    )
-    .persistent(false)
-    .bind(schemas)
-    .bind(LOOKED_THROUGH)
-    .fetch_all(connection)
-    .await
-    .map_err(Failure::from_driver)?;
-    let near = suggest::nearest(&name.table, rows.iter().map(|(name,)| name.as_str()));
+    let there = listed(connection, &schemas).await?;
+    let near = suggest::nearest(&name.table, there.iter().map(|(_, name)| name.as_str()));
     Ok(match near {
         Some(near) => format!("{reason}; it has {near}"),
         None => reason,
