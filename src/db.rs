@@ -8,7 +8,7 @@ mod failure;
 mod pool;
 mod sqlite;
 
-pub use failure::{Failure, FailureKind, StartFault};
+pub use failure::{Failure, FailureKind, StartFault, Weakness};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
-use crate::catalog::Table;
+use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{DatabaseUrl, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::{Dialect, Statement};
@@ -116,6 +116,33 @@ impl Db {
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
+        }
+    }
+
+    /// What the role that reads could do beyond reading what is served.
+    ///
+    /// `hidden` are the columns that a rule leaves out of the catalog.
+    ///
+    /// # Errors
+    /// As [`Db::tables`].
+    pub async fn weaknesses(
+        &self,
+        catalog: &Catalog,
+        hidden: &[Hidden],
+    ) -> Result<Vec<Weakness>, Failure> {
+        let _ = (catalog, hidden);
+        match self {
+            // A file has no roles, and its sessions cannot write.
+            Self::Sqlite(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The SQL that makes a role for just what is served: for the operator to read and run, never
+    /// run here. `None` where the engine has no roles.
+    pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
+        let _ = (catalog, hidden);
+        match self {
+            Self::Sqlite(_) => None,
         }
     }
 

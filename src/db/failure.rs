@@ -109,3 +109,12 @@ pub struct StartFault {
     /// What to do.
     pub help: String,
 }
+
+/// What a role could do beyond reading what is served, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// What is weak.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
