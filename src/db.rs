@@ -5,7 +5,9 @@
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
 mod failure;
+mod gate;
 mod pool;
+mod postgres;
 mod sqlite;
 
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
@@ -20,7 +22,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
 use crate::catalog::{Catalog, Hidden, Table};
-use crate::config::{DatabaseUrl, ModelName};
+use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::{Dialect, Statement};
 
@@ -42,6 +44,8 @@ pub struct Options {
 pub enum Db {
     /// An SQLite file.
     Sqlite(Arc<sqlite::Sqlite>),
+    /// A PostgreSQL server.
+    Postgres(Arc<postgres::Postgres>),
 }
 
 impl Db {
@@ -54,9 +58,12 @@ impl Db {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
             }
+            DatabaseUrl::Server(server) if server.engine == Engine::Postgres => {
+                postgres::Postgres::new(server, options).map(|db| Self::Postgres(Arc::new(db)))
+            }
             DatabaseUrl::Server(_) => Err(StartFault {
-                what: "this build reads SQLite alone".to_owned(),
-                help: "use a sqlite: address".to_owned(),
+                what: "this build reads SQLite and PostgreSQL alone".to_owned(),
+                help: "use a sqlite: or postgres: address".to_owned(),
             }),
         }
     }
@@ -65,6 +72,7 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -75,6 +83,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.ping().await,
+            Self::Postgres(db) => db.ping().await,
         }
     }
 
@@ -85,6 +94,7 @@ impl Db {
     pub async fn tables(&self, names: &[ModelName]) -> Result<Vec<Result<Table, String>>, Failure> {
         match self {
             Self::Sqlite(db) => db.tables(names).await,
+            Self::Postgres(db) => db.tables(names).await,
         }
     }
 
@@ -95,6 +105,7 @@ impl Db {
     pub async fn names(&self) -> Result<Vec<String>, Failure> {
         match self {
             Self::Sqlite(db) => db.names().await,
+            Self::Postgres(db) => db.names().await,
         }
     }
 
@@ -107,6 +118,7 @@ impl Db {
     pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
+            Self::Postgres(db) => db.fetch(statement, rows).await,
         }
     }
 
@@ -117,6 +129,7 @@ impl Db {
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
+            Self::Postgres(db) => db.estimate(statement).await,
         }
     }
 
@@ -131,19 +144,19 @@ impl Db {
         catalog: &Catalog,
         hidden: &[Hidden],
     ) -> Result<Vec<Weakness>, Failure> {
-        let _ = (catalog, hidden);
         match self {
             // A file has no roles, and its sessions cannot write.
             Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(db) => db.weaknesses(catalog, hidden).await,
         }
     }
 
     /// The SQL that makes a role for just what is served: for the operator to read and run, never
     /// run here. `None` where the engine has no roles.
     pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
-        let _ = (catalog, hidden);
         match self {
             Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.setup_sql(catalog, hidden)),
         }
     }
 
@@ -153,6 +166,7 @@ impl Db {
     pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
+            Self::Postgres(db) => db.start_fault(failure),
         }
     }
 }

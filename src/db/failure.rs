@@ -52,6 +52,11 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if error
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    super::postgres::kind_of(&code)
                 } else {
                     FailureKind::Internal
                 }
@@ -72,6 +77,11 @@ impl Failure {
     /// The driver's own words, for the operator's log alone.
     pub fn detail(&self) -> Option<String> {
         self.source.as_ref().map(ToString::to_string)
+    }
+
+    /// What the driver said.
+    pub(super) fn source(&self) -> Option<&sqlx::Error> {
+        self.source.as_ref()
     }
 
     /// The engine's code of the error, where there is one.

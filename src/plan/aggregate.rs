@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::filter::array;
 use super::projection::{sort_names, sortable};
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::{Field, Model};
+use crate::catalog::{Field, FieldType, Model};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -137,8 +137,10 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
             Kind::Object => dated(part, model)?,
             _ => return Err(wrong()),
         };
-        if !keys.iter().any(|other| other.name == key.name) {
-            keys.push(key);
+        match keys.iter().find(|other| other.name == key.name) {
+            None => keys.push(key),
+            Some(same) if same.part == key.part => {}
+            Some(_) => return Err(invalid(format!("'{}' names two members", key.name))),
         }
     }
     Ok(keys)
@@ -218,13 +220,22 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
         (Function::Sum | Function::Avg, name) => {
             let field = sortable(name, model)?;
             if !field.field_type().is_number() {
-                return Err(field_not_allowed(name, model).with_hint(format!(
-                    "{name} is no number: it can be counted, or be $min or $max"
-                )));
+                return Err(field_not_allowed(name, model)
+                    .with_hint(format!("{name} is no number: it can be counted")));
             }
             Some(field)
         }
-        (_, name) => Some(sortable(name, model)?),
+        (Function::Min | Function::Max, name) => {
+            let field = sortable(name, model)?;
+            // PostgreSQL knows no extremes of these.
+            if matches!(field.field_type(), FieldType::Boolean | FieldType::Uuid) {
+                return Err(
+                    field_not_allowed(name, model).with_hint(format!("{name} can be counted"))
+                );
+            }
+            Some(field)
+        }
+        (Function::CountDistinct, name) => Some(sortable(name, model)?),
     };
     Ok(Aggregate {
         alias: alias.to_owned(),

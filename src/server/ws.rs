@@ -157,10 +157,10 @@ impl Session<'_> {
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stopping = self.app.stop.stopping.clone();
         loop {
-            if self.answers.is_empty() {
-                if let Some(closing) = self.closing {
-                    return closing.end;
-                }
+            if self.answers.is_empty()
+                && let Some(closing) = self.closing
+            {
+                return closing.end;
             }
             let reads = self.closing.is_none() && self.answers.len() < IN_FLIGHT;
             let idle = (heard + self.app.limits.idle_timeout).into();
