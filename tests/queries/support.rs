@@ -216,6 +216,7 @@ async fn writer(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
+        .foreign_keys(false)
         .connect()
         .await
         .unwrap()
