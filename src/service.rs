@@ -242,7 +242,7 @@ async fn fetch_page(
         rows = rows.after(seek);
     }
     for statement in &statements {
-        if rows.wants_more() {
+        if rows.begin() {
             db.fetch(statement, &mut rows)
                 .await
                 .map_err(|failure| failed(policy, plan.model, &failure))?;

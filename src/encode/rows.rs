@@ -13,6 +13,7 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub struct Rows<'a> {
     out: Vec<u8>,
+    mark: Mark,
     layout: &'a Layout,
     style: &'a Style<'a>,
     limit: usize,
@@ -37,6 +38,15 @@ impl From<Undecodable> for RowFault {
     fn from(fault: Undecodable) -> Self {
         Self::Undecodable(fault)
     }
+}
+
+/// Where the rows of a statement begin.
+#[derive(Debug, Default)]
+struct Mark {
+    bytes: usize,
+    count: usize,
+    keys: Vec<Option<Value>>,
+    ties: u64,
 }
 
 /// What was written.
@@ -66,8 +76,13 @@ impl<'a> Rows<'a> {
         limit: usize,
         max_bytes: usize,
     ) -> Self {
+        let mark = Mark {
+            bytes: out.len(),
+            ..Mark::default()
+        };
         Self {
             out,
+            mark,
             layout,
             style,
             limit,
@@ -87,9 +102,25 @@ impl<'a> Rows<'a> {
         self
     }
 
-    /// Takes the rows of one statement more.
-    pub fn wants_more(&self) -> bool {
+    /// Begins the rows of one statement more; false when no more are wanted.
+    pub fn begin(&mut self) -> bool {
+        self.mark = Mark {
+            bytes: self.out.len(),
+            count: self.count,
+            keys: self.keys.clone(),
+            ties: self.ties,
+        };
         !self.more
+    }
+
+    /// Forgets the rows of this statement, for it is run anew.
+    pub fn restart(&mut self) {
+        self.out.truncate(self.mark.bytes);
+        self.count = self.mark.count;
+        self.more = false;
+        self.truncated = false;
+        self.keys.clone_from(&self.mark.keys);
+        self.ties = self.mark.ties;
     }
 
     /// Writes one row; breaks when no more are wanted.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::filter::array;
 use super::projection::{sort_names, sortable};
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::{Field, FieldType, Model};
+use crate::catalog::{Field, Model};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -225,17 +225,7 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
             }
             Some(field)
         }
-        (Function::Min | Function::Max, name) => {
-            let field = sortable(name, model)?;
-            // PostgreSQL knows no extremes of these.
-            if matches!(field.field_type(), FieldType::Boolean | FieldType::Uuid) {
-                return Err(
-                    field_not_allowed(name, model).with_hint(format!("{name} can be counted"))
-                );
-            }
-            Some(field)
-        }
-        (Function::CountDistinct, name) => Some(sortable(name, model)?),
+        (_, name) => Some(sortable(name, model)?),
     };
     Ok(Aggregate {
         alias: alias.to_owned(),

@@ -1,6 +1,5 @@
 //! Conditions as expressions that are never unknown.
 
-use sea_query::extension::postgres::PgBinOper;
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
@@ -177,7 +176,12 @@ fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
             column.binary(SqliteBinOper::Glob, Expr::val(glob))
         }
         (Dialect::Postgres, false) => column.cast_as("text").like(like),
-        (Dialect::Postgres, true) => column.cast_as("text").binary(PgBinOper::ILike, like),
+        // The builder would put the pattern and its escape in brackets, which ILIKE does not take.
+        (Dialect::Postgres, true) => {
+            let pattern = Expr::val(around(pattern, &escaped_like(&pattern.text), '%'));
+            let operands = [column.cast_as("text"), pattern];
+            Expr::cust_with_exprs(format!("$1 ILIKE $2 ESCAPE '{ESCAPE}'"), operands)
+        }
         // Binary collations compare as written, whatever the column's own would fold.
         (Dialect::MySql, false) => binary_text(column).like(like),
         (Dialect::MySql, true) => {

@@ -122,8 +122,7 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
     match aggregate.function {
         Function::Count => column.count(),
         Function::CountDistinct => column.count_distinct(),
-        Function::Min => column.min(),
-        Function::Max => column.max(),
+        Function::Min | Function::Max => extreme(column, aggregate.function, field, dialect),
         Function::Sum => match exact_sum(aggregate, dialect) {
             Some(parts) => parts.float(),
             None => column.sum(),
@@ -166,6 +165,23 @@ fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
         },
         _ => (expr, Shape::Native),
     }
+}
+
+/// The smallest or largest value; PostgreSQL has neither for booleans, and none for UUIDs before 18.
+fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) -> Expr {
+    let min = function == Function::Min;
+    let column = match (dialect, field.field_type()) {
+        (Dialect::Postgres, FieldType::Boolean) => {
+            let every = if min { "bool_and" } else { "bool_or" };
+            return Func::cust(every).arg(column).into();
+        }
+        // Their texts have one form and length, so they order alike byte by byte.
+        (Dialect::Postgres, FieldType::Uuid) => {
+            Expr::cust_with_exprs("CAST($1 AS text) COLLATE \"C\"", [column])
+        }
+        _ => column,
+    };
+    if min { column.min() } else { column.max() }
 }
 
 fn is_float(field: &Field) -> bool {
