@@ -5,6 +5,7 @@
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
 mod failure;
+mod mysql;
 mod pool;
 mod sqlite;
 
@@ -19,7 +20,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
 use crate::catalog::{Catalog, Hidden, Table};
-use crate::config::{DatabaseUrl, ModelName};
+use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::{Dialect, Statement};
 
@@ -41,6 +42,8 @@ pub struct Options {
 pub enum Db {
     /// An SQLite file.
     Sqlite(Arc<sqlite::Sqlite>),
+    /// A MariaDB or MySQL server.
+    MySql(Arc<mysql::MySql>),
 }
 
 impl Db {
@@ -53,9 +56,12 @@ impl Db {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
             }
+            DatabaseUrl::Server(server) if server.engine == Engine::MySql => {
+                mysql::MySql::new(server, options).map(|db| Self::MySql(Arc::new(db)))
+            }
             DatabaseUrl::Server(_) => Err(StartFault {
-                what: "this build reads SQLite alone".to_owned(),
-                help: "use a sqlite: address".to_owned(),
+                what: "this build reads SQLite, MariaDB and MySQL alone".to_owned(),
+                help: "use a sqlite: or mysql: address".to_owned(),
             }),
         }
     }
@@ -64,6 +70,7 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
+            Self::MySql(_) => Dialect::MySql,
         }
     }
 
@@ -74,6 +81,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.ping().await,
+            Self::MySql(db) => db.ping().await,
         }
     }
 
@@ -84,6 +92,7 @@ impl Db {
     pub async fn tables(&self, names: &[ModelName]) -> Result<Vec<Result<Table, String>>, Failure> {
         match self {
             Self::Sqlite(db) => db.tables(names).await,
+            Self::MySql(db) => db.tables(names).await,
         }
     }
 
@@ -96,6 +105,7 @@ impl Db {
     pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
+            Self::MySql(db) => db.fetch(statement, rows).await,
         }
     }
 
@@ -106,6 +116,7 @@ impl Db {
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
+            Self::MySql(db) => db.estimate(statement).await,
         }
     }
 
@@ -120,19 +131,19 @@ impl Db {
         catalog: &Catalog,
         hidden: &[Hidden],
     ) -> Result<Vec<Weakness>, Failure> {
-        let _ = (catalog, hidden);
         match self {
             // A file has no roles, and its sessions cannot write.
             Self::Sqlite(_) => Ok(Vec::new()),
+            Self::MySql(db) => db.weaknesses(catalog, hidden).await,
         }
     }
 
     /// The SQL that makes a role for just what is served: for the operator to read and run, never
     /// run here. `None` where the engine has no roles.
     pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
-        let _ = (catalog, hidden);
         match self {
             Self::Sqlite(_) => None,
+            Self::MySql(db) => Some(db.setup_sql(catalog, hidden)),
         }
     }
 
@@ -142,6 +153,7 @@ impl Db {
     pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
+            Self::MySql(db) => db.start_fault(failure),
         }
     }
 }

@@ -52,6 +52,10 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if let Some(error) =
+                    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                {
+                    super::mysql::kind_of(error.number())
                 } else {
                     FailureKind::Internal
                 }
@@ -72,6 +76,11 @@ impl Failure {
     /// The driver's own words, for the operator's log alone.
     pub fn detail(&self) -> Option<String> {
         self.source.as_ref().map(ToString::to_string)
+    }
+
+    /// What the driver said.
+    pub(super) fn source(&self) -> Option<&sqlx::Error> {
+        self.source.as_ref()
     }
 
     /// The engine's code of the error, where there is one.

@@ -13,6 +13,8 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub struct Rows<'a> {
     out: Vec<u8>,
+    /// Where the rows begin.
+    base: usize,
     layout: &'a Layout,
     style: &'a Style<'a>,
     limit: usize,
@@ -64,6 +66,7 @@ impl<'a> Rows<'a> {
         max_bytes: usize,
     ) -> Self {
         Self {
+            base: out.len(),
             out,
             layout,
             style,
@@ -74,6 +77,15 @@ impl<'a> Rows<'a> {
             truncated: false,
             last: None,
         }
+    }
+
+    /// Forgets the rows that were written, for a statement that is run anew.
+    pub fn restart(&mut self) {
+        self.out.truncate(self.base);
+        self.count = 0;
+        self.more = false;
+        self.truncated = false;
+        self.last = None;
     }
 
     /// Writes one row; breaks when no more are wanted.
