@@ -6,6 +6,7 @@
 mod column;
 mod condition;
 mod groups;
+mod mysql;
 mod seek;
 
 use sea_query::{Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef};

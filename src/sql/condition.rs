@@ -4,13 +4,13 @@ use sea_query::extension::postgres::PgBinOper;
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
-use super::column::bound;
-use super::{BASE, Dialect, column_of};
+use super::column::{bound, comparable};
+use super::{BASE, Dialect, column_of, mysql};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
 /// The escape of LIKE; a backslash would be read by MySQL's own strings.
-const ESCAPE: char = '!';
+pub(super) const ESCAPE: char = '!';
 
 /// The expression of a condition.
 pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
@@ -60,7 +60,7 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
         Comparison::GreaterOrEqual(value) => ranged(field, value, dialect, |a, b| a.gte(b)),
         Comparison::Less(value) => ranged(field, value, dialect, |a, b| a.lt(b)),
         Comparison::LessOrEqual(value) => ranged(field, value, dialect, |a, b| a.lte(b)),
-        Comparison::Text(pattern) => text(column, pattern, dialect),
+        Comparison::Text(pattern) => text(field, pattern, dialect),
     }
 }
 
@@ -83,7 +83,7 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
 }
 
 fn same(field: &Field, value: &Value, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     match spellings(field, value, dialect) {
         Some((space, t)) => column.is_in([Expr::val(space), Expr::val(t)]),
         None => column.eq(bound(value, field, dialect)),
@@ -98,7 +98,7 @@ fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
             None => listed.push(bound(value, field, dialect)),
         }
     }
-    column_of(BASE, field).is_in(listed)
+    comparable(field, values, dialect).is_in(listed)
 }
 
 /// A comparison by order.
@@ -106,7 +106,7 @@ fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
 /// SQLite orders values of different classes too (every text above every number), so there the
 /// value's class is required as well.
 fn ranged(field: &Field, value: &Value, dialect: Dialect, compare: fn(Expr, Expr) -> Expr) -> Expr {
-    let column = column_of(BASE, field);
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     if !field.is_dynamic() {
         return compare(column, bound(value, field, dialect));
     }
@@ -147,7 +147,8 @@ fn spellings(field: &Field, value: &Value, dialect: Dialect) -> Option<(String, 
 }
 
 /// Where a literal text stands in the column.
-fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
+fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
     let like = LikeExpr::new(around(pattern, escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
         (Dialect::Sqlite, false) => {
@@ -158,17 +159,11 @@ fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
         (Dialect::Sqlite, true) => column.like(like),
         (Dialect::Postgres, false) => column.cast_as("text").like(like),
         (Dialect::Postgres, true) => column.cast_as("text").binary(PgBinOper::ILike, like),
-        // Binary collations compare as written, whatever the column's own would fold.
-        (Dialect::MySql, false) => binary_text(column).like(like),
-        (Dialect::MySql, true) => {
-            let pattern = around(pattern, escaped_like(&pattern.text.to_lowercase()), '%');
-            binary_text(Func::lower(column).into()).like(LikeExpr::new(pattern).escape(ESCAPE))
+        (Dialect::MySql, fold) => {
+            let pattern_text = around(pattern, escaped_like(&pattern.text), '%');
+            mysql::like(column, field, pattern_text, pattern.place, fold)
         }
     }
-}
-
-fn binary_text(expr: Expr) -> Expr {
-    Expr::cust_with_exprs("CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin", [expr])
 }
 
 fn around(pattern: &Pattern, text: String, any: char) -> String {
