@@ -9,3 +9,5 @@ mod common;
 mod filters;
 #[path = "mysql/types.rs"]
 mod types;
+#[path = "mysql/walks.rs"]
+mod walks;

@@ -74,11 +74,25 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             values,
             null: false,
         } if values.is_empty() => constant(true),
-        Comparison::In { values, null: true } => one_of(field, values, dialect)
-            .not()
-            .and(column.is_not_null()),
-        _ if field.is_nullable() => test(field, comparison, dialect).not().or(column.is_null()),
-        _ => test(field, comparison, dialect).not(),
+        Comparison::In { values, null: true } => {
+            denied(one_of(field, values, dialect), field, dialect).and(column.is_not_null())
+        }
+        _ => {
+            let denied = denied(test(field, comparison, dialect), field, dialect);
+            if field.is_nullable() {
+                denied.or(column.is_null())
+            } else {
+                denied
+            }
+        }
+    }
+}
+
+/// What holds where a test of a value that is not NULL does not.
+fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::MySql => mysql::denied(test, field),
+        Dialect::Sqlite | Dialect::Postgres => test.not(),
     }
 }
 

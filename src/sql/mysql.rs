@@ -14,6 +14,11 @@ const FRACTION: usize = 30;
 
 /// Text for whatever the driver would decode by its wire type alone.
 pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
+    // The largest of bits comes as digits under the wire type of bits.
+    let expr = match field.cast() {
+        "bit" => expr.cast_as("UNSIGNED"),
+        _ => expr,
+    };
     match (field.field_type(), field.cast()) {
         (FieldType::Boolean, _) => (expr, Shape::Boolean),
         (FieldType::Integer { wide: true, .. }, _) => (expr, Shape::Wide),
@@ -53,6 +58,20 @@ pub(super) fn comparable(column: Expr, field: &Field, values: &[Value]) -> Expr 
             _ => false,
         });
     if foreign { unicode(column) } else { column }
+}
+
+/// What holds where a test does not. A text that its type does not take makes a test unknown: to
+/// MariaDB some UUIDs are none.
+pub(super) fn denied(test: Expr, field: &Field) -> Expr {
+    match field.field_type() {
+        FieldType::Uuid
+        | FieldType::Address
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::DateTime
+        | FieldType::Timestamp => Expr::cust_with_exprs("(?) IS NOT TRUE", [test]),
+        _ => test.not(),
+    }
 }
 
 /// Whether a character set surely holds a text.

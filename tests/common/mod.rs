@@ -103,6 +103,11 @@ impl Asker {
         Self { service, caller }
     }
 
+    /// The service itself.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
     /// The answer's text from `"data":` on, or the error as `text (code)`.
     pub(crate) async fn ask(
         &self,

@@ -22,7 +22,7 @@ pub(super) struct Class {
     pub(super) sortable: bool,
     pub(super) values: Vec<String>,
     /// The character set of a text that cannot hold all of Unicode, or the type whose values need
-    /// care in SQL: `year`, `set`, `inet4`, `inet6`, `geometry`, `vector`.
+    /// care in SQL: `bit`, `year`, `set`, `inet4`, `inet6`, `geometry`, `vector`.
     pub(super) cast: String,
 }
 
@@ -37,10 +37,13 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
         "tinyint" if declared.starts_with("tinyint(1)") => FieldType::Boolean,
         "tinyint" | "smallint" | "mediumint" | "int" | "integer" => integer(false, false),
         "bigint" => integer(declared.contains("unsigned"), true),
-        "bit" => match width(&declared) {
-            1 => FieldType::Boolean,
-            bits => integer(bits == 64, bits > 32),
-        },
+        "bit" => {
+            cast = kind;
+            match width(&declared) {
+                1 => FieldType::Boolean,
+                bits => integer(bits == 64, bits > 32),
+            }
+        }
         "year" => {
             cast = kind;
             integer(false, false)
