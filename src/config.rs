@@ -6,6 +6,7 @@
 
 mod address;
 mod check;
+mod client;
 mod database;
 mod dotenv;
 mod fault;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 
+pub use self::client::{SharedToken, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};

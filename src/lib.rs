@@ -16,6 +16,7 @@
 
 pub mod auth;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod encode;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod protocol;
 pub mod sample;
 pub mod sensitive;
+pub mod server;
 pub mod service;
 pub mod sql;
 mod suggest;

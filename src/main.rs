@@ -1,3 +1,7 @@
-//! The `lucarne` command.
+//! The `lucarne` command: maps what happened to an exit code, nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lucarne::cli::run(std::env::args_os()).into()
+}

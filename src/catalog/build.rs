@@ -6,6 +6,8 @@ use super::{Catalog, Field, Model, Reference, Relation, Table, TableName};
 use crate::config::ModelName;
 use crate::sensitive::{Rule, Sensitive};
 
+const ALL_HIDDEN: &str = "every one of its fields is hidden";
+
 /// A catalog, and what was left out of it for the operator's eyes.
 #[derive(Debug)]
 pub struct Built {
@@ -39,6 +41,13 @@ pub struct Missing {
     pub reason: String,
 }
 
+impl Missing {
+    /// Whether the table is there, and all of it is hidden.
+    pub fn is_hidden_whole(&self) -> bool {
+        self.reason == ALL_HIDDEN
+    }
+}
+
 /// Builds the catalog of the whitelist.
 ///
 /// `tables` are in the order of the whitelist, with the reason where the database has none.
@@ -60,7 +69,7 @@ pub fn build(tables: Vec<(&ModelName, Result<Table, String>)>, sensitive: &Sensi
     for (name, table) in found {
         let model = model(&name, &table, sensitive, &mut hidden);
         if model.fields.is_empty() {
-            let reason = "every one of its fields is hidden".to_owned();
+            let reason = ALL_HIDDEN.to_owned();
             missing.push(Missing { name, reason });
         } else {
             models.push(model);

@@ -52,6 +52,11 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if error
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    super::postgres::kind_of(&code)
                 } else if let Some(error) =
                     error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
                 {

@@ -11,18 +11,16 @@ mod relations;
 mod role;
 mod session;
 mod start;
+mod work;
 
 use std::fmt;
 use std::time::Duration;
 
-use sea_query::MysqlQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
 use sqlx::mysql::{MySql as Driver, MySqlRow};
-use sqlx::{
-    Connection as _, Decode, MySqlConnection, Row as _, Type, TypeInfo as _, ValueRef as _,
-};
+use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
-use self::session::{Flavour, Reader, Sessions};
+use self::session::{Reader, Sessions};
+use self::work::Work;
 use super::pool::{Lease, Pool};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
@@ -54,16 +52,18 @@ impl MySql {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.read(async |connection| connection.ping().await.map_err(Failure::from_driver))
-            .await
+        self.read(work::Ping).await
     }
 
     pub(super) async fn tables(
         &self,
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
-        self.survey(async |connection, flavour| catalog::tables(connection, flavour, names).await)
-            .await
+        self.survey(work::Tables(names)).await
+    }
+
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
+        self.survey(work::Names).await
     }
 
     pub(super) async fn fetch(
@@ -71,18 +71,12 @@ impl MySql {
         statement: &Statement,
         rows: &mut Rows<'_>,
     ) -> Result<(), Failure> {
-        self.read(async |connection| {
-            rows.restart();
-            let sql = statement.select.build_sqlx(MysqlQueryBuilder);
-            super::stream::<Driver>(connection, sql, true, rows).await
-        })
-        .await
+        self.read(work::Fetch { statement, rows }).await
     }
 
     /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
-        self.read(async |connection| plan::rows(connection, statement.select.clone()).await)
-            .await
+        self.read(work::Estimate(statement)).await
     }
 
     pub(super) async fn weaknesses(
@@ -90,8 +84,7 @@ impl MySql {
         catalog: &Catalog,
         hidden: &[Hidden],
     ) -> Result<Vec<Weakness>, Failure> {
-        self.survey(async |connection, _| role::weaknesses(connection, catalog, hidden).await)
-            .await
+        self.survey(work::Weaknesses { catalog, hidden }).await
     }
 
     pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
@@ -103,10 +96,7 @@ impl MySql {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<T>(
-        &self,
-        mut work: impl AsyncFnMut(&mut MySqlConnection) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    async fn read<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
         let mut lease = self.pool.take(Reader::is_fresh).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, &mut work).await;
@@ -120,34 +110,30 @@ impl MySql {
         result
     }
 
-    async fn once<T>(
+    async fn once<W: Work>(
         &self,
         lease: &mut Lease<'_, Reader>,
-        work: &mut impl AsyncFnMut(&mut MySqlConnection) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        work: &mut W,
+    ) -> Result<W::Output, Failure> {
         let reader = lease
             .session(self.sessions.open(self.query_timeout))
             .await?;
+        let flavour = reader.flavour();
         // The server's own limit comes first; this one is for a server that is out of reach.
-        let result = bounded(self.query_timeout + GRACE, work(reader.begin())).await;
-        if result
-            .as_ref()
-            .err()
-            .is_none_or(|failure| is_at_rest(failure) || is_lost(failure))
-        {
+        let working = work.run(reader.begin(), flavour);
+        let result = bounded(self.query_timeout + GRACE, working).await;
+        let over = |failure: &Failure| is_at_rest(failure) || is_lost(failure);
+        if result.as_ref().err().is_none_or(over) {
             reader.end();
         }
         result
     }
 
     /// Reads what the server says of itself, on a session of its own with more time.
-    async fn survey<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut MySqlConnection, Flavour) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    async fn survey<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
         let mut reader = self.sessions.open(CATALOG).await?;
         let flavour = reader.flavour();
-        let told = bounded(CATALOG, work(reader.begin(), flavour)).await?;
+        let told = bounded(CATALOG, work.run(reader.begin(), flavour)).await?;
         reader.close().await;
         Ok(told)
     }

@@ -86,6 +86,16 @@ impl Sqlite {
         Ok(tables)
     }
 
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
+        let identity = self.identity()?;
+        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
+        let reader = lease.session(self.open(identity)).await?;
+        reader.begin(self.query_timeout);
+        let names = catalog::names(&mut reader.connection).await?;
+        lease.keep();
+        Ok(names)
+    }
+
     pub(super) async fn fetch(
         &self,
         statement: &Statement,
@@ -204,7 +214,10 @@ impl Row for SqliteRow {
             }
             _ => <&[u8] as Decode<Driver>>::decode(value)
                 // SQLite does not hold text to UTF-8.
-                .map(|bytes| Datum::Text(String::from_utf8_lossy(bytes))),
+                .map(|bytes| match std::str::from_utf8(bytes) {
+                    Ok(text) => Datum::Text(text.into()),
+                    Err(_) => Datum::RawText(bytes.into()),
+                }),
         }
         .map_err(|_| undecodable())
     }

@@ -1,10 +1,12 @@
 //! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Read;
 use crate::catalog::{Catalog, Model};
 use crate::config::Numbers;
+use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -21,7 +23,7 @@ pub struct Policy {
     /// What bounds a plan.
     pub limits: Limits,
     /// The key of the cursors.
-    pub cursors: CursorKey,
+    pub cursors: Arc<CursorKey>,
     /// Which members of JSON documents are left out.
     pub sensitive: Sensitive,
     /// Whether large numbers are strings.
@@ -50,6 +52,14 @@ impl Policy {
         match &self.serving {
             Serving::Catalog(catalog) => Ok(catalog),
             Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+        }
+    }
+
+    /// How values are written.
+    pub(super) fn style(&self) -> Style<'_> {
+        Style {
+            numbers: self.numbers,
+            sensitive: &self.sensitive,
         }
     }
 

@@ -24,11 +24,7 @@ pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
         (FieldType::Integer { wide: true, .. }, _) => (expr, Shape::Wide),
         (FieldType::Bytes, "vector") => (expr.cast_as("BINARY"), Shape::Native),
         (
-            FieldType::Integer { .. }
-            | FieldType::Float
-            | FieldType::Float32
-            | FieldType::Text
-            | FieldType::Bytes,
+            FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes,
             _,
         ) => (expr, Shape::Native),
         (FieldType::Json, "geometry") => (Func::cust("ST_AsGeoJSON").arg(expr).into(), Shape::Json),

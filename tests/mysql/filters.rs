@@ -7,8 +7,7 @@ use sea_query::MysqlQueryBuilder;
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
-use crate::common::Asker;
-use crate::common::mysql::Database;
+use crate::support::{Asker, Database};
 
 const MADE: &str = r#"
 CREATE TABLE things (
@@ -281,7 +280,7 @@ async fn key_used(asker: &Asker, admin: &mut MySqlConnection, filters: &str) -> 
     let params = Object::parse(&params).unwrap();
     let (limits, cursors) = (&policy.limits, &policy.cursors);
     let plan = plan::rows(Action::Query, &params, model, catalog, limits, cursors).unwrap();
-    let statement = sql::rows(&plan, Dialect::MySql);
+    let statement = sql::rows(&plan, Dialect::MySql, 1 << 20).remove(0);
     let (sql, values) = statement.select.build_sqlx(MysqlQueryBuilder);
     let explain = AssertSqlSafe(format!("EXPLAIN {sql}"));
     let row = sqlx::query_with(explain, values)

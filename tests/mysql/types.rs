@@ -1,7 +1,6 @@
 //! Every type with its extreme values, read back to the byte.
 
-use crate::common::Asker;
-use crate::common::mysql::Database;
+use crate::support::{Asker, Database};
 
 const MADE: &str = r#"
 CREATE TABLE kinds (

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 
 use sea_query::{Expr, ExprTrait as _, Func, MysqlQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
-use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
+use sqlx::{MySql, MySqlConnection, Row as _};
 
 use super::columns::{self, Declared};
 use super::relations;
 use super::session::Flavour;
 use crate::catalog::{Column, Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 use crate::suggest;
 
 /// Reads the tables of the whitelist, in its order.
@@ -50,6 +50,25 @@ pub(super) async fn tables(
     }
     relations::respell(&mut tables, folds);
     Ok(tables)
+}
+
+/// The names of all tables and views that the account may see: its database's own first.
+pub(super) async fn names(connection: &mut MySqlConnection) -> Result<Vec<String>, Failure> {
+    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+        "SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(DATABASE() AS CHAR) \
+         FROM information_schema.tables WHERE table_schema NOT IN \
+         ('mysql', 'information_schema', 'performance_schema', 'sys', 'ndbinfo') \
+         ORDER BY table_schema <> DATABASE(), table_schema, table_name",
+    )
+    .persistent(false)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    let names = rows.into_iter().map(|(schema, name, own)| match own {
+        Some(own) if own == schema => name,
+        _ => format!("{schema}.{name}"),
+    });
+    Ok(names.collect())
 }
 
 /// A table or view by its name and nature.
@@ -265,9 +284,7 @@ async fn json_columns<'r>(
         sea_query::TableRef::from((schema, name.name.clone())).alias("t"),
         Expr::cust("1 = 0"),
     );
-    let (sql, values) = select.build_sqlx(MysqlQueryBuilder);
-    // Safe: sea-query wrote it from the catalog's names.
-    let asked = sqlx::query_with(AssertSqlSafe(sql), values).persistent(false);
+    let asked = bound::<MySql>(select.build_sqlx(MysqlQueryBuilder)).persistent(false);
     let row = match asked.fetch_one(connection).await {
         Ok(row) => row,
         // A view that is broken: its columns are known, and reading it fails in its own time.

@@ -3,9 +3,9 @@
 use sea_query::{ExplainFormat, ExplainStatement, MysqlQueryBuilder, SelectStatement};
 use sea_query_sqlx::SqlxValues;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::{MySql, MySqlConnection, Row as _};
 
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 
 /// The alias that `sql` gives the model's own table.
 const BASE: &str = "t";
@@ -21,13 +21,12 @@ pub(super) async fn rows(
         .format(ExplainFormat::Json)
         .statement(select)
         .build(MysqlQueryBuilder);
-    // Safe: sea-query wrote it, as it wrote the statement itself.
-    let explain = sqlx::query_as_with(AssertSqlSafe(sql), SqlxValues(values));
-    let (plan,): (String,) = explain
+    let row = bound::<MySql>((sql, SqlxValues(values)))
         .persistent(false)
         .fetch_one(connection)
         .await
         .map_err(Failure::from_driver)?;
+    let plan: String = row.try_get(0).map_err(Failure::from_driver)?;
     Ok(expected(&plan))
 }
 

@@ -2,8 +2,7 @@
 
 use sqlx::{Executor as _, Row as _};
 
-use crate::common::Asker;
-use crate::common::mysql::Database;
+use crate::support::{Asker, Database};
 
 const MADE: &str = r"
 CREATE TABLE walked (
@@ -24,7 +23,7 @@ INSERT INTO walked SELECT 18446744073709551615 - seq,
   ELT(1 + seq % 4, 'ж', 'Ж', 'а', 'я'),
   IF(seq % 8 = 0, NULL, 1 + seq % 3),
   IF(seq % 9 = 0, NULL, IF(seq % 10 = 0, '0000-00-00', '2026-01-01' + INTERVAL seq % 6 DAY)),
-  IF(seq % 9 = 0, NULL, SEC_TO_TIME((seq % 7 - 3) * 100000.25)),
+  IF(seq % 9 = 0, NULL, SEC_TO_TIME((CAST(seq AS SIGNED) % 7 - 3) * 100000.25)),
   IF(seq % 9 = 0, NULL, IF(seq % 10 = 0, '0000-00-00', '2026-01-01 00:00:00.5' + INTERVAL seq % 6 MICROSECOND)),
   IF(seq % 9 = 0, NULL, '2026-01-01' + INTERVAL seq % 3 HOUR),
   IF(seq % 9 = 0, NULL, IF(seq % 10 = 0, 0, 1990 + seq % 20)), IF(seq % 9 = 0, NULL, seq % 4),

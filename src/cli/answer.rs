@@ -1,0 +1,165 @@
+//! An answer of the service, as far as a client looks into it.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::failure::Failure;
+use super::suggest::nearest;
+use super::text::visible;
+
+/// The members of an answer that are shown; values stay as they were received.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer<'a> {
+    status: Status,
+    #[serde(borrow, default)]
+    pub(super) data: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) error: Option<String>,
+    #[serde(default)]
+    hint: Option<String>,
+    #[serde(default)]
+    pub(super) count: Option<u64>,
+    #[serde(default)]
+    pub(super) offset: Option<u64>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
+    #[serde(borrow, default)]
+    pub(super) total: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) truncated: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Error,
+}
+
+/// A row of an answer: fields in their order, values as they were received.
+pub(super) type Row<'a> = IndexMap<String, &'a RawValue>;
+
+/// The data of an answer by its shape.
+pub(super) enum Data<'a> {
+    /// Rows of a table.
+    Rows(Vec<Row<'a>>),
+    /// A single record.
+    Record(Row<'a>),
+    /// Anything else.
+    Value(&'a RawValue),
+}
+
+impl<'a> Answer<'a> {
+    /// Reads the text of an answer.
+    pub(super) fn parse(text: &'a str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|_| {
+            Failure::unable("the answer is not one of a Lucarne service")
+                .help("--json shows it as it came; is that the right --url?")
+        })
+    }
+
+    /// Whether it says that the request failed.
+    pub(super) fn is_error(&self) -> bool {
+        self.status == Status::Error
+    }
+
+    /// The data by its shape.
+    pub(super) fn shape(&self) -> Option<Data<'a>> {
+        let data = self.data?;
+        let text = data.get();
+        Some(if let Ok(rows) = serde_json::from_str(text) {
+            Data::Rows(rows)
+        } else if let Ok(record) = serde_json::from_str(text) {
+            Data::Record(record)
+        } else {
+            Data::Value(data)
+        })
+    }
+
+    /// The error in words: what is wrong, then what to do if the answer tells.
+    pub(super) fn told(&self) -> String {
+        let error = self
+            .error
+            .as_deref()
+            .unwrap_or("the service gave no reason");
+        let help = self.hint.clone().or_else(|| {
+            let meant = meant(error)?;
+            Some(format!("did you mean \"{meant}\"?"))
+        });
+        let mut told = format!("error: {}", visible(error));
+        if let Some(help) = help {
+            told.push_str("\nhelp: ");
+            told.push_str(&visible(&help));
+        }
+        told
+    }
+}
+
+/// The nearest of the names that the error itself lists to the one it refuses.
+fn meant(error: &str) -> Option<&str> {
+    let (refused, allowed) =
+        if let Some((head, models)) = error.split_once(" not allowed. Allowed models: ") {
+            (head.strip_prefix("Model '")?.strip_suffix('\'')?, models)
+        } else {
+            let (head, actions) = error.split_once(". Supported: ")?;
+            (head.strip_prefix("Unsupported action: ")?, actions)
+        };
+    nearest(refused, allowed.split(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(error: &str) -> String {
+        let text = serde_json::json!({"id": 1, "status": "error", "error": error}).to_string();
+        Answer::parse(&text).unwrap().told()
+    }
+
+    #[test]
+    fn the_nearest_name_comes_from_the_answer_itself() {
+        let refused = |model| {
+            format!("Model '{model}' not allowed. Allowed models: users, tickets, change_log")
+        };
+        assert_eq!(
+            told(&refused("user")),
+            format!("error: {}\nhelp: did you mean \"users\"?", refused("user"))
+        );
+        assert_eq!(
+            told(&refused("orders")),
+            format!("error: {}", refused("orders"))
+        );
+        assert!(
+            told("Unsupported action: lits. Supported: list, get")
+                .ends_with("did you mean \"list\"?")
+        );
+        assert_eq!(
+            told("Record not found: users id=9"),
+            "error: Record not found: users id=9"
+        );
+        assert_eq!(told("a\u{1b}[2Jb"), "error: a\\u001b[2Jb");
+    }
+
+    #[test]
+    fn a_hint_of_the_service_is_taken_as_it_is() {
+        let answer = Answer::parse(r#"{"status":"error","error":"no","hint":"do this"}"#).unwrap();
+        assert_eq!(answer.told(), "error: no\nhelp: do this");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_not_taken_for_one() {
+        for text in [
+            "",
+            "hello",
+            "{}",
+            "[]",
+            r#"{"status":"fine"}"#,
+            r#"{"jsonrpc":"2.0","result":{}}"#,
+        ] {
+            assert!(Answer::parse(text).is_err(), "{text}");
+        }
+    }
+}

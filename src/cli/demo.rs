@@ -1,0 +1,125 @@
+//! `lucarne demo`: a sample database, a fresh token, and what to do next.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::snippet::own_command;
+use super::token::new_token;
+use super::{logging, output, serve};
+use crate::config;
+use crate::sample::{self, Created, SampleError};
+use crate::server::Server;
+use crate::service::Opened;
+
+/// Examples of the command, shown in its help and run by a test.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  lucarne demo
+  MCP_LISTEN=127.0.0.1:8001 lucarne demo --path sample.db";
+
+/// What the demo decides by itself, whatever the environment says.
+const OWN: [&str; 9] = [
+    "MCP_ENABLED",
+    "MCP_TOKEN",
+    "MCP_TOKEN_FILE",
+    "MCP_ALLOWED_MODELS",
+    "MCP_READONLY",
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "MCP_HIDDEN_FIELDS",
+    "MCP_REVEAL_FIELDS",
+];
+
+/// Where the sample is.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The SQLite file; it is made if it is not there
+    #[arg(long, value_name = "FILE", default_value = "lucarne-demo.db")]
+    path: PathBuf,
+    /// An empty PostgreSQL, MariaDB or MySQL database to load the sample into instead
+    #[arg(long, value_name = "URL", conflicts_with = "path")]
+    database_url: Option<String>,
+}
+
+/// Makes the sample, and serves it.
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // Nothing of the folder's own `.env` may reach a demo.
+    let mut variables = config::environment(None)?;
+    variables.retain(|(name, _)| !OWN.contains(&name.as_str()));
+    let token = new_token()?;
+    let url = match &arguments.database_url {
+        Some(url) => url.clone(),
+        None => format!("sqlite:{}", encoded(&arguments.path)),
+    };
+    for (name, value) in [
+        ("MCP_ENABLED", "true"),
+        ("MCP_TOKEN", &token),
+        ("DATABASE_URL", &url),
+    ] {
+        variables.push((name.to_owned(), value.to_owned()));
+    }
+    let config = config::load(variables)?;
+    logging::begin(&config);
+    serve::runtime()?.block_on(async {
+        let created = match &arguments.database_url {
+            Some(url) => sample::load(url).await?,
+            None => sample::create_sqlite(&arguments.path).await?,
+        };
+        let (server, opened) = serve::start(&config).await?;
+        let place = config
+            .database
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        output::data(&screen(&token, &place, &created, &server, &opened))?;
+        serve::serve(server, opened, config).await
+    })
+}
+
+/// The path as a URL holds it.
+fn encoded(path: &std::path::Path) -> String {
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23")
+}
+
+/// What to do next: every line below `export` can be pasted.
+fn screen(token: &str, place: &str, created: &Created, server: &Server, opened: &Opened) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let address = server
+        .address()
+        .map(|address| address.to_string())
+        .unwrap_or_default();
+    let rows: Vec<String> = created
+        .rows
+        .iter()
+        .map(|(table, rows)| format!("{table} {rows}"))
+        .collect();
+    let (rows, hidden, command) = (rows.join(", "), opened.hidden.len(), own_command());
+    format!(
+        r#"lucarne {version} serves {place}, read-only
+rows: {rows}; {hidden} sensitive fields are hidden
+
+To ask, paste into another terminal:
+MCP_TOKEN={token}
+export MCP_TOKEN
+{command} query list users --url ws://{address}
+python3 -c 'import os, websockets.sync.client as ws
+s = ws.connect("ws://{address}/mcp/ws?token=" + os.environ["MCP_TOKEN"])
+s.send("""{{"action":"list","model":"users"}}"""); print(s.recv())'
+websocat -H "X-MCP-Token: $MCP_TOKEN" ws://{address}/mcp/ws
+To connect an agent (also claude, cursor, codex, gemini):
+{command} config vscode --url http://{address}
+Your own data: DATABASE_URL, MCP_TOKEN, MCP_ENABLED=true, MCP_ALLOWED_MODELS
+in .env, then {command} serve. Ctrl-C ends this."#
+    )
+}
+
+impl From<SampleError> for Failure {
+    fn from(error: SampleError) -> Self {
+        Self::unable(error.to_string()).help(error.help())
+    }
+}

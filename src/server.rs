@@ -1,0 +1,230 @@
+//! The service on the network: listeners, routes, and a graceful end.
+//!
+//! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is told to stop. What a
+//! request may do is decided in `service`; who may ask, and from where, in [`gate`].
+
+pub mod gate;
+mod handshake;
+mod listen;
+mod reply;
+mod router;
+mod seed;
+mod ws;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::observe::Metrics;
+use crate::service::Service;
+
+/// How long running requests may go on once the service is told to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// How long the answer of `/ready` is kept: a stranger's questions shall not load the database.
+const READY_KEPT: Duration = Duration::from_millis(500);
+
+/// What every connection shares.
+#[derive(Debug)]
+pub struct App {
+    /// Whether MCP is switched on.
+    pub enabled: bool,
+    /// Answers requests.
+    pub service: Arc<Service>,
+    /// Decides who may ask.
+    pub gate: gate::Gate,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    limits: ConnectionLimits,
+    sockets: Arc<Semaphore>,
+    ready: Mutex<Option<(Instant, bool)>>,
+    stop: Stop,
+    tracker: TaskTracker,
+    /// Requests that were cut.
+    cut: AtomicU64,
+}
+
+/// What bounds each connection, from the configuration.
+#[derive(Debug, Clone)]
+struct ConnectionLimits {
+    max_message_bytes: usize,
+    rate_limit: u32,
+    rate_window: Duration,
+    idle_timeout: Duration,
+}
+
+/// The two steps of an end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new is begun.
+    pub stopping: CancellationToken,
+    /// What still runs is cut.
+    pub cut: CancellationToken,
+}
+
+/// The service with its addresses taken.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+/// How an end went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Sockets that were open when the service was told to stop.
+    pub sockets: u64,
+    /// Requests that were cut after the grace.
+    pub cut: u64,
+}
+
+/// An address that could not be taken.
+#[derive(Debug)]
+pub struct BindFault {
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why not.
+    pub source: io::Error,
+}
+
+impl Server {
+    /// Takes the addresses of the configuration.
+    ///
+    /// # Errors
+    /// An address that is in use, or not this machine's.
+    pub async fn bind(
+        config: &Config,
+        service: Arc<Service>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, BindFault> {
+        let listener = bind("MCP_LISTEN", config.listen).await?;
+        let admin = match config.admin_listen {
+            Some(address) => Some(bind("MCP_ADMIN_LISTEN", address).await?),
+            None => None,
+        };
+        let app = App {
+            enabled: config.enabled,
+            service,
+            gate: gate::Gate::new(config),
+            metrics,
+            limits: ConnectionLimits {
+                max_message_bytes: config.max_message_bytes,
+                rate_limit: config.rate_limit,
+                rate_window: config.rate_window,
+                idle_timeout: config.idle_timeout,
+            },
+            sockets: Arc::new(Semaphore::new(config.max_connections)),
+            ready: Mutex::new(None),
+            stop: Stop::default(),
+            tracker: TaskTracker::new(),
+            cut: AtomicU64::new(0),
+        };
+        Ok(Self {
+            app: Arc::new(app),
+            listener,
+            admin,
+        })
+    }
+
+    /// The address that is served, its port known.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The address of the admin listener, its port known.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// What ends the service: cancel `stopping` for a graceful end, `cut` for one at once.
+    pub fn stop(&self) -> Stop {
+        self.app.stop.clone()
+    }
+
+    /// Serves until [`Stop::stopping`] is cancelled, and lets what runs come to its end.
+    pub async fn run(self) -> Stopped {
+        let Self {
+            app,
+            listener,
+            admin,
+        } = self;
+        let (stop, tracker) = (app.stop.clone(), app.tracker.clone());
+        let mut listeners = JoinSet::new();
+        listeners.spawn(listen::serve(
+            listener,
+            router::public(&app),
+            Arc::clone(&app),
+        ));
+        if let Some(admin) = admin {
+            listeners.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
+        }
+        stop.stopping.cancelled().await;
+        let sockets = app.metrics.sessions();
+        tracker.close();
+        let in_time = tokio::select! {
+            () = tracker.wait() => true,
+            () = tokio::time::sleep(GRACE) => false,
+            () = stop.cut.cancelled() => false,
+        };
+        stop.cut.cancel();
+        if !in_time {
+            // What was cut still says so to its client, if that client listens.
+            let _ = tokio::time::timeout(Duration::from_secs(1), tracker.wait()).await;
+        }
+        Stopped {
+            sockets,
+            cut: app.cut.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener, BindFault> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| BindFault {
+            variable,
+            address,
+            source,
+        })
+}
+
+impl App {
+    /// Whether requests would be answered now.
+    async fn is_ready(&self) -> bool {
+        if self.stop.stopping.is_cancelled() {
+            return false;
+        }
+        if !self.enabled {
+            return true;
+        }
+        let kept = *self
+            .ready
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, answer)) = kept.filter(|(at, _)| at.elapsed() < READY_KEPT) {
+            return answer;
+        }
+        let answer = self.service.is_ready().await;
+        *self
+            .ready
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((Instant::now(), answer));
+        answer
+    }
+}

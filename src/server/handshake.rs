@@ -1,0 +1,182 @@
+//! From a request to a socket: everything is judged before the upgrade.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{
+    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::{info, warn};
+
+use super::reply::Refused;
+use super::{App, gate, reply, ws};
+use crate::auth::Caller;
+
+/// The subprotocol of the seed's messages.
+const SEED_PROTOCOL: &str = "lucarne";
+/// What is read at once. The library fills the whole buffer before each read, so a large one costs
+/// time for every message and memory for every idle socket.
+const READ_BUFFER: usize = 4 * 1024;
+const WRITE_BUFFER: usize = 16 * 1024;
+/// Seconds after which a client that found no place may try again.
+const RETRY_SECONDS: u64 = 5;
+
+/// `GET /mcp/ws`
+pub(super) async fn upgrade(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response<Body> {
+    admitted(&app, peer, request).unwrap_or_else(Refused::into_response)
+}
+
+/// Any other method on the socket's path.
+pub(super) async fn not_a_socket() -> Response<Body> {
+    upgrade_required()
+}
+
+fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
+    let (mut parts, _) = request.into_parts();
+    let address = app.gate.address(peer, &parts.headers);
+    if app.stop.stopping.is_cancelled() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
+    }
+    app.gate.place(&parts).map_err(|denied| {
+        app.metrics.connection_refused(match denied {
+            gate::Denied::Host => "host",
+            _ => "origin",
+        });
+        Refused::from(reply::denied(denied))
+    })?;
+    let accept = accept_key(&parts.method, &parts.headers)?;
+    let token = app.gate.token(&parts, address, true).map_err(|denied| {
+        app.metrics.auth_failed(match denied {
+            gate::Denied::Token(refused) => refused.reason(),
+            _ => "too_many",
+        });
+        Refused::from(reply::denied(denied))
+    })?;
+    let Ok(place) = Arc::clone(&app.sockets).try_acquire_owned() else {
+        app.metrics.connection_refused("full");
+        warn!(%address, "MCP connection rejected: too many connections");
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(reply::later(status, "Too many connections", RETRY_SECONDS).into());
+    };
+    let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if protocol.is_some() {
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(SEED_PROTOCOL),
+        );
+    }
+    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let caller = Caller {
+        token,
+        address,
+        transport: "ws",
+    };
+    let session = app.metrics.session();
+    let app = Arc::clone(app);
+    let running = app.tracker.clone();
+    running.spawn(async move {
+        let Some(upgraded) = upgraded else { return };
+        // The client may be gone before it has read our answer.
+        let Ok(upgraded) = upgraded.await else { return };
+        let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+            return;
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(app.limits.max_message_bytes))
+            .max_frame_size(Some(app.limits.max_message_bytes));
+        let socket = WebSocketStream::from_partially_read(
+            raw.io.into_inner(),
+            raw.read_buf.to_vec(),
+            Role::Server,
+            Some(config),
+        )
+        .await;
+        let (address, token) = (caller.address, caller.token);
+        info!(%address, %token, "MCP WebSocket connection established");
+        let end = ws::serve(socket, &app, &caller).await;
+        info!(%address, %token, "MCP connection closed: {end}");
+        drop((session, place));
+    });
+    Ok(response)
+}
+
+/// The answer to a sound handshake's key.
+fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refused> {
+    let lists = |name, word: &str| {
+        headers
+            .get_all(name)
+            .into_iter()
+            .filter_map(|value: &HeaderValue| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    if method != Method::GET || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
+        return Err(upgrade_required().into());
+    }
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        return Err(upgrade_required().into());
+    }
+    let key = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
+    let sound = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD
+            .decode(key)
+            .is_ok_and(|key| key.len() == 16)
+    };
+    let accept = sound
+        .then(|| HeaderValue::from_str(&derive_accept_key(key)).ok())
+        .flatten();
+    accept.ok_or_else(|| {
+        reply::refusal(
+            StatusCode::BAD_REQUEST,
+            "Sec-WebSocket-Key is not 16 bytes in base64",
+            None,
+        )
+        .into()
+    })
+}
+
+fn upgrade_required() -> Response<Body> {
+    let mut response = reply::refusal(
+        StatusCode::UPGRADE_REQUIRED,
+        "This is a WebSocket endpoint",
+        Some(
+            "connect with a WebSocket client and the header X-MCP-Token, for example: \
+             lucarne query '{\"action\":\"describe\"}', or \
+             websocat -H 'X-MCP-Token: TOKEN' ws://HOST/mcp/ws",
+        ),
+    );
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+}

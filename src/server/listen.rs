@@ -1,0 +1,96 @@
+//! Accepting connections, each on a task of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+use tracing::warn;
+
+use super::{App, Stop};
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest head of a request, in bytes.
+const HEAD_BYTES: usize = 32 * 1024;
+/// Connections beside the sockets: handshakes under way, health checks, idle clients of HTTP.
+const SPARE_CONNECTIONS: usize = 256;
+/// How long to wait when the machine has no descriptor to give.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves a listener for as long as its task lives.
+///
+/// What is accepted once the service stops is told so by the routes, and not waited for.
+pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) {
+    let places = Arc::new(Semaphore::new(
+        app.sockets.available_permits() + SPARE_CONNECTIONS,
+    ));
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Most of these pass: a client that is gone, or descriptors that come free again.
+                warn!(kind = %error.kind(), "cannot accept a connection");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                continue;
+            }
+        };
+        // Over the bound a connection is closed at once: there is no memory to explain it in.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            app.metrics.connection_refused("connections");
+            continue;
+        };
+        // An answer is one small segment; it must not wait for the next.
+        let _ = stream.set_nodelay(true);
+        let (router, stop) = (router.clone(), app.stop.clone());
+        let late = stop.stopping.is_cancelled();
+        let served = async move {
+            connection(stream, ConnectInfo(peer), router, stop, late).await;
+            drop(place);
+        };
+        if late {
+            tokio::spawn(served);
+        } else {
+            app.tracker.spawn(served);
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: ConnectInfo<SocketAddr>,
+    router: Router,
+    stop: Stop,
+    late: bool,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(!late)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    // A client that breaks off, or speaks something else, is no event for the log.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.stopping.cancelled(), if !late => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.cut.cancelled() => {}
+    }
+}

@@ -1,0 +1,95 @@
+//! Answers of the HTTP routes: JSON, always.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use super::gate::Denied;
+
+/// A refusal of a route.
+#[derive(Debug, Serialize)]
+struct Refusal<'r> {
+    status: &'static str,
+    error: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'r str>,
+}
+
+/// An answer that ends the way of a request early; boxed, for it is the rare case.
+#[derive(Debug)]
+pub(super) struct Refused(Box<Response<Body>>);
+
+impl Refused {
+    /// The answer itself.
+    pub(super) fn into_response(self) -> Response<Body> {
+        *self.0
+    }
+}
+
+impl From<Response<Body>> for Refused {
+    fn from(response: Response<Body>) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+/// A JSON answer of that status.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    // A struct of texts and numbers is always JSON.
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A refusal of that status.
+pub(super) fn refusal(status: StatusCode, error: &str, hint: Option<&str>) -> Response<Body> {
+    json(
+        status,
+        &Refusal {
+            status: "error",
+            error,
+            hint,
+        },
+    )
+}
+
+/// A refusal that may be tried again after so many seconds.
+pub(super) fn later(status: StatusCode, error: &str, seconds: u64) -> Response<Body> {
+    let mut response = refusal(status, error, None);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// The service is switched off.
+pub(super) fn disabled() -> Response<Body> {
+    refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "MCP server is disabled",
+        None,
+    )
+}
+
+/// The client is not let in.
+pub(super) fn denied(denied: Denied) -> Response<Body> {
+    match denied {
+        Denied::Host => refusal(StatusCode::FORBIDDEN, "Host not allowed", None),
+        Denied::Origin => refusal(StatusCode::FORBIDDEN, "Origin not allowed", None),
+        Denied::Token(refused) => {
+            let mut response = refusal(StatusCode::UNAUTHORIZED, refused.text(), None);
+            let headers = response.headers_mut();
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Denied::TooManyFailures(seconds) => later(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many authentication failures",
+            seconds,
+        ),
+    }
+}

@@ -1,0 +1,113 @@
+//! The table of contents: every route, and what stands in front of it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::routing::get;
+use serde::Serialize;
+
+use super::{App, handshake, reply};
+
+/// The routes of `MCP_LISTEN`.
+pub(super) fn public(app: &Arc<App>) -> Router {
+    let mcp = Router::new()
+        .route(
+            "/mcp/ws",
+            get(handshake::upgrade).fallback(handshake::not_a_socket),
+        )
+        .route_layer(from_fn_with_state(Arc::clone(app), switched_on));
+    Router::new()
+        .route("/health", get(health))
+        .route("/mcp/health", get(health))
+        .route("/ready", get(ready))
+        .merge(mcp)
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(app))
+}
+
+/// The routes of `MCP_ADMIN_LISTEN`.
+pub(super) fn admin(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(app))
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    enabled: bool,
+}
+
+async fn health(State(app): State<Arc<App>>) -> Response<Body> {
+    reply::json(
+        StatusCode::OK,
+        &Health {
+            status: "ok",
+            enabled: app.enabled,
+        },
+    )
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
+    if app.is_ready().await {
+        reply::json(
+            StatusCode::OK,
+            &Health {
+                status: "ok",
+                enabled: app.enabled,
+            },
+        )
+    } else if app.stop.stopping.is_cancelled() {
+        reply::refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Server is shutting down",
+            None,
+        )
+    } else {
+        reply::refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Database is unavailable",
+            None,
+        )
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(app.metrics.text()));
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(openmetrics));
+    response
+}
+
+/// Lets nothing of `/mcp` answer while the service is switched off.
+async fn switched_on(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    if app.enabled {
+        next.run(request).await
+    } else {
+        reply::disabled()
+    }
+}
+
+async fn nowhere(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let path = request.uri().path();
+    if !app.enabled && (path == "/mcp" || path.starts_with("/mcp/")) {
+        return reply::disabled();
+    }
+    reply::refusal(StatusCode::NOT_FOUND, "Not found", None)
+}
+
+async fn wrong_method() -> Response<Body> {
+    reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", None)
+}

@@ -1,0 +1,12 @@
+//! The client commands as a user meets them: the built program against scripted services.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
+mod help;
+mod outcomes;
+mod query;
+mod refusals;
+mod snippets;
+mod support;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -1,0 +1,117 @@
+//! `lucarne config`: each block parses, points to the service, and holds no secret.
+
+use serde_json::Value;
+use toml_edit::DocumentMut;
+
+use crate::support::{Ended, Run, TOKEN};
+
+fn config(arguments: &[&str]) -> Ended {
+    let run = Run::new()
+        .set("MCP_LISTEN", "0.0.0.0:9000")
+        .set("MCP_TOKEN", TOKEN);
+    let ended = run.lucarne(&[&["config"], arguments].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    assert!(!ended.out.contains("s3cr3t"));
+    ended
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&config(arguments).out).unwrap()
+}
+
+#[test]
+fn http_for_each_client() {
+    const URL: &str = "http://127.0.0.1:9000/mcp";
+    let vscode = json(&["vscode"]);
+    assert_eq!(vscode["inputs"][0]["password"], true);
+    assert_eq!(vscode["servers"]["lucarne"]["type"], "http");
+    assert_eq!(vscode["servers"]["lucarne"]["url"], URL);
+    let reference = format!(
+        "Bearer ${{input:{}}}",
+        vscode["inputs"][0]["id"].as_str().unwrap()
+    );
+    assert_eq!(
+        vscode["servers"]["lucarne"]["headers"]["Authorization"],
+        reference
+    );
+
+    let claude = &json(&["claude"])["mcpServers"]["lucarne"];
+    assert_eq!(
+        (&claude["type"], &claude["url"]),
+        (&"http".into(), &URL.into())
+    );
+    assert_eq!(claude["headers"]["Authorization"], "Bearer ${MCP_TOKEN}");
+
+    let cursor = &json(&["cursor"])["mcpServers"]["lucarne"];
+    assert_eq!(
+        (&cursor["url"], &cursor["headers"]["Authorization"]),
+        (&URL.into(), &"Bearer ${env:MCP_TOKEN}".into())
+    );
+
+    let gemini = &json(&["gemini"])["mcpServers"]["lucarne"];
+    assert_eq!(
+        (&gemini["httpUrl"], &gemini["headers"]["Authorization"]),
+        (&URL.into(), &"Bearer ${MCP_TOKEN}".into())
+    );
+
+    let codex: DocumentMut = config(&["codex"]).out.parse().unwrap();
+    let codex = &codex["mcp_servers"]["lucarne"];
+    assert_eq!(codex["url"].as_str(), Some(URL));
+    assert_eq!(codex["bearer_token_env_var"].as_str(), Some("MCP_TOKEN"));
+}
+
+#[test]
+fn websocket_and_another_address() {
+    let claude = &json(&["claude", "--ws", "--url", "https://data.example/lucarne"])["mcpServers"]
+        ["lucarne"];
+    assert_eq!(
+        (&claude["type"], &claude["url"]),
+        (&"ws".into(), &"wss://data.example/lucarne/mcp/ws".into())
+    );
+    let claude = &json(&["claude", "--url", "wss://data.example/mcp/ws"])["mcpServers"]["lucarne"];
+    assert_eq!(claude["url"], "https://data.example/mcp");
+}
+
+#[test]
+fn the_service_as_a_child_of_the_client() {
+    for client in ["claude", "cursor", "gemini"] {
+        let server = &json(&[client, "--stdio"])["mcpServers"]["lucarne"];
+        assert_eq!(
+            (&server["command"], &server["args"][0]),
+            (&"lucarne".into(), &"stdio".into()),
+            "{client}"
+        );
+        assert!(
+            server["env"]["DATABASE_URL"]
+                .as_str()
+                .unwrap()
+                .starts_with("${"),
+            "{client}"
+        );
+    }
+    let vscode = json(&["vscode", "--stdio"]);
+    assert_eq!(vscode["servers"]["lucarne"]["type"], "stdio");
+    let codex: DocumentMut = config(&["codex", "--stdio"]).out.parse().unwrap();
+    assert_eq!(
+        codex["mcp_servers"]["lucarne"]["args"][0].as_str(),
+        Some("stdio")
+    );
+}
+
+#[test]
+fn where_it_goes_is_said_beside_it() {
+    for (client, file) in [
+        ("vscode", ".vscode/mcp.json"),
+        ("claude", ".mcp.json"),
+        ("cursor", ".cursor/mcp.json"),
+        ("codex", "~/.codex/config.toml"),
+        ("gemini", ".gemini/settings.json"),
+    ] {
+        assert!(
+            config(&[client])
+                .err
+                .contains(&format!("goes into {file};"))
+        );
+    }
+}
