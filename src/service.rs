@@ -11,6 +11,7 @@ pub use open::{Opened, open, wait_for_database};
 pub use policy::{Policy, Serving};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -35,6 +36,8 @@ pub struct Service {
     policy: ArcSwap<Policy>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
+    /// Whether the database gave no answer when it was last asked.
+    lost: AtomicBool,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -64,6 +67,7 @@ impl Service {
             policy: ArcSwap::from_pointee(policy),
             db,
             metrics,
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +79,7 @@ impl Service {
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+        self.lost.store(false, Ordering::Relaxed);
     }
 
     /// The database, where there is one.
@@ -95,7 +100,7 @@ impl Service {
         self.metrics
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        info!(%address, transport, %token, code = error.code(), "refused");
+        info!(%address, %transport, %token, code = %error.code(), "refused");
     }
 
     /// Answers one request after what `out` holds already, and records it.
@@ -114,24 +119,41 @@ impl Service {
         let took = started.elapsed();
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
-        let code = result.as_ref().err().map_or("ok", |error| error.code());
+        let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let model = policy.known_name(read.model);
-        let ms = took.as_secs_f64() * 1e3;
-        match &result {
+        let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
+        let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
-                debug!(%address, transport, %token, action, model, rows, ms = format!("{ms:.2}"), "answered");
+                debug!(%address, %transport, %token, %action, %model, rows, %ms, "answered");
+                return Ok(answer);
             }
-            Err(_) => {
-                info!(%address, transport, %token, action, model, code, ms = format!("{ms:.2}"), "refused");
-            }
+            Err(fail) => fail,
+        };
+        if error.kind().is_failure() && self.is_news(error.kind()) {
+            let (code, cause) = (error.code(), cause.as_deref().unwrap_or("-"));
+            error!(%address, %code, %cause, "MCP {action} query failed for model {model}: {error}");
+        } else {
+            info!(%address, %transport, %token, %action, %model, %code, %ms, "refused");
         }
-        result
+        Err(error)
     }
 
-    async fn run(&self, policy: &Policy, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Error> {
+    /// Whether a failure is told as such: of a database that is lost, only the first is.
+    fn is_news(&self, kind: &ErrorKind) -> bool {
+        *kind != ErrorKind::Unavailable || !self.lost.swap(true, Ordering::Relaxed)
+    }
+
+    /// A database that answers is no longer lost.
+    fn found(&self) {
+        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed) {
+            info!("the database answers again");
+        }
+    }
+
+    async fn run(&self, policy: &Policy, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Fail> {
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
@@ -155,8 +177,6 @@ impl Service {
                 self.rows(policy, &plan, out).await
             }
         }
-        .map_err(|error: Error| error)
-        .map(|answer: Answer| answer)
     }
 
     async fn get(
@@ -164,7 +184,7 @@ impl Service {
         policy: &Policy,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
         let statement = sql::get(plan, db.dialect());
         out.extend_from_slice(b"\"data\":");
@@ -190,7 +210,7 @@ impl Service {
         policy: &Policy,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
         let statement = sql::rows(plan, db.dialect());
         out.extend_from_slice(b"\"data\":[");
@@ -234,7 +254,7 @@ impl Service {
         plan: &ReadPlan<'_>,
         db: &Db,
         page: &Page,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Option<u64>, Fail> {
         if plan.total == Total::None {
             return Ok(None);
         }
@@ -270,7 +290,7 @@ impl Service {
         statement: &Statement,
         out: Vec<u8>,
         limit: usize,
-    ) -> Result<Page, Error> {
+    ) -> Result<Page, Fail> {
         let style = Style {
             numbers: policy.numbers,
             sensitive: &policy.sensitive,
@@ -279,7 +299,10 @@ impl Service {
         let max_bytes = policy.max_response_bytes.saturating_sub(TAIL_BYTES);
         let mut rows = Rows::new(out, layout, &style, limit, max_bytes);
         match db.fetch(statement, &mut rows).await {
-            Ok(()) => Ok(rows.finish()),
+            Ok(()) => {
+                self.found();
+                Ok(rows.finish())
+            }
             Err(failure) => Err(failed(policy, model, &failure)),
         }
     }
@@ -291,8 +314,22 @@ impl Service {
     }
 }
 
-/// What a client is told of a failure; the rest goes to the log, once.
-fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Error {
+/// A request that came to nothing: what its client is told, and what only the log is.
+struct Fail {
+    error: Error,
+    /// The engine's code of it.
+    cause: Option<String>,
+}
+
+impl<E: Into<Error>> From<E> for Fail {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        Self { error, cause: None }
+    }
+}
+
+/// What a client is told of a failure; what the driver says of it goes to the log.
+fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Fail {
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
@@ -310,18 +347,16 @@ fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Error {
                 "large fields: {}; leave them out with query and fields",
                 named.join(", ")
             );
-            return Error::from(ErrorKind::ResponseTooLarge(policy.max_response_bytes))
-                .with_hint(hint);
+            let kind = ErrorKind::ResponseTooLarge(policy.max_response_bytes);
+            return Error::from(kind).with_hint(hint).into();
         }
         FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
-        error!(
-            model = model.name(),
-            code = kind.code(),
-            detail,
-            "MCP query failed"
-        );
+        debug!(model = model.name(), %detail, "the database says");
     }
-    kind.into()
+    Fail {
+        error: kind.into(),
+        cause: failure.cause(),
+    }
 }
