@@ -40,6 +40,11 @@ impl Database {
         Some(database)
     }
 
+    /// The URL of its server.
+    pub(crate) fn server(&self) -> String {
+        self.server.clone()
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -57,6 +62,23 @@ impl Database {
         let (_, place) = url.split_once("://").expect("a URL");
         let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
         format!("postgres://{role}@{place}")
+    }
+
+    /// Where the server listens: host and port.
+    pub(crate) fn address(&self) -> String {
+        let (_, place) = self.server.split_once("://").expect("a URL");
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        let place = place.split('/').next().unwrap_or_default();
+        match place.contains(':') {
+            true => place.to_owned(),
+            false => format!("{place}:5432"),
+        }
+    }
+
+    /// Its URL by another port of this machine.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        self.url()
+            .replacen(&self.address(), &format!("127.0.0.1:{port}"), 1)
     }
 
     /// A connection of its own, past the service.
