@@ -10,7 +10,7 @@ mod seek;
 
 use sea_query::{Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef};
 
-use crate::catalog::{Field, Model, TableName};
+use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member};
 use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan};
 
@@ -35,6 +35,8 @@ pub struct Statement {
     pub select: SelectStatement,
     /// What its columns are.
     pub layout: Layout,
+    /// Whether a view takes part, and with it the functions that it calls.
+    pub of_view: bool,
 }
 
 /// The statement of `list` and `query`; it fetches one row more than the page, to see whether
@@ -105,9 +107,15 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     if plan.page.offset > 0 {
         select.offset(plan.page.offset);
     }
+    let of_view = is_view(plan.model)
+        || match &plan.output {
+            Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
+            Output::Groups { .. } => false,
+        };
     Statement {
         select,
         layout: Layout::new(members, keys),
+        of_view,
     }
 }
 
@@ -126,6 +134,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect) -> Statement {
     Statement {
         select,
         layout: Layout::new(members, Vec::new()),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -153,6 +162,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     Statement {
         select,
         layout: Layout::count(),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -192,6 +202,10 @@ impl Columns<'_> {
 
 fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
+}
+
+fn is_view(model: &Model) -> bool {
+    model.kind() == Kind::View
 }
 
 fn table(name: &TableName) -> TableRef {

@@ -1,9 +1,8 @@
 //! What the role could do beyond reading, and the role that cannot.
 
 use lucarne::catalog::Built;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::support::{Asked, Database, built, configured, database};
+use crate::support::{Asked, Database, built, clean_up, configured, database};
 
 const TABLES: &str = "
     CREATE SCHEMA \"Odd one\";
@@ -22,20 +21,7 @@ struct Role {
 
 impl Drop for Role {
     fn drop(&mut self) {
-        let (name, server) = (self.name.clone(), self.server.clone());
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.unwrap().block_on(async {
-                let mut admin = PgConnection::connect(&server).await.unwrap();
-                let sql = format!("DROP ROLE IF EXISTS {name}");
-                admin.execute(AssertSqlSafe(sql)).await.unwrap();
-            });
-        });
-        if dropping.join().is_err() {
-            eprintln!("role {} is left behind", self.name);
-        }
+        clean_up(&self.server, format!("DROP ROLE IF EXISTS {}", self.name));
     }
 }
 
