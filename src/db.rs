@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
 use crate::catalog::{Catalog, Hidden, Table};
@@ -176,7 +177,7 @@ impl Db {
 /// that is given back must be at rest.
 async fn stream<DB>(
     connection: &mut DB::Connection,
-    (sql, values): (String, SqlxValues),
+    statement: (String, SqlxValues),
     persistent: bool,
     rows: &mut Rows<'_>,
 ) -> Result<(), Failure>
@@ -186,10 +187,7 @@ where
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    // Safe, for sea-query wrote it from the catalog's names and with every value bound. This is
-    // the only place where a statement that is not a constant is run.
-    let query = sqlx::query_with(AssertSqlSafe(sql), values).persistent(persistent);
-    let mut fetched = query.fetch(connection);
+    let mut fetched = bound(statement).persistent(persistent).fetch(connection);
     let mut wanted = true;
     while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
         if wanted {
@@ -197,4 +195,24 @@ where
         }
     }
     Ok(())
+}
+
+/// The query of a statement that sea-query wrote, with its values bound.
+fn bound<DB>((sql, values): (String, SqlxValues)) -> Query<'static, DB, SqlxValues>
+where
+    DB: Database,
+    SqlxValues: IntoArguments<DB>,
+{
+    // Safe, for sea-query wrote it from the catalog's names. This is the only place where SQL that
+    // is not a constant becomes a query.
+    sqlx::query_with(AssertSqlSafe(sql), values)
+}
+
+/// The beginning of a transaction whose statements may take so long, in one message.
+fn begun(begin: &'static str, allowed: Duration) -> AssertSqlSafe<String> {
+    // Safe, for it holds constants and a number; SET takes no bound values.
+    let milliseconds = allowed.as_millis();
+    AssertSqlSafe(format!(
+        "{begin}; SET LOCAL statement_timeout = {milliseconds}"
+    ))
 }

@@ -22,25 +22,29 @@ pub enum Value {
     /// A whole number above `i64::MAX`.
     Uint(u64),
     /// A binary fraction; never NaN or infinite when it comes from a client.
-    Float(#[serde(with = "bits")] f64),
+    #[serde(with = "bits")]
+    Float(f64),
     /// The digits of an exact number.
     Decimal(String),
     /// Text, and whatever is compared through its text.
     Text(String),
+    /// Text that is not UTF-8, which SQLite keeps; only a cursor holds such.
+    RawText(Vec<u8>),
     /// Bytes; only a cursor holds such.
     Bytes(Vec<u8>),
 }
 
-/// A float in a cursor is its bits: JSON has no NaN, and its digits are not always read exactly.
+/// Floats by their bits: JSON has no infinities.
 mod bits {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
-        value.to_bits().serialize(to)
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        u64::deserialize(from).map(f64::from_bits)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
     }
 }
 

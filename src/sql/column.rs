@@ -23,6 +23,7 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
         FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
             (expr, Shape::Wide)
         }
+        FieldType::Date | FieldType::DateTime => (expr, Shape::DayAndTime),
         // JSONB is bytes; its text is JSON like any other.
         FieldType::Json => {
             let text = Expr::cust_with_exprs(
@@ -100,6 +101,10 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
             }
             _ => Expr::val(text.clone()),
         },
+        // The plus takes away the cast's affinity, which would convert what it is compared with.
+        Value::RawText(bytes) => {
+            Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])
+        }
         Value::Bytes(bytes) => Expr::val(bytes.clone()),
     };
     // Typed parameters are the only way to a comparison that uses the column's own operators.

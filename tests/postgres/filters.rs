@@ -196,7 +196,8 @@ async fn indexes_stay_in_use() {
                 let params = Object::parse(&params).unwrap();
                 let model = catalog.model("t").unwrap();
                 let read = plan::rows(Action::Query, &params, model, &catalog, &limits, &cursors);
-                let statement = sql::rows(&read.unwrap(), Dialect::Postgres);
+                let statements = sql::rows(&read.unwrap(), Dialect::Postgres, 1 << 20);
+                let statement = statements.into_iter().next().unwrap();
                 let (sql, values) = statement.select.build_sqlx(PostgresQueryBuilder);
                 let explain = format!("EXPLAIN {sql}");
                 let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(explain), values)

@@ -2,9 +2,10 @@
 
 use sea_query::{ExplainFormat, ExplainStatement, PostgresQueryBuilder, SelectStatement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::postgres::Postgres as Driver;
+use sqlx::{PgConnection, Row as _};
 
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 
 /// How many rows a statement would yield without its LIMIT.
 pub(super) async fn rows(
@@ -15,8 +16,7 @@ pub(super) async fn rows(
         .format(ExplainFormat::Json)
         .statement(select);
     let (sql, values) = explain.build(PostgresQueryBuilder);
-    // Safe, for sea-query wrote it, with every value bound; and it runs nothing.
-    let row = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))
+    let row = bound::<Driver>((sql, SqlxValues(values)))
         .persistent(false)
         .fetch_one(connection)
         .await
