@@ -292,8 +292,12 @@ async fn total(
                 .map_err(|failure| failed(policy, plan.model, &failure))?,
         };
         if let Some(rows) = estimated {
-            // An estimate never says less than is known.
-            return Ok(Some(rows.max(seen + u64::from(page.more))));
+            // An estimate never says less than was just seen.
+            let known = match page.count {
+                0 => u64::from(page.more),
+                _ => seen + u64::from(page.more),
+            };
+            return Ok(Some(rows.max(known)));
         }
     }
     count(policy, plan, db).await.map(Some)

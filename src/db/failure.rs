@@ -57,6 +57,10 @@ impl Failure {
                     .is_some()
                 {
                     super::postgres::kind_of(&code)
+                } else if let Some(error) =
+                    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                {
+                    super::mysql::kind_of(error.number())
                 } else {
                     FailureKind::Internal
                 }

@@ -25,7 +25,7 @@ mod work;
 use std::time::Duration;
 
 use sqlx::postgres::{PgRow, Postgres as Driver};
-use sqlx::{Connection as _, Decode, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{AssertSqlSafe, Connection as _, Decode, Row as _, TypeInfo as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
@@ -147,8 +147,10 @@ impl Postgres {
             let Some(begin) = bounds.begin else {
                 return work.run(&mut reader.connection).await;
             };
-            let begin = super::begun(begin, bounds.allowed);
-            let begun = reader.connection.begin_with(begin).await;
+            let milliseconds = bounds.allowed.as_millis();
+            // Safe, for it holds constants and a number; one message, for it comes before each.
+            let begin = format!("{begin}; SET LOCAL statement_timeout = {milliseconds}");
+            let begun = reader.connection.begin_with(AssertSqlSafe(begin)).await;
             let mut transaction = begun.map_err(Failure::from_driver)?;
             let done = work.run(&mut transaction).await;
             if done.as_ref().err().is_none_or(is_at_rest) {

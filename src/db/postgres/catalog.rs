@@ -2,9 +2,8 @@
 
 use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
-use sqlx::postgres::Postgres as Driver;
 use sqlx::postgres::types::Oid;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Postgres, Row as _};
 
 use super::{columns, relations};
 use crate::catalog::{Kind, Table, TableName};
@@ -291,7 +290,7 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .build_sqlx(PostgresQueryBuilder);
-    let rows: i64 = bound::<Driver>(count)
+    let rows: i64 = bound::<Postgres>(count)
         .persistent(false)
         .fetch_one(connection)
         .await

@@ -2,8 +2,7 @@
 
 use sea_query::{ExplainFormat, ExplainStatement, PostgresQueryBuilder, SelectStatement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::Postgres as Driver;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Postgres, Row as _};
 
 use crate::db::{Failure, bound};
 
@@ -16,7 +15,7 @@ pub(super) async fn rows(
         .format(ExplainFormat::Json)
         .statement(select);
     let (sql, values) = explain.build(PostgresQueryBuilder);
-    let row = bound::<Driver>((sql, SqlxValues(values)))
+    let row = bound::<Postgres>((sql, SqlxValues(values)))
         .persistent(false)
         .fetch_one(connection)
         .await
