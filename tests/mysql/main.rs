@@ -11,5 +11,6 @@ mod common;
 mod support;
 
 mod filters;
+mod lost;
 mod order;
 mod types;
