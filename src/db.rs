@@ -214,7 +214,7 @@ where
     DB: Database,
     SqlxValues: IntoArguments<DB>,
 {
-    // Safe, for sea-query wrote it from the catalog's names. This is the only place where SQL that
-    // is not a constant becomes a query.
+    // Safe, for sea-query wrote it from the catalog's names. This is the only place where a
+    // statement that is not a constant becomes a query.
     sqlx::query_with(AssertSqlSafe(sql), values)
 }
