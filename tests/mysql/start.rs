@@ -21,7 +21,7 @@ async fn a_login_that_is_refused_is_said() {
     let address = place.address();
     assert_eq!(
         found.what,
-        format!("DATABASE_URL: MySQL at {address} refused the password of \"nobody\"")
+        format!("MySQL at {address} refused the password of \"nobody\"")
     );
     let (host, port) = address.rsplit_once(':').unwrap();
     assert_eq!(
@@ -39,7 +39,7 @@ async fn a_login_that_is_refused_is_said() {
         .unwrap();
     assert_eq!(
         found.what,
-        format!("DATABASE_URL: MariaDB at {address} has no database \"lucarne_no_such\"")
+        format!("MariaDB at {address} has no database \"lucarne_no_such\"")
     );
     assert!(found.help.contains("mariadb -h") && found.help.contains("SHOW DATABASES"));
 }
