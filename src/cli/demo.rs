@@ -73,8 +73,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
+        let signals = serve::signals(server.stop())?;
         output::data(&screen(&token, &place, &created, &server, &opened))?;
-        serve::serve(server, opened, config).await
+        serve::serve(server, opened, config, signals).await
     })
 }
 

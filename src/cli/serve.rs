@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::text::{counted, visible};
 use super::{logging, output};
-use crate::config::{self, Config, DatabaseUrl, Engine};
+use crate::config::{self, Config, DatabaseUrl, Engine, LogFormat};
 use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
@@ -35,9 +35,11 @@ pub(super) fn run() -> Result<(), Failure> {
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
+        // Whoever reads that it listens may end it from then on.
+        let signals = signals(server.stop())?;
         let weaknesses = opened.weaknesses().await;
         announce(&config, &server, &opened, &weaknesses);
-        serve(server, opened, config).await
+        serve(server, opened, config, signals).await
     })
 }
 
@@ -52,27 +54,37 @@ pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> 
     let opened = service::open(config, Arc::clone(&metrics)).await?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
-        Err(fault) => return Err(unbindable(&fault).await),
+        Err(fault) => return Err(unbindable(&fault, config).await),
     };
     Ok((server, opened))
 }
 
 /// Serves to the end, and says how it went.
-pub(super) async fn serve(server: Server, opened: Opened, config: Config) -> Result<(), Failure> {
+pub(super) async fn serve(
+    server: Server,
+    opened: Opened,
+    config: Config,
+    signals: Signals,
+) -> Result<(), Failure> {
+    let format = config.log_format;
     if opened.waiting {
         tokio::spawn(service::wait_for_database(opened.service, Arc::new(config)));
     }
-    let listening = signals(server.stop())?;
     let Stopped { sockets, cut } = server.run().await;
-    listening.abort();
-    output::words(format!(
-        "stopped: {sockets} sockets closed, {cut} requests cut"
-    ));
+    signals.abort();
+    let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
+    match format {
+        LogFormat::Text => output::words(end),
+        LogFormat::Json => info!(sockets, cut, "{end}"),
+    }
     Ok(())
 }
 
+/// The task that hears signals.
+pub(super) type Signals = tokio::task::JoinHandle<()>;
+
 /// The first signal ends gracefully, a second one at once.
-fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
+pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let hear = |kind| {
         signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
@@ -181,7 +193,7 @@ impl From<StartFault> for Failure {
 }
 
 /// An address that cannot be had, with one that can.
-async fn unbindable(fault: &BindFault) -> Failure {
+async fn unbindable(fault: &BindFault, config: &Config) -> Failure {
     use std::io::ErrorKind;
     let BindFault {
         variable,
@@ -191,7 +203,7 @@ async fn unbindable(fault: &BindFault) -> Failure {
     let (what, help) = match source.kind() {
         ErrorKind::AddrInUse => (
             format!("{address} is in use"),
-            match free_near(*address).await {
+            match free_near(*address, config).await {
                 Some(free) => format!("{variable}={free} is free now"),
                 None => format!("name another port in {variable}"),
             },
@@ -215,9 +227,15 @@ async fn unbindable(fault: &BindFault) -> Failure {
     Failure::unable(what).help(help).exiting(Exit::Unbindable)
 }
 
-async fn free_near(address: SocketAddr) -> Option<SocketAddr> {
+/// An address beside this one that is free, and that the configuration wants for nothing else.
+async fn free_near(address: SocketAddr, config: &Config) -> Option<SocketAddr> {
+    let wanted = [Some(config.listen), config.admin_listen];
     for step in 1..=NEAR_PORTS {
         let near = SocketAddr::new(address.ip(), address.port().checked_add(step)?);
+        let wanted = wanted.iter().flatten();
+        if wanted.map(SocketAddr::port).any(|port| port == near.port()) {
+            continue;
+        }
         if TcpListener::bind(near).await.is_ok() {
             return Some(near);
         }

@@ -4,28 +4,24 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
 use tracing::warn;
 
 use crate::auth::{self, Refused, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Config};
+use crate::limit::Windows;
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
-/// Failures between two sweeps of the addresses that failed long ago.
-const SWEEP: u32 = 1_024;
+const MINUTE: Duration = Duration::from_secs(60);
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
@@ -39,10 +35,9 @@ pub struct Gate {
     origins: AllowedOrigins,
     query_token: bool,
     proxies: Vec<IpNet>,
-    failures: DefaultKeyedRateLimiter<IpAddr>,
+    failures: Windows<IpAddr>,
     /// At most one line a minute and address in the log.
-    logged: DefaultKeyedRateLimiter<IpAddr>,
-    counted: AtomicU32,
+    logged: Windows<IpAddr>,
 }
 
 /// A client that is not let in.
@@ -61,16 +56,14 @@ pub enum Denied {
 impl Gate {
     /// The gate of a configuration.
     pub fn new(config: &Config) -> Self {
-        let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
             tokens: ArcSwap::from_pointee(Tokens::new(&config.tokens)),
             hosts: config.allowed_hosts.clone(),
             origins: config.allowed_origins.clone(),
             query_token: config.allow_query_token,
             proxies: config.trusted_proxies.clone(),
-            failures: RateLimiter::keyed(Quota::per_minute(failures)),
-            logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
-            counted: AtomicU32::new(0),
+            failures: Windows::new(FAILURES_A_MINUTE, MINUTE),
+            logged: Windows::new(1, MINUTE),
         }
     }
 
@@ -144,24 +137,40 @@ impl Gate {
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        let network = network(address);
-        // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
-        // fill the memory.
-        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.failures.retain_recent();
-            self.failures.shrink_to_fit();
-            self.logged.retain_recent();
-            self.logged.shrink_to_fit();
-        }
-        if self.logged.check_key(&network).is_ok() {
-            warn!(%address, "MCP connection rejected: {}", refused.text());
-        }
-        match self.failures.check_key(&network) {
+        match self.failures.admit(network(address), Instant::now()) {
             Ok(()) => Denied::Token(refused),
-            Err(until) => {
-                let wait: Duration = until.wait_time_from(DefaultClock::default().now());
-                Denied::TooManyFailures(wait.as_secs() + 1)
-            }
+            Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),
+        }
+    }
+
+    /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
+    /// client sent.
+    pub fn log(&self, denied: Denied, address: IpAddr) {
+        let now = Instant::now();
+        if self.logged.admit(network(address), now).is_ok() {
+            warn!(%address, "MCP connection rejected: {}", denied.text());
+        }
+    }
+}
+
+impl Denied {
+    /// The contract's text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Host => "Host not allowed",
+            Self::Origin => "Origin not allowed",
+            Self::Token(refused) => refused.text(),
+            Self::TooManyFailures(_) => "Too many authentication failures",
+        }
+    }
+
+    /// The reason as metrics name it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Token(refused) => refused.reason(),
+            Self::TooManyFailures(_) => "too_many",
         }
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -52,18 +53,17 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
     }
     app.gate.place(&parts).map_err(|denied| {
-        app.metrics.connection_refused(match denied {
-            gate::Denied::Host => "host",
-            _ => "origin",
-        });
+        app.metrics.connection_refused(denied.reason());
+        app.gate.log(denied, address);
         Refused::from(reply::denied(denied))
     })?;
-    let accept = accept_key(&parts.method, &parts.headers)?;
+    let accept = accept_key(&parts)?;
+    // Only what comes by HTTP/1.1 can be upgraded.
+    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgraded = upgraded.ok_or_else(upgrade_required)?;
     let token = app.gate.token(&parts, address, true).map_err(|denied| {
-        app.metrics.auth_failed(match denied {
-            gate::Denied::Token(refused) => refused.reason(),
-            _ => "too_many",
-        });
+        app.metrics.auth_failed(denied.reason());
+        app.gate.log(denied, address);
         Refused::from(reply::denied(denied))
     })?;
     let Ok(place) = Arc::clone(&app.sockets).try_acquire_owned() else {
@@ -85,7 +85,6 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
             HeaderValue::from_static(SEED_PROTOCOL),
         );
     }
-    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let caller = Caller {
         token,
         address,
@@ -95,7 +94,6 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     let app = Arc::clone(app);
     let running = app.tracker.clone();
     running.spawn(async move {
-        let Some(upgraded) = upgraded else { return };
         // The client may be gone before it has read our answer.
         let Ok(upgraded) = upgraded.await else { return };
         let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
@@ -116,14 +114,20 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
         let end = ws::serve(socket, &app, &caller).await;
-        info!(%address, %token, "MCP connection closed: {end}");
+        match end {
+            ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
+                warn!(%address, %token, "MCP connection closed: {end}");
+            }
+            _ => info!(%address, %token, "MCP connection closed: {end}"),
+        }
         drop((session, place));
     });
     Ok(response)
 }
 
 /// The answer to a sound handshake's key.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refused> {
+fn accept_key(parts: &Parts) -> Result<HeaderValue, Refused> {
+    let headers = &parts.headers;
     let lists = |name, word: &str| {
         headers
             .get_all(name)
@@ -132,7 +136,8 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refus
             .flat_map(|value| value.split(','))
             .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    if method != Method::GET || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
+    let speaks = parts.method == Method::GET && parts.version == Version::HTTP_11;
+    if !speaks || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
         return Err(upgrade_required().into());
     }
     if headers

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Policy, Service, Serving};
 use crate::catalog::{self, Built, Hidden, Missing};
@@ -105,7 +105,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
                 waiting: false,
             })
         }
-        Err(failure) => match db.start_fault(&failure) {
+        Err(failure) => match told(&db, &failure) {
             Some(fault) => Err(named(fault)),
             None => {
                 let policy = policy(config, cursors, Serving::Waiting(names));
@@ -231,6 +231,14 @@ async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFa
             },
         },
     })
+}
+
+/// What the operator is told of a failure at start.
+fn told(db: &Db, failure: &Failure) -> Option<StartFault> {
+    if let Some(detail) = failure.detail() {
+        debug!(%detail, "the database says");
+    }
+    db.start_fault(failure)
 }
 
 fn named(fault: StartFault) -> StartFault {
