@@ -5,6 +5,7 @@
 //! [`variables`] holds names, defaults and meanings for both and for the help.
 
 mod address;
+mod change;
 mod check;
 mod client;
 mod database;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 
+pub use self::change::{Change, Settings};
 pub use self::client::{SharedToken, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
@@ -99,6 +101,37 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// What is weak and was asked for.
     pub warnings: Vec<Warning>,
+    /// Each variable as it was found, to tell what a reload changes.
+    pub settings: Settings,
+}
+
+impl Config {
+    /// What differs in `new`, by the names of variables.
+    pub fn changes(&self, new: &Self) -> Vec<Change> {
+        self.settings.changes(&new.settings)
+    }
+
+    /// The files whose change asks for a reload.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        self.secret_files.clone()
+    }
+
+    /// Takes over from the configuration in force what only a restart changes.
+    pub fn keep_until_restart(&mut self, running: &Self) {
+        if self.allowed_hosts == AllowedHosts::local(self.listen) {
+            self.allowed_hosts = AllowedHosts::local(running.listen);
+        }
+        self.enabled = running.enabled;
+        self.database.clone_from(&running.database);
+        self.listen = running.listen;
+        self.admin_listen = running.admin_listen;
+        self.query_timeout = running.query_timeout;
+        self.pool_size = running.pool_size;
+        self.pgbouncer = running.pgbouncer;
+        self.log_filter.clone_from(&running.log_filter);
+        self.log_format = running.log_format;
+        self.settings.keep_until_restart(&running.settings);
+    }
 }
 
 /// How 64-bit integers and decimals are sent.

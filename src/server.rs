@@ -6,6 +6,7 @@
 pub mod gate;
 mod handshake;
 mod listen;
+mod places;
 mod reply;
 mod router;
 mod seed;
@@ -18,7 +19,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,22 +43,12 @@ pub struct App {
     pub gate: gate::Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    limits: ConnectionLimits,
-    sockets: Arc<Semaphore>,
+    places: places::Places,
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
     /// Requests that were cut.
     cut: AtomicU64,
-}
-
-/// What bounds each connection, from the configuration.
-#[derive(Debug, Clone)]
-struct ConnectionLimits {
-    max_message_bytes: usize,
-    rate_limit: u32,
-    rate_window: Duration,
-    idle_timeout: Duration,
 }
 
 /// The two steps of an end.
@@ -116,15 +106,9 @@ impl Server {
         let app = App {
             enabled: config.enabled,
             service,
-            gate: gate::Gate::new(config),
+            gate: gate::Gate::default(),
             metrics,
-            limits: ConnectionLimits {
-                max_message_bytes: config.max_message_bytes,
-                rate_limit: config.rate_limit,
-                rate_window: config.rate_window,
-                idle_timeout: config.idle_timeout,
-            },
-            sockets: Arc::new(Semaphore::new(config.max_connections)),
+            places: places::Places::default(),
             ready: Mutex::new(None),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
@@ -205,6 +189,11 @@ async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 impl App {
+    /// The gate by the policy of the moment.
+    fn entry(&self) -> gate::Entry<'_> {
+        self.gate.by(self.service.policy())
+    }
+
     /// Whether requests would be answered now.
     async fn is_ready(&self) -> bool {
         if self.stop.stopping.is_cancelled() {

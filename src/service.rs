@@ -6,14 +6,17 @@
 mod describe;
 mod open;
 mod policy;
+mod reload;
 
-pub use open::{Opened, open, wait_for_database};
-pub use policy::{Policy, Serving};
+pub use open::{Opened, open};
+pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use reload::{Live, NotReloaded};
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tracing::{debug, error, info};
 
 use crate::auth::Caller;
@@ -33,6 +36,8 @@ const TAIL_BYTES: usize = 512;
 #[derive(Debug)]
 pub struct Service {
     policy: ArcSwap<Policy>,
+    /// Tells open connections that the policy is another.
+    replaced: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
 }
@@ -62,6 +67,7 @@ impl Service {
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
             policy: ArcSwap::from_pointee(policy),
+            replaced: watch::Sender::new(()),
             db,
             metrics,
         }
@@ -75,6 +81,12 @@ impl Service {
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+        self.replaced.send_replace(());
+    }
+
+    /// Hears each time that another policy is put in force.
+    pub fn replacements(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 
     /// The database, where there is one.
@@ -98,19 +110,34 @@ impl Service {
         info!(%address, transport, %token, code = error.code(), "refused");
     }
 
-    /// Answers one request after what `out` holds already, and records it.
+    /// Answers one request by the policy of the moment.
     ///
     /// # Errors
-    /// Every refusal and failure of the contract's section 3.
+    /// As [`Service::answer_by`].
     pub async fn answer(
         &self,
         caller: &Caller,
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
+        self.answer_by(&self.policy(), caller, read, out).await
+    }
+
+    /// Answers one request after what `out` holds already, and records it.
+    ///
+    /// `policy` is the one that let the request in, so that a reload in between cannot mix two.
+    ///
+    /// # Errors
+    /// Every refusal and failure of the contract's section 3.
+    pub async fn answer_by(
+        &self,
+        policy: &Policy,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+    ) -> Result<Answer, Error> {
         let started = Instant::now();
-        let policy = self.policy();
-        let result = self.run(&policy, read, out).await;
+        let result = self.run(policy, read, out).await;
         let took = started.elapsed();
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);

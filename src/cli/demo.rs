@@ -74,7 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map(ToString::to_string)
             .unwrap_or_default();
         output::data(&screen(&token, &place, &created, &server, &opened))?;
-        serve::serve(server, opened, config).await
+        // What the demo decided by itself is not to be reloaded.
+        serve::serve(server, opened, config, None).await
     })
 }
 

@@ -10,12 +10,14 @@ use tracing::{info, warn};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::notify::Notify;
+use super::supervise::{Source, Supervisor};
 use super::{logging, output};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Faults};
 use crate::db::StartFault;
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
-use crate::service::{self, Opened};
+use crate::service::{self, Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -28,13 +30,18 @@ const NEAR_PORTS: u16 = 20;
 
 /// Serves until it is told to stop.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    let config = configuration()?;
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
         announce(&config, &server, &opened);
-        serve(server, opened, config).await
+        serve(server, opened, config, Some(configuration)).await
     })
+}
+
+/// The configuration as environment, `.env` and secret files have it now.
+fn configuration() -> Result<Config, Faults> {
+    config::load(config::environment(Some(Path::new(".env")))?)
 }
 
 /// A runtime of all cores.
@@ -53,14 +60,21 @@ pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> 
     Ok((server, opened))
 }
 
-/// Serves to the end, and says how it went.
-pub(super) async fn serve(server: Server, opened: Opened, config: Config) -> Result<(), Failure> {
-    if opened.waiting {
-        tokio::spawn(service::wait_for_database(opened.service, Arc::new(config)));
-    }
-    let listening = signals(server.stop())?;
+/// Serves to the end, and says how it went; reloads from `source`, where there is one.
+pub(super) async fn serve(
+    server: Server,
+    opened: Opened,
+    config: Config,
+    source: Option<Source>,
+) -> Result<(), Failure> {
+    let notify = Notify::of_environment();
+    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone())?;
+    let listening = signals(server.stop(), notify.clone())?;
+    let supervising = tokio::spawn(supervisor.run());
+    notify.ready();
     let Stopped { sockets, cut } = server.run().await;
     listening.abort();
+    supervising.abort();
     output::words(format!(
         "stopped: {sockets} sockets closed, {cut} requests cut"
     ));
@@ -68,7 +82,7 @@ pub(super) async fn serve(server: Server, opened: Opened, config: Config) -> Res
 }
 
 /// The first signal ends gracefully, a second one at once.
-fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
+fn signals(stop: Stop, notify: Notify) -> Result<tokio::task::JoinHandle<()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let hear = |kind| {
         signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
@@ -81,6 +95,7 @@ fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            notify.stopping();
             token.cancel();
         }
     }))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
+use super::change::Settings;
 use super::check::Check;
 use super::database::DatabaseUrl;
 use super::fault::{Faults, Reason, quoted};
@@ -30,6 +31,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     let mut check = Check::default();
     let meant = names(&mut check, &vars);
     let raw = Raw::read(&vars)?;
+    let mut settings = Settings::read(&vars);
 
     // A faulty switch most likely meant to switch on, so what is needed then is checked too.
     let enabled = check.boolean("MCP_ENABLED", &raw.mcp_enabled, true);
@@ -52,7 +54,10 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             files[0].as_ref(),
             secrets::NEW_TOKEN,
         )
-        .map(|(variable, text)| secrets::tokens(&mut needed.check, &variable, &text))
+        .map(|(variable, text)| {
+            settings.note("MCP_TOKEN", &text);
+            secrets::tokens(&mut needed.check, &variable, &text)
+        })
         .unwrap_or_default();
     let help = if is_set("DATABASE_URI") {
         "DATABASE_URI is set: give its value to DATABASE_URL"
@@ -67,7 +72,10 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             files[1].as_ref(),
             help,
         )
-        .and_then(|(variable, text)| database(&mut needed.check, &variable, &text));
+        .and_then(|(variable, text)| {
+            settings.note("DATABASE_URL", &text);
+            database(&mut needed.check, &variable, &text)
+        });
     let cursor_key = secrets::find(
         &mut check,
         &mut needed.check,
@@ -77,6 +85,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     );
     let cursor_key = match cursor_key {
         Secret::Found { variable, text } => {
+            settings.note("MCP_CURSOR_KEY", &text);
             needed.check.accept(&variable, secrets::cursor_key(&text))
         }
         Secret::Missing | Secret::Faulty => None,
@@ -156,6 +165,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         ),
         secret_files: files.into_iter().flatten().collect(),
         warnings: Vec::new(),
+        settings,
     };
     warn_of_weaknesses(&mut check, &config, is_set("MCP_ALLOWED_HOSTS"));
     needed.settle(&mut check);

@@ -9,18 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use ipnet::IpNet;
 use tracing::warn;
 
-use crate::auth::{self, Refused, TokenId, Tokens};
-use crate::config::{AllowedHosts, AllowedOrigins, Config};
+use crate::auth::{self, Refused, TokenId};
+use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
@@ -31,18 +29,20 @@ const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
 pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 
-/// Decides who may ask.
+/// Counts who failed to get in; each policy decides anew who does.
 #[derive(Debug)]
 pub struct Gate {
-    tokens: ArcSwap<Tokens>,
-    hosts: AllowedHosts,
-    origins: AllowedOrigins,
-    query_token: bool,
-    proxies: Vec<IpNet>,
     failures: DefaultKeyedRateLimiter<IpAddr>,
     /// At most one line a minute and address in the log.
     logged: DefaultKeyedRateLimiter<IpAddr>,
     counted: AtomicU32,
+}
+
+/// The gate by one policy: a request is judged by a single one, whatever is reloaded meanwhile.
+#[derive(Debug)]
+pub struct Entry<'g> {
+    gate: &'g Gate,
+    policy: Arc<Policy>,
 }
 
 /// A client that is not let in.
@@ -58,25 +58,25 @@ pub enum Denied {
     TooManyFailures(u64),
 }
 
-impl Gate {
-    /// The gate of a configuration.
-    pub fn new(config: &Config) -> Self {
+impl Default for Gate {
+    fn default() -> Self {
         let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
-            tokens: ArcSwap::from_pointee(Tokens::new(&config.tokens)),
-            hosts: config.allowed_hosts.clone(),
-            origins: config.allowed_origins.clone(),
-            query_token: config.allow_query_token,
-            proxies: config.trusted_proxies.clone(),
             failures: RateLimiter::keyed(Quota::per_minute(failures)),
             logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
             counted: AtomicU32::new(0),
         }
     }
+}
 
-    /// The tokens that are valid now.
-    pub fn tokens(&self) -> Arc<Tokens> {
-        self.tokens.load_full()
+impl Entry<'_> {
+    /// The policy that judges.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    fn access(&self) -> &Access {
+        &self.policy.access
     }
 
     /// The client's own address: behind trusted proxies what they say, read from the right.
@@ -88,6 +88,7 @@ impl Gate {
             .flat_map(|value| value.rsplit(','));
         for hop in said {
             if !self
+                .access()
                 .proxies
                 .iter()
                 .any(|network| network.contains(&address))
@@ -113,14 +114,14 @@ impl Gate {
             (None, Some(host), None) => host.to_str().ok(),
             _ => None,
         };
-        if !host.is_some_and(|host| self.hosts.allows(host)) {
+        if !host.is_some_and(|host| self.access().hosts.allows(host)) {
             return Err(Denied::Host);
         }
         let mut origins = parts.headers.get_all(ORIGIN).into_iter();
         let allowed = origins.all(|origin| {
             origin
                 .to_str()
-                .is_ok_and(|origin| self.origins.allows(origin))
+                .is_ok_and(|origin| self.access().origins.allows(origin))
         });
         if allowed { Ok(()) } else { Err(Denied::Origin) }
     }
@@ -135,12 +136,19 @@ impl Gate {
         address: IpAddr,
         from_query: bool,
     ) -> Result<TokenId, Denied> {
-        let given = given(parts, from_query && self.query_token);
+        let given = given(parts, from_query && self.access().query_token);
         let judged = match &given {
-            Ok(given) => auth::judge(&self.tokens.load(), given.iter().map(String::as_str)),
+            Ok(given) => auth::judge(&self.access().tokens, given.iter().map(String::as_str)),
             Err(Unreadable) => Err(Refused::Invalid),
         };
-        judged.map_err(|refused| self.failed(refused, address))
+        judged.map_err(|refused| self.gate.failed(refused, address))
+    }
+}
+
+impl Gate {
+    /// The gate by a policy.
+    pub fn by(&self, policy: Arc<Policy>) -> Entry<'_> {
+        Entry { gate: self, policy }
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {

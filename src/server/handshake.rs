@@ -51,7 +51,9 @@ fn admitted(
     request: Request,
 ) -> Result<Response<Body>, Response<Body>> {
     let (mut parts, _) = request.into_parts();
-    let address = app.gate.address(peer, &parts.headers);
+    let entry = app.entry();
+    let limits = &entry.policy().connections;
+    let address = entry.address(peer, &parts.headers);
     if app.stop.stopping.is_cancelled() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(
@@ -60,7 +62,7 @@ fn admitted(
             RETRY_SECONDS,
         ));
     }
-    app.gate.place(&parts).map_err(|denied| {
+    entry.place(&parts).map_err(|denied| {
         app.metrics.connection_refused(match denied {
             gate::Denied::Host => "host",
             _ => "origin",
@@ -68,14 +70,14 @@ fn admitted(
         reply::denied(denied)
     })?;
     let accept = accept_key(&parts.method, &parts.headers)?;
-    let token = app.gate.token(&parts, address, true).map_err(|denied| {
+    let token = entry.token(&parts, address, true).map_err(|denied| {
         app.metrics.auth_failed(match denied {
             gate::Denied::Token(refused) => refused.reason(),
             _ => "too_many",
         });
         reply::denied(denied)
     })?;
-    let Ok(place) = Arc::clone(&app.sockets).try_acquire_owned() else {
+    let Some(place) = app.places.take(limits.max_connections) else {
         app.metrics.connection_refused("full");
         warn!(%address, "MCP connection rejected: too many connections");
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -100,6 +102,11 @@ fn admitted(
         address,
         transport: "ws",
     };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(limits.max_message_bytes))
+        .max_frame_size(Some(limits.max_message_bytes));
     let session = app.metrics.session();
     let app = Arc::clone(app);
     let running = app.tracker.clone();
@@ -110,11 +117,6 @@ fn admitted(
         let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
             return;
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(app.limits.max_message_bytes))
-            .max_frame_size(Some(app.limits.max_message_bytes));
         let socket = WebSocketStream::from_partially_read(
             raw.io.into_inner(),
             raw.read_buf.to_vec(),

@@ -12,10 +12,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 use tracing::warn;
 
+use super::places::Places;
 use super::{App, Stop};
 
 /// How long a client may take to send the head of a request.
@@ -31,9 +31,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 ///
 /// What is accepted once the service stops is told so by the routes, and not waited for.
 pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) {
-    let places = Arc::new(Semaphore::new(
-        app.sockets.available_permits() + SPARE_CONNECTIONS,
-    ));
+    let places = Places::default();
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -45,7 +43,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
             }
         };
         // Over the bound a connection is closed at once: there is no memory to explain it in.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let most = app.service.policy().connections.max_connections + SPARE_CONNECTIONS;
+        let Some(place) = places.take(most) else {
             app.metrics.connection_refused("connections");
             continue;
         };

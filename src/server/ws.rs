@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use super::{App, seed};
 use crate::auth::Caller;
 use crate::error::ErrorKind;
 use crate::limit::Window;
+use crate::service::Policy;
 
 /// Requests of one socket that run at once.
 const IN_FLIGHT: usize = 32;
@@ -56,6 +58,8 @@ pub(super) enum End {
     Refused(&'static str),
     /// The client does not read.
     Slow,
+    /// The token is no longer valid.
+    Revoked,
     /// The service ends.
     Stopping,
 }
@@ -68,6 +72,7 @@ impl fmt::Display for End {
             Self::RateLimited => "Rate limit exceeded",
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
+            Self::Revoked => "the token was revoked",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -97,6 +102,16 @@ impl Closing {
         code: CloseCode::Away,
         reason: "server is shutting down",
     };
+    const REVOKED: Self = Self {
+        end: End::Revoked,
+        code: CloseCode::Policy,
+        reason: "token revoked",
+    };
+    const TOO_LARGE: Self = Self {
+        end: End::Refused("message too large"),
+        code: CloseCode::Size,
+        reason: "message too large",
+    };
     const BINARY: Self = Self {
         end: End::Refused("a binary frame"),
         code: CloseCode::Unsupported,
@@ -113,9 +128,7 @@ impl Closing {
             })
         };
         match error {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                refused("message too large", CloseCode::Size)
-            }
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
             WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
             WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
             WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
@@ -126,10 +139,13 @@ impl Closing {
 
 /// Serves a socket to its end.
 pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End {
+    let policy = app.service.policy();
+    let limits = &policy.connections;
     let mut session = Session {
         app,
         caller,
-        window: Window::new(app.limits.rate_limit, app.limits.rate_window),
+        window: Window::new(limits.rate_limit, limits.rate_window),
+        policy,
         answers: FuturesOrdered::new(),
         closing: None,
     };
@@ -146,6 +162,8 @@ struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
     window: Window,
+    /// The policy as it was last looked at.
+    policy: Arc<Policy>,
     answers: Answers<'a>,
     closing: Option<Closing>,
 }
@@ -156,6 +174,9 @@ impl Session<'_> {
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stopping = self.app.stop.stopping.clone();
+        let mut replaced = self.app.service.replacements();
+        // A token that went while the handshake was under way goes at once.
+        replaced.mark_changed();
         loop {
             if self.answers.is_empty() {
                 if let Some(closing) = self.closing {
@@ -163,7 +184,7 @@ impl Session<'_> {
                 }
             }
             let reads = self.closing.is_none() && self.answers.len() < IN_FLIGHT;
-            let idle = (heard + self.app.limits.idle_timeout).into();
+            let idle = (heard + self.policy.connections.idle_timeout).into();
             tokio::select! {
                 biased;
                 Some(answer) = self.answers.next() => {
@@ -172,6 +193,7 @@ impl Session<'_> {
                         return end;
                     }
                 }
+                Ok(()) = replaced.changed(), if self.closing.is_none() => self.follow(),
                 message = socket.next(), if reads => {
                     heard = Instant::now();
                     match message {
@@ -199,25 +221,52 @@ impl Session<'_> {
         }
     }
 
+    /// Looks at the policy of the moment, and closes a socket whose token is gone.
+    fn follow(&mut self) {
+        self.policy = self.app.service.policy();
+        if !self.policy.access.tokens.holds(&self.caller.token) {
+            self.closing = Some(Closing::REVOKED);
+        }
+        let limits = &self.policy.connections;
+        self.window.follow(limits.rate_limit, limits.rate_window);
+    }
+
     /// Begins what a message asks for.
     fn take(&mut self, message: Message) {
         match message {
-            Message::Text(text) => match self.window.admit(Instant::now()) {
-                Ok(()) => self
-                    .answers
-                    .push_back(Box::pin(answer(self.app, self.caller, text))),
-                Err(_) => {
-                    self.app.metrics.rate_limited();
-                    let kind = ErrorKind::RateLimited {
-                        limit: self.app.limits.rate_limit,
-                        window: self.app.limits.rate_window.as_secs(),
-                    };
-                    let refused = seed::refused(None, &kind.into());
-                    self.answers
-                        .push_back(Box::pin(std::future::ready(refused)));
-                    self.closing = Some(Closing::LIMITED);
+            Message::Text(text) => {
+                self.follow();
+                let limits = &self.policy.connections;
+                if self.closing.is_some() {
+                    return;
                 }
-            },
+                if text.len() > limits.max_message_bytes {
+                    self.closing = Some(Closing::TOO_LARGE);
+                    return;
+                }
+                match self.window.admit(Instant::now()) {
+                    Ok(()) => {
+                        let policy = Arc::clone(&self.policy);
+                        self.answers.push_back(Box::pin(answer(
+                            self.app,
+                            policy,
+                            self.caller,
+                            text,
+                        )));
+                    }
+                    Err(_) => {
+                        self.app.metrics.rate_limited();
+                        let kind = ErrorKind::RateLimited {
+                            limit: limits.rate_limit,
+                            window: limits.rate_window.as_secs(),
+                        };
+                        let refused = seed::refused(None, &kind.into());
+                        self.answers
+                            .push_back(Box::pin(std::future::ready(refused)));
+                        self.closing = Some(Closing::LIMITED);
+                    }
+                }
+            }
             Message::Binary(_) => self.closing = Some(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
@@ -248,10 +297,10 @@ impl Session<'_> {
 }
 
 /// Answers a message, or says that there is no time left for it.
-async fn answer(app: &App, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
+async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
     tokio::select! {
         biased;
-        answer = seed::answer(&app.service, caller, &text) => answer,
+        answer = seed::answer(&app.service, &policy, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
             app.cut.fetch_add(1, Ordering::Relaxed);
             seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())

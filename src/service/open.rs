@@ -1,12 +1,11 @@
 //! From a configuration to a service: open the database, read the catalog, put the policy in force.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use tracing::{error, info, warn};
 
-use super::{Policy, Service, Serving};
+use super::{Access, ConnectionLimits, Policy, Service, Serving};
+use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing};
 use crate::config::{Config, DatabaseUrl};
 use crate::db::{Db, Failure, Options, StartFault};
@@ -15,8 +14,6 @@ use crate::plan::{CursorKey, Limits};
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
-/// How often a database that does not answer is asked again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A service and what was left out of its catalog.
 #[derive(Debug)]
@@ -96,31 +93,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
     }
 }
 
-/// Asks a database that did not answer until it does, and serves it from then on.
-pub async fn wait_for_database(service: Arc<Service>, config: Arc<Config>) {
-    let Some(db) = service.db() else { return };
-    loop {
-        tokio::time::sleep(RETRY).await;
-        let Ok(built) = read(db, &config).await else {
-            continue;
-        };
-        match served(built, db, &config).await {
-            Ok(built) => {
-                for missing in &built.missing {
-                    warn!(model = missing.name, "not served: {}", missing.reason);
-                }
-                let models = built.catalog.models().len();
-                let cursors = Arc::clone(&service.policy().cursors);
-                service.replace_policy(policy(&config, cursors, Serving::Catalog(built.catalog)));
-                info!(models, "the database answers");
-                return;
-            }
-            Err(fault) => error!("{}; {}", fault.what, fault.help),
-        }
-    }
-}
-
-fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy {
+pub(super) fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy {
     Policy {
         serving,
         read_only: config.read_only,
@@ -134,10 +107,24 @@ fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy 
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         query_timeout: config.query_timeout,
+        access: Access {
+            tokens: Tokens::new(&config.tokens),
+            hosts: config.allowed_hosts.clone(),
+            origins: config.allowed_origins.clone(),
+            query_token: config.allow_query_token,
+            proxies: config.trusted_proxies.clone(),
+        },
+        connections: ConnectionLimits {
+            max_message_bytes: config.max_message_bytes,
+            rate_limit: config.rate_limit,
+            rate_window: config.rate_window,
+            idle_timeout: config.idle_timeout,
+            max_connections: config.max_connections,
+        },
     }
 }
 
-fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
+pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     match &config.cursor_key {
         Some(key) => Ok(CursorKey::new(key.expose_secret())),
         None => CursorKey::random().map_err(|_| StartFault {
@@ -147,7 +134,7 @@ fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     }
 }
 
-async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
+pub(super) async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
     let tables = db.tables(&config.models).await?;
     Ok(catalog::build(
         config.models.iter().zip(tables).collect(),
@@ -156,7 +143,7 @@ async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.
-async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
+pub(super) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
     if !built.catalog.models().is_empty() {
         return Ok(built);
     }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::Read;
+use crate::auth::Tokens;
 use crate::catalog::{Catalog, Model};
-use crate::config::Numbers;
+use crate::config::{AllowedHosts, AllowedOrigins, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -31,6 +34,40 @@ pub struct Policy {
     pub max_response_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
+    /// Who is let in.
+    pub access: Access,
+    /// What bounds each connection.
+    pub connections: ConnectionLimits,
+}
+
+/// Who is let in, and from where.
+#[derive(Debug)]
+pub struct Access {
+    /// The tokens that are valid.
+    pub tokens: Tokens,
+    /// `Host` values answered.
+    pub hosts: AllowedHosts,
+    /// Browser origins let in.
+    pub origins: AllowedOrigins,
+    /// Whether the WebSocket route takes `?token=`.
+    pub query_token: bool,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+}
+
+/// What bounds each connection, and all together.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// The largest request, in bytes.
+    pub max_message_bytes: usize,
+    /// Requests per window and connection; 0 is no limit.
+    pub rate_limit: u32,
+    /// The window.
+    pub rate_window: Duration,
+    /// How long a socket may be silent.
+    pub idle_timeout: Duration,
+    /// Sockets open at once.
+    pub max_connections: usize,
 }
 
 /// What is served.
