@@ -1,0 +1,6 @@
+//! The service as its operator meets it: the built program, real sockets, signals and files.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
+mod reload;
+mod support;
