@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod audit;
 mod check;
 mod client;
 mod credential;
@@ -106,6 +107,9 @@ enum Command {
     /// Ask whether the service is alive
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
+    /// Look into the audit that MCP_AUDIT_FILE asks for
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Arguments),
     /// Print completions for a shell
     #[command(after_help = manual::COMPLETION_EXAMPLES)]
     Completions {
@@ -163,6 +167,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Query(arguments) => return query::run(&arguments),
         Command::Token => token::run(),
         Command::Config(arguments) => snippet::run(&arguments),
+        Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions { shell } => manual::completions(shell, definition()),
         Command::Man => manual::page(definition()),

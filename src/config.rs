@@ -93,6 +93,10 @@ pub struct Config {
     pub pgbouncer: bool,
     /// The key of cursors that several instances share; `None` asks for one of its own.
     pub cursor_key: Option<SecretBox<[u8; 32]>>,
+    /// Where requests are recorded.
+    pub audit: Option<AuditTarget>,
+    /// Whether an answer that cannot be recorded is withheld.
+    pub audit_denies: bool,
     /// A tracing filter that is known to parse.
     pub log_filter: String,
     /// The form of log lines.
@@ -128,6 +132,7 @@ impl Config {
         self.query_timeout = running.query_timeout;
         self.pool_size = running.pool_size;
         self.pgbouncer = running.pgbouncer;
+        self.audit.clone_from(&running.audit);
         self.log_filter.clone_from(&running.log_filter);
         self.log_format = running.log_format;
         self.settings.keep_until_restart(&running.settings);
@@ -141,6 +146,15 @@ pub enum Numbers {
     Native,
     /// As strings, for clients that would round them.
     String,
+}
+
+/// Where requests are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// Standard error, among the lines of the log.
+    StandardError,
+    /// A file.
+    File(PathBuf),
 }
 
 /// The form of log lines.

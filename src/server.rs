@@ -13,7 +13,7 @@ mod seed;
 mod ws;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -192,6 +192,28 @@ impl App {
     /// The gate by the policy of the moment.
     fn entry(&self) -> gate::Entry<'_> {
         self.gate.by(self.service.policy())
+    }
+
+    /// Counts and records a client that the gate did not let in.
+    fn denied(&self, address: IpAddr, transport: &str, denied: gate::Denied) {
+        match denied {
+            gate::Denied::Token(_) | gate::Denied::TooManyFailures(_) => {
+                self.metrics.auth_failed(denied.reason());
+            }
+            gate::Denied::Host | gate::Denied::Origin => {
+                self.metrics.connection_refused(denied.reason());
+            }
+        }
+        self.record_stranger(address, transport, denied.reason());
+    }
+
+    /// Records a client that was refused, one line each up to a bound.
+    fn record_stranger(&self, address: IpAddr, transport: &str, reason: &str) {
+        if self.gate.lists(address) {
+            self.service.note_refused(address, transport, None, reason);
+        } else if let Some(audit) = self.service.audit() {
+            audit.count_refusal();
+        }
     }
 
     /// Whether requests would be answered now.

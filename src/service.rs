@@ -4,6 +4,7 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod ledger;
 mod open;
 mod policy;
 mod reload;
@@ -12,7 +13,7 @@ pub use open::{Opened, open};
 pub use policy::{Access, ConnectionLimits, Policy, Serving};
 pub use reload::{Live, NotReloaded};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -24,7 +25,7 @@ use crate::catalog::Model;
 use crate::db::{Db, Failure, FailureKind};
 use crate::encode::{Layout, Page, Rows, Style};
 use crate::error::{Error, ErrorKind};
-use crate::observe::Metrics;
+use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan, Total, Value};
 use crate::protocol::{Action, Object};
 use crate::sql::{self, Statement};
@@ -40,6 +41,7 @@ pub struct Service {
     replaced: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
+    audit: OnceLock<Audit>,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -70,6 +72,7 @@ impl Service {
             replaced: watch::Sender::new(()),
             db,
             metrics,
+            audit: OnceLock::new(),
         }
     }
 
@@ -108,6 +111,7 @@ impl Service {
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         info!(%address, transport, %token, code = error.code(), "refused");
+        self.note_refused(address, transport, Some(token), error.code());
     }
 
     /// Answers one request by the policy of the moment.
@@ -137,14 +141,16 @@ impl Service {
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let started = Instant::now();
-        let result = self.run(policy, read, out).await;
-        let took = started.elapsed();
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
+        let model = policy.known_name(read.model);
+        let mut entry = self.entry(caller, action, model);
+        let result = self.run(policy, read, out, &mut entry.filters).await;
+        let took = started.elapsed();
+        let result = entry.settle(result, took, policy.audit_denies).await;
         let code = result.as_ref().err().map_or("ok", |error| error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let model = policy.known_name(read.model);
         let ms = took.as_secs_f64() * 1e3;
         match &result {
             Ok(answer) => {
@@ -158,7 +164,13 @@ impl Service {
         result
     }
 
-    async fn run(&self, policy: &Policy, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Error> {
+    async fn run(
+        &self,
+        policy: &Policy,
+        read: &Read<'_>,
+        out: Vec<u8>,
+        filters: &mut Vec<String>,
+    ) -> Result<Answer, Error> {
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
@@ -168,6 +180,7 @@ impl Service {
             (_, None) => Err(ErrorKind::MissingField("model").into()),
             (Action::Get, Some(model)) => {
                 let plan = plan::get(read.params, model)?;
+                ledger::name(&plan.filter, filters);
                 self.get(policy, &plan, out).await
             }
             (Action::List | Action::Query, Some(model)) => {
@@ -179,6 +192,7 @@ impl Service {
                     &policy.limits,
                     &policy.cursors,
                 )?;
+                ledger::name(&plan.filter, filters);
                 self.rows(policy, &plan, out).await
             }
         }

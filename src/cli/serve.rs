@@ -53,6 +53,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(config, Arc::clone(&metrics)).await?;
+    opened.service.begin_audit(config)?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
         Err(fault) => return Err(unbindable(&fault).await),
@@ -68,6 +69,7 @@ pub(super) async fn serve(
     source: Option<Source>,
 ) -> Result<(), Failure> {
     let notify = Notify::of_environment();
+    let service = Arc::clone(&opened.service);
     let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone())?;
     let listening = signals(server.stop(), notify.clone())?;
     let supervising = tokio::spawn(supervisor.run());
@@ -75,6 +77,9 @@ pub(super) async fn serve(
     let Stopped { sockets, cut } = server.run().await;
     listening.abort();
     supervising.abort();
+    if let Some(audit) = service.audit() {
+        audit.flush().await;
+    }
     output::words(format!(
         "stopped: {sockets} sockets closed, {cut} requests cut"
     ));

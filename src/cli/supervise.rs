@@ -66,7 +66,13 @@ impl Supervisor {
                 }
             };
             tokio::select! {
-                Some(()) = hung_up => self.reload("SIGHUP").await,
+                Some(()) = hung_up => {
+                    // Whatever becomes of the settings: the file may have been moved away.
+                    if let Some(audit) = self.live.service().audit() {
+                        audit.reopen();
+                    }
+                    self.reload("SIGHUP").await;
+                }
                 _ = tick.tick() => {
                     if self.live.is_waiting() {
                         self.live.look().await;

@@ -31,6 +31,7 @@ const FOLLOWS: &[&str] = &[
     "MCP_SCAN_LIMIT",
     "MCP_CURSOR_KEY",
     "MCP_CURSOR_KEY_FILE",
+    "MCP_AUDIT_ON_ERROR",
 ];
 
 /// Each variable's text as it counts, to tell two configurations apart.

@@ -13,7 +13,7 @@ use super::fault::{Faults, Reason, quoted};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
-use super::{Config, LogFormat, Numbers, models, network};
+use super::{AuditTarget, Config, LogFormat, Numbers, models, network};
 use crate::sensitive::Sensitive;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
@@ -156,6 +156,13 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         },
         pgbouncer: check.boolean("MCP_PGBOUNCER", &raw.mcp_pgbouncer, false),
         cursor_key,
+        audit: audit(&mut check, raw.mcp_audit_file),
+        audit_denies: check.choice(
+            "MCP_AUDIT_ON_ERROR",
+            &raw.mcp_audit_on_error,
+            &[("deny", true), ("warn", false)],
+            true,
+        ),
         log_filter: log_filter(&mut check, &raw.mcp_log),
         log_format: check.choice(
             "MCP_LOG_FORMAT",
@@ -291,6 +298,26 @@ fn sensitive(check: &mut Check, hidden: Option<String>, reveal: Option<String>) 
             check.fault(invalid.variable, Reason::new(message, help));
         }
         Sensitive::default()
+    })
+}
+
+/// A path without control characters, which no operator means.
+fn path(check: &mut Check, variable: &str, text: &str) -> PathBuf {
+    if text.chars().any(char::is_control) {
+        let reason = Reason::new(
+            format!("expected a path, not {}", quoted(text)),
+            "write the path without quotes or line breaks",
+        );
+        check.fault(variable, reason);
+    }
+    PathBuf::from(text)
+}
+
+fn audit(check: &mut Check, text: Option<String>) -> Option<AuditTarget> {
+    let text = text?;
+    Some(match text.as_str() {
+        "stderr" => AuditTarget::StandardError,
+        _ => AuditTarget::File(path(check, "MCP_AUDIT_FILE", &text)),
     })
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Raw {
     pub(super) mcp_pgbouncer: String,
     pub(super) mcp_cursor_key: Option<String>,
     pub(super) mcp_cursor_key_file: Option<String>,
+    pub(super) mcp_audit_file: Option<String>,
+    pub(super) mcp_audit_on_error: String,
     pub(super) mcp_log: String,
     pub(super) mcp_log_format: String,
 }

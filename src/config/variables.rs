@@ -157,6 +157,15 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_CURSOR_KEY",
         "key for cursors that several instances share: 43 base64url characters or 64 hex digits",
     ),
+    unset(
+        "MCP_AUDIT_FILE",
+        "a file that records every request, or stderr; unset: no audit",
+    ),
+    variable(
+        "MCP_AUDIT_ON_ERROR",
+        "deny",
+        "when the audit cannot be written: deny refuses requests, warn answers them",
+    ),
     variable(
         "MCP_LOG",
         "info",

@@ -35,6 +35,8 @@ pub struct Gate {
     failures: DefaultKeyedRateLimiter<IpAddr>,
     /// At most one line a minute and address in the log.
     logged: DefaultKeyedRateLimiter<IpAddr>,
+    /// As many refusals of an address are recorded one by one.
+    listed: DefaultKeyedRateLimiter<IpAddr>,
     counted: AtomicU32,
 }
 
@@ -58,12 +60,25 @@ pub enum Denied {
     TooManyFailures(u64),
 }
 
+impl Denied {
+    /// The reason as metrics and the audit name it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Token(refused) => refused.reason(),
+            Self::TooManyFailures(_) => "too_many",
+        }
+    }
+}
+
 impl Default for Gate {
     fn default() -> Self {
         let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
             failures: RateLimiter::keyed(Quota::per_minute(failures)),
             logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
+            listed: RateLimiter::keyed(Quota::per_minute(failures)),
             counted: AtomicU32::new(0),
         }
     }
@@ -151,16 +166,21 @@ impl Gate {
         Entry { gate: self, policy }
     }
 
-    fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        let network = network(address);
+    /// Whether a refusal of this address is recorded by itself, or only counted.
+    pub fn lists(&self, address: IpAddr) -> bool {
         // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
         // fill the memory.
         if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.failures.retain_recent();
-            self.failures.shrink_to_fit();
-            self.logged.retain_recent();
-            self.logged.shrink_to_fit();
+            for limiter in [&self.failures, &self.logged, &self.listed] {
+                limiter.retain_recent();
+                limiter.shrink_to_fit();
+            }
         }
+        self.listed.check_key(&network(address)).is_ok()
+    }
+
+    fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
+        let network = network(address);
         if self.logged.check_key(&network).is_ok() {
             warn!(%address, "MCP connection rejected: {}", refused.text());
         }

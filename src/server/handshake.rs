@@ -20,6 +20,8 @@ use tracing::{info, warn};
 use super::{App, gate, reply, ws};
 use crate::auth::Caller;
 
+/// The transport as logs, metrics and the audit name it.
+const TRANSPORT: &str = "ws";
 /// The subprotocol of the seed's messages.
 const SEED_PROTOCOL: &str = "lucarne";
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
@@ -62,23 +64,16 @@ fn admitted(
             RETRY_SECONDS,
         ));
     }
-    entry.place(&parts).map_err(|denied| {
-        app.metrics.connection_refused(match denied {
-            gate::Denied::Host => "host",
-            _ => "origin",
-        });
+    let refuse = |denied| {
+        app.denied(address, TRANSPORT, denied);
         reply::denied(denied)
-    })?;
+    };
+    entry.place(&parts).map_err(refuse)?;
     let accept = accept_key(&parts.method, &parts.headers)?;
-    let token = entry.token(&parts, address, true).map_err(|denied| {
-        app.metrics.auth_failed(match denied {
-            gate::Denied::Token(refused) => refused.reason(),
-            _ => "too_many",
-        });
-        reply::denied(denied)
-    })?;
+    let token = entry.token(&parts, address, true).map_err(refuse)?;
     let Some(place) = app.places.take(limits.max_connections) else {
         app.metrics.connection_refused("full");
+        app.record_stranger(address, TRANSPORT, "full");
         warn!(%address, "MCP connection rejected: too many connections");
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(status, "Too many connections", RETRY_SECONDS));
@@ -100,7 +95,7 @@ fn admitted(
     let caller = Caller {
         token,
         address,
-        transport: "ws",
+        transport: TRANSPORT,
     };
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

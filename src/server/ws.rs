@@ -113,7 +113,7 @@ impl Closing {
         reason: "message too large",
     };
     const BINARY: Self = Self {
-        end: End::Refused("a binary frame"),
+        end: End::Refused("binary frame"),
         code: CloseCode::Unsupported,
         reason: "text frames only",
     };
@@ -199,7 +199,7 @@ impl Session<'_> {
                     match message {
                         Some(Ok(message)) => self.take(message),
                         Some(Err(error)) => match Closing::of(&error) {
-                            Some(closing) => self.closing = Some(closing),
+                            Some(closing) => self.refuse(closing),
                             None => return End::Client,
                         },
                         None => return End::Client,
@@ -241,8 +241,7 @@ impl Session<'_> {
                     return;
                 }
                 if text.len() > limits.max_message_bytes {
-                    self.closing = Some(Closing::TOO_LARGE);
-                    return;
+                    return self.refuse(Closing::TOO_LARGE);
                 }
                 match self.window.admit(Instant::now()) {
                     Ok(()) => {
@@ -263,14 +262,35 @@ impl Session<'_> {
                         let refused = seed::refused(None, &kind.into());
                         self.answers
                             .push_back(Box::pin(std::future::ready(refused)));
+                        self.refused("rate_limited");
                         self.closing = Some(Closing::LIMITED);
                     }
                 }
             }
-            Message::Binary(_) => self.closing = Some(Closing::BINARY),
+            Message::Binary(_) => self.refuse(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Closes over a message that is none.
+    fn refuse(&mut self, closing: Closing) {
+        if let End::Refused(reason) = closing.end {
+            self.refused(&reason.to_lowercase().replace([' ', '-'], "_"));
+        }
+        self.closing = Some(closing);
+    }
+
+    /// Records a message that is not answered.
+    fn refused(&self, code: &str) {
+        let Caller {
+            token,
+            address,
+            transport,
+        } = *self.caller;
+        self.app
+            .service
+            .note_refused(address, transport, Some(token), code);
     }
 
     /// Writes an answer, and every other that is ready, and flushes once.

@@ -107,6 +107,7 @@ pub(super) fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving)
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         query_timeout: config.query_timeout,
+        audit_denies: config.audit_denies,
         access: Access {
             tokens: Tokens::new(&config.tokens),
             hosts: config.allowed_hosts.clone(),

@@ -34,6 +34,8 @@ pub struct Policy {
     pub max_response_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
+    /// Whether an answer that cannot be recorded is withheld.
+    pub audit_denies: bool,
     /// Who is let in.
     pub access: Access,
     /// What bounds each connection.

@@ -49,6 +49,11 @@ impl Live {
         &self.config
     }
 
+    /// The service that is kept up to date.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
     /// Whether the database has never answered; then [`Live::look`] asks it.
     pub fn is_waiting(&self) -> bool {
         self.waiting

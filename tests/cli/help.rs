@@ -69,10 +69,12 @@ fn every_example_runs() {
             } else {
                 &service
             };
-            let run = Run::with(service).file(
-                "requests.jsonl",
-                "{\"action\":\"list\",\"model\":\"users\"}\n",
-            );
+            let run = Run::with(service)
+                .file(
+                    "requests.jsonl",
+                    "{\"action\":\"list\",\"model\":\"users\"}\n",
+                )
+                .file("audit.jsonl", "");
             let address = service.address.to_string();
             let ended = run.shell(&line.replace("127.0.0.1:8000", &address));
             assert_eq!(

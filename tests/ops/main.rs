@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 
+mod audit;
 mod reload;
 mod support;
