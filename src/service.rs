@@ -23,12 +23,12 @@ use tracing::{debug, error, info};
 use crate::auth::Caller;
 use crate::catalog::Model;
 use crate::db::{Db, Failure, FailureKind};
-use crate::encode::{Layout, Page, Rows, Style};
+use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::observe::{Audit, Metrics};
-use crate::plan::{self, GetPlan, ReadPlan, Total, Value};
+use crate::plan::{self, GetPlan, Output, ReadPlan, Seek, Total, Value};
 use crate::protocol::{Action, Object};
-use crate::sql::{self, Statement};
+use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
 const TAIL_BYTES: usize = 512;
@@ -196,8 +196,6 @@ impl Service {
                 self.rows(policy, &plan, out).await
             }
         }
-        .map_err(|error: Error| error)
-        .map(|answer: Answer| answer)
     }
 
     async fn get(
@@ -207,25 +205,24 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect());
+        let statement = sql::get(plan, db.dialect(), policy.max_response_bytes);
         out.extend_from_slice(b"\"data\":");
-        let page = self
-            .fetch(policy, plan.model, db, &statement, out, 1)
-            .await?;
+        let style = policy.style();
+        let mut rows = Rows::new(out, &statement.layout, &style, 1, room(policy));
+        db.fetch(&statement, &mut rows)
+            .await
+            .map_err(|failure| failed(policy, plan.model, &failure))?;
+        let page = rows.finish();
         if page.count == 0 {
             let model = plan.model.name().into();
-            return Err(ErrorKind::NotFound {
-                model,
-                id: plan.id.clone(),
-            }
-            .into());
+            let id = plan.id.clone();
+            return Err(ErrorKind::NotFound { model, id }.into());
         }
         Ok(Answer {
             out: page.out,
             rows: 1,
         })
     }
-
     async fn rows(
         &self,
         policy: &Policy,
@@ -233,19 +230,12 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let db = self.reachable()?;
-        let statement = sql::rows(plan, db.dialect());
         out.extend_from_slice(b"\"data\":[");
-        let limit = plan.page.limit as usize;
-        let mut page = self
-            .fetch(policy, plan.model, db, &statement, out, limit)
-            .await?;
-        let total = self.total(policy, plan, db, &page).await?;
-        let cursor = match &page.last {
-            Some(last) if page.more => policy.cursors.seal(last, &plan.binding()),
-            _ => None,
-        };
+        let page = fetch_page(policy, plan, db, out).await?;
+        let total = total(policy, plan, db, &page).await?;
+        let cursor = next_cursor(policy, plan, &page);
         let (rows, more) = (page.count, page.more);
-        let out = &mut page.out;
+        let mut out = page.out;
         out.extend_from_slice(
             format!(
                 "],\"count\":{rows},\"limit\":{},\"offset\":{},\"has_more\":{more}",
@@ -262,73 +252,105 @@ impl Service {
         if page.truncated {
             out.extend_from_slice(b",\"truncated\":true");
         }
-        Ok(Answer {
-            out: page.out,
-            rows,
-        })
-    }
-
-    /// The number of all rows, where it is asked for.
-    async fn total(
-        &self,
-        policy: &Policy,
-        plan: &ReadPlan<'_>,
-        db: &Db,
-        page: &Page,
-    ) -> Result<Option<u64>, Error> {
-        if plan.total == Total::None {
-            return Ok(None);
-        }
-        // A last page that began at a known place tells it by itself.
-        let counted = page.count as u64;
-        if !page.more && plan.page.seek.is_none() && (counted > 0 || plan.page.offset == 0) {
-            return Ok(Some(plan.page.offset + counted));
-        }
-        let statement = sql::count(plan, db.dialect());
-        if plan.total == Total::Estimate {
-            if plan.filter.is_everything() && plan.model.estimated_rows().is_some() {
-                return Ok(plan.model.estimated_rows());
-            }
-            let planned = db.estimate(&sql::rows(plan, db.dialect())).await;
-            if let Some(rows) = planned.map_err(|failure| failed(policy, plan.model, &failure))? {
-                return Ok(Some(rows));
-            }
-        }
-        let page = self
-            .fetch(policy, plan.model, db, &statement, Vec::new(), 1)
-            .await?;
-        Ok(match page.last.as_ref().and_then(|last| last.0.first()) {
-            Some(Some(Value::Int(rows))) => u64::try_from(*rows).ok(),
-            _ => None,
-        })
-    }
-
-    async fn fetch(
-        &self,
-        policy: &Policy,
-        model: &Model,
-        db: &Db,
-        statement: &Statement,
-        out: Vec<u8>,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let style = Style {
-            numbers: policy.numbers,
-            sensitive: &policy.sensitive,
-        };
-        let layout: &Layout = &statement.layout;
-        let max_bytes = policy.max_response_bytes.saturating_sub(TAIL_BYTES);
-        let mut rows = Rows::new(out, layout, &style, limit, max_bytes);
-        match db.fetch(statement, &mut rows).await {
-            Ok(()) => Ok(rows.finish()),
-            Err(failure) => Err(failed(policy, model, &failure)),
-        }
+        Ok(Answer { out, rows })
     }
 
     fn reachable(&self) -> Result<&Db, Error> {
         self.db
             .as_ref()
             .ok_or_else(|| ErrorKind::Unavailable.into())
+    }
+}
+
+/// What rows may fill of an answer.
+fn room(policy: &Policy) -> usize {
+    policy.max_response_bytes.saturating_sub(TAIL_BYTES)
+}
+
+/// Writes the rows of a page after what `out` holds.
+async fn fetch_page(
+    policy: &Policy,
+    plan: &ReadPlan<'_>,
+    db: &Db,
+    out: Vec<u8>,
+) -> Result<Page, Error> {
+    let statements = sql::rows(plan, db.dialect(), policy.max_response_bytes);
+    let layout = statements.first().map(|first| first.layout.clone());
+    let (layout, style) = (layout.unwrap_or_default(), policy.style());
+    let limit = plan.page.limit as usize;
+    let mut rows = Rows::new(out, &layout, &style, limit, room(policy));
+    if let Some(seek) = &plan.page.seek {
+        rows = rows.after(seek);
+    }
+    for statement in &statements {
+        if rows.begin() {
+            db.fetch(statement, &mut rows)
+                .await
+                .map_err(|failure| failed(policy, plan.model, &failure))?;
+        }
+    }
+    Ok(rows.finish())
+}
+
+/// Where to go on, where there is more; groups have no place of their own to go on from.
+fn next_cursor(policy: &Policy, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
+    if !page.more || matches!(plan.output, Output::Groups { .. }) {
+        return None;
+    }
+    let seek = Seek {
+        keys: page.keys.clone(),
+        ties: page.ties,
+        passed: plan.page.passed() + page.count as u64,
+    };
+    let room = room(policy).saturating_sub(page.out.len());
+    policy.cursors.seal(seek, &plan.binding(), room)
+}
+
+/// The number of all rows, where it is asked for.
+async fn total(
+    policy: &Policy,
+    plan: &ReadPlan<'_>,
+    db: &Db,
+    page: &Page,
+) -> Result<Option<u64>, Error> {
+    let exact = match plan.total {
+        Total::None => return Ok(None),
+        Total::Exact => true,
+        Total::Estimate => false,
+    };
+    // A last page that began at a known place tells it by itself.
+    let seen = plan.page.passed() + page.count as u64;
+    if !page.more && plan.page.seek.is_none() && (page.count > 0 || plan.page.offset == 0) {
+        return Ok(Some(seen));
+    }
+    if !exact {
+        let known = plan.model.estimated_rows();
+        let estimated = match known.filter(|_| plan.filter.is_everything()) {
+            Some(rows) => Some(rows),
+            None => db
+                .estimate(&sql::estimated(plan, db.dialect()))
+                .await
+                .map_err(|failure| failed(policy, plan.model, &failure))?,
+        };
+        if let Some(rows) = estimated {
+            // An estimate never says less than is known.
+            return Ok(Some(rows.max(seen + u64::from(page.more))));
+        }
+    }
+    count(policy, plan, db).await.map(Some)
+}
+
+/// Counts all rows, or groups, of a plan.
+async fn count(policy: &Policy, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Error> {
+    let statement = sql::count(plan, db.dialect());
+    let style = policy.style();
+    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(policy));
+    db.fetch(&statement, &mut rows)
+        .await
+        .map_err(|failure| failed(policy, plan.model, &failure))?;
+    match rows.finish().keys.first() {
+        Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
+        _ => Err(ErrorKind::Internal.into()),
     }
 }
 

@@ -37,13 +37,13 @@ const FOLLOWS: &[&str] = &[
 /// Each variable's text as it counts, to tell two configurations apart.
 ///
 /// A secret is held as the value that was found, in the variable or in its file; `Debug` shows
-/// names alone.
+/// nothing.
 #[derive(Clone, Default)]
 pub struct Settings(BTreeMap<String, SecretString>);
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_struct("Settings").finish_non_exhaustive()
     }
 }
 
@@ -155,10 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_is_in_the_table() {
+    fn what_follows_is_in_the_table_and_in_the_documentation() {
+        let page = include_str!("../../docs/operations.md");
+        let (_, list) = page.split_once("These variables follow a reload:").unwrap();
+        let (list, _) = list.split_once('.').unwrap();
+        let told: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
         for name in FOLLOWS {
             assert!(variables::is_known(name), "{name}");
+            let of_secret = name.strip_suffix("_FILE");
+            assert!(told.contains(&of_secret.unwrap_or(name)), "{name}");
         }
+        assert!(told.iter().all(|name| FOLLOWS.contains(name)), "{told:?}");
     }
 
     #[test]

@@ -182,12 +182,8 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
 fn finish(mut check: Check, config: Config) -> Result<Config, Faults> {
     let position = |name: &str| VARIABLES.iter().position(|variable| variable.name == name);
     check.faults.sort_by_key(|fault| {
-        position(
-            fault
-                .variable
-                .strip_suffix("_FILE")
-                .unwrap_or(&fault.variable),
-        )
+        let secret = fault.variable.strip_suffix("_FILE");
+        position(&fault.variable).or_else(|| position(secret?))
     });
     Faults::none_or(check.faults)?;
     Ok(Config {

@@ -52,6 +52,11 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if error
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    super::postgres::kind_of(&code)
                 } else {
                     FailureKind::Internal
                 }
@@ -72,6 +77,11 @@ impl Failure {
     /// The driver's own words, for the operator's log alone.
     pub fn detail(&self) -> Option<String> {
         self.source.as_ref().map(ToString::to_string)
+    }
+
+    /// What the driver said.
+    pub(super) fn source(&self) -> Option<&sqlx::Error> {
+        self.source.as_ref()
     }
 
     /// The engine's code of the error, where there is one.
@@ -105,6 +115,15 @@ impl fmt::Debug for Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFault {
     /// What is wrong, without any secret.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What a role could do beyond reading what is served, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// What is weak.
     pub what: String,
     /// What to do.
     pub help: String,

@@ -214,7 +214,10 @@ impl Row for SqliteRow {
             }
             _ => <&[u8] as Decode<Driver>>::decode(value)
                 // SQLite does not hold text to UTF-8.
-                .map(|bytes| Datum::Text(String::from_utf8_lossy(bytes))),
+                .map(|bytes| match std::str::from_utf8(bytes) {
+                    Ok(text) => Datum::Text(text.into()),
+                    Err(_) => Datum::RawText(bytes.into()),
+                }),
         }
         .map_err(|_| undecodable())
     }

@@ -115,10 +115,10 @@ impl<'t> Scanner<'t, '_> {
                 None => false,
             };
             if !hidden {
-                if let Some(Open::Object { written }) = open.last_mut() {
-                    if std::mem::replace(written, true) {
-                        self.out.push(b',');
-                    }
+                if let Some(Open::Object { written }) = open.last_mut()
+                    && std::mem::replace(written, true)
+                {
+                    self.out.push(b',');
                 }
                 self.out.extend_from_slice(key.as_bytes());
                 return;
@@ -137,13 +137,12 @@ impl<'t> Scanner<'t, '_> {
     /// Writes a string that is a value, looking into it where it may hold a document.
     fn value(&mut self, string: &str) {
         let inner = string.get(1..).unwrap_or_default().trim_start();
-        if inner.starts_with(['{', '[', '\\']) {
-            if let Some(redacted) = decoded(string).and_then(|text| embedded(&text, self.sensitive))
-            {
-                self.changed = true;
-                super::text(self.out, &redacted);
-                return;
-            }
+        if inner.starts_with(['{', '[', '\\'])
+            && let Some(redacted) = decoded(string).and_then(|text| embedded(&text, self.sensitive))
+        {
+            self.changed = true;
+            super::text(self.out, &redacted);
+            return;
         }
         self.out.extend_from_slice(string.as_bytes());
     }

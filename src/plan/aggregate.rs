@@ -137,8 +137,10 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
             Kind::Object => dated(part, model)?,
             _ => return Err(wrong()),
         };
-        if !keys.iter().any(|other| other.name == key.name) {
-            keys.push(key);
+        match keys.iter().find(|other| other.name == key.name) {
+            None => keys.push(key),
+            Some(same) if same.part == key.part => {}
+            Some(_) => return Err(invalid(format!("'{}' names two members", key.name))),
         }
     }
     Ok(keys)
@@ -218,9 +220,8 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
         (Function::Sum | Function::Avg, name) => {
             let field = sortable(name, model)?;
             if !field.field_type().is_number() {
-                return Err(field_not_allowed(name, model).with_hint(format!(
-                    "{name} is no number: it can be counted, or be $min or $max"
-                )));
+                return Err(field_not_allowed(name, model)
+                    .with_hint(format!("{name} is no number: it can be counted")));
             }
             Some(field)
         }

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::{info, warn};
 
+use super::reply::Refused;
 use super::{App, gate, reply, ws};
 use crate::auth::Caller;
 
@@ -37,9 +38,7 @@ pub(super) async fn upgrade(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
-    match admitted(&app, peer, request) {
-        Ok(response) | Err(response) => response,
-    }
+    admitted(&app, peer, request).unwrap_or_else(Refused::into_response)
 }
 
 /// Any other method on the socket's path.
@@ -47,26 +46,18 @@ pub(super) async fn not_a_socket() -> Response<Body> {
     upgrade_required()
 }
 
-fn admitted(
-    app: &Arc<App>,
-    peer: SocketAddr,
-    request: Request,
-) -> Result<Response<Body>, Response<Body>> {
+fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
     let (mut parts, _) = request.into_parts();
     let entry = app.entry();
     let limits = &entry.policy().connections;
     let address = entry.address(peer, &parts.headers);
     if app.stop.stopping.is_cancelled() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(
-            status,
-            "Server is shutting down",
-            RETRY_SECONDS,
-        ));
+        return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
     }
     let refuse = |denied| {
         app.denied(address, TRANSPORT, denied);
-        reply::denied(denied)
+        Refused::from(reply::denied(denied))
     };
     entry.place(&parts).map_err(refuse)?;
     let accept = accept_key(&parts.method, &parts.headers)?;
@@ -76,7 +67,7 @@ fn admitted(
         app.record_stranger(address, TRANSPORT, "full");
         warn!(%address, "MCP connection rejected: too many connections");
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Too many connections", RETRY_SECONDS));
+        return Err(reply::later(status, "Too many connections", RETRY_SECONDS).into());
     };
     let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
     let mut response = Response::new(Body::empty());
@@ -129,7 +120,7 @@ fn admitted(
 }
 
 /// The answer to a sound handshake's key.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Response<Body>> {
+fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refused> {
     let lists = |name, word: &str| {
         headers
             .get_all(name)
@@ -139,13 +130,13 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Respo
             .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
     if method != Method::GET || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
-        return Err(upgrade_required());
+        return Err(upgrade_required().into());
     }
     if headers
         .get(SEC_WEBSOCKET_VERSION)
         .is_none_or(|version| version != "13")
     {
-        return Err(upgrade_required());
+        return Err(upgrade_required().into());
     }
     let key = headers
         .get(SEC_WEBSOCKET_KEY)
@@ -166,6 +157,7 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Respo
             "Sec-WebSocket-Key is not 16 bytes in base64",
             None,
         )
+        .into()
     })
 }
 

@@ -16,6 +16,23 @@ struct Refusal<'r> {
     hint: Option<&'r str>,
 }
 
+/// An answer that ends the way of a request early; boxed, for it is the rare case.
+#[derive(Debug)]
+pub(super) struct Refused(Box<Response<Body>>);
+
+impl Refused {
+    /// The answer itself.
+    pub(super) fn into_response(self) -> Response<Body> {
+        *self.0
+    }
+}
+
+impl From<Response<Body>> for Refused {
+    fn from(response: Response<Body>) -> Self {
+        Self(Box::new(response))
+    }
+}
+
 /// A JSON answer of that status.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // A struct of texts and numbers is always JSON.

@@ -178,10 +178,10 @@ impl Session<'_> {
         // A token that went while the handshake was under way goes at once.
         replaced.mark_changed();
         loop {
-            if self.answers.is_empty() {
-                if let Some(closing) = self.closing {
-                    return closing.end;
-                }
+            if self.answers.is_empty()
+                && let Some(closing) = self.closing
+            {
+                return closing.end;
             }
             let reads = self.closing.is_none() && self.answers.len() < IN_FLIGHT;
             let idle = (heard + self.policy.connections.idle_timeout).into();

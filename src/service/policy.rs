@@ -9,6 +9,7 @@ use super::Read;
 use crate::auth::Tokens;
 use crate::catalog::{Catalog, Model};
 use crate::config::{AllowedHosts, AllowedOrigins, Numbers};
+use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -90,6 +91,14 @@ impl Policy {
         match &self.serving {
             Serving::Catalog(catalog) => Ok(catalog),
             Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+        }
+    }
+
+    /// How values are written.
+    pub(super) fn style(&self) -> Style<'_> {
+        Style {
+            numbers: self.numbers,
+            sensitive: &self.sensitive,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::plan::Value;
 pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
     match dialect {
         Dialect::Sqlite => sqlite(expr, field.field_type()),
-        Dialect::Postgres => postgres(expr, field.field_type()),
+        Dialect::Postgres => postgres(expr, field),
         Dialect::MySql => mysql(expr, field.field_type()),
     }
 }
@@ -23,6 +23,7 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
         FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
             (expr, Shape::Wide)
         }
+        FieldType::Date | FieldType::DateTime => (expr, Shape::DayAndTime),
         // JSONB is bytes; its text is JSON like any other.
         FieldType::Json => {
             let text = Expr::cust_with_exprs(
@@ -36,13 +37,15 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
 }
 
 /// PostgreSQL: its own JSON for whatever the driver does not know to the last digit.
-fn postgres(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
-    match field_type {
+fn postgres(expr: Expr, field: &Field) -> (Expr, Shape) {
+    match field.field_type() {
         FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
         FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
             (expr, Shape::Native)
         }
         FieldType::Bytes => (expr, Shape::Native),
+        // Other types of text, like citext, the driver would have to look up first.
+        FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
         FieldType::Decimal { .. } => (json_text(expr), Shape::Number),
         _ => (json_text(expr), Shape::Json),
     }
@@ -98,6 +101,10 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
             }
             _ => Expr::val(text.clone()),
         },
+        // The plus takes away the cast's affinity, which would convert what it is compared with.
+        Value::RawText(bytes) => {
+            Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])
+        }
         Value::Bytes(bytes) => Expr::val(bytes.clone()),
     };
     // Typed parameters are the only way to a comparison that uses the column's own operators.

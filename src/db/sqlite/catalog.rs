@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder as _;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{Row as _, Sqlite, SqliteConnection};
 
 use crate::catalog::{Column, FieldType, ForeignKey, Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many; beyond, the span of the row ids is the estimate.
@@ -339,7 +339,7 @@ async fn estimate(
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .to_owned();
-    let counted = number(connection, count).await?;
+    let counted = u64::try_from(number(connection, count).await?).ok();
     if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
         return Ok(counted.filter(|rows| *rows <= COUNTED));
     }
@@ -358,12 +358,7 @@ async fn estimate(
             .expr(sea_query::Func::cust(function).arg(Expr::col(Alias::new(&id))))
             .from(Alias::new(&known.name))
             .to_owned();
-        let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
-        let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(Failure::from_driver)?;
-        *end = row.0;
+        *end = number(connection, select).await?;
     }
     Ok(u64::try_from(ends[0].saturating_sub(ends[1]).saturating_add(1)).ok())
 }
@@ -371,11 +366,10 @@ async fn estimate(
 async fn number(
     connection: &mut SqliteConnection,
     select: sea_query::SelectStatement,
-) -> Result<Option<u64>, Failure> {
-    let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
-    let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
+) -> Result<i64, Failure> {
+    bound::<Sqlite>(select.build_sqlx(SqliteQueryBuilder))
         .fetch_one(connection)
         .await
-        .map_err(Failure::from_driver)?;
-    Ok(u64::try_from(row.0).ok())
+        .and_then(|row| row.try_get(0))
+        .map_err(Failure::from_driver)
 }
