@@ -17,6 +17,7 @@ mod network;
 mod origins;
 mod raw;
 mod secrets;
+mod tls;
 pub mod variables;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ pub use self::fault::{Fault, Faults, Warning};
 pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
+pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
 
 /// The configuration of the service, checked. `Debug` shows no secret.
@@ -59,6 +61,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.
     pub admin_listen: Option<SocketAddr>,
+    /// What the service proves itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
     /// `Host` values answered.
     pub allowed_hosts: AllowedHosts,
     /// Browser origins let in.
@@ -81,6 +85,12 @@ pub struct Config {
     pub numbers: Numbers,
     /// Sockets open at once.
     pub max_connections: usize,
+    /// Sockets open at once from one address.
+    pub max_connections_per_address: Option<usize>,
+    /// Requests answered at once.
+    pub max_requests: usize,
+    /// Requests per window and token.
+    pub token_rate_limit: Option<u32>,
     /// How long a socket may be silent.
     pub idle_timeout: Duration,
     /// How long a statement may take.
@@ -117,7 +127,11 @@ impl Config {
 
     /// The files whose change asks for a reload.
     pub fn watched_files(&self) -> Vec<PathBuf> {
-        self.secret_files.clone()
+        let mut files = self.secret_files.clone();
+        if let Some(tls) = &self.tls {
+            files.extend([tls.cert.clone(), tls.key.clone()]);
+        }
+        files
     }
 
     /// Takes over from the configuration in force what only a restart changes.
@@ -128,6 +142,7 @@ impl Config {
         self.enabled = running.enabled;
         self.database.clone_from(&running.database);
         self.listen = running.listen;
+        self.max_requests = running.max_requests;
         self.admin_listen = running.admin_listen;
         self.query_timeout = running.query_timeout;
         self.pool_size = running.pool_size;
@@ -146,6 +161,15 @@ pub enum Numbers {
     Native,
     /// As strings, for clients that would round them.
     String,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and its chain, as PEM.
+    pub cert: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
 }
 
 /// Where requests are recorded.

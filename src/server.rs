@@ -10,6 +10,7 @@ mod places;
 mod reply;
 mod router;
 mod seed;
+mod stream;
 mod ws;
 
 use std::io;
@@ -154,9 +155,15 @@ impl Server {
             listener,
             router::public(&app),
             Arc::clone(&app),
+            true,
         ));
         if let Some(admin) = admin {
-            listeners.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
+            listeners.spawn(listen::serve(
+                admin,
+                router::admin(&app),
+                Arc::clone(&app),
+                false,
+            ));
         }
         stop.stopping.cancelled().await;
         let sockets = app.metrics.sessions();

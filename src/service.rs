@@ -13,18 +13,20 @@ pub use open::{Opened, open};
 pub use policy::{Access, ConnectionLimits, Policy, Serving};
 pub use reload::{Live, NotReloaded};
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, TokenId};
 use crate::catalog::Model;
 use crate::db::{Db, Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
+use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, Output, ReadPlan, Seek, Total, Value};
 use crate::protocol::{Action, Object};
@@ -42,6 +44,10 @@ pub struct Service {
     db: Option<Db>,
     metrics: Arc<Metrics>,
     audit: OnceLock<Audit>,
+    /// Places for requests that are being answered.
+    turns: Semaphore,
+    /// The window of each token, over all its connections.
+    windows: Mutex<HashMap<TokenId, Window>>,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -68,6 +74,8 @@ impl Service {
     /// A service by a first policy; without a database everything is unavailable.
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
+            turns: Semaphore::new(policy.connections.max_requests),
+            windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
             replaced: watch::Sender::new(()),
             db,
@@ -83,8 +91,38 @@ impl Service {
 
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        let policy = Arc::new(policy);
+        self.windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|token, _| policy.access.tokens.holds(token));
+        self.policy.store(policy);
         self.replaced.send_replace(());
+    }
+
+    /// Admits a request of a token to the window that all its connections share.
+    ///
+    /// # Errors
+    /// The request that is one too many.
+    pub fn admit(&self, policy: &Policy, token: &TokenId) -> Result<(), Error> {
+        let (limit, span) = (
+            policy.connections.token_rate_limit,
+            policy.connections.rate_window,
+        );
+        if limit == 0 {
+            return Ok(());
+        }
+        // Windows are sound whatever a panicking holder was about to do.
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows
+            .entry(*token)
+            .or_insert_with(|| Window::new(limit, span));
+        window.follow(limit, span);
+        window.admit(Instant::now()).map_err(|_| {
+            self.metrics.rate_limited();
+            let window = span.as_secs();
+            ErrorKind::RateLimited { limit, window }.into()
+        })
     }
 
     /// Hears each time that another policy is put in force.
@@ -145,7 +183,11 @@ impl Service {
         let action = Action::parse(read.action).map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model);
-        let result = self.run(policy, read, out, &mut entry.filters).await;
+        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
+        let result = match turn {
+            Ok(_turn) => self.run(policy, read, out, &mut entry.filters).await,
+            Err(_) => Err(ErrorKind::Overloaded.into()),
+        };
         let took = started.elapsed();
         let result = entry.settle(result, took, policy.audit_denies).await;
         let code = result.as_ref().err().map_or("ok", |error| error.code());

@@ -110,7 +110,12 @@ fn signals(stop: Stop, notify: Notify) -> Result<tokio::task::JoinHandle<()>, Fa
 fn announce(config: &Config, server: &Server, opened: &Opened) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
-    info!("lucarne {version} listens on http://{address}");
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    info!("lucarne {version} listens on {scheme}://{address}");
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");
     }

@@ -13,7 +13,7 @@ use super::fault::{Faults, Reason, quoted};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
-use super::{AuditTarget, Config, LogFormat, Numbers, models, network};
+use super::{AuditTarget, Config, LogFormat, Numbers, TlsFiles, models, network};
 use crate::sensitive::Sensitive;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
@@ -122,6 +122,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         sensitive: sensitive(&mut check, raw.mcp_hidden_fields, raw.mcp_reveal_fields),
         listen,
         admin_listen,
+        tls: tls(&mut check, raw.mcp_tls_cert, raw.mcp_tls_key),
         allowed_hosts: network::hosts(&mut check, raw.mcp_allowed_hosts, listen),
         allowed_origins: network::origins(&mut check, raw.mcp_allowed_origins),
         allow_query_token: check.boolean(
@@ -145,6 +146,13 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             &raw.mcp_max_connections,
             1..=1_000_000,
         ),
+        max_connections_per_address: raw
+            .mcp_max_connections_per_address
+            .map(|text| check.number("MCP_MAX_CONNECTIONS_PER_ADDRESS", &text, 1..=1_000_000)),
+        max_requests: check.number("MCP_MAX_REQUESTS", &raw.mcp_max_requests, 1..=1_000_000),
+        token_rate_limit: raw
+            .mcp_token_rate_limit
+            .map(|text| check.number("MCP_TOKEN_RATE_LIMIT", &text, 1..=1_000_000_000)),
         idle_timeout: check.seconds("MCP_IDLE_TIMEOUT", &raw.mcp_idle_timeout, 1..=DAY),
         query_timeout: check.seconds("MCP_QUERY_TIMEOUT", &raw.mcp_query_timeout, 1..=3600),
         scan_limit: raw
@@ -309,6 +317,23 @@ fn path(check: &mut Check, variable: &str, text: &str) -> PathBuf {
     PathBuf::from(text)
 }
 
+fn tls(check: &mut Check, cert: Option<String>, key: Option<String>) -> Option<TlsFiles> {
+    const NAMES: [&str; 2] = ["MCP_TLS_CERT", "MCP_TLS_KEY"];
+    let mut read = |name, text: Option<String>| text.map(|text| path(check, name, &text));
+    let (missing, set) = match (read(NAMES[0], cert), read(NAMES[1], key)) {
+        (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
+        (None, None) => return None,
+        (Some(_), None) => (NAMES[1], NAMES[0]),
+        (None, Some(_)) => (NAMES[0], NAMES[1]),
+    };
+    let message = format!("missing, and needed when {set} is set");
+    check.fault(
+        missing,
+        Reason::new(message, format!("set both, or unset {set}")),
+    );
+    None
+}
+
 fn audit(check: &mut Check, text: Option<String>) -> Option<AuditTarget> {
     let text = text?;
     Some(match text.as_str() {
@@ -354,7 +379,7 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
         let help = "set a number of requests per window, such as MCP_RATE_LIMIT=60";
         check.warn("MCP_RATE_LIMIT", "0 turns the rate limit off", help);
     }
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.ip().is_loopback() && config.tls.is_none() {
         let message = format!(
             "{} is reachable from other machines, without encryption",
             config.listen

@@ -102,12 +102,7 @@ impl Entry<'_> {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.rsplit(','));
         for hop in said {
-            if !self
-                .access()
-                .proxies
-                .iter()
-                .any(|network| network.contains(&address))
-            {
+            if !self.access().is_proxy(address) {
                 break;
             }
             match forwarded(hop.trim()) {
@@ -255,7 +250,7 @@ fn canonical(address: IpAddr) -> IpAddr {
 }
 
 /// What counts as one client: an IPv6 customer has a whole network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

@@ -1,6 +1,6 @@
 //! From a request to a socket: everything is judged before the upgrade.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,13 +11,14 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::{info, warn};
 
+use super::places::NoPlace;
 use super::reply::Refused;
+use super::stream::Stream;
 use super::{App, gate, reply, ws};
 use crate::auth::Caller;
 
@@ -62,13 +63,14 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     entry.place(&parts).map_err(refuse)?;
     let accept = accept_key(&parts.method, &parts.headers)?;
     let token = entry.token(&parts, address, true).map_err(refuse)?;
-    let Some(place) = app.places.take(limits.max_connections) else {
-        app.metrics.connection_refused("full");
-        app.record_stranger(address, TRANSPORT, "full");
-        warn!(%address, "MCP connection rejected: too many connections");
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Too many connections", RETRY_SECONDS).into());
-    };
+    let place = app
+        .places
+        .take(
+            gate::network(address),
+            limits.max_connections,
+            limits.max_per_address,
+        )
+        .map_err(|none| no_place(app, address, none))?;
     let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -100,7 +102,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         let Some(upgraded) = upgraded else { return };
         // The client may be gone before it has read our answer.
         let Ok(upgraded) = upgraded.await else { return };
-        let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return;
         };
         let socket = WebSocketStream::from_partially_read(
@@ -117,6 +119,26 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         drop((session, place));
     });
     Ok(response)
+}
+
+/// The answer to a client for whom there is no place.
+fn no_place(app: &App, address: IpAddr, none: NoPlace) -> Refused {
+    let (reason, status, text) = match none {
+        NoPlace::Full => (
+            "full",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many connections",
+        ),
+        NoPlace::Address => (
+            "address_full",
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many connections from this address",
+        ),
+    };
+    app.metrics.connection_refused(reason);
+    app.record_stranger(address, TRANSPORT, reason);
+    warn!(%address, "MCP connection rejected: {text}");
+    reply::later(status, text, RETRY_SECONDS).into()
 }
 
 /// The answer to a sound handshake's key.

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -23,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
+use super::stream::Stream;
 use super::{App, seed};
 use crate::auth::Caller;
 use crate::error::ErrorKind;
@@ -42,7 +42,7 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 /// What a closed socket still takes in, at the most.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 type Answers<'a> = FuturesOrdered<Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>>;
 
 /// Why a socket ended, in words for the log.
@@ -243,7 +243,15 @@ impl Session<'_> {
                 if text.len() > limits.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                match self.window.admit(Instant::now()) {
+                let admitted = match self.window.admit(Instant::now()) {
+                    Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
+                    Err(_) => {
+                        self.app.metrics.rate_limited();
+                        let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
+                        Err(ErrorKind::RateLimited { limit, window }.into())
+                    }
+                };
+                match admitted {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push_back(Box::pin(answer(
@@ -253,16 +261,11 @@ impl Session<'_> {
                             text,
                         )));
                     }
-                    Err(_) => {
-                        self.app.metrics.rate_limited();
-                        let kind = ErrorKind::RateLimited {
-                            limit: limits.rate_limit,
-                            window: limits.rate_window.as_secs(),
-                        };
-                        let refused = seed::refused(None, &kind.into());
+                    Err(error) => {
+                        let refused = seed::refused(None, &error);
                         self.answers
                             .push_back(Box::pin(std::future::ready(refused)));
-                        self.refused("rate_limited");
+                        self.refused(error.code());
                         self.closing = Some(Closing::LIMITED);
                     }
                 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::{Access, ConnectionLimits, Policy, Service, Serving};
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
@@ -37,6 +37,7 @@ pub struct Opened {
 /// A database that cannot be right, and a whitelist of which nothing is there.
 pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
     let cursors = Arc::new(cursor_key(config)?);
+    let tls = tls(config)?;
     let names = config
         .models
         .iter()
@@ -44,7 +45,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         .collect();
     let url = config.database.as_ref().filter(|_| config.enabled);
     let Some(url) = url else {
-        let policy = policy(config, cursors, Serving::Waiting(names));
+        let policy = policy(config, cursors, tls, Serving::Waiting(names));
         let service = Arc::new(Service::new(policy, None, metrics));
         return Ok(Opened {
             service,
@@ -68,7 +69,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
                 hidden,
                 missing,
             } = built;
-            let policy = policy(config, cursors, Serving::Catalog(catalog));
+            let policy = policy(config, cursors, tls, Serving::Catalog(catalog));
             let service = Arc::new(Service::new(policy, Some(db), metrics));
             Ok(Opened {
                 service,
@@ -80,7 +81,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         Err(failure) => match db.start_fault(&failure) {
             Some(fault) => Err(named(fault)),
             None => {
-                let policy = policy(config, cursors, Serving::Waiting(names));
+                let policy = policy(config, cursors, tls, Serving::Waiting(names));
                 let service = Arc::new(Service::new(policy, Some(db), metrics));
                 Ok(Opened {
                     service,
@@ -93,7 +94,12 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
     }
 }
 
-pub(super) fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy {
+pub(super) fn policy(
+    config: &Config,
+    cursors: Arc<CursorKey>,
+    tls: Option<Tls>,
+    serving: Serving,
+) -> Policy {
     Policy {
         serving,
         read_only: config.read_only,
@@ -114,6 +120,7 @@ pub(super) fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving)
             origins: config.allowed_origins.clone(),
             query_token: config.allow_query_token,
             proxies: config.trusted_proxies.clone(),
+            tls,
         },
         connections: ConnectionLimits {
             max_message_bytes: config.max_message_bytes,
@@ -121,8 +128,20 @@ pub(super) fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving)
             rate_window: config.rate_window,
             idle_timeout: config.idle_timeout,
             max_connections: config.max_connections,
+            max_requests: config.max_requests,
+            max_per_address: config.max_connections_per_address,
+            token_rate_limit: config.token_rate_limit.unwrap_or_default(),
         },
     }
+}
+
+/// Certificate and key as they are now, where the configuration names them.
+pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
+    let loaded = config.tls.as_ref().map(TlsFiles::load).transpose();
+    loaded.map_err(|fault| StartFault {
+        what: format!("{}: {}", fault.variable, fault.message),
+        help: fault.help,
+    })
 }
 
 pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {

@@ -1,5 +1,6 @@
 //! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use ipnet::IpNet;
 use super::Read;
 use crate::auth::Tokens;
 use crate::catalog::{Catalog, Model};
-use crate::config::{AllowedHosts, AllowedOrigins, Numbers};
+use crate::config::{AllowedHosts, AllowedOrigins, Numbers, Tls};
 use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
@@ -56,6 +57,17 @@ pub struct Access {
     pub query_token: bool,
     /// Networks whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
+}
+
+impl Access {
+    /// Whether this address is that of a proxy which tells of its clients.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
 }
 
 /// What bounds each connection, and all together.
@@ -71,6 +83,12 @@ pub struct ConnectionLimits {
     pub idle_timeout: Duration,
     /// Sockets open at once.
     pub max_connections: usize,
+    /// Sockets open at once from one address.
+    pub max_per_address: Option<usize>,
+    /// Requests answered at once, over all connections.
+    pub max_requests: usize,
+    /// Requests per window and token; 0 is no limit.
+    pub token_rate_limit: u32,
 }
 
 /// What is served.

@@ -83,8 +83,9 @@ impl Live {
         } else {
             Arc::clone(&before.cursors)
         };
+        let tls = open::tls(&new).map_err(NotReloaded::Faulty)?;
         let serving = self.serving(&new).await?;
-        let policy = open::policy(&new, cursors, serving);
+        let policy = open::policy(&new, cursors, tls, serving);
         for warning in &new.warnings {
             if !self.config.warnings.contains(warning) {
                 warn!(
@@ -109,10 +110,11 @@ impl Live {
             Ok(built) => {
                 warn_of_missing(&built);
                 let models = built.catalog.models().len();
-                let cursors = Arc::clone(&self.service.policy().cursors);
+                let before = self.service.policy();
+                let (cursors, tls) = (Arc::clone(&before.cursors), before.access.tls.clone());
                 let serving = Serving::Catalog(built.catalog);
                 self.service
-                    .replace_policy(open::policy(&self.config, cursors, serving));
+                    .replace_policy(open::policy(&self.config, cursors, tls, serving));
                 self.waiting = false;
                 info!(models, "the database answers");
             }

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 
 mod audit;
+mod limits;
 mod reload;
 mod support;
+mod tls;
