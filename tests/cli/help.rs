@@ -69,10 +69,12 @@ fn every_example_runs() {
             } else {
                 &service
             };
-            let run = Run::with(service).file(
-                "requests.jsonl",
-                "{\"action\":\"list\",\"model\":\"users\"}\n",
-            );
+            let run = Run::with(service)
+                .file(
+                    "requests.jsonl",
+                    "{\"action\":\"list\",\"model\":\"users\"}\n",
+                )
+                .file("audit.jsonl", "");
             let serves = line.contains("lucarne serve") || line.contains("lucarne demo");
             let ended = if serves {
                 let line = line.replace("127.0.0.1:8001", "127.0.0.1:0");
