@@ -93,7 +93,7 @@ async fn each_fault_of_the_file_has_its_own_words() {
     );
     drop(writer);
 
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::File::open(&path).is_err() {
         let (output, code) = refused("sqlite:copy.db", folder);
