@@ -5,6 +5,7 @@
 
 mod describe;
 mod open;
+mod page;
 mod policy;
 
 pub use open::{Opened, open, wait_for_database};
@@ -17,18 +18,16 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tracing::{debug, error, info};
 
+use page::{Fail, failed};
+
 use crate::auth::Caller;
-use crate::catalog::Model;
-use crate::db::{Db, Failure, FailureKind};
-use crate::encode::{Layout, Page, Rows, Style};
+use crate::db::Db;
+use crate::encode::Rows;
 use crate::error::{Error, ErrorKind};
 use crate::observe::Metrics;
-use crate::plan::{self, GetPlan, ReadPlan, Total, Value};
+use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
-use crate::sql::{self, Statement};
-
-/// What is left of an answer for its end: counts, cursor and closing brackets.
-const TAIL_BYTES: usize = 512;
+use crate::sql;
 
 /// Answers requests over one database, by the policy of the moment.
 #[derive(Debug)]
@@ -186,25 +185,25 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect());
+        let statement = sql::get(plan, db.dialect(), policy.max_response_bytes);
         out.extend_from_slice(b"\"data\":");
-        let page = self
-            .fetch(policy, plan.model, db, &statement, out, 1)
-            .await?;
+        let style = policy.style();
+        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(policy));
+        db.fetch(&statement, &mut rows)
+            .await
+            .map_err(|failure| failed(policy, plan.model, &failure))?;
+        self.found();
+        let page = rows.finish();
         if page.count == 0 {
             let model = plan.model.name().into();
-            return Err(ErrorKind::NotFound {
-                model,
-                id: plan.id.clone(),
-            }
-            .into());
+            let id = plan.id.clone();
+            return Err(ErrorKind::NotFound { model, id }.into());
         }
         Ok(Answer {
             out: page.out,
             rows: 1,
         })
     }
-
     async fn rows(
         &self,
         policy: &Policy,
@@ -212,19 +211,13 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::rows(plan, db.dialect());
         out.extend_from_slice(b"\"data\":[");
-        let limit = plan.page.limit as usize;
-        let mut page = self
-            .fetch(policy, plan.model, db, &statement, out, limit)
-            .await?;
-        let total = self.total(policy, plan, db, &page).await?;
-        let cursor = match &page.last {
-            Some(last) if page.more => policy.cursors.seal(last, &plan.binding()),
-            _ => None,
-        };
+        let page = page::fetch(policy, plan, db, out).await?;
+        self.found();
+        let total = page::total(policy, plan, db, &page).await?;
+        let cursor = page::next_cursor(policy, plan, &page);
         let (rows, more) = (page.count, page.more);
-        let out = &mut page.out;
+        let mut out = page.out;
         out.extend_from_slice(
             format!(
                 "],\"count\":{rows},\"limit\":{},\"offset\":{},\"has_more\":{more}",
@@ -241,122 +234,12 @@ impl Service {
         if page.truncated {
             out.extend_from_slice(b",\"truncated\":true");
         }
-        Ok(Answer {
-            out: page.out,
-            rows,
-        })
-    }
-
-    /// The number of all rows, where it is asked for.
-    async fn total(
-        &self,
-        policy: &Policy,
-        plan: &ReadPlan<'_>,
-        db: &Db,
-        page: &Page,
-    ) -> Result<Option<u64>, Fail> {
-        if plan.total == Total::None {
-            return Ok(None);
-        }
-        // A last page that began at a known place tells it by itself.
-        let counted = page.count as u64;
-        if !page.more && plan.page.seek.is_none() && (counted > 0 || plan.page.offset == 0) {
-            return Ok(Some(plan.page.offset + counted));
-        }
-        let statement = sql::count(plan, db.dialect());
-        if plan.total == Total::Estimate {
-            if plan.filter.is_everything() && plan.model.estimated_rows().is_some() {
-                return Ok(plan.model.estimated_rows());
-            }
-            let planned = db.estimate(&sql::rows(plan, db.dialect())).await;
-            if let Some(rows) = planned.map_err(|failure| failed(policy, plan.model, &failure))? {
-                return Ok(Some(rows));
-            }
-        }
-        let page = self
-            .fetch(policy, plan.model, db, &statement, Vec::new(), 1)
-            .await?;
-        Ok(match page.last.as_ref().and_then(|last| last.0.first()) {
-            Some(Some(Value::Int(rows))) => u64::try_from(*rows).ok(),
-            _ => None,
-        })
-    }
-
-    async fn fetch(
-        &self,
-        policy: &Policy,
-        model: &Model,
-        db: &Db,
-        statement: &Statement,
-        out: Vec<u8>,
-        limit: usize,
-    ) -> Result<Page, Fail> {
-        let style = Style {
-            numbers: policy.numbers,
-            sensitive: &policy.sensitive,
-        };
-        let layout: &Layout = &statement.layout;
-        let max_bytes = policy.max_response_bytes.saturating_sub(TAIL_BYTES);
-        let mut rows = Rows::new(out, layout, &style, limit, max_bytes);
-        match db.fetch(statement, &mut rows).await {
-            Ok(()) => {
-                self.found();
-                Ok(rows.finish())
-            }
-            Err(failure) => Err(failed(policy, model, &failure)),
-        }
+        Ok(Answer { out, rows })
     }
 
     fn reachable(&self) -> Result<&Db, Error> {
         self.db
             .as_ref()
             .ok_or_else(|| ErrorKind::Unavailable.into())
-    }
-}
-
-/// A request that came to nothing: what its client is told, and what only the log is.
-struct Fail {
-    error: Error,
-    /// The engine's code of it.
-    cause: Option<String>,
-}
-
-impl<E: Into<Error>> From<E> for Fail {
-    fn from(error: E) -> Self {
-        let error = error.into();
-        Self { error, cause: None }
-    }
-}
-
-/// What a client is told of a failure; what the driver says of it goes to the log.
-fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Fail {
-    let kind = match failure.kind() {
-        FailureKind::Unavailable => ErrorKind::Unavailable,
-        FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(policy.query_timeout.as_secs()),
-        FailureKind::Value => ErrorKind::InvalidValue {
-            field: "filters".into(),
-            expected: "values of the fields' types".into(),
-        },
-        FailureKind::TooLarge(fields) => {
-            let named: Vec<String> = fields
-                .iter()
-                .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
-                .collect();
-            let hint = format!(
-                "large fields: {}; leave them out with query and fields",
-                named.join(", ")
-            );
-            let kind = ErrorKind::ResponseTooLarge(policy.max_response_bytes);
-            return Error::from(kind).with_hint(hint).into();
-        }
-        FailureKind::Internal => ErrorKind::Internal,
-    };
-    if let Some(detail) = failure.detail() {
-        debug!(model = model.name(), %detail, "the database says");
-    }
-    Fail {
-        error: kind.into(),
-        cause: failure.cause(),
     }
 }

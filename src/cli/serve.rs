@@ -10,9 +10,10 @@ use tracing::{info, warn};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::text::{counted, visible};
 use super::{logging, output};
-use crate::config::{self, Config, LogFormat};
-use crate::db::StartFault;
+use crate::config::{self, Config, DatabaseUrl, Engine, LogFormat};
+use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
 use crate::service::{self, Opened};
@@ -23,6 +24,8 @@ Examples:
   lucarne serve
   MCP_LISTEN=127.0.0.1:8001 MCP_LOG=debug lucarne serve";
 
+/// Lines of a start at the most; warnings beyond are counted.
+const START_LINES: usize = 6;
 /// Ports that are tried for a free one beside one that is in use.
 const NEAR_PORTS: u16 = 20;
 
@@ -34,7 +37,8 @@ pub(super) fn run() -> Result<(), Failure> {
         let (server, opened) = start(&config).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(server.stop())?;
-        announce(&config, &server, &opened);
+        let weaknesses = opened.weaknesses().await;
+        announce(&config, &server, &opened, &weaknesses);
         serve(server, opened, config, signals).await
     })
 }
@@ -99,47 +103,87 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
 }
 
 /// Says in a few lines what is served, and what is weak about it.
-fn announce(config: &Config, server: &Server, opened: &Opened) {
+fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Weakness]) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
     info!("lucarne {version} listens on http://{address}");
+    let mut lines = 1;
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");
+        lines += 1;
     }
-    for warning in &config.warnings {
-        warn!(
+    lines += usize::from(serves(config, opened));
+    let configured = config.warnings.iter().map(|warning| {
+        format!(
             "{}: {}; {}",
             warning.variable, warning.message, warning.help
-        );
-    }
-    let Some(url) = config.database.as_ref().filter(|_| config.enabled) else {
-        info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
-        return;
-    };
-    if opened.waiting {
-        warn!("{url} does not answer yet: waiting for it, requests are refused until then");
-        return;
-    }
-    let policy = opened.service.policy();
-    if let Ok(catalog) = policy.catalog() {
-        let fields: usize = catalog
-            .models()
-            .iter()
-            .map(|model| model.fields().len())
-            .sum();
-        info!(
-            "reads {url}, read-only: {} models with {fields} fields, {} fields hidden \
-             (lucarne check lists them)",
-            catalog.models().len(),
-            opened.hidden.len(),
-        );
-    }
-    for missing in &opened.missing {
-        warn!(
+        )
+    });
+    let missing = opened.missing.iter().map(|missing| {
+        format!(
             "MCP_ALLOWED_MODELS: {} is not served: {}",
             missing.name, missing.reason
-        );
+        )
+    });
+    let weak = weaknesses
+        .iter()
+        .map(|weakness| format!("{}; {}", weakness.what, weakness.help));
+    let warnings: Vec<String> = configured.chain(missing).chain(weak).collect();
+    let room = START_LINES.saturating_sub(lines);
+    let shown = if warnings.len() > room {
+        room - 1
+    } else {
+        warnings.len()
+    };
+    for warning in &warnings[..shown] {
+        warn!("{}", visible(warning));
     }
+    let left = warnings.len() - shown;
+    if left > 0 {
+        warn!("{left} more warnings: lucarne check tells them");
+    }
+}
+
+/// Says whether anything is served, and what; gives back whether that took a line.
+fn serves(config: &Config, opened: &Opened) -> bool {
+    if !config.enabled {
+        info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
+        return true;
+    }
+    let Some(url) = &config.database else {
+        return false;
+    };
+    let policy = opened.service.policy();
+    match policy.catalog() {
+        Ok(catalog) => {
+            let models = catalog.models();
+            let fields: usize = models.iter().map(|model| model.fields().len()).sum();
+            info!(
+                "reads {url}, read-only: {} with {}, {} hidden (lucarne check lists them)",
+                counted(models.len(), "model"),
+                counted(fields, "field"),
+                opened.hidden.len(),
+            );
+        }
+        Err(_) => {
+            let help = is_it_there(url).map_or(String::new(), |help| format!("; {help}"));
+            warn!("{url} does not answer: requests are refused until it does{help}");
+        }
+    }
+    true
+}
+
+/// The command that asks whether a server runs where it is looked for.
+fn is_it_there(url: &DatabaseUrl) -> Option<String> {
+    let DatabaseUrl::Server(server) = url else {
+        return None;
+    };
+    let (host, port) = server.address.rsplit_once(':')?;
+    let host = host.trim_matches(['[', ']']);
+    Some(match server.engine {
+        Engine::MySql => format!("try mysqladmin ping -h {host} -P {port}"),
+        _ => format!("try pg_isready -h {host} -p {port}"),
+    })
 }
 
 impl From<StartFault> for Failure {

@@ -52,6 +52,15 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if error
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    super::postgres::kind_of(&code)
+                } else if let Some(error) =
+                    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                {
+                    super::mysql::kind_of(error.number())
                 } else {
                     FailureKind::Internal
                 }
@@ -90,6 +99,11 @@ impl Failure {
         })
     }
 
+    /// What the driver said.
+    pub(super) fn source(&self) -> Option<&sqlx::Error> {
+        self.source.as_ref()
+    }
+
     /// The engine's code of the error, where there is one.
     pub(super) fn code(&self) -> Option<String> {
         match &self.source {
@@ -121,6 +135,15 @@ impl fmt::Debug for Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFault {
     /// What is wrong, without any secret.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What a role could do beyond reading what is served, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// What is weak.
     pub what: String,
     /// What to do.
     pub help: String,

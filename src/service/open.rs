@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 use super::{Policy, Service, Serving};
 use crate::catalog::{self, Built, Hidden, Missing};
 use crate::config::{Config, DatabaseUrl};
-use crate::db::{Db, Failure, Options, StartFault};
+use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 
@@ -29,6 +29,31 @@ pub struct Opened {
     pub missing: Vec<Missing>,
     /// Whether the database is still waited for.
     pub waiting: bool,
+}
+
+impl Opened {
+    /// What the database's role could do beyond reading what is served.
+    pub async fn weaknesses(&self) -> Vec<Weakness> {
+        let policy = self.service.policy();
+        let (Some(db), Ok(catalog)) = (self.service.db(), policy.catalog()) else {
+            return Vec::new();
+        };
+        db.weaknesses(catalog, &self.hidden)
+            .await
+            .unwrap_or_else(|_| {
+                vec![Weakness {
+                    what: "the rights of the database's role could not be read".to_owned(),
+                    help: "MCP_LOG=debug lucarne serve shows more".to_owned(),
+                }]
+            })
+    }
+
+    /// The SQL that makes a role for just what is served, where the engine has roles.
+    pub fn setup_sql(&self) -> Option<String> {
+        let policy = self.service.policy();
+        let catalog = policy.catalog().ok()?;
+        self.service.db()?.setup_sql(catalog, &self.hidden)
+    }
 }
 
 /// Opens the service of a configuration.

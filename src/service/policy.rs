@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Read;
 use crate::catalog::{Catalog, Model};
 use crate::config::Numbers;
+use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -51,6 +52,14 @@ impl Policy {
         match &self.serving {
             Serving::Catalog(catalog) => Ok(catalog),
             Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+        }
+    }
+
+    /// How values are written.
+    pub(super) fn style(&self) -> Style<'_> {
+        Style {
+            numbers: self.numbers,
+            sensitive: &self.sensitive,
         }
     }
 
