@@ -84,11 +84,7 @@ fn what_looks_at_a_database_has_its_exit_codes() {
         (0, &["check", "--strict"], &[SOUND]),
         (0, &["check"], &[SOUND, WEAK]),
         (1, &["check", "--strict"], &[SOUND, WEAK]),
-        (
-            1,
-            &["check", "--strict", "--json"],
-            &[("MCP_ENABLED", "false")],
-        ),
+        (1, &["check", "--strict", "--json"], &[SOUND, WEAK]),
         (2, &["check"], &[]),
         (2, &["check"], &[SOUND, ("MCP_RATE_LIMIT", "x")]),
         (2, &["check"], &[SOUND, ("MCP_TOKNE", "x")]),
