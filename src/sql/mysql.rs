@@ -27,6 +27,7 @@ pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
             FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes,
             _,
         ) => (expr, Shape::Native),
+        (FieldType::Text, _) if field.is_bounded() => (expr, Shape::Native),
         (FieldType::Json, "geometry") => (Func::cust("ST_AsGeoJSON").arg(expr).into(), Shape::Json),
         (FieldType::Decimal { .. }, _) => (text(expr), Shape::Number),
         (FieldType::Time, _) => (text(expr), Shape::Clock),
