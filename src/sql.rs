@@ -243,8 +243,8 @@ impl<'s> Columns<'s> {
         let guarded = size.is_some();
         let expr = match size {
             Some(size) => {
-                let limit = Expr::cust(self.max_bytes.to_string());
-                let too_large = size.clone().gt(limit);
+                let too_large =
+                    large::exceeds(value, size.clone(), self.max_bytes, field, self.dialect);
                 self.too_large.push(too_large.clone());
                 large::guarded(projected, size, too_large, field, self.dialect)
             }
