@@ -84,7 +84,9 @@ impl MySql {
         catalog: &Catalog,
         hidden: &[Hidden],
     ) -> Result<Vec<Weakness>, Failure> {
-        self.survey(work::Weaknesses { catalog, hidden }).await
+        let mut found = self.survey(work::Weaknesses { catalog, hidden }).await?;
+        found.extend(self.sessions.plaintext());
+        Ok(found)
     }
 
     pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
