@@ -6,6 +6,7 @@
 
 mod failure;
 mod gate;
+mod mysql;
 mod pool;
 mod postgres;
 mod sqlite;
@@ -46,6 +47,8 @@ pub enum Db {
     Sqlite(Arc<sqlite::Sqlite>),
     /// A PostgreSQL server.
     Postgres(Arc<postgres::Postgres>),
+    /// A MariaDB or MySQL server.
+    MySql(Arc<mysql::MySql>),
 }
 
 impl Db {
@@ -58,13 +61,12 @@ impl Db {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
             }
-            DatabaseUrl::Server(server) if server.engine == Engine::Postgres => {
+            DatabaseUrl::Server(server) if server.engine == Engine::MySql => {
+                mysql::MySql::new(server, options).map(|db| Self::MySql(Arc::new(db)))
+            }
+            DatabaseUrl::Server(server) => {
                 postgres::Postgres::new(server, options).map(|db| Self::Postgres(Arc::new(db)))
             }
-            DatabaseUrl::Server(_) => Err(StartFault {
-                what: "this build reads SQLite and PostgreSQL alone".to_owned(),
-                help: "use a sqlite: or postgres: address".to_owned(),
-            }),
         }
     }
 
@@ -73,6 +75,7 @@ impl Db {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
+            Self::MySql(_) => Dialect::MySql,
         }
     }
 
@@ -84,6 +87,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.ping().await,
             Self::Postgres(db) => db.ping().await,
+            Self::MySql(db) => db.ping().await,
         }
     }
 
@@ -95,6 +99,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.tables(names).await,
             Self::Postgres(db) => db.tables(names).await,
+            Self::MySql(db) => db.tables(names).await,
         }
     }
 
@@ -106,6 +111,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.names().await,
             Self::Postgres(db) => db.names().await,
+            Self::MySql(db) => db.names().await,
         }
     }
 
@@ -119,6 +125,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
             Self::Postgres(db) => db.fetch(statement, rows).await,
+            Self::MySql(db) => db.fetch(statement, rows).await,
         }
     }
 
@@ -130,6 +137,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
             Self::Postgres(db) => db.estimate(statement).await,
+            Self::MySql(db) => db.estimate(statement).await,
         }
     }
 
@@ -148,6 +156,7 @@ impl Db {
             // A file has no roles, and its sessions cannot write.
             Self::Sqlite(_) => Ok(Vec::new()),
             Self::Postgres(db) => db.weaknesses(catalog, hidden).await,
+            Self::MySql(db) => db.weaknesses(catalog, hidden).await,
         }
     }
 
@@ -157,6 +166,7 @@ impl Db {
         match self {
             Self::Sqlite(_) => None,
             Self::Postgres(db) => Some(db.setup_sql(catalog, hidden)),
+            Self::MySql(db) => Some(db.setup_sql(catalog, hidden)),
         }
     }
 
@@ -167,6 +177,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
             Self::Postgres(db) => db.start_fault(failure),
+            Self::MySql(db) => db.start_fault(failure),
         }
     }
 }
@@ -203,7 +214,7 @@ where
     DB: Database,
     SqlxValues: IntoArguments<DB>,
 {
-    // Safe, for sea-query wrote it from the catalog's names. This is the only place where SQL that
-    // is not a constant becomes a query.
+    // Safe, for sea-query wrote it from the catalog's names. This is the only place where a
+    // statement that is not a constant becomes a query.
     sqlx::query_with(AssertSqlSafe(sql), values)
 }

@@ -154,6 +154,12 @@ impl ErrorKind {
             Internal => "internal",
         }
     }
+
+    /// Whether the request was sound and the service failed it: the operator's to mend.
+    pub fn is_failure(&self) -> bool {
+        use ErrorKind::*;
+        matches!(self, Timeout(_) | Overloaded | Unavailable | Internal)
+    }
 }
 
 impl Error {

@@ -211,6 +211,7 @@ impl App {
                 self.metrics.connection_refused(denied.reason());
             }
         }
+        self.gate.log(denied, address);
         self.record_stranger(address, transport, denied.reason());
     }
 

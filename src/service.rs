@@ -6,6 +6,7 @@
 mod describe;
 mod ledger;
 mod open;
+mod page;
 mod policy;
 mod reload;
 
@@ -14,6 +15,7 @@ pub use policy::{Access, ConnectionLimits, Policy, Serving};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -21,19 +23,17 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 
+use page::{Fail, failed};
+
 use crate::auth::{Caller, TokenId};
-use crate::catalog::Model;
-use crate::db::{Db, Failure, FailureKind};
-use crate::encode::{Page, Rows};
+use crate::db::Db;
+use crate::encode::Rows;
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
-use crate::plan::{self, GetPlan, Output, ReadPlan, Seek, Total, Value};
+use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
 use crate::sql;
-
-/// What is left of an answer for its end: counts, cursor and closing brackets.
-const TAIL_BYTES: usize = 512;
 
 /// Answers requests over one database, by the policy of the moment.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct Service {
     turns: Semaphore,
     /// The window of each token, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
+    /// Whether the database gave no answer when it was last asked.
+    lost: AtomicBool,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -81,6 +83,7 @@ impl Service {
             db,
             metrics,
             audit: OnceLock::new(),
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -97,6 +100,7 @@ impl Service {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| policy.access.tokens.holds(token));
         self.policy.store(policy);
+        self.lost.store(false, Ordering::Relaxed);
         self.replaced.send_replace(());
     }
 
@@ -148,7 +152,7 @@ impl Service {
         self.metrics
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        info!(%address, transport, %token, code = error.code(), "refused");
+        info!(%address, %transport, %token, code = %error.code(), "refused");
         self.note_refused(address, transport, Some(token), error.code());
     }
 
@@ -186,24 +190,41 @@ impl Service {
         let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
         let result = match turn {
             Ok(_turn) => self.run(policy, read, out, &mut entry.filters).await,
-            Err(_) => Err(ErrorKind::Overloaded.into()),
+            Err(_) => Err(Error::from(ErrorKind::Overloaded).into()),
         };
         let took = started.elapsed();
         let result = entry.settle(result, took, policy.audit_denies).await;
-        let code = result.as_ref().err().map_or("ok", |error| error.code());
+        let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let ms = took.as_secs_f64() * 1e3;
-        match &result {
+        let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
+        let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
-                debug!(%address, transport, %token, action, model, rows, ms = format!("{ms:.2}"), "answered");
+                debug!(%address, %transport, %token, %action, %model, rows, %ms, "answered");
+                return Ok(answer);
             }
-            Err(_) => {
-                info!(%address, transport, %token, action, model, code, ms = format!("{ms:.2}"), "refused");
-            }
+            Err(fail) => fail,
+        };
+        if error.kind().is_failure() && self.is_news(error.kind()) {
+            let (code, cause) = (error.code(), cause.as_deref().unwrap_or("-"));
+            error!(%address, %code, %cause, "MCP {action} query failed for model {model}: {error}");
+        } else {
+            info!(%address, %transport, %token, %action, %model, %code, %ms, "refused");
         }
-        result
+        Err(error)
+    }
+
+    /// Whether a failure is told as such: of a database that is lost, only the first is.
+    fn is_news(&self, kind: &ErrorKind) -> bool {
+        *kind != ErrorKind::Unavailable || !self.lost.swap(true, Ordering::Relaxed)
+    }
+
+    /// A database that answers is no longer lost.
+    fn found(&self) {
+        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed) {
+            info!("the database answers again");
+        }
     }
 
     async fn run(
@@ -212,7 +233,7 @@ impl Service {
         read: &Read<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
@@ -245,15 +266,16 @@ impl Service {
         policy: &Policy,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
         let statement = sql::get(plan, db.dialect(), policy.max_response_bytes);
         out.extend_from_slice(b"\"data\":");
         let style = policy.style();
-        let mut rows = Rows::new(out, &statement.layout, &style, 1, room(policy));
+        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(policy));
         db.fetch(&statement, &mut rows)
             .await
             .map_err(|failure| failed(policy, plan.model, &failure))?;
+        self.found();
         let page = rows.finish();
         if page.count == 0 {
             let model = plan.model.name().into();
@@ -270,12 +292,13 @@ impl Service {
         policy: &Policy,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
         out.extend_from_slice(b"\"data\":[");
-        let page = fetch_page(policy, plan, db, out).await?;
-        let total = total(policy, plan, db, &page).await?;
-        let cursor = next_cursor(policy, plan, &page);
+        let page = page::fetch(policy, plan, db, out).await?;
+        self.found();
+        let total = page::total(policy, plan, db, &page).await?;
+        let cursor = page::next_cursor(policy, plan, &page);
         let (rows, more) = (page.count, page.more);
         let mut out = page.out;
         out.extend_from_slice(
@@ -302,131 +325,4 @@ impl Service {
             .as_ref()
             .ok_or_else(|| ErrorKind::Unavailable.into())
     }
-}
-
-/// What rows may fill of an answer.
-fn room(policy: &Policy) -> usize {
-    policy.max_response_bytes.saturating_sub(TAIL_BYTES)
-}
-
-/// Writes the rows of a page after what `out` holds.
-async fn fetch_page(
-    policy: &Policy,
-    plan: &ReadPlan<'_>,
-    db: &Db,
-    out: Vec<u8>,
-) -> Result<Page, Error> {
-    let statements = sql::rows(plan, db.dialect(), policy.max_response_bytes);
-    let layout = statements.first().map(|first| first.layout.clone());
-    let (layout, style) = (layout.unwrap_or_default(), policy.style());
-    let limit = plan.page.limit as usize;
-    let mut rows = Rows::new(out, &layout, &style, limit, room(policy));
-    if let Some(seek) = &plan.page.seek {
-        rows = rows.after(seek);
-    }
-    for statement in &statements {
-        if rows.begin() {
-            db.fetch(statement, &mut rows)
-                .await
-                .map_err(|failure| failed(policy, plan.model, &failure))?;
-        }
-    }
-    Ok(rows.finish())
-}
-
-/// Where to go on, where there is more; groups have no place of their own to go on from.
-fn next_cursor(policy: &Policy, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
-    if !page.more || matches!(plan.output, Output::Groups { .. }) {
-        return None;
-    }
-    let seek = Seek {
-        keys: page.keys.clone(),
-        ties: page.ties,
-        passed: plan.page.passed() + page.count as u64,
-    };
-    let room = room(policy).saturating_sub(page.out.len());
-    policy.cursors.seal(seek, &plan.binding(), room)
-}
-
-/// The number of all rows, where it is asked for.
-async fn total(
-    policy: &Policy,
-    plan: &ReadPlan<'_>,
-    db: &Db,
-    page: &Page,
-) -> Result<Option<u64>, Error> {
-    let exact = match plan.total {
-        Total::None => return Ok(None),
-        Total::Exact => true,
-        Total::Estimate => false,
-    };
-    // A last page that began at a known place tells it by itself.
-    let seen = plan.page.passed() + page.count as u64;
-    if !page.more && plan.page.seek.is_none() && (page.count > 0 || plan.page.offset == 0) {
-        return Ok(Some(seen));
-    }
-    if !exact {
-        let known = plan.model.estimated_rows();
-        let estimated = match known.filter(|_| plan.filter.is_everything()) {
-            Some(rows) => Some(rows),
-            None => db
-                .estimate(&sql::estimated(plan, db.dialect()))
-                .await
-                .map_err(|failure| failed(policy, plan.model, &failure))?,
-        };
-        if let Some(rows) = estimated {
-            // An estimate never says less than is known.
-            return Ok(Some(rows.max(seen + u64::from(page.more))));
-        }
-    }
-    count(policy, plan, db).await.map(Some)
-}
-
-/// Counts all rows, or groups, of a plan.
-async fn count(policy: &Policy, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Error> {
-    let statement = sql::count(plan, db.dialect());
-    let style = policy.style();
-    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(policy));
-    db.fetch(&statement, &mut rows)
-        .await
-        .map_err(|failure| failed(policy, plan.model, &failure))?;
-    match rows.finish().keys.first() {
-        Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
-        _ => Err(ErrorKind::Internal.into()),
-    }
-}
-
-/// What a client is told of a failure; the rest goes to the log, once.
-fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Error {
-    let kind = match failure.kind() {
-        FailureKind::Unavailable => ErrorKind::Unavailable,
-        FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(policy.query_timeout.as_secs()),
-        FailureKind::Value => ErrorKind::InvalidValue {
-            field: "filters".into(),
-            expected: "values of the fields' types".into(),
-        },
-        FailureKind::TooLarge(fields) => {
-            let named: Vec<String> = fields
-                .iter()
-                .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
-                .collect();
-            let hint = format!(
-                "large fields: {}; leave them out with query and fields",
-                named.join(", ")
-            );
-            return Error::from(ErrorKind::ResponseTooLarge(policy.max_response_bytes))
-                .with_hint(hint);
-        }
-        FailureKind::Internal => ErrorKind::Internal,
-    };
-    if let Some(detail) = failure.detail() {
-        error!(
-            model = model.name(),
-            code = kind.code(),
-            detail,
-            "MCP query failed"
-        );
-    }
-    kind.into()
 }

@@ -12,8 +12,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where text that is no constant becomes SQL.
-const ASSERTED_SAFE: &[(&str, usize)] = &[("src/db.rs", 1)];
+/// Where text that is no constant becomes SQL: what sea-query built, and how a transaction begins,
+/// which is constants and a number.
+const ASSERTED_SAFE: &[(&str, usize)] = &[("src/db.rs", 1), ("src/db/postgres.rs", 1)];
 
 #[test]
 fn every_module_uses_what_the_table_allows_and_nothing_else() {
@@ -64,9 +65,9 @@ fn each_library_is_seen_where_it_belongs_alone() {
 }
 
 #[test]
-fn sql_that_is_no_constant_is_trusted_in_one_place() {
+fn sql_that_is_no_constant_is_trusted_where_it_is_listed() {
     let sources = sources();
-    let found: Vec<(&str, usize)> = sources
+    let mut found: Vec<(&str, usize)> = sources
         .iter()
         .map(|source| {
             (
@@ -76,6 +77,7 @@ fn sql_that_is_no_constant_is_trusted_in_one_place() {
         })
         .filter(|(_, count)| *count > 0)
         .collect();
+    found.sort_unstable();
     assert_eq!(found, ASSERTED_SAFE);
 }
 

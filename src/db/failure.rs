@@ -57,6 +57,10 @@ impl Failure {
                     .is_some()
                 {
                     super::postgres::kind_of(&code)
+                } else if let Some(error) =
+                    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                {
+                    super::mysql::kind_of(error.number())
                 } else {
                     FailureKind::Internal
                 }
@@ -75,8 +79,24 @@ impl Failure {
     }
 
     /// The driver's own words, for the operator's log alone.
+    ///
+    /// A server's are left out, for they may repeat a value; [`Failure::cause`] is its code.
     pub fn detail(&self) -> Option<String> {
-        self.source.as_ref().map(ToString::to_string)
+        match self.source.as_ref()? {
+            sqlx::Error::Database(error) => error
+                .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                .map(ToString::to_string),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// What the log names in a word: the engine's code, or that the connection failed.
+    pub fn cause(&self) -> Option<String> {
+        self.code().or_else(|| match self.source.as_ref()? {
+            sqlx::Error::Io(error) => Some(error.kind().to_string()),
+            sqlx::Error::Tls(_) => Some("tls".to_owned()),
+            _ => Some("driver".to_owned()),
+        })
     }
 
     /// What the driver said.

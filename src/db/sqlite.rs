@@ -5,6 +5,7 @@
 
 mod catalog;
 mod file;
+mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -211,6 +211,8 @@ impl<'a> Rows<'a> {
         }
         sizes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         sizes.truncate(NAMED);
+        let notable = sizes.first().map_or(0, |(_, bytes)| bytes / 10);
+        sizes.retain(|(_, bytes)| *bytes >= notable);
         Ok(sizes)
     }
 
@@ -235,7 +237,9 @@ impl<'a> Rows<'a> {
                         .and_then(|digits| digits.parse().ok()),
                     _ => None,
                 };
-                if let Some(size) = told.filter(|_| oversize && cell.guarded) {
+                if let Some(size) =
+                    told.filter(|size| oversize && cell.guarded && *size > self.max_bytes)
+                {
                     return Ok(size);
                 }
                 let mut out = Vec::new();

@@ -40,7 +40,8 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             out.push(b'"');
         }
         (Datum::Text(value), Shape::Number) => {
-            if is_number(&value) {
+            let value = unpadded(&value);
+            if is_number(value) {
                 number(out, &value, quoted);
             } else {
                 text(out, value.trim_matches('"'));
@@ -112,6 +113,16 @@ fn nonfinite(value: f64) -> &'static str {
         (true, _) => "NaN",
         (false, true) => "Infinity",
         (false, false) => "-Infinity",
+    }
+}
+
+/// A number without the zeros that MySQL's ZEROFILL puts in front.
+fn unpadded(text: &str) -> &str {
+    let bare = text.trim_start_matches('0');
+    match bare.bytes().next() {
+        Some(b'0'..=b'9') => bare,
+        // The zero before a point, or the only one, stays.
+        _ => &text[text.len() - bare.len() - usize::from(bare.len() < text.len())..],
     }
 }
 

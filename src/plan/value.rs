@@ -1,5 +1,7 @@
 //! A client's value, checked against a field's type before any engine sees it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -123,8 +125,12 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
         }
         FieldType::Address => {
             let text = text?;
-            let address =
-                text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+            let address = match field.cast() {
+                // MariaDB's types hold addresses of one family, and no networks.
+                "inet4" => text.parse::<Ipv4Addr>().is_ok(),
+                "inet6" => text.parse::<Ipv6Addr>().is_ok(),
+                _ => text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
+            };
             address.then_some(Value::Text(text))
         }
         moment @ (FieldType::Date

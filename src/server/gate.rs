@@ -4,26 +4,22 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tracing::warn;
 
 use crate::auth::{self, Refused, TokenId};
+use crate::limit::Windows;
 use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
-/// Failures between two sweeps of the addresses that failed long ago.
-const SWEEP: u32 = 1_024;
+const MINUTE: Duration = Duration::from_secs(60);
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
@@ -32,12 +28,11 @@ pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 /// Counts who failed to get in; each policy decides anew who does.
 #[derive(Debug)]
 pub struct Gate {
-    failures: DefaultKeyedRateLimiter<IpAddr>,
+    failures: Windows<IpAddr>,
     /// At most one line a minute and address in the log.
-    logged: DefaultKeyedRateLimiter<IpAddr>,
+    logged: Windows<IpAddr>,
     /// As many refusals of an address are recorded one by one.
-    listed: DefaultKeyedRateLimiter<IpAddr>,
-    counted: AtomicU32,
+    listed: Windows<IpAddr>,
 }
 
 /// The gate by one policy: a request is judged by a single one, whatever is reloaded meanwhile.
@@ -60,26 +55,12 @@ pub enum Denied {
     TooManyFailures(u64),
 }
 
-impl Denied {
-    /// The reason as metrics and the audit name it.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Origin => "origin",
-            Self::Token(refused) => refused.reason(),
-            Self::TooManyFailures(_) => "too_many",
-        }
-    }
-}
-
 impl Default for Gate {
     fn default() -> Self {
-        let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
-            failures: RateLimiter::keyed(Quota::per_minute(failures)),
-            logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
-            listed: RateLimiter::keyed(Quota::per_minute(failures)),
-            counted: AtomicU32::new(0),
+            failures: Windows::new(FAILURES_A_MINUTE, MINUTE),
+            logged: Windows::new(1, MINUTE),
+            listed: Windows::new(FAILURES_A_MINUTE, MINUTE),
         }
     }
 }
@@ -163,28 +144,44 @@ impl Gate {
 
     /// Whether a refusal of this address is recorded by itself, or only counted.
     pub fn lists(&self, address: IpAddr) -> bool {
-        // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
-        // fill the memory.
-        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            for limiter in [&self.failures, &self.logged, &self.listed] {
-                limiter.retain_recent();
-                limiter.shrink_to_fit();
-            }
-        }
-        self.listed.check_key(&network(address)).is_ok()
+        self.listed.admit(network(address), Instant::now()).is_ok()
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        let network = network(address);
-        if self.logged.check_key(&network).is_ok() {
-            warn!(%address, "MCP connection rejected: {}", refused.text());
-        }
-        match self.failures.check_key(&network) {
+        match self.failures.admit(network(address), Instant::now()) {
             Ok(()) => Denied::Token(refused),
-            Err(until) => {
-                let wait: Duration = until.wait_time_from(DefaultClock::default().now());
-                Denied::TooManyFailures(wait.as_secs() + 1)
-            }
+            Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),
+        }
+    }
+
+    /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
+    /// client sent.
+    pub fn log(&self, denied: Denied, address: IpAddr) {
+        let now = Instant::now();
+        if self.logged.admit(network(address), now).is_ok() {
+            warn!(%address, "MCP connection rejected: {}", denied.text());
+        }
+    }
+}
+
+impl Denied {
+    /// The contract's text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Host => "Host not allowed",
+            Self::Origin => "Origin not allowed",
+            Self::Token(refused) => refused.text(),
+            Self::TooManyFailures(_) => "Too many authentication failures",
+        }
+    }
+
+    /// The reason as metrics name it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Token(refused) => refused.reason(),
+            Self::TooManyFailures(_) => "too_many",
         }
     }
 }

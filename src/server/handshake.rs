@@ -6,10 +6,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -61,7 +62,10 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         Refused::from(reply::denied(denied))
     };
     entry.place(&parts).map_err(refuse)?;
-    let accept = accept_key(&parts.method, &parts.headers)?;
+    let accept = accept_key(&parts)?;
+    // Only what comes by HTTP/1.1 can be upgraded.
+    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgraded = upgraded.ok_or_else(upgrade_required)?;
     let token = entry.token(&parts, address, true).map_err(refuse)?;
     let place = app
         .places
@@ -84,7 +88,6 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
             HeaderValue::from_static(SEED_PROTOCOL),
         );
     }
-    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let caller = Caller {
         token,
         address,
@@ -99,7 +102,6 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     let app = Arc::clone(app);
     let running = app.tracker.clone();
     running.spawn(async move {
-        let Some(upgraded) = upgraded else { return };
         // The client may be gone before it has read our answer.
         let Ok(upgraded) = upgraded.await else { return };
         let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
@@ -115,7 +117,12 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
         let end = ws::serve(socket, &app, &caller).await;
-        info!(%address, %token, "MCP connection closed: {end}");
+        match end {
+            ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
+                warn!(%address, %token, "MCP connection closed: {end}");
+            }
+            _ => info!(%address, %token, "MCP connection closed: {end}"),
+        }
         drop((session, place));
     });
     Ok(response)
@@ -142,7 +149,8 @@ fn no_place(app: &App, address: IpAddr, none: NoPlace) -> Refused {
 }
 
 /// The answer to a sound handshake's key.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refused> {
+fn accept_key(parts: &Parts) -> Result<HeaderValue, Refused> {
+    let headers = &parts.headers;
     let lists = |name, word: &str| {
         headers
             .get_all(name)
@@ -151,7 +159,8 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refus
             .flat_map(|value| value.split(','))
             .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    if method != Method::GET || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
+    let speaks = parts.method == Method::GET && parts.version == Version::HTTP_11;
+    if !speaks || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
         return Err(upgrade_required().into());
     }
     if headers

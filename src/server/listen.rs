@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,6 +29,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 32 * 1024;
 /// Connections beside the sockets: handshakes under way, health checks, idle clients of HTTP.
 const SPARE_CONNECTIONS: usize = 256;
+/// How long a connection that has asked for nothing may live on once the service stops.
+const LAST_WORD: Duration = Duration::from_millis(50);
 /// How long to wait when the machine has no descriptor to give.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
@@ -37,16 +40,21 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// that `encrypts` speaks TLS where there is a certificate.
 pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, encrypts: bool) {
     let places = Places::default();
+    let mut failing = false;
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Most of these pass: a client that is gone, or descriptors that come free again.
-                warn!(kind = %error.kind(), "cannot accept a connection");
+                if !failing {
+                    warn!(kind = %error.kind(), "cannot accept connections");
+                }
+                failing = true;
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
                 continue;
             }
         };
+        failing = false;
         let policy = app.service.policy();
         let limits = &policy.connections;
         // A proxy is many clients, and tells them apart only later.
@@ -91,7 +99,10 @@ async fn connection(
     stop: Stop,
     late: bool,
 ) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        noted.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request.map(Body::new))
     });
@@ -108,8 +119,16 @@ async fn connection(
         _ = connection.as_mut() => return,
         () = stop.stopping.cancelled(), if !late => connection.as_mut().graceful_shutdown(),
     }
+    let silent = async {
+        tokio::time::sleep(LAST_WORD).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         _ = connection.as_mut() => {}
         () = stop.cut.cancelled() => {}
+        // Half a request, or none, is nothing to wait for.
+        () = silent => {}
     }
 }

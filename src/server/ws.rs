@@ -7,13 +7,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesOrdered;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 use super::stream::Stream;
 use super::{App, seed};
 use crate::auth::Caller;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::service::Policy;
 
@@ -147,6 +147,7 @@ pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End
         window: Window::new(limits.rate_limit, limits.rate_window),
         policy,
         answers: FuturesOrdered::new(),
+        ready: VecDeque::new(),
         closing: None,
     };
     let end = session.run(&mut socket).await;
@@ -164,16 +165,22 @@ struct Session<'a> {
     window: Window,
     /// The policy as it was last looked at.
     policy: Arc<Policy>,
+    /// Requests under way.
     answers: Answers<'a>,
+    /// Answers that are done and not written yet.
+    ready: VecDeque<Vec<u8>>,
     closing: Option<Closing>,
 }
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
         let mut heard = Instant::now();
+        // It is set again only when it strikes: most messages need not touch it.
+        let mut idle = pin!(tokio::time::sleep(self.policy.connections.idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-        let stopping = self.app.stop.stopping.clone();
+        let stop = self.app.stop.clone();
+        let mut stopping = pin!(stop.stopping.cancelled());
         let mut replaced = self.app.service.replacements();
         // A token that went while the handshake was under way goes at once.
         replaced.mark_changed();
@@ -183,40 +190,66 @@ impl Session<'_> {
             {
                 return closing.end;
             }
-            let reads = self.closing.is_none() && self.answers.len() < IN_FLIGHT;
-            let idle = (heard + self.policy.connections.idle_timeout).into();
-            tokio::select! {
+            let open = self.closing.is_none();
+            let reads = open && self.answers.len() < IN_FLIGHT;
+            // Those that never come in a flood of messages stand before it.
+            let written = tokio::select! {
                 biased;
-                Some(answer) = self.answers.next() => {
-                    if let Err(end) = self.write(socket, answer).await {
-                        self.closing = None;
-                        return end;
-                    }
+                () = &mut stopping, if open => {
+                    self.closing = Some(Closing::STOPPING);
+                    Ok(())
                 }
-                Ok(()) = replaced.changed(), if self.closing.is_none() => self.follow(),
+                Ok(()) = replaced.changed(), if open => {
+                    self.follow();
+                    let until = heard + self.policy.connections.idle_timeout;
+                    idle.as_mut().reset(until.into());
+                    Ok(())
+                }
+                Some(answer) = self.answers.next() => {
+                    self.ready.push_back(answer);
+                    Ok(())
+                }
                 message = socket.next(), if reads => {
                     heard = Instant::now();
                     match message {
-                        Some(Ok(message)) => self.take(message),
+                        // A pong that waits in our memory must be the last one.
+                        Some(Ok(Message::Ping(_))) => self.while_answering(socket.flush()).await,
+                        Some(Ok(message)) => {
+                            self.take(message);
+                            Ok(())
+                        }
                         Some(Err(error)) => match Closing::of(&error) {
-                            Some(closing) => self.refuse(closing),
+                            Some(closing) => {
+                                self.refuse(closing);
+                                Ok(())
+                            }
                             None => return End::Client,
                         },
                         None => return End::Client,
                     }
                 }
-                () = stopping.cancelled(), if self.closing.is_none() => {
-                    self.closing = Some(Closing::STOPPING);
-                }
-                () = tokio::time::sleep_until(idle), if self.closing.is_none() => {
-                    self.closing = Some(Closing::IDLE);
-                }
-                _ = ping.tick(), if self.closing.is_none() => {
-                    let sent = timeout(WRITE_TIMEOUT, socket.send(Message::Ping(Bytes::new()))).await;
-                    if !matches!(sent, Ok(Ok(()))) {
-                        return if sent.is_err() { End::Slow } else { End::Client };
+                // A client whose messages are not read just now is not silent.
+                () = &mut idle, if reads => {
+                    let until = heard + self.policy.connections.idle_timeout;
+                    if Instant::now() < until {
+                        idle.as_mut().reset(until.into());
+                    } else {
+                        self.closing = Some(Closing::IDLE);
                     }
+                    Ok(())
                 }
+                _ = ping.tick(), if open => {
+                    let ping = Message::Ping(Bytes::new());
+                    self.while_answering(socket.send(ping)).await
+                }
+            };
+            let written = match written {
+                Ok(()) if !self.ready.is_empty() => self.write(socket).await,
+                other => other,
+            };
+            if let Err(end) = written {
+                self.closing = None;
+                return end;
             }
         }
     }
@@ -236,22 +269,13 @@ impl Session<'_> {
         match message {
             Message::Text(text) => {
                 self.follow();
-                let limits = &self.policy.connections;
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > limits.max_message_bytes {
+                if text.len() > self.policy.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                let admitted = match self.window.admit(Instant::now()) {
-                    Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
-                    Err(_) => {
-                        self.app.metrics.rate_limited();
-                        let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
-                        Err(ErrorKind::RateLimited { limit, window }.into())
-                    }
-                };
-                match admitted {
+                match self.admit() {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push_back(Box::pin(answer(
@@ -276,6 +300,17 @@ impl Session<'_> {
         }
     }
 
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        if self.window.admit(Instant::now()).is_err() {
+            self.app.metrics.rate_limited();
+            let limits = &self.policy.connections;
+            let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
+            return Err(ErrorKind::RateLimited { limit, window }.into());
+        }
+        self.app.service.admit(&self.policy, &self.caller.token)
+    }
+
     /// Closes over a message that is none.
     fn refuse(&mut self, closing: Closing) {
         if let End::Refused(reason) = closing.end {
@@ -296,25 +331,43 @@ impl Session<'_> {
             .note_refused(address, transport, Some(token), code);
     }
 
-    /// Writes an answer, and every other that is ready, and flushes once.
-    async fn write(&mut self, socket: &mut Socket, first: Vec<u8>) -> Result<(), End> {
-        let mut ready = VecDeque::from([first]);
-        let all = async {
-            while let Some(answer) = ready.pop_front() {
+    /// Writes the answers that are ready, and those that become so meanwhile, and flushes once.
+    async fn write(&mut self, socket: &mut Socket) -> Result<(), End> {
+        loop {
+            while let Some(answer) = self.ready.pop_front() {
                 // Answers are made of JSON text alone.
                 let text = Utf8Bytes::try_from(answer).unwrap_or_default();
-                socket.feed(Message::Text(text)).await?;
-                if let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.answers.next())
-                {
-                    ready.push_back(next);
-                }
+                let fed = socket.feed(Message::Text(text));
+                self.while_answering(fed).await?;
             }
-            socket.flush().await
-        };
-        match timeout(WRITE_TIMEOUT, all).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Client),
-            Err(_) => Err(End::Slow),
+            if let Some(Some(next)) = self.answers.next().now_or_never() {
+                self.ready.push_back(next);
+                continue;
+            }
+            self.while_answering(socket.flush()).await?;
+            if self.ready.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes for as long as a client may take to read, while requests under way go on: a slow
+    /// reader must not keep the database's sessions from others.
+    async fn while_answering(
+        &mut self,
+        write: impl Future<Output = Result<(), WsError>>,
+    ) -> Result<(), End> {
+        let mut write = pin!(timeout(WRITE_TIMEOUT, write));
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut write => return match written {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) => Err(End::Client),
+                    Err(_) => Err(End::Slow),
+                },
+                Some(answer) = self.answers.next() => self.ready.push_back(answer),
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::page::Fail;
 use super::{Answer, Service};
 use crate::auth::{Caller, TokenId};
 use crate::config::{AuditTarget, Config};
@@ -108,16 +109,16 @@ impl Entry<'_> {
     /// Records how the request went; with `denies` an answer that is not recorded is none.
     pub(super) async fn settle(
         mut self,
-        result: Result<Answer, Error>,
+        result: Result<Answer, Fail>,
         took: Duration,
         denies: bool,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let Some(audit) = self.audit.take() else {
             return result;
         };
         let (code, rows, bytes) = match &result {
             Ok(answer) => ("ok", answer.rows, answer.out.len() + 1),
-            Err(error) => (error.code(), 0, 0),
+            Err(fail) => (fail.error.code(), 0, 0),
         };
         let record = self.record(code, rows, bytes, took);
         if !denies {
@@ -126,7 +127,7 @@ impl Entry<'_> {
         }
         match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
             Ok(Ok(())) => result,
-            _ => Err(ErrorKind::Overloaded.into()),
+            _ => Err(Error::from(ErrorKind::Overloaded).into()),
         }
     }
 

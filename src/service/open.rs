@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
+use tracing::debug;
 
 use super::{Access, ConnectionLimits, Policy, Service, Serving};
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
-use crate::db::{Db, Failure, Options, StartFault};
+use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 
@@ -26,6 +27,31 @@ pub struct Opened {
     pub missing: Vec<Missing>,
     /// Whether the database is still waited for.
     pub waiting: bool,
+}
+
+impl Opened {
+    /// What the database's role could do beyond reading what is served.
+    pub async fn weaknesses(&self) -> Vec<Weakness> {
+        let policy = self.service.policy();
+        let (Some(db), Ok(catalog)) = (self.service.db(), policy.catalog()) else {
+            return Vec::new();
+        };
+        db.weaknesses(catalog, &self.hidden)
+            .await
+            .unwrap_or_else(|_| {
+                vec![Weakness {
+                    what: "the rights of the database's role could not be read".to_owned(),
+                    help: "MCP_LOG=debug lucarne serve shows more".to_owned(),
+                }]
+            })
+    }
+
+    /// The SQL that makes a role for just what is served, where the engine has roles.
+    pub fn setup_sql(&self) -> Option<String> {
+        let policy = self.service.policy();
+        let catalog = policy.catalog().ok()?;
+        self.service.db()?.setup_sql(catalog, &self.hidden)
+    }
 }
 
 /// Opens the service of a configuration.
@@ -78,7 +104,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
                 waiting: false,
             })
         }
-        Err(failure) => match db.start_fault(&failure) {
+        Err(failure) => match told(&db, &failure) {
             Some(fault) => Err(named(fault)),
             None => {
                 let policy = policy(config, cursors, tls, Serving::Waiting(names));
@@ -213,6 +239,14 @@ pub(super) async fn served(built: Built, db: &Db, config: &Config) -> Result<Bui
             },
         },
     })
+}
+
+/// What the operator is told of a failure at start.
+fn told(db: &Db, failure: &Failure) -> Option<StartFault> {
+    if let Some(detail) = failure.detail() {
+        debug!(%detail, "the database says");
+    }
+    db.start_fault(failure)
 }
 
 fn named(fault: StartFault) -> StartFault {

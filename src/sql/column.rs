@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func};
 
-use super::Dialect;
+use super::{BASE, Dialect, column_of, mysql};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
 use crate::plan::Value;
@@ -12,7 +12,7 @@ pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, S
     match dialect {
         Dialect::Sqlite => sqlite(expr, field.field_type()),
         Dialect::Postgres => postgres(expr, field),
-        Dialect::MySql => mysql(expr, field.field_type()),
+        Dialect::MySql => mysql::projected(expr, field),
     }
 }
 
@@ -55,29 +55,20 @@ fn json_text(expr: Expr) -> Expr {
     Func::cust("to_json").arg(expr).cast_as("text")
 }
 
-/// MariaDB and MySQL: text for whatever the driver would decode by wire type alone.
-fn mysql(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
-    match field_type {
-        FieldType::Boolean => (expr, Shape::Boolean),
-        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
-        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes => {
-            (expr, Shape::Native)
-        }
-        FieldType::Decimal { .. } => (char_text(expr), Shape::Number),
-        FieldType::Time => (char_text(expr), Shape::Clock),
-        FieldType::DateTime => (char_text(expr), Shape::Moment { utc: false }),
-        FieldType::Timestamp => (char_text(expr), Shape::Moment { utc: true }),
-        FieldType::Json => (char_text(expr), Shape::Json),
-        _ => (char_text(expr), Shape::Native),
+/// A field as it is compared with values, so that no engine refuses to.
+pub(super) fn comparable(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
+    match dialect {
+        Dialect::MySql => mysql::comparable(column, field, values),
+        Dialect::Sqlite | Dialect::Postgres => column,
     }
-}
-
-fn char_text(expr: Expr) -> Expr {
-    expr.cast_as("CHAR")
 }
 
 /// A checked value, bound with the type that keeps an index on the field usable.
 pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
+    if let (Dialect::MySql, Some(expr)) = (dialect, mysql::bound(value, field)) {
+        return expr;
+    }
     let plain = match value {
         Value::Bool(value) => match dialect {
             Dialect::Postgres => Expr::val(*value),
@@ -94,13 +85,7 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
             },
             Dialect::Postgres | Dialect::MySql => Expr::val(digits.clone()),
         },
-        Value::Text(text) => match (dialect, field.field_type()) {
-            // The session is in UTC, and the column takes no zone.
-            (Dialect::MySql, FieldType::Timestamp) => {
-                Expr::val(text.strip_suffix("+00:00").unwrap_or(text).to_owned())
-            }
-            _ => Expr::val(text.clone()),
-        },
+        Value::Text(text) => Expr::val(text.clone()),
         // The plus takes away the cast's affinity, which would convert what it is compared with.
         Value::RawText(bytes) => {
             Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])

@@ -3,13 +3,13 @@
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
-use super::column::bound;
-use super::{BASE, Dialect, column_of};
+use super::column::{bound, comparable};
+use super::{BASE, Dialect, column_of, mysql};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
 /// The escape of LIKE; a backslash would be read by MySQL's own strings.
-const ESCAPE: char = '!';
+pub(super) const ESCAPE: char = '!';
 
 /// The expression of a condition.
 pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
@@ -63,7 +63,7 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
         Comparison::LessOrEqual(value) => {
             ranged(field, value, dialect, Bound::Upper, |a, b| a.lte(b))
         }
-        Comparison::Text(pattern) => text(column, pattern, dialect),
+        Comparison::Text(pattern) => text(field, pattern, dialect),
     }
 }
 
@@ -77,16 +77,30 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             values,
             null: false,
         } if values.is_empty() => constant(true),
-        Comparison::In { values, null: true } => one_of(field, values, dialect)
-            .not()
-            .and(column.is_not_null()),
-        _ if field.is_nullable() => test(field, comparison, dialect).not().or(column.is_null()),
-        _ => test(field, comparison, dialect).not(),
+        Comparison::In { values, null: true } => {
+            denied(one_of(field, values, dialect), field, dialect).and(column.is_not_null())
+        }
+        _ => {
+            let denied = denied(test(field, comparison, dialect), field, dialect);
+            if field.is_nullable() {
+                denied.or(column.is_null())
+            } else {
+                denied
+            }
+        }
+    }
+}
+
+/// What holds where a test of a value that is not NULL does not.
+fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::MySql => mysql::denied(test, field),
+        Dialect::Sqlite | Dialect::Postgres => test.not(),
     }
 }
 
 fn same(field: &Field, value: &Value, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     match spellings(field, value, dialect) {
         Some((space, t)) => column.is_in([Expr::val(space), Expr::val(t)]),
         None => column.eq(bound(value, field, dialect)),
@@ -101,7 +115,7 @@ fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
             None => listed.push(bound(value, field, dialect)),
         }
     }
-    column_of(BASE, field).is_in(listed)
+    comparable(field, values, dialect).is_in(listed)
 }
 
 /// Which end of a range a comparison is.
@@ -122,7 +136,7 @@ fn ranged(
     end: Bound,
     compare: fn(Expr, Expr) -> Expr,
 ) -> Expr {
-    let column = column_of(BASE, field);
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     if !field.is_dynamic() {
         return compare(column, bound(value, field, dialect));
     }
@@ -167,7 +181,8 @@ fn spellings(field: &Field, value: &Value, dialect: Dialect) -> Option<(String, 
 }
 
 /// Where a literal text stands in the column.
-fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
+fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
     let like = LikeExpr::new(around(pattern, &escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
         // LIKE of SQLite folds the letters of ASCII, and only those; GLOB takes sets of letters.
@@ -182,17 +197,11 @@ fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
             let operands = [column.cast_as("text"), pattern];
             Expr::cust_with_exprs(format!("$1 ILIKE $2 ESCAPE '{ESCAPE}'"), operands)
         }
-        // Binary collations compare as written, whatever the column's own would fold.
-        (Dialect::MySql, false) => binary_text(column).like(like),
-        (Dialect::MySql, true) => {
-            let pattern = around(pattern, &escaped_like(&pattern.text.to_lowercase()), '%');
-            binary_text(Func::lower(column).into()).like(LikeExpr::new(pattern).escape(ESCAPE))
+        (Dialect::MySql, fold) => {
+            let literal = around(pattern, &escaped_like(&pattern.text), '%');
+            mysql::like(column, field, literal, pattern.place, fold)
         }
     }
-}
-
-fn binary_text(expr: Expr) -> Expr {
-    Expr::cust_with_exprs("CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin", [expr])
 }
 
 fn around(pattern: &Pattern, text: &str, any: char) -> String {

@@ -3,12 +3,12 @@
 use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::postgres::types::Oid;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{PgConnection, Postgres, Row as _};
 
 use super::{columns, relations};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many where the server has no estimate yet.
@@ -286,14 +286,15 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
         .from((Alias::new(schema), Alias::new(&known.name.name)))
         .limit(COUNTED + 1)
         .to_owned();
-    let (sql, values) = Query::select()
+    let count = Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .build_sqlx(PostgresQueryBuilder);
-    let (rows,): (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
+    let rows: i64 = bound::<Postgres>(count)
         .persistent(false)
         .fetch_one(connection)
         .await
+        .and_then(|row| row.try_get(0))
         .map_err(Failure::from_driver)?;
     Ok(u64::try_from(rows).ok().filter(|rows| *rows <= COUNTED))
 }

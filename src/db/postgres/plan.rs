@@ -2,9 +2,9 @@
 
 use sea_query::{ExplainFormat, ExplainStatement, PostgresQueryBuilder, SelectStatement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{PgConnection, Postgres, Row as _};
 
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 
 /// How many rows a statement would yield without its LIMIT.
 pub(super) async fn rows(
@@ -15,8 +15,7 @@ pub(super) async fn rows(
         .format(ExplainFormat::Json)
         .statement(select);
     let (sql, values) = explain.build(PostgresQueryBuilder);
-    // Safe, for sea-query wrote it, with every value bound; and it runs nothing.
-    let row = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values))
+    let row = bound::<Postgres>((sql, SqlxValues(values)))
         .persistent(false)
         .fetch_one(connection)
         .await

@@ -28,7 +28,8 @@ pub(super) async fn weaknesses(
         // Everything else follows from it.
         return Ok(vec![Weakness {
             what: format!("the role {role:?} is a superuser: only the read-only session holds it"),
-            help: format!("make a role that may only read, {READER} for example, and use that"),
+            help: "use a role that may only read: lucarne check --setup-sql shows how to make one"
+                .to_owned(),
         }]);
     }
     let mut found = Vec::new();
@@ -43,7 +44,8 @@ pub(super) async fn weaknesses(
     if !owned.is_empty() {
         found.push(Weakness {
             what: format!("the role {role:?} owns {}", shown(&owned)),
-            help: "use a role that owns no table".to_owned(),
+            help: "use a role that owns no table: lucarne check --setup-sql shows how to make one"
+                .to_owned(),
         });
     }
     if !written.is_empty() {
@@ -63,7 +65,8 @@ pub(super) async fn weaknesses(
                 "the role {role:?} may read hidden fields: {}",
                 readable.join(", ")
             ),
-            help: "grant SELECT on the other columns alone".to_owned(),
+            help: "grant SELECT on the other columns alone, as lucarne check --setup-sql does"
+                .to_owned(),
         });
     }
     Ok(found)
