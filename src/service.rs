@@ -46,6 +46,7 @@ pub struct Service {
     audit: OnceLock<Audit>,
     /// Places for requests that are being answered.
     turns: Semaphore,
+    most_turns: usize,
     /// The window of each token, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
     /// Whether the database gave no answer when it was last asked.
@@ -77,6 +78,7 @@ impl Service {
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
             turns: Semaphore::new(policy.connections.max_requests),
+            most_turns: policy.connections.max_requests,
             windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
             replaced: watch::Sender::new(()),

@@ -13,7 +13,7 @@ mod sums;
 
 use sea_query::{Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef};
 
-use crate::catalog::{Field, Model, TableName};
+use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan};
 
@@ -38,6 +38,8 @@ pub struct Statement {
     pub select: SelectStatement,
     /// What its columns are.
     pub layout: Layout,
+    /// Whether a view takes part, and with it the functions that it calls.
+    pub of_view: bool,
 }
 
 /// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn
@@ -77,11 +79,17 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
         order_by(&mut select, key, plan, dialect);
     }
     select.limit(u64::from(plan.page.limit) + 1);
+    let of_view = is_view(plan.model)
+        || match &plan.output {
+            Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
+            Output::Groups { .. } => false,
+        };
     pages(&select, plan, dialect)
         .into_iter()
         .map(|select| Statement {
             select,
             layout: layout.clone(),
+            of_view,
         })
         .collect()
 }
@@ -120,7 +128,11 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement { select, layout }
+    Statement {
+        select,
+        layout,
+        of_view: is_view(plan.model),
+    }
 }
 
 /// The statement whose rows a planner can estimate: those of the filter, all of them.
@@ -132,6 +144,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     Statement {
         select,
         layout: Layout::count(),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -159,6 +172,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     Statement {
         select,
         layout: Layout::count(),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -229,8 +243,8 @@ impl<'s> Columns<'s> {
         let guarded = size.is_some();
         let expr = match size {
             Some(size) => {
-                let limit = Expr::cust(self.max_bytes.to_string());
-                let too_large = size.clone().gt(limit);
+                let too_large =
+                    large::exceeds(value, size.clone(), self.max_bytes, field, self.dialect);
                 self.too_large.push(too_large.clone());
                 large::guarded(projected, size, too_large, field, self.dialect)
             }
@@ -288,6 +302,10 @@ fn join(select: &mut SelectStatement, model: &Model, expansion: &Expansion<'_>, 
 
 fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
+}
+
+fn is_view(model: &Model) -> bool {
+    model.kind() == Kind::View
 }
 
 fn table(name: &TableName) -> TableRef {

@@ -23,8 +23,7 @@ use crate::service::{self, Opened};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lucarne check
-  lucarne check --strict --json
-  lucarne check --setup-sql > role.sql";
+  lucarne check --strict --json";
 
 /// How to judge, and how to show it.
 #[derive(Debug, Args)]

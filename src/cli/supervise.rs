@@ -115,6 +115,7 @@ impl Supervisor {
         match self.live.reload(config).await {
             Ok(()) => {
                 self.watch.look_at(files).await;
+                self.count("done");
                 self.notify.ready();
             }
             Err(NotReloaded::Faulty(fault)) => {
@@ -131,7 +132,12 @@ impl Supervisor {
         }
     }
 
+    fn count(&self, outcome: &'static str) {
+        self.live.service().metrics().reloaded(outcome);
+    }
+
     fn refused(&self, why: &str) {
+        self.count("refused");
         error!("reload: nothing is changed: {why}");
         self.notify.ready();
     }

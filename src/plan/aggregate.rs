@@ -220,8 +220,9 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
         (Function::Sum | Function::Avg, name) => {
             let field = sortable(name, model)?;
             if !field.field_type().is_number() {
-                return Err(field_not_allowed(name, model)
-                    .with_hint(format!("{name} is no number: it can be counted")));
+                return Err(field_not_allowed(name, model).with_hint(format!(
+                    "{name} is no number: it can be counted, or be $min or $max"
+                )));
             }
             Some(field)
         }

@@ -43,7 +43,7 @@ pub enum Message {
         /// A model of the whitelist, compared exactly.
         model: String,
         /// What to query.
-        params: Option<QueryParams>,
+        params: Option<Box<QueryParams>>,
     },
     /// What the models and their fields are; without a model, all of them.
     Describe {

@@ -6,11 +6,8 @@ use crate::support::{Ended, Run};
 
 /// Serves until the lines of the start are out, and tells them without their times.
 fn started(run: &Run) -> Vec<String> {
-    let ended = run.shell(
-        "lucarne serve 2>lines & p=$!; n=0; \
-         until grep -q listens lines || [ $n = 200 ]; do n=$((n+1)); sleep 0.05; done; \
-         sleep 0.3; kill $p; wait $p; cat lines",
-    );
+    let ended = run.serving("lucarne serve");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
     let lines: Vec<String> = ended
         .out
         .lines()

@@ -32,6 +32,10 @@ pub(crate) fn skipped(what: &str, reason: &str) {
         !required.split(',').any(|name| name.trim() == what),
         "{what} is required: {reason}"
     );
-    // Not by eprintln!, which the test runner keeps to itself when a test passes.
-    let _ = std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes());
+    note(&format!("SKIPPED: {reason}"));
+}
+
+/// A line on stderr; not by eprintln!, which the test runner keeps to itself when a test passes.
+pub(crate) fn note(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

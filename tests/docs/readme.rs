@@ -120,6 +120,17 @@ fn links_lead_somewhere() {
 fn the_quick_start_is_two_commands() {
     let shell = blocks(&document("README.md"), "sh");
     assert_eq!(shell[0], "cargo run -- demo\ncargo test\n");
+    let version = document("Cargo.toml")
+        .lines()
+        .find_map(|line| {
+            Some(
+                line.strip_prefix("rust-version = ")?
+                    .trim_matches('"')
+                    .to_owned(),
+            )
+        })
+        .unwrap();
+    assert!(document("README.md").contains(&format!("With Rust {version} or newer")));
 }
 
 #[test]

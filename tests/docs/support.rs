@@ -110,7 +110,7 @@ pub(crate) fn exchanges() -> Vec<(Value, Value)> {
         .map(|block| serde_json::from_str(block).unwrap_or_else(|_| panic!("no JSON: {block}")))
         .collect();
     assert!(
-        blocks.len() >= 12 && blocks.len() % 2 == 0,
+        blocks.len() >= 12 && blocks.len().is_multiple_of(2),
         "{}",
         blocks.len()
     );

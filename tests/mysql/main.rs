@@ -10,6 +10,11 @@ mod common;
 
 mod support;
 
+mod catalog;
+mod chinook;
 mod filters;
+mod lost;
 mod order;
+mod role;
+mod start;
 mod types;

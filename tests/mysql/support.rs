@@ -53,6 +53,22 @@ impl Database {
         format!("mysql://{login}@{host}/{}", self.name)
     }
 
+    /// One text, past the service.
+    pub(crate) async fn text(&self, sql: &'static str) -> String {
+        let mut admin = self.admin().await;
+        sqlx::query_scalar(sql).fetch_one(&mut admin).await.unwrap()
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> String {
+        self.server.rsplit_once('@').unwrap().1.to_owned()
+    }
+
+    /// The URL by another way to the server.
+    pub(crate) fn url_at(&self, address: &str) -> String {
+        self.url().replace(&self.address(), address)
+    }
+
     /// A connection that may write.
     pub(crate) async fn admin(&self) -> MySqlConnection {
         let mut admin = MySqlConnection::connect(&self.url()).await.unwrap();

@@ -6,6 +6,8 @@
 
 mod audit;
 mod limits;
+mod metrics;
+mod proxy;
 mod reload;
 mod support;
 mod tls;

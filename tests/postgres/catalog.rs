@@ -248,11 +248,23 @@ async fn what_a_view_does_beyond_reading_is_refused() {
         CREATE FUNCTION frees() RETURNS int LANGUAGE plpgsql AS
           $$ BEGIN PERFORM set_config('transaction_read_only', 'off', true); RETURN writes(); END $$;
         CREATE VIEW slier AS SELECT frees() AS id;
-        CREATE VIEW temporary_one AS SELECT 1 AS id;";
+        CREATE VIEW freeing AS SELECT 1 AS id,
+          set_config('default_transaction_read_only', 'off', false) AS a,
+          set_config('statement_timeout', '0', false) AS b;
+        CREATE VIEW settings AS SELECT 1 AS id, current_setting('statement_timeout') AS t,
+          current_setting('default_transaction_read_only') AS r;";
     let Some(place) = Database::new(script).await else {
         return;
     };
-    let asked = place.service("sly,counting,slier").await;
+    let models = "sly,counting,slier,freeing,settings,log";
+    let asked = Asked::new(&place.url(), models, &[("MCP_POOL_SIZE", "1")]).await;
+    // What a view sets is undone with its transaction.
+    asked.ask("list", "freeing", "{}").await.unwrap();
+    asked.ask("list", "log", "{}").await.unwrap();
+    assert_eq!(
+        asked.ask("get", "settings", r#"{"id":1}"#).await.unwrap(),
+        r#"{"data":{"id":1,"t":"5s","r":"on"}}"#
+    );
     for model in ["sly", "counting", "slier"] {
         let error = asked.ask("list", model, "{}").await.unwrap_err();
         assert_eq!(error, "internal: Internal server error");

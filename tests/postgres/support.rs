@@ -40,6 +40,11 @@ impl Database {
         Some(database)
     }
 
+    /// The URL of its server.
+    pub(crate) fn server(&self) -> String {
+        self.server.clone()
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -57,6 +62,23 @@ impl Database {
         let (_, place) = url.split_once("://").expect("a URL");
         let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
         format!("postgres://{role}@{place}")
+    }
+
+    /// Where the server listens: host and port.
+    pub(crate) fn address(&self) -> String {
+        let (_, place) = self.server.split_once("://").expect("a URL");
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        let place = place.split('/').next().unwrap_or_default();
+        match place.contains(':') {
+            true => place.to_owned(),
+            false => format!("{place}:5432"),
+        }
+    }
+
+    /// Its URL by another port of this machine.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        self.url()
+            .replacen(&self.address(), &format!("127.0.0.1:{port}"), 1)
     }
 
     /// A connection of its own, past the service.
@@ -88,22 +110,26 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // A runtime of its own, for the test's may be ending.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let mut admin = PgConnection::connect(&server).await?;
-                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                admin.execute(AssertSqlSafe(sql)).await?;
-                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-            })
-        });
-        if !matches!(dropping.join(), Ok(Ok(()))) {
-            eprintln!("database {} is left behind", self.name);
-        }
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        clean_up(&self.server, sql);
+    }
+}
+
+/// Runs one statement on the server while a test ends, on a runtime of its own.
+pub(crate) fn clean_up(server: &str, sql: String) {
+    let (server, note) = (server.to_owned(), format!("left behind: {sql}"));
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let mut admin = PgConnection::connect(&server).await?;
+            admin.execute(AssertSqlSafe(sql)).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })
+    });
+    if !matches!(done.join(), Ok(Ok(()))) {
+        crate::common::note(&note);
     }
 }
 

@@ -280,3 +280,29 @@ async fn large_numbers_are_strings_where_asked() {
         r#"{"data":{"id":1,"b":"9007199254740993","d":"12.50","f":0.5}}"#
     );
 }
+
+#[tokio::test]
+async fn a_record_that_is_too_large_says_by_what() {
+    let Some(database) = Database::new(
+        "CREATE TABLE big (id int PRIMARY KEY, t text, b bytea, j jsonb, a text[]);
+         INSERT INTO big SELECT 1, repeat('x', 3000000), NULL, NULL, NULL;
+         INSERT INTO big SELECT 2, NULL, decode(repeat('00', 3000000), 'hex'), NULL, NULL;
+         INSERT INTO big SELECT 3, NULL, NULL, to_jsonb(repeat('x', 3000000)), NULL;
+         INSERT INTO big SELECT 4, NULL, NULL, NULL, ARRAY[repeat('x', 3000000)];
+         INSERT INTO big SELECT 5, 'small', '\\x00', '[]', '{}';",
+    )
+    .await
+    else {
+        return;
+    };
+    let asked = database.service("big").await;
+    for id in 1..=4 {
+        let error = asked.ask("get", "big", &format!(r#"{{"id":{id}}}"#)).await;
+        let error = error.unwrap_err();
+        assert!(error.starts_with("response_too_large: "), "{id}: {error}");
+    }
+    assert_eq!(
+        asked.ask("get", "big", r#"{"id":5}"#).await.unwrap(),
+        r#"{"data":{"id":5,"t":"small","b":"AA==","j":[],"a":[]}}"#
+    );
+}

@@ -36,6 +36,8 @@ async fn every_function_has_its_number() {
         (r#"{"$min":"kind"}"#, "\"a\""),
         (r#"{"$max":"day"}"#, "\"2026-02-28\""),
         (r#"{"$max":"f"}"#, "2.0"),
+        (r#"{"$min":"b"}"#, "false"),
+        (r#"{"$max":"b"}"#, "true"),
     ] {
         let message = format!(
             r#"{{"action":"query","model":"t","params":{{"aggregate":{{"x":{aggregate}}}}}}}"#
@@ -177,12 +179,12 @@ async fn what_has_no_meaning_is_refused_with_what_has() {
         (
             r#"{"aggregate":{"x":{"$sum":"kind"}}}"#,
             field("kind"),
-            Some("kind is no number: it can be counted"),
+            Some("kind is no number: it can be counted, or be $min or $max"),
         ),
         (
             r#"{"aggregate":{"x":{"$avg":"b"}}}"#,
             field("b"),
-            Some("b is no number: it can be counted"),
+            Some("b is no number: it can be counted, or be $min or $max"),
         ),
         (r#"{"aggregate":{"x":{"$sum":"*"}}}"#, field("*"), None),
         (

@@ -40,7 +40,9 @@ pub(super) async fn weaknesses(
             what: format!(
                 "the account {account} may do anything: only the read-only session holds it"
             ),
-            help: format!("make an account that may only read, {READER} for example, and use that"),
+            help:
+                "use an account that may only read: lucarne check --setup-sql shows how to make one"
+                    .to_owned(),
         }]);
     }
     let mut found = Vec::new();

@@ -1,16 +1,17 @@
 //! A session: opened within bounds, told to read only, and asked whether it does.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
-use sqlx::mysql::{MySqlConnectOptions, MySqlRow};
+use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySqlConnection, Row as _};
 
 use super::killer::Killer;
 use crate::config::ServerUrl;
 use crate::db::pool::Session;
-use crate::db::{Failure, FailureKind, StartFault};
+use crate::db::{Failure, FailureKind, StartFault, Weakness};
 
 /// What opening a session may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ impl Sessions {
     pub(super) fn new(url: &ServerUrl) -> Result<Self, StartFault> {
         let options: MySqlConnectOptions =
             url.url.expose_secret().parse().map_err(|_| StartFault {
-                what: format!("DATABASE_URL: the address of {url} is malformed"),
+                what: format!("the address of {url} is malformed"),
                 help: "for example mysql://reader:password@localhost:3306/shop".to_owned(),
             })?;
         let options = options
@@ -50,6 +51,30 @@ impl Sessions {
             killer: Arc::new(Killer::new(options.clone())),
             options,
             failed: Mutex::new(None),
+        })
+    }
+
+    /// What is weak about the way to the server.
+    pub(super) fn plaintext(&self) -> Option<Weakness> {
+        let host = self.options.get_host();
+        let local = self.options.get_socket().is_some()
+            || host == "localhost"
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
+        let what = match self.options.get_ssl_mode() {
+            _ if local => return None,
+            MySqlSslMode::Disabled => "the connection to the database is not encrypted",
+            MySqlSslMode::Preferred => {
+                "the connection to the database is not encrypted if the server says so"
+            }
+            _ => return None,
+        };
+        Some(Weakness {
+            what: what.to_owned(),
+            help:
+                "add ssl-mode=VERIFY_IDENTITY to DATABASE_URL, and ssl-ca=ca.pem for a private CA"
+                    .to_owned(),
         })
     }
 

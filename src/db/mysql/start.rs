@@ -61,7 +61,6 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
         },
         _ => return None,
     };
-    let what = format!("DATABASE_URL: {what}");
     Some(StartFault { what, help })
 }
 

@@ -192,3 +192,56 @@ impl Session for Reader {
     /// Closing the connection is enough: the server looks for that while it works.
     fn abandon(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, DatabaseUrl};
+
+    fn sessions(url: &str) -> Sessions {
+        let given = [("DATABASE_URL", url), ("MCP_TOKEN", "a-token-for-tests")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let database = config::load(given).unwrap().database.unwrap();
+        let DatabaseUrl::Server(server) = &database else {
+            panic!("a server");
+        };
+        let options = Options {
+            url: database.clone(),
+            pool_size: 1,
+            query_timeout: Duration::from_secs(5),
+            pgbouncer: false,
+        };
+        Sessions::new(server, &options).unwrap()
+    }
+
+    #[test]
+    fn plain_text_on_the_network_is_a_weakness() {
+        for (url, weak) in [
+            ("postgres://r@db.example.org/shop", true),
+            ("postgres://r@10.0.0.7/shop?sslmode=prefer", true),
+            ("postgres://r@db/shop?sslmode=disable", true),
+            ("postgres://r@db/shop?sslmode=verify-full", false),
+            ("postgres://r@db/shop?sslmode=require", false),
+            ("postgres://r@127.0.0.1/shop", false),
+            ("postgres://r@[::1]/shop", false),
+            ("postgres://r@localhost/shop?sslmode=disable", false),
+            ("postgres:///shop?host=/run/postgresql", false),
+        ] {
+            assert_eq!(sessions(url).plaintext().is_some(), weak, "{url}");
+        }
+    }
+
+    #[test]
+    fn sessions_begin_to_read_only() {
+        let options = sessions("postgres://r@db/shop?options=-c%20search_path%3Dsales").options;
+        let set = options.get_options().unwrap();
+        for option in [
+            "search_path=sales",
+            "default_transaction_read_only=on",
+            "statement_timeout=5000",
+        ] {
+            assert!(set.contains(option), "{set}");
+        }
+        assert_eq!(options.get_application_name(), Some("lucarne"));
+    }
+}

@@ -21,6 +21,10 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
             format!("sessions at {address} do not stay read only: what is between drops their options"),
             "MCP_PGBOUNCER=true sets each transaction up instead".to_owned(),
         ),
+        Error::Configuration(error) => (
+            format!("the connection cannot be set up: {error}"),
+            "check sslcert and sslkey: both are needed, or none".to_owned(),
+        ),
         Error::Tls(error) => encryption(address, &error.to_string()),
         Error::Io(error) => match error.kind() {
             // The driver's way of saying that the hands were not shaken.

@@ -30,7 +30,7 @@ pub enum FieldFilter {
     /// The value.
     Plain(Plain),
     /// The operators.
-    Operators(Operators),
+    Operators(Box<Operators>),
 }
 
 /// Operators on one field; all of them must hold. NULL fails a comparison with a value.
