@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 use super::stream::Stream;
 use super::{App, seed};
 use crate::auth::Caller;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::service::Policy;
 
@@ -174,10 +174,9 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
-        let idle_timeout = self.policy.connections.idle_timeout;
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(idle_timeout));
+        let mut idle = pin!(tokio::time::sleep(self.policy.connections.idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
@@ -200,12 +199,14 @@ impl Session<'_> {
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
-                Some(answer) = self.answers.next() => {
-                    self.ready.push_back(answer);
-                    Ok(())
-                }
                 Ok(()) = replaced.changed(), if open => {
                     self.follow();
+                    let until = heard + self.policy.connections.idle_timeout;
+                    idle.as_mut().reset(until.into());
+                    Ok(())
+                }
+                Some(answer) = self.answers.next() => {
+                    self.ready.push_back(answer);
                     Ok(())
                 }
                 message = socket.next(), if reads => {
@@ -229,7 +230,7 @@ impl Session<'_> {
                 }
                 // A client whose messages are not read just now is not silent.
                 () = &mut idle, if reads => {
-                    let until = heard + idle_timeout;
+                    let until = heard + self.policy.connections.idle_timeout;
                     if Instant::now() < until {
                         idle.as_mut().reset(until.into());
                     } else {
@@ -268,22 +269,13 @@ impl Session<'_> {
         match message {
             Message::Text(text) => {
                 self.follow();
-                let limits = &self.policy.connections;
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > limits.max_message_bytes {
+                if text.len() > self.policy.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                let admitted = match self.window.admit(Instant::now()) {
-                    Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
-                    Err(_) => {
-                        self.app.metrics.rate_limited();
-                        let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
-                        Err(ErrorKind::RateLimited { limit, window }.into())
-                    }
-                };
-                match admitted {
+                match self.admit() {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push_back(Box::pin(answer(
@@ -306,6 +298,17 @@ impl Session<'_> {
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        if self.window.admit(Instant::now()).is_err() {
+            self.app.metrics.rate_limited();
+            let limits = &self.policy.connections;
+            let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
+            return Err(ErrorKind::RateLimited { limit, window }.into());
+        }
+        self.app.service.admit(&self.policy, &self.caller.token)
     }
 
     /// Closes over a message that is none.
