@@ -1,4 +1,11 @@
-//! What is counted, in Prometheus' text.
+//! What is counted, in Prometheus' text, and the audit of what was asked.
+
+mod audit;
+mod chain;
+mod sink;
+
+pub use audit::{Audit, NotRecorded, Record, Target};
+pub use chain::{Broken, Link, NotVerified, Verifier};
 
 use std::time::Duration;
 
@@ -19,6 +26,7 @@ pub struct Metrics {
     sessions: Gauge,
     rate_limited: Counter,
     connections_refused: Family<Reason, Counter>,
+    audited: Family<Outcome, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +45,11 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
@@ -45,6 +58,20 @@ impl Default for Metrics {
         let durations: Family<Tool, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(1e-4, 2.0, 18)));
         let auth_failures = Family::default();
+        // A series that is there from the start can be watched for its first event.
+        for tool in ["list", "get", "query", "describe"] {
+            let status = "ok";
+            drop(Family::<_, Counter>::get_or_create(
+                &invocations,
+                &Invocation { tool, status },
+            ));
+        }
+        for reason in ["missing", "invalid", "too_many"] {
+            drop(Family::<_, Counter>::get_or_create(
+                &auth_failures,
+                &Reason { reason },
+            ));
+        }
         let sessions = Gauge::default();
         let rate_limited = Counter::default();
         let connections_refused = Family::default();
@@ -74,6 +101,12 @@ impl Default for Metrics {
             "Clients refused for other reasons than their token",
             connections_refused.clone(),
         );
+        let audited = Family::default();
+        registry.register(
+            "mcp_audit_lines",
+            "Lines of the audit, written and lost",
+            audited.clone(),
+        );
         Self {
             registry,
             invocations,
@@ -82,6 +115,7 @@ impl Default for Metrics {
             sessions,
             rate_limited,
             connections_refused,
+            audited,
         }
     }
 }
@@ -112,6 +146,13 @@ impl Metrics {
     /// A request passed the window's limit.
     pub fn rate_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// So many lines of the audit were written, or lost.
+    pub(crate) fn audited(&self, outcome: &'static str, lines: u64) {
+        self.audited
+            .get_or_create(&Outcome { outcome })
+            .inc_by(lines);
     }
 
     /// A socket was opened; it counts until the guard is dropped.

@@ -71,6 +71,16 @@ impl Condition<'_> {
         matches!(self, Self::All(conditions) if conditions.is_empty())
     }
 
+    /// The names of the fields that are tested, each as often as it is.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().flat_map(Condition::fields).collect()
+            }
+            Self::Test { field, .. } => vec![field.name()],
+        }
+    }
+
     /// Whether no row can be meant.
     fn is_nothing(&self) -> bool {
         matches!(self, Self::Any(conditions) if conditions.is_empty())

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::FuturesOrdered;
+use futures_util::stream::{FusedStream as _, FuturesOrdered};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -22,10 +22,12 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
+use super::stream::Stream;
 use super::{App, seed};
 use crate::auth::Caller;
 use crate::error::ErrorKind;
 use crate::limit::Window;
+use crate::service::Policy;
 
 /// Requests of one socket that run at once.
 const IN_FLIGHT: usize = 32;
@@ -40,7 +42,7 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 /// What a closed socket still takes in, at the most.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 type Answers<'a> = FuturesOrdered<Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>>;
 
 /// Why a socket ended, in words for the log.
@@ -56,6 +58,8 @@ pub(super) enum End {
     Refused(&'static str),
     /// The client does not read.
     Slow,
+    /// The token is no longer valid.
+    Revoked,
     /// The service ends.
     Stopping,
 }
@@ -68,6 +72,7 @@ impl fmt::Display for End {
             Self::RateLimited => "Rate limit exceeded",
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
+            Self::Revoked => "the token was revoked",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -97,8 +102,18 @@ impl Closing {
         code: CloseCode::Away,
         reason: "server is shutting down",
     };
+    const REVOKED: Self = Self {
+        end: End::Revoked,
+        code: CloseCode::Policy,
+        reason: "token revoked",
+    };
+    const TOO_LARGE: Self = Self {
+        end: End::Refused("message too large"),
+        code: CloseCode::Size,
+        reason: "message too large",
+    };
     const BINARY: Self = Self {
-        end: End::Refused("a binary frame"),
+        end: End::Refused("binary frame"),
         code: CloseCode::Unsupported,
         reason: "text frames only",
     };
@@ -113,9 +128,7 @@ impl Closing {
             })
         };
         match error {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                refused("message too large", CloseCode::Size)
-            }
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
             WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
             WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
             WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
@@ -126,10 +139,13 @@ impl Closing {
 
 /// Serves a socket to its end.
 pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End {
+    let policy = app.service.policy();
+    let limits = &policy.connections;
     let mut session = Session {
         app,
         caller,
-        window: Window::new(app.limits.rate_limit, app.limits.rate_window),
+        window: Window::new(limits.rate_limit, limits.rate_window),
+        policy,
         answers: FuturesOrdered::new(),
         ready: VecDeque::new(),
         closing: None,
@@ -147,6 +163,8 @@ struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
     window: Window,
+    /// The policy as it was last looked at.
+    policy: Arc<Policy>,
     /// Requests under way.
     answers: Answers<'a>,
     /// Answers that are done and not written yet.
@@ -156,7 +174,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
-        let idle_timeout = self.app.limits.idle_timeout;
+        let idle_timeout = self.policy.connections.idle_timeout;
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
         let mut idle = pin!(tokio::time::sleep(idle_timeout));
@@ -164,6 +182,9 @@ impl Session<'_> {
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
         let mut stopping = pin!(stop.stopping.cancelled());
+        let mut replaced = self.app.service.replacements();
+        // A token that went while the handshake was under way goes at once.
+        replaced.mark_changed();
         loop {
             if self.answers.is_empty()
                 && let Some(closing) = self.closing
@@ -183,6 +204,10 @@ impl Session<'_> {
                     self.ready.push_back(answer);
                     Ok(())
                 }
+                Ok(()) = replaced.changed(), if open => {
+                    self.follow();
+                    Ok(())
+                }
                 message = socket.next(), if reads => {
                     heard = Instant::now();
                     match message {
@@ -194,7 +219,7 @@ impl Session<'_> {
                         }
                         Some(Err(error)) => match Closing::of(&error) {
                             Some(closing) => {
-                                self.closing = Some(closing);
+                                self.refuse(closing);
                                 Ok(())
                             }
                             None => return End::Client,
@@ -228,29 +253,79 @@ impl Session<'_> {
         }
     }
 
+    /// Looks at the policy of the moment, and closes a socket whose token is gone.
+    fn follow(&mut self) {
+        self.policy = self.app.service.policy();
+        if !self.policy.access.tokens.holds(&self.caller.token) {
+            self.closing = Some(Closing::REVOKED);
+        }
+        let limits = &self.policy.connections;
+        self.window.follow(limits.rate_limit, limits.rate_window);
+    }
+
     /// Begins what a message asks for.
     fn take(&mut self, message: Message) {
         match message {
-            Message::Text(text) => match self.window.admit(Instant::now()) {
-                Ok(()) => self
-                    .answers
-                    .push_back(Box::pin(answer(self.app, self.caller, text))),
-                Err(_) => {
-                    self.app.metrics.rate_limited();
-                    let kind = ErrorKind::RateLimited {
-                        limit: self.app.limits.rate_limit,
-                        window: self.app.limits.rate_window.as_secs(),
-                    };
-                    let refused = seed::refused(None, &kind.into());
-                    self.answers
-                        .push_back(Box::pin(std::future::ready(refused)));
-                    self.closing = Some(Closing::LIMITED);
+            Message::Text(text) => {
+                self.follow();
+                let limits = &self.policy.connections;
+                if self.closing.is_some() {
+                    return;
                 }
-            },
-            Message::Binary(_) => self.closing = Some(Closing::BINARY),
+                if text.len() > limits.max_message_bytes {
+                    return self.refuse(Closing::TOO_LARGE);
+                }
+                let admitted = match self.window.admit(Instant::now()) {
+                    Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
+                    Err(_) => {
+                        self.app.metrics.rate_limited();
+                        let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
+                        Err(ErrorKind::RateLimited { limit, window }.into())
+                    }
+                };
+                match admitted {
+                    Ok(()) => {
+                        let policy = Arc::clone(&self.policy);
+                        self.answers.push_back(Box::pin(answer(
+                            self.app,
+                            policy,
+                            self.caller,
+                            text,
+                        )));
+                    }
+                    Err(error) => {
+                        let refused = seed::refused(None, &error);
+                        self.answers
+                            .push_back(Box::pin(std::future::ready(refused)));
+                        self.refused(error.code());
+                        self.closing = Some(Closing::LIMITED);
+                    }
+                }
+            }
+            Message::Binary(_) => self.refuse(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Closes over a message that is none.
+    fn refuse(&mut self, closing: Closing) {
+        if let End::Refused(reason) = closing.end {
+            self.refused(&reason.to_lowercase().replace([' ', '-'], "_"));
+        }
+        self.closing = Some(closing);
+    }
+
+    /// Records a message that is not answered.
+    fn refused(&self, code: &str) {
+        let Caller {
+            token,
+            address,
+            transport,
+        } = *self.caller;
+        self.app
+            .service
+            .note_refused(address, transport, Some(token), code);
     }
 
     /// Writes the answers that are ready, and those that become so meanwhile, and flushes once.
@@ -295,10 +370,10 @@ impl Session<'_> {
 }
 
 /// Answers a message, or says that there is no time left for it.
-async fn answer(app: &App, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
+async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
     tokio::select! {
         biased;
-        answer = seed::answer(&app.service, caller, &text) => answer,
+        answer = seed::answer(&app.service, &policy, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
             app.cut.fetch_add(1, Ordering::Relaxed);
             seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())
@@ -320,17 +395,26 @@ async fn close(mut socket: Socket, closing: Closing) {
     if !matches!(timeout(WRITE_TIMEOUT, said).await, Ok(Ok(()))) {
         return;
     }
-    let stream = socket.get_mut();
-    // The client's own close, or its end, or whatever it was still sending.
-    let mut rest = tokio::io::sink();
     let linger = if closing.end == End::Stopping {
         LINGER_AT_END
     } else {
         LINGER
     };
-    let _ = timeout(
-        linger,
-        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut rest),
-    )
+    // The client's own close, or its end, or whatever it was still sending.
+    let _ = timeout(linger, async {
+        let broken = socket.is_terminated()
+            || loop {
+                match socket.next().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => break true,
+                    None => break false,
+                }
+            };
+        if broken {
+            // No frame can be read any more, only bytes.
+            let mut rest = socket.get_mut().take(LINGER_BYTES);
+            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+        }
+    })
     .await;
 }
