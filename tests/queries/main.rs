@@ -5,6 +5,9 @@
     reason = "clippy knows test functions, not the functions they call"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod engines;
 mod support;
 
 mod aggregates;
