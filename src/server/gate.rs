@@ -4,22 +4,26 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tracing::warn;
 
 use crate::auth::{self, Refused, TokenId};
-use crate::limit::Windows;
 use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
-const MINUTE: Duration = Duration::from_secs(60);
+/// Failures between two sweeps of the addresses that failed long ago.
+const SWEEP: u32 = 1_024;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
@@ -28,11 +32,12 @@ pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 /// Counts who failed to get in; each policy decides anew who does.
 #[derive(Debug)]
 pub struct Gate {
-    failures: Windows<IpAddr>,
+    failures: DefaultKeyedRateLimiter<IpAddr>,
     /// At most one line a minute and address in the log.
-    logged: Windows<IpAddr>,
+    logged: DefaultKeyedRateLimiter<IpAddr>,
     /// As many refusals of an address are recorded one by one.
-    listed: Windows<IpAddr>,
+    listed: DefaultKeyedRateLimiter<IpAddr>,
+    counted: AtomicU32,
 }
 
 /// The gate by one policy: a request is judged by a single one, whatever is reloaded meanwhile.
@@ -57,10 +62,12 @@ pub enum Denied {
 
 impl Default for Gate {
     fn default() -> Self {
+        let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
-            failures: Windows::new(FAILURES_A_MINUTE, MINUTE),
-            logged: Windows::new(1, MINUTE),
-            listed: Windows::new(FAILURES_A_MINUTE, MINUTE),
+            failures: RateLimiter::keyed(Quota::per_minute(failures)),
+            logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
+            listed: RateLimiter::keyed(Quota::per_minute(failures)),
+            counted: AtomicU32::new(0),
         }
     }
 }
@@ -144,21 +151,31 @@ impl Gate {
 
     /// Whether a refusal of this address is recorded by itself, or only counted.
     pub fn lists(&self, address: IpAddr) -> bool {
-        self.listed.admit(network(address), Instant::now()).is_ok()
+        // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
+        // fill the memory.
+        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            for limiter in [&self.failures, &self.logged, &self.listed] {
+                limiter.retain_recent();
+                limiter.shrink_to_fit();
+            }
+        }
+        self.listed.check_key(&network(address)).is_ok()
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        match self.failures.admit(network(address), Instant::now()) {
+        match self.failures.check_key(&network(address)) {
             Ok(()) => Denied::Token(refused),
-            Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),
+            Err(until) => {
+                let wait: Duration = until.wait_time_from(DefaultClock::default().now());
+                Denied::TooManyFailures(wait.as_secs() + 1)
+            }
         }
     }
 
     /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
     /// client sent.
     pub fn log(&self, denied: Denied, address: IpAddr) {
-        let now = Instant::now();
-        if self.logged.admit(network(address), now).is_ok() {
+        if self.logged.check_key(&network(address)).is_ok() {
             warn!(%address, "MCP connection rejected: {}", denied.text());
         }
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::FuturesOrdered;
+use futures_util::stream::{FusedStream as _, FuturesOrdered};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -398,17 +398,26 @@ async fn close(mut socket: Socket, closing: Closing) {
     if !matches!(timeout(WRITE_TIMEOUT, said).await, Ok(Ok(()))) {
         return;
     }
-    let stream = socket.get_mut();
-    // The client's own close, or its end, or whatever it was still sending.
-    let mut rest = tokio::io::sink();
     let linger = if closing.end == End::Stopping {
         LINGER_AT_END
     } else {
         LINGER
     };
-    let _ = timeout(
-        linger,
-        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut rest),
-    )
+    // The client's own close, or its end, or whatever it was still sending.
+    let _ = timeout(linger, async {
+        let broken = socket.is_terminated()
+            || loop {
+                match socket.next().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => break true,
+                    None => break false,
+                }
+            };
+        if broken {
+            // No frame can be read any more, only bytes.
+            let mut rest = socket.get_mut().take(LINGER_BYTES);
+            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+        }
+    })
     .await;
 }
