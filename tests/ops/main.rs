@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, reason = "figures for the documentation")]
 
 mod audit;
+mod faults;
+mod fuzz;
 mod limits;
 mod metrics;
 mod proxy;
