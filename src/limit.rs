@@ -1,5 +1,9 @@
 //! The sliding window: no span of its length ever admits more than its number.
 
+mod keyed;
+
+pub use keyed::Windows;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -44,6 +48,15 @@ impl Window {
         }
         self.admitted.push_back(now);
         Ok(())
+    }
+}
+
+impl Window {
+    /// Whether nothing that was admitted counts any more.
+    fn is_empty(&self, now: Instant) -> bool {
+        self.admitted
+            .back()
+            .is_none_or(|newest| now.saturating_duration_since(*newest) >= self.span)
     }
 }
 

@@ -14,12 +14,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tracing::{debug, error, info};
 
 use crate::auth::Caller;
 use crate::catalog::Model;
 use crate::db::{Db, Failure, FailureKind};
-use crate::encode::{Layout, Page, Rows, Style};
+use crate::encode::{Layout, Numbers, Page, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::observe::Metrics;
 use crate::plan::{self, GetPlan, ReadPlan, Total, Value};
@@ -35,6 +36,8 @@ pub struct Service {
     policy: ArcSwap<Policy>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
+    /// Tells that other models are served than before.
+    models_changed: watch::Sender<()>,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -46,6 +49,42 @@ pub struct Read<'r> {
     pub model: Option<&'r str>,
     /// The parameters.
     pub params: &'r Object<'r>,
+}
+
+/// What an answer is for: how large it may be, and how its numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A message of the seed's dialect.
+    Message,
+    /// The result of an MCP tool, which a model pays for and JSON libraries may round.
+    Tool,
+}
+
+/// By what a request is answered: the policy that it began with, and its form.
+#[derive(Clone, Copy)]
+struct Terms<'p> {
+    policy: &'p Policy,
+    form: Form,
+}
+
+impl<'p> Terms<'p> {
+    fn max_bytes(self) -> usize {
+        match self.form {
+            Form::Message => self.policy.max_response_bytes,
+            Form::Tool => self.policy.tool_max_bytes,
+        }
+    }
+
+    fn style(self) -> Style<'p> {
+        let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
+            (Form::Tool, Numbers::Native) => Numbers::Doubles,
+            (_, numbers) => numbers,
+        };
+        Style {
+            numbers,
+            sensitive: &self.policy.sensitive,
+        }
+    }
 }
 
 /// An answer: the members after `id` and `status`, without the closing brace.
@@ -64,6 +103,7 @@ impl Service {
             policy: ArcSwap::from_pointee(policy),
             db,
             metrics,
+            models_changed: watch::Sender::new(()),
         }
     }
 
@@ -74,7 +114,15 @@ impl Service {
 
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        let before = self.policy.swap(Arc::new(policy));
+        if before.names() != self.policy().names() {
+            self.models_changed.send_replace(());
+        }
+    }
+
+    /// Hears when other models are served than before.
+    pub fn models_changed(&self) -> watch::Receiver<()> {
+        self.models_changed.subscribe()
     }
 
     /// The database, where there is one.
@@ -108,9 +156,27 @@ impl Service {
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
+        self.answer_as(Form::Message, caller, read, out).await
+    }
+
+    /// The same as [`Service::answer`], in the form that is named.
+    ///
+    /// # Errors
+    /// Every refusal and failure of the contract's section 3.
+    pub async fn answer_as(
+        &self,
+        form: Form,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+    ) -> Result<Answer, Error> {
         let started = Instant::now();
         let policy = self.policy();
-        let result = self.run(&policy, read, out).await;
+        let terms = Terms {
+            policy: &policy,
+            form,
+        };
+        let result = self.run(terms, read, out).await;
         let took = started.elapsed();
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
@@ -131,17 +197,23 @@ impl Service {
         result
     }
 
-    async fn run(&self, policy: &Policy, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Error> {
+    async fn run(&self, terms: Terms<'_>, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Error> {
+        let policy = terms.policy;
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
                 plan::describe(read.params)?;
-                Ok(describe::write(out, model, policy.catalog()?))
+                Ok(describe::write(
+                    out,
+                    model,
+                    policy.catalog()?,
+                    terms.max_bytes(),
+                ))
             }
             (_, None) => Err(ErrorKind::MissingField("model").into()),
             (Action::Get, Some(model)) => {
                 let plan = plan::get(read.params, model)?;
-                self.get(policy, &plan, out).await
+                self.get(terms, &plan, out).await
             }
             (Action::List | Action::Query, Some(model)) => {
                 let plan = plan::rows(
@@ -152,7 +224,7 @@ impl Service {
                     &policy.limits,
                     &policy.cursors,
                 )?;
-                self.rows(policy, &plan, out).await
+                self.rows(terms, &plan, out).await
             }
         }
         .map_err(|error: Error| error)
@@ -161,7 +233,7 @@ impl Service {
 
     async fn get(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Error> {
@@ -169,7 +241,7 @@ impl Service {
         let statement = sql::get(plan, db.dialect());
         out.extend_from_slice(b"\"data\":");
         let page = self
-            .fetch(policy, plan.model, db, &statement, out, 1)
+            .fetch(terms, plan.model, db, &statement, out, 1)
             .await?;
         if page.count == 0 {
             let model = plan.model.name().into();
@@ -187,7 +259,7 @@ impl Service {
 
     async fn rows(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Error> {
@@ -196,11 +268,11 @@ impl Service {
         out.extend_from_slice(b"\"data\":[");
         let limit = plan.page.limit as usize;
         let mut page = self
-            .fetch(policy, plan.model, db, &statement, out, limit)
+            .fetch(terms, plan.model, db, &statement, out, limit)
             .await?;
-        let total = self.total(policy, plan, db, &page).await?;
+        let total = self.total(terms, plan, db, &page).await?;
         let cursor = match &page.last {
-            Some(last) if page.more => policy.cursors.seal(last, &plan.binding()),
+            Some(last) if page.more => terms.policy.cursors.seal(last, &plan.binding()),
             _ => None,
         };
         let (rows, more) = (page.count, page.more);
@@ -230,7 +302,7 @@ impl Service {
     /// The number of all rows, where it is asked for.
     async fn total(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         plan: &ReadPlan<'_>,
         db: &Db,
         page: &Page,
@@ -249,12 +321,12 @@ impl Service {
                 return Ok(plan.model.estimated_rows());
             }
             let planned = db.estimate(&sql::rows(plan, db.dialect())).await;
-            if let Some(rows) = planned.map_err(|failure| failed(policy, plan.model, &failure))? {
+            if let Some(rows) = planned.map_err(|failure| failed(terms, plan.model, &failure))? {
                 return Ok(Some(rows));
             }
         }
         let page = self
-            .fetch(policy, plan.model, db, &statement, Vec::new(), 1)
+            .fetch(terms, plan.model, db, &statement, Vec::new(), 1)
             .await?;
         Ok(match page.last.as_ref().and_then(|last| last.0.first()) {
             Some(Some(Value::Int(rows))) => u64::try_from(*rows).ok(),
@@ -264,23 +336,20 @@ impl Service {
 
     async fn fetch(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         model: &Model,
         db: &Db,
         statement: &Statement,
         out: Vec<u8>,
         limit: usize,
     ) -> Result<Page, Error> {
-        let style = Style {
-            numbers: policy.numbers,
-            sensitive: &policy.sensitive,
-        };
+        let style = terms.style();
         let layout: &Layout = &statement.layout;
-        let max_bytes = policy.max_response_bytes.saturating_sub(TAIL_BYTES);
+        let max_bytes = terms.max_bytes().saturating_sub(TAIL_BYTES);
         let mut rows = Rows::new(out, layout, &style, limit, max_bytes);
         match db.fetch(statement, &mut rows).await {
             Ok(()) => Ok(rows.finish()),
-            Err(failure) => Err(failed(policy, model, &failure)),
+            Err(failure) => Err(failed(terms, model, &failure)),
         }
     }
 
@@ -292,11 +361,11 @@ impl Service {
 }
 
 /// What a client is told of a failure; the rest goes to the log, once.
-fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Error {
+fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Error {
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(policy.query_timeout.as_secs()),
+        FailureKind::Timeout => ErrorKind::Timeout(terms.policy.query_timeout.as_secs()),
         FailureKind::Value => ErrorKind::InvalidValue {
             field: "filters".into(),
             expected: "values of the fields' types".into(),
@@ -310,8 +379,7 @@ fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Error {
                 "large fields: {}; leave them out with query and fields",
                 named.join(", ")
             );
-            return Error::from(ErrorKind::ResponseTooLarge(policy.max_response_bytes))
-                .with_hint(hint);
+            return Error::from(ErrorKind::ResponseTooLarge(terms.max_bytes())).with_hint(hint);
         }
         FailureKind::Internal => ErrorKind::Internal,
     };

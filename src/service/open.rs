@@ -133,6 +133,7 @@ fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy 
         sensitive: config.sensitive.clone(),
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
+        tool_max_bytes: config.tool_max_bytes,
         query_timeout: config.query_timeout,
     }
 }

@@ -29,6 +29,8 @@ pub struct Policy {
     pub numbers: Numbers,
     /// The largest answer, in bytes.
     pub max_response_bytes: usize,
+    /// The same for the result of an MCP tool.
+    pub tool_max_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
 }
@@ -51,6 +53,14 @@ impl Policy {
         match &self.serving {
             Serving::Catalog(catalog) => Ok(catalog),
             Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+        }
+    }
+
+    /// The names that clients use, in the order of the whitelist.
+    pub fn names(&self) -> Vec<&str> {
+        match &self.serving {
+            Serving::Catalog(catalog) => catalog.models().iter().map(Model::name).collect(),
+            Serving::Waiting(names) => names.iter().map(String::as_str).collect(),
         }
     }
 
