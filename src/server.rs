@@ -3,16 +3,24 @@
 //! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is told to stop. What a
 //! request may do is decided in `service`; who may ask, and from where, in [`gate`].
 
+mod admission;
+mod answers;
+mod events;
 pub mod gate;
 mod handshake;
 mod listen;
+mod mcp;
 mod reply;
 mod router;
 mod seed;
+mod sse;
+mod stdio;
 mod ws;
 
+pub use stdio::serve as stdio;
+
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -23,7 +31,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::TokenId;
 use crate::config::Config;
+use crate::limit::Windows;
 use crate::observe::Metrics;
 use crate::service::Service;
 
@@ -44,6 +54,9 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     limits: ConnectionLimits,
+    /// Requests by HTTP, which has no connection to count by: token and network of the client.
+    windows: Windows<(TokenId, IpAddr)>,
+    streams: sse::Streams,
     sockets: Arc<Semaphore>,
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
@@ -113,25 +126,8 @@ impl Server {
             Some(address) => Some(bind("MCP_ADMIN_LISTEN", address).await?),
             None => None,
         };
-        let app = App {
-            enabled: config.enabled,
-            service,
-            gate: gate::Gate::new(config),
-            metrics,
-            limits: ConnectionLimits {
-                max_message_bytes: config.max_message_bytes,
-                rate_limit: config.rate_limit,
-                rate_window: config.rate_window,
-                idle_timeout: config.idle_timeout,
-            },
-            sockets: Arc::new(Semaphore::new(config.max_connections)),
-            ready: Mutex::new(None),
-            stop: Stop::default(),
-            tracker: TaskTracker::new(),
-            cut: AtomicU64::new(0),
-        };
         Ok(Self {
-            app: Arc::new(app),
+            app: Arc::new(App::new(config, service, metrics)),
             listener,
             admin,
         })
@@ -205,6 +201,28 @@ async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 impl App {
+    fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            enabled: config.enabled,
+            service,
+            gate: gate::Gate::new(config),
+            metrics,
+            limits: ConnectionLimits {
+                max_message_bytes: config.max_message_bytes,
+                rate_limit: config.rate_limit,
+                rate_window: config.rate_window,
+                idle_timeout: config.idle_timeout,
+            },
+            windows: Windows::new(config.rate_limit, config.rate_window),
+            streams: sse::Streams::default(),
+            sockets: Arc::new(Semaphore::new(config.max_connections)),
+            ready: Mutex::new(None),
+            stop: Stop::default(),
+            tracker: TaskTracker::new(),
+            cut: AtomicU64::new(0),
+        }
+    }
+
     /// Whether requests would be answered now.
     async fn is_ready(&self) -> bool {
         if self.stop.stopping.is_cancelled() {

@@ -68,7 +68,7 @@ pub(super) async fn serve(server: Server, opened: Opened, config: Config) -> Res
 }
 
 /// The first signal ends gracefully, a second one at once.
-fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
+pub(super) fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let hear = |kind| {
         signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
@@ -94,12 +94,7 @@ fn announce(config: &Config, server: &Server, opened: &Opened) {
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");
     }
-    for warning in &config.warnings {
-        warn!(
-            "{}: {}; {}",
-            warning.variable, warning.message, warning.help
-        );
-    }
+    warn_of(config, opened);
     let Some(url) = config.database.as_ref().filter(|_| config.enabled) else {
         info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
         return;
@@ -120,6 +115,16 @@ fn announce(config: &Config, server: &Server, opened: &Opened) {
              (lucarne check lists them)",
             catalog.models().len(),
             opened.hidden.len(),
+        );
+    }
+}
+
+/// Says what is weak about the configuration, and what of it is not served.
+pub(super) fn warn_of(config: &Config, opened: &Opened) {
+    for warning in &config.warnings {
+        warn!(
+            "{}: {}; {}",
+            warning.variable, warning.message, warning.help
         );
     }
     for missing in &opened.missing {

@@ -227,7 +227,7 @@ fn canonical(address: IpAddr) -> IpAddr {
 }
 
 /// What counts as one client: an IPv6 customer has a whole network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

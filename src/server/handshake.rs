@@ -15,20 +15,19 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::reply::Refused;
-use super::{App, gate, reply, ws};
+use super::ws::Dialect;
+use super::{App, admission, gate, reply, ws};
 use crate::auth::Caller;
 
-/// The subprotocol of the seed's messages.
-const SEED_PROTOCOL: &str = "lucarne";
+/// The subprotocols, and what each speaks.
+const PROTOCOLS: [(&str, Dialect); 2] = [("lucarne", Dialect::Seed), ("mcp", Dialect::Mcp)];
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
 /// time for every message and memory for every idle socket.
 const READ_BUFFER: usize = 4 * 1024;
 const WRITE_BUFFER: usize = 16 * 1024;
-/// Seconds after which a client that found no place may try again.
-const RETRY_SECONDS: u64 = 5;
 
 /// `GET /mcp/ws`
 pub(super) async fn upgrade(
@@ -47,44 +46,22 @@ pub(super) async fn not_a_socket() -> Response<Body> {
 fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
     let (mut parts, _) = request.into_parts();
     let address = app.gate.address(peer, &parts.headers);
-    if app.stop.stopping.is_cancelled() {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
-    }
-    app.gate.place(&parts).map_err(|denied| {
-        app.metrics.connection_refused(match denied {
-            gate::Denied::Host => "host",
-            _ => "origin",
-        });
-        Refused::from(reply::denied(denied))
-    })?;
+    admission::place(app, &parts)?;
     let accept = accept_key(&parts.method, &parts.headers)?;
-    let token = app.gate.token(&parts, address, true).map_err(|denied| {
-        app.metrics.auth_failed(match denied {
-            gate::Denied::Token(refused) => refused.reason(),
-            _ => "too_many",
-        });
-        Refused::from(reply::denied(denied))
-    })?;
-    let Ok(place) = Arc::clone(&app.sockets).try_acquire_owned() else {
-        app.metrics.connection_refused("full");
-        warn!(%address, "MCP connection rejected: too many connections");
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Too many connections", RETRY_SECONDS).into());
-    };
-    let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
+    let token = admission::token(app, &parts, address, true)?;
+    let place = admission::socket(app, address)?;
+    let protocol = gate::protocols(&parts.headers)
+        .find_map(|asked| PROTOCOLS.into_iter().find(|(name, _)| *name == asked));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if protocol.is_some() {
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(SEED_PROTOCOL),
-        );
+    if let Some((name, _)) = protocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
     }
+    let dialect = protocol.map(|(_, dialect)| dialect);
     let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let caller = Caller {
         token,
@@ -115,7 +92,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         .await;
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
-        let end = ws::serve(socket, &app, &caller).await;
+        let end = ws::serve(socket, &app, &caller, dialect).await;
         info!(%address, %token, "MCP connection closed: {end}");
         drop((session, place));
     });

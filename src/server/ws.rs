@@ -1,17 +1,14 @@
 //! A socket, read aloud: take messages as they come, answer them in their order.
 //!
 //! Several requests of one socket run at once, up to a bound; then no more is read. An answer is
-//! written when those before it are, and what is ready together is flushed together. A client that
-//! does not read is closed after a while.
+//! written when those before it are (those of MCP when they are ready), and what is ready together
+//! is flushed together. A client that does not read is closed after a while.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::FuturesOrdered;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -22,13 +19,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
-use super::{App, seed};
+use super::answers::Answers;
+use super::{App, mcp, seed};
 use crate::auth::Caller;
 use crate::error::ErrorKind;
 use crate::limit::Window;
 
 /// Requests of one socket that run at once.
-const IN_FLIGHT: usize = 32;
+pub(super) const IN_FLIGHT: usize = 32;
 /// How often the client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long a client may take to read what was written.
@@ -41,7 +39,15 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
 type Socket = WebSocketStream<TcpStream>;
-type Answers<'a> = FuturesOrdered<Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>>;
+
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// The seed's messages.
+    Seed,
+    /// MCP.
+    Mcp,
+}
 
 /// Why a socket ended, in words for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +130,21 @@ impl Closing {
     }
 }
 
-/// Serves a socket to its end.
-pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End {
+/// Serves a socket to its end; without a dialect the first message chooses it.
+pub(super) async fn serve(
+    mut socket: Socket,
+    app: &App,
+    caller: &Caller,
+    dialect: Option<Dialect>,
+) -> End {
+    let channel = mcp::Channel::default();
     let mut session = Session {
         app,
         caller,
+        dialect,
+        channel: &channel,
         window: Window::new(app.limits.rate_limit, app.limits.rate_window),
-        answers: FuturesOrdered::new(),
+        answers: Answers::in_order(),
         closing: None,
     };
     let end = session.run(&mut socket).await;
@@ -145,6 +159,9 @@ pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End
 struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
+    dialect: Option<Dialect>,
+    /// What is kept of a connection of MCP.
+    channel: &'a mcp::Channel,
     window: Window,
     answers: Answers<'a>,
     closing: Option<Closing>,
@@ -156,6 +173,7 @@ impl Session<'_> {
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stopping = self.app.stop.stopping.clone();
+        let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
                 && let Some(closing) = self.closing
@@ -184,7 +202,11 @@ impl Session<'_> {
                     }
                 }
                 () = stopping.cancelled(), if self.closing.is_none() => {
+                    self.tell(self.channel.farewell());
                     self.closing = Some(Closing::STOPPING);
+                }
+                Ok(()) = changes.changed(), if self.closing.is_none() => {
+                    self.tell(self.channel.models_changed());
                 }
                 () = tokio::time::sleep_until(idle), if self.closing.is_none() => {
                     self.closing = Some(Closing::IDLE);
@@ -202,25 +224,47 @@ impl Session<'_> {
     /// Begins what a message asks for.
     fn take(&mut self, message: Message) {
         match message {
-            Message::Text(text) => match self.window.admit(Instant::now()) {
-                Ok(()) => self
-                    .answers
-                    .push_back(Box::pin(answer(self.app, self.caller, text))),
-                Err(_) => {
-                    self.app.metrics.rate_limited();
-                    let kind = ErrorKind::RateLimited {
-                        limit: self.app.limits.rate_limit,
-                        window: self.app.limits.rate_window.as_secs(),
-                    };
-                    let refused = seed::refused(None, &kind.into());
-                    self.answers
-                        .push_back(Box::pin(std::future::ready(refused)));
+            Message::Text(text) => {
+                let dialect = self.dialect(&text);
+                let (app, caller, channel) = (self.app, self.caller, self.channel);
+                if self.window.admit(Instant::now()).is_err() {
+                    let error = mcp::rate_limited(app);
+                    self.tell([match dialect {
+                        Dialect::Seed => seed::refused(None, &error),
+                        Dialect::Mcp => mcp::refused(&text, &error),
+                    }]);
                     self.closing = Some(Closing::LIMITED);
+                    return;
                 }
-            },
+                self.answers.push(match dialect {
+                    Dialect::Seed => Box::pin(answer(app, caller, text)),
+                    Dialect::Mcp => {
+                        Box::pin(async move { channel.answer(app, caller, &text).await })
+                    }
+                });
+            }
             Message::Binary(_) => self.closing = Some(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+        }
+    }
+
+    /// What the socket speaks, chosen by its first message at the latest.
+    fn dialect(&mut self, text: &str) -> Dialect {
+        let dialect = *self.dialect.get_or_insert_with(|| match mcp::is_mcp(text) {
+            true => Dialect::Mcp,
+            false => Dialect::Seed,
+        });
+        if dialect == Dialect::Mcp {
+            self.answers.need_no_order();
+        }
+        dialect
+    }
+
+    /// Writes what needs no work, after what is ready before it.
+    fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
+        for message in messages {
+            self.answers.push(Box::pin(std::future::ready(message)));
         }
     }
 
@@ -229,9 +273,12 @@ impl Session<'_> {
         let mut ready = VecDeque::from([first]);
         let all = async {
             while let Some(answer) = ready.pop_front() {
-                // Answers are made of JSON text alone.
-                let text = Utf8Bytes::try_from(answer).unwrap_or_default();
-                socket.feed(Message::Text(text)).await?;
+                // A notification has no answer.
+                if !answer.is_empty() {
+                    // Answers are made of JSON text alone.
+                    let text = Utf8Bytes::try_from(answer).unwrap_or_default();
+                    socket.feed(Message::Text(text)).await?;
+                }
                 if let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.answers.next())
                 {
                     ready.push_back(next);
