@@ -40,7 +40,7 @@ pub(super) async fn answer(
 async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, Fault> {
     let policy = context.app.service.policy();
     let reply = match (&*call.method, era) {
-        ("initialize", _) => initialize(context, call),
+        ("initialize", Era::Legacy) => initialize(context, call),
         ("ping", Era::Legacy) => Ok(Reply::of(&json!({}))),
         ("server/discover", Era::Modern) => Ok(Reply::of(&json!({
             "supportedVersions": revision::supported(),

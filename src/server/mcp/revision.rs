@@ -47,9 +47,6 @@ pub(super) fn supported() -> Vec<&'static str> {
 /// # Errors
 /// A revision that is not spoken, and `_meta` that lacks what its revision demands.
 pub(in crate::server) fn era(call: &Call<'_>) -> Result<Era, Fault> {
-    if call.method == "initialize" {
-        return Ok(Era::Legacy);
-    }
     let meta = meta(call);
     match version(&meta)? {
         None if call.method == "server/discover" => Err(incomplete()),
@@ -68,11 +65,12 @@ pub(in crate::server) fn era(call: &Call<'_>) -> Result<Era, Fault> {
 /// # Errors
 /// As [`era`], and headers that are missing or say something else.
 pub(in crate::server) fn era_by_http(call: &Call<'_>, headers: &HeaderMap) -> Result<Era, Fault> {
-    if call.method == "initialize" {
+    let version = version(&meta(call))?;
+    if call.method == "initialize" && version.is_none() {
         return Ok(Era::Legacy);
     }
     let said = header(headers, "MCP-Protocol-Version")?;
-    match (said, version(&meta(call))?) {
+    match (said, version) {
         (None, Some(_)) => return Err(mismatch("MCP-Protocol-Version is missing")),
         (Some(said), Some(version)) if said != version => {
             return Err(mismatch(
@@ -255,6 +253,11 @@ mod tests {
             spoken("tools/list", bare, &header("2026-07-28")),
             Err(INVALID_PARAMS)
         );
+        let headers = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "initialize"),
+        ];
+        assert_eq!(spoken("initialize", META, &headers), Ok(Era::Modern));
         assert_eq!(negotiated("2025-03-26"), "2025-03-26");
         assert_eq!(negotiated("2026-07-28"), "2025-11-25");
     }
