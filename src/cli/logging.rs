@@ -8,10 +8,9 @@ use tracing_subscriber::filter::Directive;
 use crate::config::{Config, LogFormat};
 
 /// Libraries that would write messages, statements or tokens into the log: never, at any level.
-const SILENCED: [&str; 8] = [
+const SILENCED: [&str; 7] = [
     "hyper=warn",
     "hyper_util=warn",
-    "rmcp=off",
     "rustls=warn",
     "sqlx=warn",
     "sqlx::query=off",
