@@ -5,10 +5,13 @@
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
 mod failure;
+mod gate;
+mod mysql;
 mod pool;
+mod postgres;
 mod sqlite;
 
-pub use failure::{Failure, FailureKind, StartFault};
+pub use failure::{Failure, FailureKind, StartFault, Weakness};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +19,11 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
-use crate::catalog::Table;
-use crate::config::{DatabaseUrl, ModelName};
+use crate::catalog::{Catalog, Hidden, Table};
+use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::{Dialect, Statement};
 
@@ -41,6 +45,10 @@ pub struct Options {
 pub enum Db {
     /// An SQLite file.
     Sqlite(Arc<sqlite::Sqlite>),
+    /// A PostgreSQL server.
+    Postgres(Arc<postgres::Postgres>),
+    /// A MariaDB or MySQL server.
+    MySql(Arc<mysql::MySql>),
 }
 
 impl Db {
@@ -53,10 +61,12 @@ impl Db {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
             }
-            DatabaseUrl::Server(_) => Err(StartFault {
-                what: "this build reads SQLite alone".to_owned(),
-                help: "use a sqlite: address".to_owned(),
-            }),
+            DatabaseUrl::Server(server) if server.engine == Engine::MySql => {
+                mysql::MySql::new(server, options).map(|db| Self::MySql(Arc::new(db)))
+            }
+            DatabaseUrl::Server(server) => {
+                postgres::Postgres::new(server, options).map(|db| Self::Postgres(Arc::new(db)))
+            }
         }
     }
 
@@ -64,6 +74,8 @@ impl Db {
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::MySql(_) => Dialect::MySql,
         }
     }
 
@@ -74,6 +86,8 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.ping().await,
+            Self::Postgres(db) => db.ping().await,
+            Self::MySql(db) => db.ping().await,
         }
     }
 
@@ -84,6 +98,8 @@ impl Db {
     pub async fn tables(&self, names: &[ModelName]) -> Result<Vec<Result<Table, String>>, Failure> {
         match self {
             Self::Sqlite(db) => db.tables(names).await,
+            Self::Postgres(db) => db.tables(names).await,
+            Self::MySql(db) => db.tables(names).await,
         }
     }
 
@@ -94,6 +110,8 @@ impl Db {
     pub async fn names(&self) -> Result<Vec<String>, Failure> {
         match self {
             Self::Sqlite(db) => db.names().await,
+            Self::Postgres(db) => db.names().await,
+            Self::MySql(db) => db.names().await,
         }
     }
 
@@ -106,6 +124,8 @@ impl Db {
     pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
+            Self::Postgres(db) => db.fetch(statement, rows).await,
+            Self::MySql(db) => db.fetch(statement, rows).await,
         }
     }
 
@@ -116,6 +136,37 @@ impl Db {
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(db) => db.estimate(statement).await,
+            Self::Postgres(db) => db.estimate(statement).await,
+            Self::MySql(db) => db.estimate(statement).await,
+        }
+    }
+
+    /// What the role that reads could do beyond reading what is served.
+    ///
+    /// `hidden` are the columns that a rule leaves out of the catalog.
+    ///
+    /// # Errors
+    /// As [`Db::tables`].
+    pub async fn weaknesses(
+        &self,
+        catalog: &Catalog,
+        hidden: &[Hidden],
+    ) -> Result<Vec<Weakness>, Failure> {
+        match self {
+            // A file has no roles, and its sessions cannot write.
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(db) => db.weaknesses(catalog, hidden).await,
+            Self::MySql(db) => db.weaknesses(catalog, hidden).await,
+        }
+    }
+
+    /// The SQL that makes a role for just what is served: for the operator to read and run, never
+    /// run here. `None` where the engine has no roles.
+    pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.setup_sql(catalog, hidden)),
+            Self::MySql(db) => Some(db.setup_sql(catalog, hidden)),
         }
     }
 
@@ -125,6 +176,8 @@ impl Db {
     pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
+            Self::Postgres(db) => db.start_fault(failure),
+            Self::MySql(db) => db.start_fault(failure),
         }
     }
 }
@@ -135,7 +188,7 @@ impl Db {
 /// that is given back must be at rest.
 async fn stream<DB>(
     connection: &mut DB::Connection,
-    (sql, values): (String, SqlxValues),
+    statement: (String, SqlxValues),
     persistent: bool,
     rows: &mut Rows<'_>,
 ) -> Result<(), Failure>
@@ -145,10 +198,7 @@ where
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    // Safe, for sea-query wrote it from the catalog's names and with every value bound. This is
-    // the only place where a statement that is not a constant is run.
-    let query = sqlx::query_with(AssertSqlSafe(sql), values).persistent(persistent);
-    let mut fetched = query.fetch(connection);
+    let mut fetched = bound(statement).persistent(persistent).fetch(connection);
     let mut wanted = true;
     while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
         if wanted {
@@ -156,4 +206,15 @@ where
         }
     }
     Ok(())
+}
+
+/// The query of a statement that sea-query wrote, with its values bound.
+fn bound<DB>((sql, values): (String, SqlxValues)) -> Query<'static, DB, SqlxValues>
+where
+    DB: Database,
+    SqlxValues: IntoArguments<DB>,
+{
+    // Safe, for sea-query wrote it from the catalog's names. This is the only place where a
+    // statement that is not a constant becomes a query.
+    sqlx::query_with(AssertSqlSafe(sql), values)
 }

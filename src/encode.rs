@@ -29,6 +29,8 @@ pub enum Datum<'r> {
     Float32(f32),
     Float(f64),
     Text(Cow<'r, str>),
+    /// Text that is not UTF-8, which SQLite keeps.
+    RawText(Cow<'r, [u8]>),
     Bytes(Cow<'r, [u8]>),
 }
 
@@ -59,12 +61,20 @@ pub enum Shape {
     Boolean,
     /// An exact number, perhaps as text: strings under `MCP_NUMBERS=string`.
     Number,
-    /// A whole number of units of 10^-n, an exact decimal.
-    Scaled(u8),
+    /// A sum in three columns from this one on: upper halves and lower 32 bits of its units, and
+    /// what was added as floats.
+    Sum {
+        /// Digits after the point of a unit.
+        scale: u8,
+        /// Whether all of them are written.
+        fixed: bool,
+    },
     /// Text that is JSON.
     Json,
     /// A time of day whose fraction may end in zeros.
     Clock,
+    /// `2026-01-31 13:05:00`, among whatever else stands there, to be ISO 8601.
+    DayAndTime,
     /// `2026-01-31 13:05:00.250000`, to be ISO 8601.
     Moment {
         /// Whether it is in UTC, and says so.

@@ -96,6 +96,26 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// Every code, in the order of the contract; a test holds it to [`ErrorKind::code`].
+pub const CODES: [&str; 16] = [
+    "invalid_json",
+    "invalid_request",
+    "model_not_allowed",
+    "read_only",
+    "unsupported_action",
+    "missing_parameter",
+    "invalid_parameter",
+    "invalid_filter",
+    "invalid_value",
+    "not_found",
+    "rate_limited",
+    "timeout",
+    "response_too_large",
+    "overloaded",
+    "unavailable",
+    "internal",
+];
+
 impl ErrorKind {
     /// The stable code of this kind, in snake case (contract, section 3).
     pub fn code(&self) -> &'static str {
@@ -133,6 +153,12 @@ impl ErrorKind {
             Unavailable | ShuttingDown => "unavailable",
             Internal => "internal",
         }
+    }
+
+    /// Whether the request was sound and the service failed it: the operator's to mend.
+    pub fn is_failure(&self) -> bool {
+        use ErrorKind::*;
+        matches!(self, Timeout(_) | Overloaded | Unavailable | Internal)
     }
 }
 

@@ -28,6 +28,12 @@ impl Window {
         }
     }
 
+    /// Takes on another number or length, from the next request on.
+    pub fn follow(&mut self, limit: u32, span: Duration) {
+        self.limit = limit as usize;
+        self.span = span;
+    }
+
     /// Admits a request at this instant, or says how long until one would be.
     ///
     /// # Errors
@@ -49,14 +55,11 @@ impl Window {
         self.admitted.push_back(now);
         Ok(())
     }
-}
 
-impl Window {
     /// Whether nothing that was admitted counts any more.
     fn is_empty(&self, now: Instant) -> bool {
-        self.admitted
-            .back()
-            .is_none_or(|newest| now.saturating_duration_since(*newest) >= self.span)
+        let newest = self.admitted.back();
+        newest.is_none_or(|newest| now.saturating_duration_since(*newest) >= self.span)
     }
 }
 

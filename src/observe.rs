@@ -1,4 +1,11 @@
-//! What is counted, in Prometheus' text.
+//! What is counted, in Prometheus' text, and the audit of what was asked.
+
+mod audit;
+mod chain;
+mod sink;
+
+pub use audit::{Audit, NotRecorded, Record, Target};
+pub use chain::{Broken, Link, NotVerified, Verifier};
 
 use std::time::Duration;
 
@@ -19,6 +26,7 @@ pub struct Metrics {
     sessions: Gauge,
     rate_limited: Counter,
     connections_refused: Family<Reason, Counter>,
+    audited: Family<Outcome, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,6 +43,11 @@ struct Tool {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
 }
 
 impl Default for Metrics {
@@ -74,6 +87,12 @@ impl Default for Metrics {
             "Clients refused for other reasons than their token",
             connections_refused.clone(),
         );
+        let audited = Family::default();
+        registry.register(
+            "mcp_audit_lines",
+            "Lines of the audit, written and lost",
+            audited.clone(),
+        );
         Self {
             registry,
             invocations,
@@ -82,6 +101,7 @@ impl Default for Metrics {
             sessions,
             rate_limited,
             connections_refused,
+            audited,
         }
     }
 }
@@ -112,6 +132,13 @@ impl Metrics {
     /// A request passed the window's limit.
     pub fn rate_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// So many lines of the audit were written, or lost.
+    pub(crate) fn audited(&self, outcome: &'static str, lines: u64) {
+        self.audited
+            .get_or_create(&Outcome { outcome })
+            .inc_by(lines);
     }
 
     /// A socket was opened; it counts until the guard is dropped.

@@ -73,6 +73,11 @@ pub enum Output<'c> {
 }
 
 impl ReadPlan<'_> {
+    /// Whether no two rows can share all sort keys.
+    pub fn has_unique_order(&self) -> bool {
+        self.model.key().len() > 0 && !self.model.key().any(Field::is_nullable)
+    }
+
     /// What a cursor of this read is bound to.
     pub fn binding(&self) -> cursor::Binding {
         cursor::binding(self.model, &self.filter, &self.order)

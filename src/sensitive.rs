@@ -26,6 +26,13 @@ struct Hidden {
     field: Vec<char>,
 }
 
+impl Hidden {
+    fn covers(&self, model: &str, field: &str) -> bool {
+        let pattern = self.model.as_ref();
+        matches(&self.field, field) && pattern.is_none_or(|pattern| matches(pattern, model))
+    }
+}
+
 /// An entry of `MCP_REVEAL_FIELDS`, compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Revealed {
@@ -124,20 +131,35 @@ impl Sensitive {
             let mut entries = self.revealed.iter();
             entries.any(|entry| entry.model == model && entry.field == field)
         };
-        let covers = |entry: &&Hidden| {
-            matches(&entry.field, field)
-                && entry
-                    .model
-                    .as_ref()
-                    .is_none_or(|pattern| matches(pattern, model))
-        };
         match built_in(field) {
             Some(name) if !is_revealed() => Some(Rule::BuiltIn(name)),
             _ => {
-                let entry = self.hidden.iter().find(covers);
+                let entry = self.hidden.iter().find(|entry| entry.covers(model, field));
                 entry.map(|entry| Rule::Configured(&entry.typed))
             }
         }
+    }
+
+    /// The operator's entries that touch none of these fields, each of a model and its field: with
+    /// its variable, as typed.
+    pub fn idle(&self, fields: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+        let hidden = self.hidden.iter().filter(|entry| {
+            !fields
+                .iter()
+                .any(|(model, field)| entry.covers(model, field))
+        });
+        let revealed = self.revealed.iter().filter(|entry| {
+            built_in(&entry.field).is_none()
+                || !fields
+                    .iter()
+                    .any(|(model, field)| entry.model == *model && entry.field == *field)
+        });
+        let hidden = hidden.map(|entry| ("MCP_HIDDEN_FIELDS", entry.typed.clone()));
+        let revealed = revealed.map(|entry| {
+            let typed = format!("{}.{}", entry.model, entry.field);
+            ("MCP_REVEAL_FIELDS", typed)
+        });
+        hidden.chain(revealed).collect()
     }
 
     /// Whether a member of this name is removed from JSON, at any depth and in any model: the
@@ -228,6 +250,22 @@ mod tests {
         for name in ["email", "name", "", "ssns"] {
             assert!(!sensitive.hides_member(name), "{name}");
         }
+    }
+
+    #[test]
+    fn entries_that_touch_nothing_are_told() {
+        let sensitive = Sensitive::new(
+            &["users.emial", "users.email", "api_key", "t*.note"],
+            &["users.api_key", "users.token", "users.name"],
+        )
+        .unwrap();
+        let fields = [("users", "email"), ("users", "api_key"), ("users", "name")];
+        let idle = sensitive.idle(&fields);
+        let typed: Vec<&str> = idle.iter().map(|(_, typed)| typed.as_str()).collect();
+        assert_eq!(
+            typed,
+            ["users.emial", "t*.note", "users.token", "users.name"]
+        );
     }
 
     #[test]

@@ -10,14 +10,16 @@ pub mod gate;
 mod handshake;
 mod listen;
 mod mcp;
+mod places;
 mod reply;
 mod router;
 mod seed;
 mod sse;
 mod stdio;
+mod stream;
 mod ws;
 
-pub use stdio::serve as stdio;
+pub use stdio::Piped;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +28,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,25 +54,15 @@ pub struct App {
     pub gate: gate::Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    limits: ConnectionLimits,
+    places: places::Places,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
     windows: Windows<(TokenId, IpAddr)>,
     streams: sse::Streams,
-    sockets: Arc<Semaphore>,
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
     /// Requests that were cut.
     cut: AtomicU64,
-}
-
-/// What bounds each connection, from the configuration.
-#[derive(Debug, Clone)]
-struct ConnectionLimits {
-    max_message_bytes: usize,
-    rate_limit: u32,
-    rate_window: Duration,
-    idle_timeout: Duration,
 }
 
 /// The two steps of an end.
@@ -166,9 +157,15 @@ impl Server {
             listener,
             router::public(&app),
             Arc::clone(&app),
+            true,
         ));
         if let Some(admin) = admin {
-            listeners.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
+            listeners.spawn(listen::serve(
+                admin,
+                router::admin(&app),
+                Arc::clone(&app),
+                false,
+            ));
         }
         stop.stopping.cancelled().await;
         let sockets = app.metrics.sessions();
@@ -205,21 +202,43 @@ impl App {
         Self {
             enabled: config.enabled,
             service,
-            gate: gate::Gate::new(config),
+            gate: gate::Gate::default(),
             metrics,
-            limits: ConnectionLimits {
-                max_message_bytes: config.max_message_bytes,
-                rate_limit: config.rate_limit,
-                rate_window: config.rate_window,
-                idle_timeout: config.idle_timeout,
-            },
-            windows: Windows::new(config.rate_limit, config.rate_window),
+            places: places::Places::default(),
+            windows: Windows::default(),
             streams: sse::Streams::default(),
-            sockets: Arc::new(Semaphore::new(config.max_connections)),
             ready: Mutex::new(None),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
             cut: AtomicU64::new(0),
+        }
+    }
+
+    /// The gate by the policy of the moment.
+    fn entry(&self) -> gate::Entry<'_> {
+        self.gate.by(self.service.policy())
+    }
+
+    /// Counts and records a client that the gate did not let in.
+    fn denied(&self, address: IpAddr, transport: &str, denied: gate::Denied) {
+        match denied {
+            gate::Denied::Token(_) | gate::Denied::TooManyFailures(_) => {
+                self.metrics.auth_failed(denied.reason());
+            }
+            gate::Denied::Host | gate::Denied::Origin => {
+                self.metrics.connection_refused(denied.reason());
+            }
+        }
+        self.gate.log(denied, address);
+        self.record_stranger(address, transport, denied.reason());
+    }
+
+    /// Records a client that was refused, one line each up to a bound.
+    fn record_stranger(&self, address: IpAddr, transport: &str, reason: &str) {
+        if self.gate.lists(address) {
+            self.service.note_refused(address, transport, None, reason);
+        } else if let Some(audit) = self.service.audit() {
+            audit.count_refusal();
         }
     }
 

@@ -4,40 +4,54 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod ledger;
 mod open;
+mod page;
 mod policy;
+mod reload;
 
-pub use open::{Opened, open, wait_for_database};
-pub use policy::{Policy, Serving};
+pub use open::{Opened, open};
+pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use reload::{Live, NotReloaded};
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 
-use crate::auth::Caller;
-use crate::catalog::Model;
-use crate::db::{Db, Failure, FailureKind};
-use crate::encode::{Layout, Numbers, Page, Rows, Style};
-use crate::error::{Error, ErrorKind};
-use crate::observe::Metrics;
-use crate::plan::{self, GetPlan, ReadPlan, Total, Value};
-use crate::protocol::{Action, Object};
-use crate::sql::{self, Statement};
+use page::{Fail, failed};
 
-/// What is left of an answer for its end: counts, cursor and closing brackets.
-const TAIL_BYTES: usize = 512;
+use crate::auth::{Caller, TokenId};
+use crate::db::Db;
+use crate::encode::{Numbers, Rows, Style};
+use crate::error::{Error, ErrorKind};
+use crate::limit::Window;
+use crate::observe::{Audit, Metrics};
+use crate::plan::{self, GetPlan, ReadPlan};
+use crate::protocol::{Action, Object};
+use crate::sql;
 
 /// Answers requests over one database, by the policy of the moment.
 #[derive(Debug)]
 pub struct Service {
     policy: ArcSwap<Policy>,
+    /// Tells open connections that the policy is another.
+    replaced: watch::Sender<()>,
+    /// Tells them that it serves other models.
+    models_changed: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
-    /// Tells that other models are served than before.
-    models_changed: watch::Sender<()>,
+    /// Whether the database gave no answer when it was last asked.
+    lost: AtomicBool,
+    audit: OnceLock<Audit>,
+    /// Places for requests that are being answered.
+    turns: Semaphore,
+    /// The window of each token, over all its connections.
+    windows: Mutex<HashMap<TokenId, Window>>,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -60,11 +74,14 @@ pub enum Form {
     Tool,
 }
 
-/// By what a request is answered: the policy that it began with, and its form.
-#[derive(Clone, Copy)]
-struct Terms<'p> {
-    policy: &'p Policy,
-    form: Form,
+/// By what a request is answered: its form, and the policy that let it in, so that a reload in
+/// between cannot mix two.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'p> {
+    /// The policy.
+    pub policy: &'p Policy,
+    /// The form.
+    pub form: Form,
 }
 
 impl<'p> Terms<'p> {
@@ -100,10 +117,15 @@ impl Service {
     /// A service by a first policy; without a database everything is unavailable.
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
+            turns: Semaphore::new(policy.connections.max_requests),
+            windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
+            replaced: watch::Sender::new(()),
+            models_changed: watch::Sender::new(()),
             db,
             metrics,
-            models_changed: watch::Sender::new(()),
+            lost: AtomicBool::new(false),
+            audit: OnceLock::new(),
         }
     }
 
@@ -114,10 +136,47 @@ impl Service {
 
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
-        let before = self.policy.swap(Arc::new(policy));
-        if before.names() != self.policy().names() {
+        self.lost.store(false, Ordering::Relaxed);
+        let policy = Arc::new(policy);
+        self.windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|token, _| policy.access.tokens.holds(token));
+        let before = self.policy.swap(Arc::clone(&policy));
+        self.replaced.send_replace(());
+        if before.names() != policy.names() {
             self.models_changed.send_replace(());
         }
+    }
+
+    /// Admits a request of a token to the window that all its connections share.
+    ///
+    /// # Errors
+    /// The request that is one too many.
+    pub fn admit(&self, policy: &Policy, token: &TokenId) -> Result<(), Error> {
+        let (limit, span) = (
+            policy.connections.token_rate_limit,
+            policy.connections.rate_window,
+        );
+        if limit == 0 {
+            return Ok(());
+        }
+        // Windows are sound whatever a panicking holder was about to do.
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows
+            .entry(*token)
+            .or_insert_with(|| Window::new(limit, span));
+        window.follow(limit, span);
+        window.admit(Instant::now()).map_err(|_| {
+            self.metrics.rate_limited();
+            let window = span.as_secs();
+            ErrorKind::RateLimited { limit, window }.into()
+        })
+    }
+
+    /// Hears each time that another policy is put in force.
+    pub fn replacements(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 
     /// Hears when other models are served than before.
@@ -143,76 +202,104 @@ impl Service {
         self.metrics
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        info!(%address, transport, %token, code = error.code(), "refused");
+        info!(%address, %transport, %token, code = %error.code(), "refused");
+        self.note_refused(address, transport, Some(token), error.code());
     }
 
-    /// Answers one request after what `out` holds already, and records it.
+    /// Answers one request by the policy of the moment.
     ///
     /// # Errors
-    /// Every refusal and failure of the contract's section 3.
+    /// As [`Service::answer_by`].
     pub async fn answer(
         &self,
         caller: &Caller,
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
-        self.answer_as(Form::Message, caller, read, out).await
+        let policy = self.policy();
+        let terms = Terms {
+            policy: &policy,
+            form: Form::Message,
+        };
+        self.answer_by(terms, caller, read, out).await
     }
 
-    /// The same as [`Service::answer`], in the form that is named.
+    /// Answers one request after what `out` holds already, and records it.
     ///
     /// # Errors
     /// Every refusal and failure of the contract's section 3.
-    pub async fn answer_as(
+    pub async fn answer_by(
         &self,
-        form: Form,
+        terms: Terms<'_>,
         caller: &Caller,
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let started = Instant::now();
-        let policy = self.policy();
-        let terms = Terms {
-            policy: &policy,
-            form,
-        };
-        let result = self.run(terms, read, out).await;
-        let took = started.elapsed();
+        let policy = terms.policy;
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
-        let code = result.as_ref().err().map_or("ok", |error| error.code());
+        let model = policy.known_name(read.model);
+        let mut entry = self.entry(caller, action, model);
+        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
+        let result = match turn {
+            Ok(_turn) => self.run(terms, read, out, &mut entry.filters).await,
+            Err(_) => Err(ErrorKind::Overloaded.into()),
+        };
+        let took = started.elapsed();
+        let result = entry.settle(result, took, policy.audit_denies).await;
+        let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let model = policy.known_name(read.model);
-        let ms = took.as_secs_f64() * 1e3;
-        match &result {
+        let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
+        let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
-                debug!(%address, transport, %token, action, model, rows, ms = format!("{ms:.2}"), "answered");
+                debug!(%address, %transport, %token, %action, %model, rows, %ms, "answered");
+                return Ok(answer);
             }
-            Err(_) => {
-                info!(%address, transport, %token, action, model, code, ms = format!("{ms:.2}"), "refused");
-            }
+            Err(fail) => fail,
+        };
+        if error.kind().is_failure() && self.is_news(error.kind()) {
+            let (code, cause) = (error.code(), cause.as_deref().unwrap_or("-"));
+            error!(%address, %code, %cause, "MCP {action} query failed for model {model}: {error}");
+        } else {
+            info!(%address, %transport, %token, %action, %model, %code, %ms, "refused");
         }
-        result
+        Err(error)
     }
 
-    async fn run(&self, terms: Terms<'_>, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Error> {
+    /// Whether a failure is told as such: of a database that is lost, only the first is.
+    fn is_news(&self, kind: &ErrorKind) -> bool {
+        *kind != ErrorKind::Unavailable || !self.lost.swap(true, Ordering::Relaxed)
+    }
+
+    /// A database that answers is no longer lost.
+    fn found(&self) {
+        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed) {
+            info!("the database answers again");
+        }
+    }
+
+    async fn run(
+        &self,
+        terms: Terms<'_>,
+        read: &Read<'_>,
+        out: Vec<u8>,
+        filters: &mut Vec<String>,
+    ) -> Result<Answer, Fail> {
         let policy = terms.policy;
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
                 plan::describe(read.params)?;
-                Ok(describe::write(
-                    out,
-                    model,
-                    policy.catalog()?,
-                    terms.max_bytes(),
-                ))
+                let catalog = policy.catalog()?;
+                Ok(describe::write(out, model, catalog, terms.max_bytes()))
             }
             (_, None) => Err(ErrorKind::MissingField("model").into()),
             (Action::Get, Some(model)) => {
                 let plan = plan::get(read.params, model)?;
+                ledger::name(&plan.filter, filters);
                 self.get(terms, &plan, out).await
             }
             (Action::List | Action::Query, Some(model)) => {
@@ -224,11 +311,10 @@ impl Service {
                     &policy.limits,
                     &policy.cursors,
                 )?;
+                ledger::name(&plan.filter, filters);
                 self.rows(terms, &plan, out).await
             }
         }
-        .map_err(|error: Error| error)
-        .map(|answer: Answer| answer)
     }
 
     async fn get(
@@ -236,20 +322,21 @@ impl Service {
         terms: Terms<'_>,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect());
+        let statement = sql::get(plan, db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let page = self
-            .fetch(terms, plan.model, db, &statement, out, 1)
-            .await?;
+        let style = terms.style();
+        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(terms));
+        db.fetch(&statement, &mut rows)
+            .await
+            .map_err(|failure| failed(terms, plan.model, &failure))?;
+        self.found();
+        let page = rows.finish();
         if page.count == 0 {
             let model = plan.model.name().into();
-            return Err(ErrorKind::NotFound {
-                model,
-                id: plan.id.clone(),
-            }
-            .into());
+            let id = plan.id.clone();
+            return Err(ErrorKind::NotFound { model, id }.into());
         }
         Ok(Answer {
             out: page.out,
@@ -262,21 +349,15 @@ impl Service {
         terms: Terms<'_>,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::rows(plan, db.dialect());
         out.extend_from_slice(b"\"data\":[");
-        let limit = plan.page.limit as usize;
-        let mut page = self
-            .fetch(terms, plan.model, db, &statement, out, limit)
-            .await?;
-        let total = self.total(terms, plan, db, &page).await?;
-        let cursor = match &page.last {
-            Some(last) if page.more => terms.policy.cursors.seal(last, &plan.binding()),
-            _ => None,
-        };
+        let page = page::fetch(terms, plan, db, out).await?;
+        self.found();
+        let total = page::total(terms, plan, db, &page).await?;
+        let cursor = page::next_cursor(terms, plan, &page);
         let (rows, more) = (page.count, page.more);
-        let out = &mut page.out;
+        let mut out = page.out;
         out.extend_from_slice(
             format!(
                 "],\"count\":{rows},\"limit\":{},\"offset\":{},\"has_more\":{more}",
@@ -293,64 +374,7 @@ impl Service {
         if page.truncated {
             out.extend_from_slice(b",\"truncated\":true");
         }
-        Ok(Answer {
-            out: page.out,
-            rows,
-        })
-    }
-
-    /// The number of all rows, where it is asked for.
-    async fn total(
-        &self,
-        terms: Terms<'_>,
-        plan: &ReadPlan<'_>,
-        db: &Db,
-        page: &Page,
-    ) -> Result<Option<u64>, Error> {
-        if plan.total == Total::None {
-            return Ok(None);
-        }
-        // A last page that began at a known place tells it by itself.
-        let counted = page.count as u64;
-        if !page.more && plan.page.seek.is_none() && (counted > 0 || plan.page.offset == 0) {
-            return Ok(Some(plan.page.offset + counted));
-        }
-        let statement = sql::count(plan, db.dialect());
-        if plan.total == Total::Estimate {
-            if plan.filter.is_everything() && plan.model.estimated_rows().is_some() {
-                return Ok(plan.model.estimated_rows());
-            }
-            let planned = db.estimate(&sql::rows(plan, db.dialect())).await;
-            if let Some(rows) = planned.map_err(|failure| failed(terms, plan.model, &failure))? {
-                return Ok(Some(rows));
-            }
-        }
-        let page = self
-            .fetch(terms, plan.model, db, &statement, Vec::new(), 1)
-            .await?;
-        Ok(match page.last.as_ref().and_then(|last| last.0.first()) {
-            Some(Some(Value::Int(rows))) => u64::try_from(*rows).ok(),
-            _ => None,
-        })
-    }
-
-    async fn fetch(
-        &self,
-        terms: Terms<'_>,
-        model: &Model,
-        db: &Db,
-        statement: &Statement,
-        out: Vec<u8>,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let style = terms.style();
-        let layout: &Layout = &statement.layout;
-        let max_bytes = terms.max_bytes().saturating_sub(TAIL_BYTES);
-        let mut rows = Rows::new(out, layout, &style, limit, max_bytes);
-        match db.fetch(statement, &mut rows).await {
-            Ok(()) => Ok(rows.finish()),
-            Err(failure) => Err(failed(terms, model, &failure)),
-        }
+        Ok(Answer { out, rows })
     }
 
     fn reachable(&self) -> Result<&Db, Error> {
@@ -358,38 +382,4 @@ impl Service {
             .as_ref()
             .ok_or_else(|| ErrorKind::Unavailable.into())
     }
-}
-
-/// What a client is told of a failure; the rest goes to the log, once.
-fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Error {
-    let kind = match failure.kind() {
-        FailureKind::Unavailable => ErrorKind::Unavailable,
-        FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(terms.policy.query_timeout.as_secs()),
-        FailureKind::Value => ErrorKind::InvalidValue {
-            field: "filters".into(),
-            expected: "values of the fields' types".into(),
-        },
-        FailureKind::TooLarge(fields) => {
-            let named: Vec<String> = fields
-                .iter()
-                .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
-                .collect();
-            let hint = format!(
-                "large fields: {}; leave them out with query and fields",
-                named.join(", ")
-            );
-            return Error::from(ErrorKind::ResponseTooLarge(terms.max_bytes())).with_hint(hint);
-        }
-        FailureKind::Internal => ErrorKind::Internal,
-    };
-    if let Some(detail) = failure.detail() {
-        error!(
-            model = model.name(),
-            code = kind.code(),
-            detail,
-            "MCP query failed"
-        );
-    }
-    kind.into()
 }

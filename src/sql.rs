@@ -6,13 +6,16 @@
 mod column;
 mod condition;
 mod groups;
+mod large;
+mod mysql;
 mod seek;
+mod sums;
 
 use sea_query::{Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef};
 
-use crate::catalog::{Field, Model, TableName};
-use crate::encode::{Cell, Layout, Member};
-use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan};
+use crate::catalog::{Field, Kind, Model, TableName};
+use crate::encode::{Cell, Layout, Member, Shape};
+use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan};
 
 /// The alias of the model's own table.
 const BASE: &str = "t";
@@ -35,97 +38,113 @@ pub struct Statement {
     pub select: SelectStatement,
     /// What its columns are.
     pub layout: Layout,
+    /// Whether a view takes part, and with it the functions that it calls.
+    pub of_view: bool,
 }
 
-/// The statement of `list` and `query`; it fetches one row more than the page, to see whether
-/// there is one.
-pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
+/// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn
+/// until the page is full. They share one layout.
+///
+/// Each fetches one row more than the page, to see whether there is one. Of a value larger than
+/// `max_bytes` only the size is fetched.
+pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Statement> {
     let mut select = Query::select();
-    let mut columns = Columns {
-        select: &mut select,
-        dialect,
-        count: 0,
-    };
+    let mut columns = Columns::new(&mut select, dialect, max_bytes);
     let members = match &plan.output {
         Output::Rows { fields, expand } => {
             let mut members = columns.fields(BASE, fields.iter().copied());
             for (index, expansion) in expand.iter().enumerate() {
-                let alias = format!("e{index}");
-                let object = columns.fields(&alias, expansion.target.fields().iter());
-                // The field that is pointed to is not NULL where a row was found.
-                let pointed = expansion
-                    .relation
-                    .pairs(plan.model, expansion.target)
-                    .next();
-                let present = pointed.and_then(|(_, to)| {
-                    let at = expansion
-                        .target
-                        .fields()
-                        .iter()
-                        .position(|it| std::ptr::eq(it, to))?;
-                    object.get(at).map(Member::first)
-                });
-                members.push(Member::object(expansion.relation.name(), object, present));
+                members.push(expanded(&mut columns, plan.model, expansion, index));
             }
             members
         }
         Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
     };
-    let keys = match plan.output {
-        Output::Rows { .. } => plan
-            .order
-            .iter()
-            .filter_map(|order| match order.key {
-                OrderKey::Field(field) => Some(columns.key(BASE, field)),
-                OrderKey::Output(_) => None,
-            })
-            .collect(),
-        Output::Groups { .. } => Vec::new(),
-    };
+    let keys = plan.order.iter().filter_map(|order| match order.key {
+        OrderKey::Field(field) => Some(columns.field(BASE, field)),
+        OrderKey::Output(_) => None,
+    });
+    let layout = Layout::new(members, keys.collect(), columns.oversize());
     source(&mut select, plan.model);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
-            let alias = format!("e{index}");
-            let on = expansion
-                .relation
-                .pairs(plan.model, expansion.target)
-                .map(|(from, to)| column_of(BASE, from).eq(column_of(&alias, to)))
-                .reduce(|all, one| all.and(one));
-            if let Some(on) = on {
-                let table = table(expansion.target.table()).alias(alias);
-                select.left_join(table, on);
-            }
+            join(&mut select, plan.model, expansion, index);
         }
     }
-    restrict(&mut select, plan, dialect);
+    filter(&mut select, &plan.filter, dialect);
+    if let Output::Groups { by, .. } = &plan.output {
+        groups::group_by(&mut select, by, dialect);
+    }
     for key in &plan.order {
         order_by(&mut select, key, plan, dialect);
     }
     select.limit(u64::from(plan.page.limit) + 1);
-    if plan.page.offset > 0 {
-        select.offset(plan.page.offset);
-    }
-    Statement {
-        select,
-        layout: Layout::new(members, keys),
-    }
+    let of_view = is_view(plan.model)
+        || match &plan.output {
+            Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
+            Output::Groups { .. } => false,
+        };
+    pages(&select, plan, dialect)
+        .into_iter()
+        .map(|select| Statement {
+            select,
+            layout: layout.clone(),
+            of_view,
+        })
+        .collect()
 }
 
-/// The statement of `get`.
-pub fn get(plan: &GetPlan<'_>, dialect: Dialect) -> Statement {
-    let mut select = Query::select();
-    let mut columns = Columns {
-        select: &mut select,
-        dialect,
-        count: 0,
+/// From where the page begins: at a number of rows, or in parts after a row.
+fn pages(select: &SelectStatement, plan: &ReadPlan<'_>, dialect: Dialect) -> Vec<SelectStatement> {
+    let seek = plan.page.seek.as_ref();
+    let Some(seek) = seek.filter(|seek| !seek.keys.is_empty()) else {
+        let mut select = select.clone();
+        if plan.page.passed() > 0 {
+            select.offset(plan.page.passed());
+        }
+        return vec![select];
     };
+    // Rows that share all keys cannot be told apart: those that were sent are passed over.
+    let ties = match plan.has_unique_order() {
+        true => 0,
+        false => seek.ties,
+    };
+    let mut pages: Vec<SelectStatement> = seek::after(&plan.order, seek, ties > 0, dialect)
+        .into_iter()
+        .map(|part| select.clone().and_where(part).take())
+        .collect();
+    if let Some(first) = pages.first_mut().filter(|_| ties > 0) {
+        first.offset(ties);
+    }
+    pages
+}
+
+/// The statement of `get`; of a value larger than `max_bytes` only the size is fetched.
+pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement {
+    let mut select = Query::select();
+    let mut columns = Columns::new(&mut select, dialect, max_bytes);
     let members = columns.fields(BASE, plan.model.fields().iter());
+    let layout = Layout::new(members, Vec::new(), columns.oversize());
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
     Statement {
         select,
-        layout: Layout::new(members, Vec::new()),
+        layout,
+        of_view: is_view(plan.model),
+    }
+}
+
+/// The statement whose rows a planner can estimate: those of the filter, all of them.
+pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
+    let mut select = Query::select();
+    select.expr(Expr::cust("1"));
+    source(&mut select, plan.model);
+    filter(&mut select, &plan.filter, dialect);
+    Statement {
+        select,
+        layout: Layout::count(),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -153,6 +172,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     Statement {
         select,
         layout: Layout::count(),
+        of_view: is_view(plan.model),
     }
 }
 
@@ -160,10 +180,26 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
 struct Columns<'s> {
     select: &'s mut SelectStatement,
     dialect: Dialect,
+    max_bytes: usize,
     count: usize,
+    /// Each a condition that holds where a value is too large.
+    too_large: Vec<Expr>,
+    /// The model's own fields that were added.
+    added: Vec<(*const Field, Cell)>,
 }
 
-impl Columns<'_> {
+impl<'s> Columns<'s> {
+    fn new(select: &'s mut SelectStatement, dialect: Dialect, max_bytes: usize) -> Self {
+        Self {
+            select,
+            dialect,
+            max_bytes,
+            count: 0,
+            too_large: Vec::new(),
+            added: Vec::new(),
+        }
+    }
+
     fn add(&mut self, expr: Expr) -> usize {
         self.select.expr(expr);
         self.count += 1;
@@ -176,22 +212,100 @@ impl Columns<'_> {
             .collect()
     }
 
+    /// A field's column; the one that is there already where the model's own field is.
     fn field(&mut self, alias: &str, field: &Field) -> Cell {
-        let (expr, shape) = column::projected(column_of(alias, field), field, self.dialect);
+        let own = alias == BASE;
+        let same = |added: &&(*const Field, Cell)| own && std::ptr::eq(added.0, field);
+        if let Some((_, cell)) = self.added.iter().find(same) {
+            return *cell;
+        }
+        let column = column_of(alias, field);
+        let (expr, shape) = column::projected(column.clone(), field, self.dialect);
+        let cell = self.guarded(&column, expr, shape, field);
+        if own {
+            self.added.push((field, cell));
+        }
+        cell
+    }
+
+    /// A column whose values are small.
+    fn plain(&mut self, expr: Expr, shape: Shape) -> Cell {
         Cell {
             index: self.add(expr),
             shape,
+            guarded: false,
         }
     }
 
-    /// A sort key, as it is needed to go on after the row.
-    fn key(&mut self, alias: &str, field: &Field) -> Cell {
-        self.field(alias, field)
+    /// A column whose value comes from a field, or instead of it its size.
+    fn guarded(&mut self, value: &Expr, projected: Expr, shape: Shape, field: &Field) -> Cell {
+        let size = large::size(value, field, self.dialect);
+        let guarded = size.is_some();
+        let expr = match size {
+            Some(size) => {
+                let too_large =
+                    large::exceeds(value, size.clone(), self.max_bytes, field, self.dialect);
+                self.too_large.push(too_large.clone());
+                large::guarded(projected, size, too_large, field, self.dialect)
+            }
+            None => projected,
+        };
+        Cell {
+            guarded,
+            ..self.plain(expr, shape)
+        }
+    }
+
+    /// The last column: 1 where any value of the row is too large.
+    fn oversize(&mut self) -> Option<usize> {
+        let any = std::mem::take(&mut self.too_large);
+        let any = any.into_iter().reduce(|one, other| one.or(other))?;
+        let told = Expr::case(any, Expr::cust("1")).finally(Expr::cust("0"));
+        Some(self.add(told.into()))
+    }
+}
+
+/// The row that a foreign key points to, as a member.
+fn expanded(
+    columns: &mut Columns<'_>,
+    model: &Model,
+    expansion: &Expansion<'_>,
+    index: usize,
+) -> Member {
+    let (relation, target) = (expansion.relation, expansion.target);
+    let object = columns.fields(&joined(index), target.fields().iter());
+    // The field that is pointed to is not NULL where a row was found.
+    let pointed = relation.pairs(model, target).next();
+    let present = pointed.and_then(|(_, to)| {
+        let mut fields = target.fields().iter();
+        let at = fields.position(|field| std::ptr::eq(field, to))?;
+        object.get(at).map(Member::first)
+    });
+    Member::object(relation.name(), object, present)
+}
+
+/// The alias of an expanded model's table.
+fn joined(index: usize) -> String {
+    format!("e{index}")
+}
+
+fn join(select: &mut SelectStatement, model: &Model, expansion: &Expansion<'_>, index: usize) {
+    let (relation, target) = (expansion.relation, expansion.target);
+    let on = relation
+        .pairs(model, target)
+        .map(|(from, to)| column_of(BASE, from).eq(column_of(&joined(index), to)))
+        .reduce(|all, one| all.and(one));
+    if let Some(on) = on {
+        select.left_join(table(target.table()).alias(joined(index)), on);
     }
 }
 
 fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
+}
+
+fn is_view(model: &Model) -> bool {
+    model.kind() == Kind::View
 }
 
 fn table(name: &TableName) -> TableRef {
@@ -208,16 +322,6 @@ fn source(select: &mut SelectStatement, model: &Model) {
 fn filter(select: &mut SelectStatement, condition: &Condition<'_>, dialect: Dialect) {
     if !condition.is_everything() {
         select.and_where(condition::expr(condition, dialect));
-    }
-}
-
-fn restrict(select: &mut SelectStatement, plan: &ReadPlan<'_>, dialect: Dialect) {
-    filter(select, &plan.filter, dialect);
-    if let Output::Groups { by, .. } = &plan.output {
-        groups::group_by(select, by, dialect);
-    }
-    if let Some(after) = &plan.page.seek {
-        select.and_where(seek::after(&plan.order, after, dialect));
     }
 }
 

@@ -4,8 +4,11 @@
     reason = "clippy knows test functions, not the functions they call"
 )]
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path};
+mod common;
 
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::server;
 use lucarne::sample::{Created, SampleError, create_sqlite, load};
 use serde_json::Value;
 use sqlx::{
@@ -456,27 +459,6 @@ async fn a_url_of_another_kind_is_refused_without_repeating_it() {
         .unwrap_err();
     assert_eq!(error.to_string(), "cannot connect to PostgreSQL");
     assert!(!format!("{error:?}").contains("hunter2"));
-}
-
-/// The URL of a test server without a database, or nothing when it does not answer and need not.
-async fn server<C: Connection>(engine: &str, variable: &str, default: &str) -> Option<String> {
-    let url = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
-    let required = std::env::var("LUCARNE_TEST_REQUIRE").unwrap_or_default();
-    match C::connect(&url).await {
-        Ok(connection) => {
-            connection.close().await.unwrap();
-            Some(url)
-        }
-        Err(error) if required.split(',').any(|name| name.trim() == engine) => {
-            panic!("{engine} is required and does not answer: {error}")
-        }
-        Err(error) => {
-            // Not by eprintln!, which the test runner keeps to itself when a test passes.
-            let note = format!("SKIPPED: no {engine} for this test ({error}); set {variable}\n");
-            std::io::stderr().write_all(note.as_bytes()).unwrap();
-            None
-        }
-    }
 }
 
 /// Runs a test in a database of its own and drops it afterwards, whatever became of the test.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::FieldType;
 
 /// A table's name in its database.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName {
     /// The schema (on MySQL the database), where the engine has one.
     pub schema: Option<String>,

@@ -73,8 +73,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
+        let signals = serve::signals(server.stop())?;
         output::data(&screen(&token, &place, &created, &server, &opened))?;
-        serve::serve(server, opened, config).await
+        // What the demo decided by itself is not to be reloaded.
+        serve::serve(server, opened, config, signals, None).await
     })
 }
 

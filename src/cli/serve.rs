@@ -10,12 +10,15 @@ use tracing::{info, warn};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::notify::Notify;
+use super::supervise::{Source, Supervisor};
+use super::text::{counted, visible};
 use super::{logging, output};
-use crate::config::{self, Config};
-use crate::db::StartFault;
+use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
+use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
-use crate::service::{self, Opened};
+use crate::service::{self, Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -23,18 +26,28 @@ Examples:
   lucarne serve
   MCP_LISTEN=127.0.0.1:8001 MCP_LOG=debug lucarne serve";
 
+/// Lines of a start at the most; warnings beyond are counted.
+const START_LINES: usize = 6;
 /// Ports that are tried for a free one beside one that is in use.
 const NEAR_PORTS: u16 = 20;
 
 /// Serves until it is told to stop.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    let config = configuration()?;
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
-        announce(&config, &server, &opened);
-        serve(server, opened, config).await
+        // Whoever reads that it listens may end it from then on.
+        let signals = signals(server.stop())?;
+        let weaknesses = opened.weaknesses().await;
+        announce(&config, &server, &opened, &weaknesses);
+        serve(server, opened, config, signals, Some(configuration)).await
     })
+}
+
+/// The configuration as environment, `.env` and secret files have it now.
+fn configuration() -> Result<Config, Faults> {
+    config::load(config::environment(Some(Path::new(".env")))?)
 }
 
 /// A runtime of all cores.
@@ -46,33 +59,52 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(config, Arc::clone(&metrics)).await?;
+    opened.service.begin_audit(config)?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
-        Err(fault) => return Err(unbindable(&fault).await),
+        Err(fault) => return Err(unbindable(&fault, config).await),
     };
     Ok((server, opened))
 }
 
-/// Serves to the end, and says how it went.
-pub(super) async fn serve(server: Server, opened: Opened, config: Config) -> Result<(), Failure> {
-    if opened.waiting {
-        tokio::spawn(service::wait_for_database(opened.service, Arc::new(config)));
-    }
-    let listening = signals(server.stop())?;
+/// Serves to the end, and says how it went; reloads from `source`, where there is one.
+pub(super) async fn serve(
+    server: Server,
+    opened: Opened,
+    config: Config,
+    signals: Signals,
+    source: Option<Source>,
+) -> Result<(), Failure> {
+    let format = config.log_format;
+    let notify = Notify::of_environment();
+    let service = Arc::clone(&opened.service);
+    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone())?;
+    let supervising = tokio::spawn(supervisor.run());
+    notify.ready();
     let Stopped { sockets, cut } = server.run().await;
-    listening.abort();
-    output::words(format!(
-        "stopped: {sockets} sockets closed, {cut} requests cut"
-    ));
+    signals.abort();
+    supervising.abort();
+    if let Some(audit) = service.audit() {
+        audit.flush().await;
+    }
+    let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
+    match format {
+        LogFormat::Text => output::words(end),
+        LogFormat::Json => info!(sockets, cut, "{end}"),
+    }
     Ok(())
 }
 
+/// The task that hears signals.
+pub(super) type Signals = tokio::task::JoinHandle<()>;
+
 /// The first signal ends gracefully, a second one at once.
-pub(super) fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure> {
+pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let hear = |kind| {
         signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
     };
+    let notify = Notify::of_environment();
     let mut terminate = hear(SignalKind::terminate())?;
     let mut interrupt = hear(SignalKind::interrupt())?;
     Ok(tokio::spawn(async move {
@@ -81,58 +113,103 @@ pub(super) fn signals(stop: Stop) -> Result<tokio::task::JoinHandle<()>, Failure
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            notify.stopping();
             token.cancel();
         }
     }))
 }
 
 /// Says in a few lines what is served, and what is weak about it.
-fn announce(config: &Config, server: &Server, opened: &Opened) {
+fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Weakness]) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
-    info!("lucarne {version} listens on http://{address}");
+    let scheme = match config.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    info!("lucarne {version} listens on {scheme}://{address}");
+    let mut lines = 1;
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");
+        lines += 1;
     }
-    warn_of(config, opened);
-    let Some(url) = config.database.as_ref().filter(|_| config.enabled) else {
-        info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
-        return;
+    say(config, opened, weaknesses, lines);
+}
+
+/// Says what is read and what is weak, in so many lines that with those before it a start is read.
+pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Weakness], before: usize) {
+    let lines = before + usize::from(serves(config, opened));
+    let configured = config.warnings.iter().map(|warning| {
+        format!(
+            "{}: {}; {}",
+            warning.variable, warning.message, warning.help
+        )
+    });
+    let missing = opened.missing.iter().map(|missing| {
+        format!(
+            "MCP_ALLOWED_MODELS: {} is not served: {}",
+            missing.name, missing.reason
+        )
+    });
+    let weak = weaknesses
+        .iter()
+        .map(|weakness| format!("{}; {}", weakness.what, weakness.help));
+    let warnings: Vec<String> = configured.chain(missing).chain(weak).collect();
+    let room = START_LINES.saturating_sub(lines);
+    let shown = if warnings.len() > room {
+        room - 1
+    } else {
+        warnings.len()
     };
-    if opened.waiting {
-        warn!("{url} does not answer yet: waiting for it, requests are refused until then");
-        return;
+    for warning in &warnings[..shown] {
+        warn!("{}", visible(warning));
     }
-    let policy = opened.service.policy();
-    if let Ok(catalog) = policy.catalog() {
-        let fields: usize = catalog
-            .models()
-            .iter()
-            .map(|model| model.fields().len())
-            .sum();
-        info!(
-            "reads {url}, read-only: {} models with {fields} fields, {} fields hidden \
-             (lucarne check lists them)",
-            catalog.models().len(),
-            opened.hidden.len(),
-        );
+    let left = warnings.len() - shown;
+    if left > 0 {
+        warn!("{left} more warnings: lucarne check tells them");
     }
 }
 
-/// Says what is weak about the configuration, and what of it is not served.
-pub(super) fn warn_of(config: &Config, opened: &Opened) {
-    for warning in &config.warnings {
-        warn!(
-            "{}: {}; {}",
-            warning.variable, warning.message, warning.help
-        );
+/// Says whether anything is served, and what; gives back whether that took a line.
+fn serves(config: &Config, opened: &Opened) -> bool {
+    if !config.enabled {
+        info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
+        return true;
     }
-    for missing in &opened.missing {
-        warn!(
-            "MCP_ALLOWED_MODELS: {} is not served: {}",
-            missing.name, missing.reason
-        );
+    let Some(url) = &config.database else {
+        return false;
+    };
+    let policy = opened.service.policy();
+    match policy.catalog() {
+        Ok(catalog) => {
+            let models = catalog.models();
+            let fields: usize = models.iter().map(|model| model.fields().len()).sum();
+            info!(
+                "reads {url}, read-only: {} with {}, {} hidden (lucarne check lists them)",
+                counted(models.len(), "model"),
+                counted(fields, "field"),
+                opened.hidden.len(),
+            );
+        }
+        Err(_) => {
+            let help = is_it_there(url).map_or(String::new(), |help| format!("; {help}"));
+            warn!("{url} does not answer: requests are refused until it does{help}");
+        }
     }
+    true
+}
+
+/// The command that asks whether a server runs where it is looked for.
+fn is_it_there(url: &DatabaseUrl) -> Option<String> {
+    let DatabaseUrl::Server(server) = url else {
+        return None;
+    };
+    let (host, port) = server.address.rsplit_once(':')?;
+    let host = host.trim_matches(['[', ']']);
+    Some(match server.engine {
+        Engine::MySql => format!("try mysqladmin ping -h {host} -P {port}"),
+        _ => format!("try pg_isready -h {host} -p {port}"),
+    })
 }
 
 impl From<StartFault> for Failure {
@@ -142,7 +219,7 @@ impl From<StartFault> for Failure {
 }
 
 /// An address that cannot be had, with one that can.
-async fn unbindable(fault: &BindFault) -> Failure {
+async fn unbindable(fault: &BindFault, config: &Config) -> Failure {
     use std::io::ErrorKind;
     let BindFault {
         variable,
@@ -152,7 +229,7 @@ async fn unbindable(fault: &BindFault) -> Failure {
     let (what, help) = match source.kind() {
         ErrorKind::AddrInUse => (
             format!("{address} is in use"),
-            match free_near(*address).await {
+            match free_near(*address, config).await {
                 Some(free) => format!("{variable}={free} is free now"),
                 None => format!("name another port in {variable}"),
             },
@@ -176,9 +253,15 @@ async fn unbindable(fault: &BindFault) -> Failure {
     Failure::unable(what).help(help).exiting(Exit::Unbindable)
 }
 
-async fn free_near(address: SocketAddr) -> Option<SocketAddr> {
+/// An address beside this one that is free, and that the configuration wants for nothing else.
+async fn free_near(address: SocketAddr, config: &Config) -> Option<SocketAddr> {
+    let wanted = [Some(config.listen), config.admin_listen];
     for step in 1..=NEAR_PORTS {
         let near = SocketAddr::new(address.ip(), address.port().checked_add(step)?);
+        let wanted = wanted.iter().flatten();
+        if wanted.map(SocketAddr::port).any(|port| port == near.port()) {
+            continue;
+        }
         if TcpListener::bind(near).await.is_ok() {
             return Some(near);
         }

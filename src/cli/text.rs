@@ -80,6 +80,12 @@ pub(crate) fn padded(text: &str, columns: usize, right: bool) -> String {
     }
 }
 
+/// A number with what it counts: `1 model`, `2 models`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -52,6 +52,15 @@ impl Failure {
                     .is_some()
                 {
                     super::sqlite::kind_of(&code)
+                } else if error
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .is_some()
+                {
+                    super::postgres::kind_of(&code)
+                } else if let Some(error) =
+                    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+                {
+                    super::mysql::kind_of(error.number())
                 } else {
                     FailureKind::Internal
                 }
@@ -70,8 +79,29 @@ impl Failure {
     }
 
     /// The driver's own words, for the operator's log alone.
+    ///
+    /// A server's are left out, for they may repeat a value; [`Failure::cause`] is its code.
     pub fn detail(&self) -> Option<String> {
-        self.source.as_ref().map(ToString::to_string)
+        match self.source.as_ref()? {
+            sqlx::Error::Database(error) => error
+                .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                .map(ToString::to_string),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// What the log names in a word: the engine's code, or that the connection failed.
+    pub fn cause(&self) -> Option<String> {
+        self.code().or_else(|| match self.source.as_ref()? {
+            sqlx::Error::Io(error) => Some(error.kind().to_string()),
+            sqlx::Error::Tls(_) => Some("tls".to_owned()),
+            _ => Some("driver".to_owned()),
+        })
+    }
+
+    /// What the driver said.
+    pub(super) fn source(&self) -> Option<&sqlx::Error> {
+        self.source.as_ref()
     }
 
     /// The engine's code of the error, where there is one.
@@ -105,6 +135,15 @@ impl fmt::Debug for Failure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartFault {
     /// What is wrong, without any secret.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What a role could do beyond reading what is served, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// What is weak.
     pub what: String,
     /// What to do.
     pub help: String,

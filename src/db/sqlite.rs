@@ -5,6 +5,7 @@
 
 mod catalog;
 mod file;
+mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -214,7 +215,10 @@ impl Row for SqliteRow {
             }
             _ => <&[u8] as Decode<Driver>>::decode(value)
                 // SQLite does not hold text to UTF-8.
-                .map(|bytes| Datum::Text(String::from_utf8_lossy(bytes))),
+                .map(|bytes| match std::str::from_utf8(bytes) {
+                    Ok(text) => Datum::Text(text.into()),
+                    Err(_) => Datum::RawText(bytes.into()),
+                }),
         }
         .map_err(|_| undecodable())
     }

@@ -1,7 +1,12 @@
 //! Whether a decimal survives a client that keeps numbers in doubles.
 
-/// Whether the double nearest to a JSON number, written as short as can be, is another number.
+/// Whether the double nearest to a decimal, written as short as can be, is another number.
+///
+/// A whole number never counts as one: it keeps all its digits wherever it stands.
 pub(super) fn rounds(number: &str) -> bool {
+    if !number.contains(['.', 'e', 'E']) {
+        return false;
+    }
     match number.parse::<f64>() {
         Ok(double) if double.is_finite() => canonical(number) != canonical(&format!("{double:e}")),
         _ => true,
@@ -26,8 +31,6 @@ fn canonical(number: &str) -> (String, i64) {
 }
 
 /// Puts the decimals that a double would round in quotes, in a document that begins at `start`.
-///
-/// Whole numbers are left: they keep all their digits wherever they stand.
 pub(super) fn quote_rounded(out: &mut Vec<u8>, start: usize) {
     let mut quoted: Option<Vec<u8>> = None;
     let (mut at, mut copied) = (start, start);
@@ -37,7 +40,7 @@ pub(super) fn quote_rounded(out: &mut Vec<u8>, start: usize) {
             b'-' | b'0'..=b'9' => {
                 let end = after_number(out, at);
                 let number = std::str::from_utf8(&out[at..end]).unwrap_or_default();
-                if number.contains(['.', 'e', 'E']) && rounds(number) {
+                if rounds(number) {
                     let quoted = quoted.get_or_insert_with(Vec::new);
                     quoted.extend_from_slice(&out[copied..at]);
                     quoted.push(b'"');
@@ -114,7 +117,8 @@ mod tests {
             "1e2",
             "1.5E-3",
             "0e999",
-            "9007199254740992",
+            "9007199254740993",
+            "12345678901234567890",
             "123456789012.345",
             "1e308",
             "5e-324",
@@ -122,7 +126,6 @@ mod tests {
             assert!(!rounds(exact), "{exact}");
         }
         for rounded in [
-            "9007199254740993",
             "12345678901234567890.10",
             "0.1000000000000000055511151231257827",
             "1e309",

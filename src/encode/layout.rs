@@ -9,6 +9,8 @@ pub struct Cell {
     pub index: usize,
     /// What it holds.
     pub shape: Shape,
+    /// Whether it holds its value's size instead where that is too large to be fetched.
+    pub guarded: bool,
 }
 
 /// One member of a row's object.
@@ -70,12 +72,18 @@ fn json_key(name: &str) -> Box<[u8]> {
 pub struct Layout {
     pub(super) members: Vec<Member>,
     pub(super) keys: Vec<Cell>,
+    pub(super) oversize: Option<usize>,
 }
 
 impl Layout {
-    /// Members in the order of the answer, and sort keys in theirs.
-    pub fn new(members: Vec<Member>, keys: Vec<Cell>) -> Self {
-        Self { members, keys }
+    /// Members in the order of the answer, sort keys in theirs, and the column that is 1 where a
+    /// value of the row was too large to be fetched.
+    pub fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
+        Self {
+            members,
+            keys,
+            oversize,
+        }
     }
 
     /// The layout of a count: one number, and nothing to write.
@@ -83,10 +91,8 @@ impl Layout {
         let cell = Cell {
             index: 0,
             shape: Shape::Native,
+            guarded: false,
         };
-        Self {
-            members: Vec::new(),
-            keys: vec![cell],
-        }
+        Self::new(Vec::new(), vec![cell], None)
     }
 }

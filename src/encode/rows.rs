@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::layout::{Layout, Member, Slot};
-use super::{Datum, Row, Style, Undecodable, value};
-use crate::plan::Seek;
+use super::layout::{Cell, Layout, Member, Slot};
+use super::{Datum, Row, Shape, Style, Undecodable, value};
+use crate::plan::{Seek, Value, cursor};
 
 /// Large fields of a record that is too large are named up to this many.
 const NAMED: usize = 3;
@@ -13,6 +13,7 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub struct Rows<'a> {
     out: Vec<u8>,
+    mark: Mark,
     layout: &'a Layout,
     style: &'a Style<'a>,
     limit: usize,
@@ -20,7 +21,8 @@ pub struct Rows<'a> {
     count: usize,
     more: bool,
     truncated: bool,
-    last: Option<Seek>,
+    keys: Vec<Option<Value>>,
+    ties: u64,
 }
 
 /// Why a row could not be written.
@@ -38,6 +40,15 @@ impl From<Undecodable> for RowFault {
     }
 }
 
+/// Where the rows of a statement begin.
+#[derive(Debug, Default)]
+struct Mark {
+    bytes: usize,
+    count: usize,
+    keys: Vec<Option<Value>>,
+    ties: u64,
+}
+
 /// What was written.
 #[derive(Debug)]
 pub struct Page {
@@ -49,8 +60,10 @@ pub struct Page {
     pub more: bool,
     /// Whether rows of this page did not fit.
     pub truncated: bool,
-    /// The sort keys of the last row, where the layout has any.
-    pub last: Option<Seek>,
+    /// The sort keys of the last row, where there is one and the layout has any.
+    pub keys: Vec<Option<Value>>,
+    /// How many rows, the last ones, share these keys.
+    pub ties: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -63,8 +76,13 @@ impl<'a> Rows<'a> {
         limit: usize,
         max_bytes: usize,
     ) -> Self {
+        let mark = Mark {
+            bytes: out.len(),
+            ..Mark::default()
+        };
         Self {
             out,
+            mark,
             layout,
             style,
             limit,
@@ -72,8 +90,37 @@ impl<'a> Rows<'a> {
             count: 0,
             more: false,
             truncated: false,
-            last: None,
+            keys: Vec::new(),
+            ties: 0,
         }
+    }
+
+    /// Goes on after the row that a cursor holds.
+    pub fn after(mut self, seek: &Seek) -> Self {
+        self.keys.clone_from(&seek.keys);
+        self.ties = seek.ties;
+        self
+    }
+
+    /// Begins the rows of one statement more; false when no more are wanted.
+    pub fn begin(&mut self) -> bool {
+        self.mark = Mark {
+            bytes: self.out.len(),
+            count: self.count,
+            keys: self.keys.clone(),
+            ties: self.ties,
+        };
+        !self.more
+    }
+
+    /// Forgets the rows of this statement, for it is run anew.
+    pub fn restart(&mut self) {
+        self.out.truncate(self.mark.bytes);
+        self.count = self.mark.count;
+        self.more = false;
+        self.truncated = false;
+        self.keys.clone_from(&self.mark.keys);
+        self.ties = self.mark.ties;
     }
 
     /// Writes one row; breaks when no more are wanted.
@@ -85,14 +132,32 @@ impl<'a> Rows<'a> {
             self.more = true;
             return Ok(ControlFlow::Break(()));
         }
+        let oversize = match self.layout.oversize {
+            Some(index) => matches!(row.datum(index)?, Datum::Int(1) | Datum::Uint(1)),
+            None => false,
+        };
         let start = self.out.len();
         if self.count > 0 {
             self.out.push(b',');
         }
-        object(&mut self.out, &self.layout.members, row, self.style)?;
-        if self.out.len() > self.max_bytes {
+        if !oversize {
+            object(&mut self.out, &self.layout.members, row, self.style)?;
+        }
+        let keys = self.layout.keys.iter();
+        let keys = keys
+            .map(|cell| {
+                row.datum(cell.index)
+                    .map(|datum| value::key(datum, cell.shape))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let fits = match self.count {
+            // A row that is alone leaves too little room for its cursor at the worst.
+            0 => self.out.len() <= self.max_bytes,
+            _ => self.fits_with(&keys),
+        };
+        if oversize || !fits {
             if self.count == 0 {
-                return Err(RowFault::TooLarge(self.largest(row)?));
+                return Err(RowFault::TooLarge(self.largest(row, oversize)?));
             }
             self.out.truncate(start);
             self.more = true;
@@ -100,16 +165,11 @@ impl<'a> Rows<'a> {
             return Ok(ControlFlow::Break(()));
         }
         self.count += 1;
-        if !self.layout.keys.is_empty() {
-            let keys = self.layout.keys.iter();
-            let keys: Result<_, Undecodable> = keys
-                .map(|cell| {
-                    row.datum(cell.index)
-                        .map(|datum| value::key(datum, cell.shape))
-                })
-                .collect();
-            self.last = Some(Seek(keys?));
-        }
+        self.ties = match keys == self.keys {
+            true => self.ties + 1,
+            false => 1,
+        };
+        self.keys = keys;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -120,20 +180,73 @@ impl<'a> Rows<'a> {
             count: self.count,
             more: self.more,
             truncated: self.truncated,
-            last: self.last,
+            keys: self.keys,
+            ties: self.ties,
         }
     }
 
-    fn largest<R: Row>(&self, row: &R) -> Result<Vec<(String, usize)>, Undecodable> {
+    /// Whether what is written fits, a cursor after this row included.
+    fn fits_with(&self, keys: &[Option<Value>]) -> bool {
+        let room = self.max_bytes.saturating_sub(self.out.len());
+        if room >= cursor::MAX_LENGTH {
+            return true;
+        }
+        let seek = Seek {
+            keys: keys.to_vec(),
+            ties: u64::MAX,
+            passed: u64::MAX,
+        };
+        self.out.len() <= self.max_bytes && seek.sealed_length().min(cursor::MAX_LENGTH) <= room
+    }
+
+    fn largest<R: Row>(
+        &self,
+        row: &R,
+        oversize: bool,
+    ) -> Result<Vec<(String, usize)>, Undecodable> {
         let mut sizes = Vec::with_capacity(self.layout.members.len());
-        for one in &self.layout.members {
-            let mut out = Vec::new();
-            member(&mut out, one, row, self.style)?;
-            sizes.push((one.name.to_string(), out.len() - one.key.len()));
+        for member in &self.layout.members {
+            let bytes = self.measured(member, row, oversize)?;
+            sizes.push((member.name.to_string(), bytes));
         }
         sizes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         sizes.truncate(NAMED);
+        let notable = sizes.first().map_or(0, |(_, bytes)| bytes / 10);
+        sizes.retain(|(_, bytes)| *bytes >= notable);
         Ok(sizes)
+    }
+
+    /// The bytes of a member; of a value that was not fetched, its size in the database.
+    fn measured<R: Row>(
+        &self,
+        member: &Member,
+        row: &R,
+        oversize: bool,
+    ) -> Result<usize, Undecodable> {
+        match &member.slot {
+            Slot::Object { members, .. } => members
+                .iter()
+                .map(|member| self.measured(member, row, oversize))
+                .sum(),
+            Slot::Cell(cell) => {
+                let told = match row.datum(cell.index)? {
+                    Datum::Int(size) => usize::try_from(size).ok(),
+                    Datum::Text(digits) => digits.parse().ok(),
+                    Datum::Bytes(digits) => str::from_utf8(&digits)
+                        .ok()
+                        .and_then(|digits| digits.parse().ok()),
+                    _ => None,
+                };
+                if let Some(size) =
+                    told.filter(|size| oversize && cell.guarded && *size > self.max_bytes)
+                {
+                    return Ok(size);
+                }
+                let mut out = Vec::new();
+                write_cell(&mut out, *cell, row, self.style)?;
+                Ok(out.len())
+            }
+        }
     }
 }
 
@@ -162,7 +275,7 @@ fn member<R: Row>(
 ) -> Result<(), Undecodable> {
     out.extend_from_slice(&member.key);
     match &member.slot {
-        Slot::Cell(cell) => value::write(out, row.datum(cell.index)?, cell.shape, style),
+        Slot::Cell(cell) => write_cell(out, *cell, row, style)?,
         Slot::Object { members, present } => {
             let absent = match present {
                 Some(index) => row.datum(*index)? == Datum::Null,
@@ -174,6 +287,23 @@ fn member<R: Row>(
                 object(out, members, row, style)?;
             }
         }
+    }
+    Ok(())
+}
+
+fn write_cell<R: Row>(
+    out: &mut Vec<u8>,
+    cell: Cell,
+    row: &R,
+    style: &Style<'_>,
+) -> Result<(), Undecodable> {
+    let first = row.datum(cell.index)?;
+    match cell.shape {
+        Shape::Sum { scale, fixed } => {
+            let (low, rest) = (row.datum(cell.index + 1)?, row.datum(cell.index + 2)?);
+            value::sum(out, [first, low, rest], (scale, fixed), style);
+        }
+        shape => value::write(out, first, shape, style),
     }
     Ok(())
 }

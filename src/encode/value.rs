@@ -12,18 +12,13 @@ use crate::protocol::{Kind, decode_string, kind};
 
 /// Writes a value as JSON.
 pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style<'_>) {
-    let quoted = style.numbers == Numbers::String
-        && matches!(shape, Shape::Wide | Shape::Number | Shape::Scaled(_));
+    let quoted = style.numbers == Numbers::String && matches!(shape, Shape::Wide | Shape::Number);
     let rounds = |number: &str| style.numbers == Numbers::Doubles && double::rounds(number);
     match (datum, shape) {
         (Datum::Null, _) => out.extend_from_slice(b"null"),
         (Datum::Bool(value), _) => literal(out, value),
         (Datum::Int(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
         (Datum::Uint(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
-        (Datum::Int(value), Shape::Scaled(scale)) => {
-            let value = scaled(value, scale);
-            number(out, &value, quoted || rounds(&value));
-        }
         (Datum::Int(value), _) => number(out, &value, quoted),
         (Datum::Uint(value), _) => number(out, &value, quoted),
         (Datum::Float32(value), _) => match value.is_finite() {
@@ -31,18 +26,23 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             false => text(out, nonfinite(f64::from(value))),
         },
         (Datum::Float(value), _) => match value.is_finite() {
-            true if quoted && shape == Shape::Number => number(out, &value, true),
+            true if quoted => number(out, &value, true),
             true => json(out, &value),
             false => text(out, nonfinite(value)),
         },
+        (Datum::RawText(bytes), shape) => {
+            let lossy = Datum::Text(String::from_utf8_lossy(&bytes));
+            write(out, lossy, shape, style);
+        }
         (Datum::Bytes(bytes), _) => {
             out.push(b'"');
             out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
             out.push(b'"');
         }
         (Datum::Text(value), Shape::Number) => {
-            if is_number(&value) {
-                number(out, &value, quoted || rounds(&value));
+            let value = unpadded(&value);
+            if is_number(value) {
+                number(out, &value, quoted || rounds(value));
             } else {
                 text(out, value.trim_matches('"'));
             }
@@ -56,6 +56,9 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             }
         }
         (Datum::Text(value), Shape::Clock) => text(out, trimmed(&value)),
+        (Datum::Text(value), Shape::DayAndTime) if is_day_and_time(&value) => {
+            text(out, &value.replacen(' ', "T", 1));
+        }
         (Datum::Text(value), Shape::Moment { utc }) => {
             let value = trimmed(&value).replacen(' ', "T", 1);
             text(out, &if utc { value + "Z" } else { value });
@@ -77,6 +80,7 @@ pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
         Datum::Float32(value) => Value::Float(f64::from(value)),
         Datum::Float(value) => Value::Float(value),
         Datum::Bytes(bytes) => Value::Bytes(bytes.into_owned()),
+        Datum::RawText(bytes) => Value::RawText(bytes.into_owned()),
         Datum::Text(value) => match shape {
             Shape::Number => Value::Decimal(value.trim_matches('"').to_owned()),
             Shape::Json => match serde_json::from_str::<&RawValue>(&value) {
@@ -115,6 +119,16 @@ fn nonfinite(value: f64) -> &'static str {
     }
 }
 
+/// A number without the zeros that MySQL's ZEROFILL puts in front.
+fn unpadded(text: &str) -> &str {
+    let bare = text.trim_start_matches('0');
+    match bare.bytes().next() {
+        Some(b'0'..=b'9') => bare,
+        // The zero before a point, or the only one, stays.
+        _ => &text[text.len() - bare.len() - usize::from(bare.len() < text.len())..],
+    }
+}
+
 /// Whether a text is a number as JSON writes it.
 fn is_number(text: &str) -> bool {
     matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9'))
@@ -122,8 +136,39 @@ fn is_number(text: &str) -> bool {
         && !text.ends_with(char::is_whitespace)
 }
 
+/// Writes a sum from its parts; NULL where there was nothing to add.
+pub(super) fn sum(
+    out: &mut Vec<u8>,
+    parts: [Datum<'_>; 3],
+    (scale, fixed): (u8, bool),
+    style: &Style<'_>,
+) {
+    let [high, low, rest] = parts;
+    let units = match (high, low) {
+        (Datum::Int(high), Datum::Int(low)) => Some((i128::from(high) << 32) + i128::from(low)),
+        _ => None,
+    };
+    let quoted = style.numbers == Numbers::String;
+    match (units, rest) {
+        (None, rest) => write(out, rest, Shape::Wide, style),
+        (Some(units), Datum::Float(rest)) => {
+            let exact = units as f64 / 10f64.powi(scale.into());
+            write(out, Datum::Float(exact + rest), Shape::Wide, style);
+        }
+        (Some(units), _) => {
+            let decimal = scaled(units, scale);
+            let decimal = match fixed {
+                true => &*decimal,
+                false => trimmed(&decimal),
+            };
+            let rounds = style.numbers == Numbers::Doubles && double::rounds(decimal);
+            number(out, &decimal, quoted || rounds);
+        }
+    }
+}
+
 /// Units of 10^-scale as a decimal: 419936 with 2 is 4199.36.
-fn scaled(units: i64, scale: u8) -> String {
+fn scaled(units: i128, scale: u8) -> String {
     let scale = usize::from(scale);
     if scale == 0 {
         return units.to_string();
@@ -134,7 +179,17 @@ fn scaled(units: i64, scale: u8) -> String {
     format!("{sign}{whole}.{fraction}")
 }
 
-/// A time without the zeros at the end of its fraction.
+/// Whether a text begins as `2026-01-31 13:05` does.
+fn is_day_and_time(text: &str) -> bool {
+    const FORM: &[u8; 16] = b"0000-00-00 00:00";
+    text.len() >= FORM.len()
+        && text.bytes().zip(FORM).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == *form,
+        })
+}
+
+/// A number or a time without the zeros at the end of its fraction.
 fn trimmed(value: &str) -> &str {
     if value.contains('.') {
         value.trim_end_matches('0').trim_end_matches('.')
@@ -200,8 +255,21 @@ mod tests {
             (words("\"NaN\""), Shape::Number, "\"NaN\""),
             (words("abc"), Shape::Number, "\"abc\""),
             (words("1 "), Shape::Number, "\"1 \""),
-            (Datum::Int(419_936), Shape::Scaled(2), "4199.36"),
-            (Datum::Int(-5), Shape::Scaled(2), "-0.05"),
+            (
+                words("2026-01-31 13:05:00.250"),
+                Shape::DayAndTime,
+                "\"2026-01-31T13:05:00.250\"",
+            ),
+            (
+                words("2026-01-31 soon"),
+                Shape::DayAndTime,
+                "\"2026-01-31 soon\"",
+            ),
+            (
+                Datum::RawText((&b"a\xff"[..]).into()),
+                Shape::Native,
+                "\"a\u{fffd}\"",
+            ),
             (words("13:05:00.250000"), Shape::Clock, "\"13:05:00.25\""),
             (words("120:00:00"), Shape::Clock, "\"120:00:00\""),
             (
@@ -227,6 +295,47 @@ mod tests {
     }
 
     #[test]
+    fn sums_keep_their_digits() {
+        use Datum::{Float, Int, Null};
+        let sensitive = Sensitive::default();
+        for (parts, scale, native, string) in [
+            ([Null, Null, Null], (2, true), "null", "null"),
+            (
+                [Int(0), Int(419_936), Null],
+                (2, true),
+                "4199.36",
+                "\"4199.36\"",
+            ),
+            (
+                [Int(-1), Int(0xffff_fffb), Null],
+                (2, true),
+                "-0.05",
+                "\"-0.05\"",
+            ),
+            ([Int(0), Int(1_500_000), Null], (6, false), "1.5", "\"1.5\""),
+            ([Int(0), Int(2_000_000), Null], (6, false), "2", "\"2\""),
+            (
+                [Int(1 << 32), Int(0), Null],
+                (0, true),
+                "18446744073709551616",
+                "\"18446744073709551616\"",
+            ),
+            ([Int(0), Int(3), Float(0.5)], (0, true), "3.5", "\"3.5\""),
+            ([Null, Null, Float(0.5)], (0, true), "0.5", "\"0.5\""),
+        ] {
+            for (numbers, expected) in [(Numbers::Native, native), (Numbers::String, string)] {
+                let style = Style {
+                    numbers,
+                    sensitive: &sensitive,
+                };
+                let mut out = Vec::new();
+                sum(&mut out, parts.clone(), scale, &style);
+                assert_eq!(String::from_utf8(out).unwrap(), expected, "{parts:?}");
+            }
+        }
+    }
+
+    #[test]
     fn large_numbers_can_be_strings() {
         let quoted = |datum, shape| written(datum, shape, Numbers::String);
         assert_eq!(quoted(Datum::Int(7), Shape::Wide), "\"7\"");
@@ -244,18 +353,12 @@ mod tests {
             "\"12345678901234567890.10\""
         );
         assert_eq!(
-            doubles(Datum::Int(i64::MAX), Shape::Scaled(2)),
-            "\"92233720368547758.07\""
-        );
-        assert_eq!(
             doubles(Datum::Int(i64::MAX), Shape::Wide),
             "9223372036854775807"
         );
+        let document = "{\"a\": [0.1, 1e500, 7], \"b\":-12345678901234567890.1}";
         assert_eq!(
-            doubles(
-                words("{\"a\": [0.1, 1e500, 7], \"b\":-12345678901234567890.1}"),
-                Shape::Json
-            ),
+            doubles(words(document), Shape::Json),
             "{\"a\": [0.1, \"1e500\", 7], \"b\":\"-12345678901234567890.1\"}"
         );
     }

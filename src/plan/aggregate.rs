@@ -137,8 +137,10 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
             Kind::Object => dated(part, model)?,
             _ => return Err(wrong()),
         };
-        if !keys.iter().any(|other| other.name == key.name) {
-            keys.push(key);
+        match keys.iter().find(|other| other.name == key.name) {
+            None => keys.push(key),
+            Some(same) if same.part == key.part => {}
+            Some(_) => return Err(invalid(format!("'{}' names two members", key.name))),
         }
     }
     Ok(keys)

@@ -2,7 +2,8 @@
 //!
 //! A cursor holds the sort keys of the last row sent. It is encrypted and authenticated
 //! (XChaCha20-Poly1305), with model, filters and order as associated data: it tells nothing, cannot
-//! be made or changed outside, and fits one request alone.
+//! be made or changed outside, and fits one request alone. Keys that are too large for a request
+//! are left out; such a cursor goes on by the number of rows that were passed.
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::filter::Condition;
@@ -20,10 +22,31 @@ use crate::error::{Error, ErrorKind};
 const NONCE: usize = 24;
 /// The sealed text is padded to a multiple of this, so that its length tells little of the values.
 const BLOCK: usize = 64;
+/// The authentication tag of the cipher.
+const TAG: usize = 16;
+/// The most that is sealed: a cursor has to fit into a request beside its filters.
+const MAX_PLAIN: usize = 8_192;
+/// The longest cursor, in characters.
+pub const MAX_LENGTH: usize = ((NONCE + MAX_PLAIN + TAG) * 4).div_ceil(3);
 
-/// The sort keys of the row to go on after; `None` is NULL.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Seek(pub Vec<Option<Value>>);
+/// Where the next page begins.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Seek {
+    /// The sort keys of the row to go on after, `None` for NULL; empty where they are too large.
+    pub keys: Vec<Option<Value>>,
+    /// How many rows with these very keys were sent: more than one only without a primary key.
+    pub ties: u64,
+    /// How many rows come before the page.
+    pub passed: u64,
+}
+
+impl Seek {
+    /// The length of the cursor that this is sealed as, in characters.
+    pub fn sealed_length(&self) -> usize {
+        let plain = serde_json::to_vec(self).map_or(0, |plain| plain.len());
+        ((NONCE + plain.next_multiple_of(BLOCK) + TAG) * 4).div_ceil(3)
+    }
+}
 
 /// What a cursor is bound to: model, filters and order of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +56,7 @@ pub struct Binding([u8; 32]);
 pub(super) fn binding(model: &Model, filter: &Condition<'_>, order: &[Order<'_>]) -> Binding {
     let mut digest = Sha256::new();
     digest.update(format!("{:?} {:?};", model.name(), model.table()).as_bytes());
-    filter.digest(&mut digest);
+    digest.update(filter.digest());
     for key in order {
         let name = match key.key {
             OrderKey::Field(field) => format!("{:?}", field.name()),
@@ -69,9 +92,12 @@ impl CursorKey {
         Ok(Self::new(&bytes))
     }
 
-    /// Seals the keys of the last row sent; `None` if no randomness is to be had.
-    pub fn seal(&self, seek: &Seek, binding: &Binding) -> Option<String> {
-        let mut plain = serde_json::to_vec(&seek.0).ok()?;
+    /// Seals a place into at most `room` characters; `None` if no randomness is to be had.
+    pub fn seal(&self, mut seek: Seek, binding: &Binding, room: usize) -> Option<String> {
+        if seek.sealed_length() > room.min(MAX_LENGTH) {
+            seek.keys.clear();
+        }
+        let mut plain = serde_json::to_vec(&seek).ok()?;
         plain.resize(plain.len().next_multiple_of(BLOCK), b' ');
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
@@ -96,7 +122,7 @@ impl CursorKey {
         order: &[Order<'_>],
     ) -> Result<Seek, Error> {
         self.unseal(text, binding)
-            .filter(|seek| seek.0.len() == order.len())
+            .filter(|seek| seek.keys.is_empty() || seek.keys.len() == order.len())
             .ok_or_else(|| {
                 Error::from(ErrorKind::InvalidCursor).with_hint(
                     "send next_cursor as it came, with the same model, filters and sort; \
@@ -113,7 +139,7 @@ impl CursorKey {
             aad: &binding.0,
         };
         let plain = self.0.decrypt(&XNonce::from(*nonce), payload).ok()?;
-        serde_json::from_slice(&plain).ok().map(Seek)
+        serde_json::from_slice(&plain).ok()
     }
 }
 
@@ -126,20 +152,31 @@ mod tests {
     }
 
     fn row() -> Seek {
-        Seek(vec![
-            None,
-            Some(Value::Float(0.1 + 0.2)),
-            Some(Value::Uint(u64::MAX)),
-            Some(Value::Decimal("12.50".into())),
-            Some(Value::Text("é\u{1}".into())),
-            Some(Value::Bytes(vec![0, 255])),
-        ])
+        Seek {
+            keys: vec![
+                None,
+                Some(Value::Float(0.1 + 0.2)),
+                Some(Value::Float(f64::NEG_INFINITY)),
+                Some(Value::Uint(u64::MAX)),
+                Some(Value::Decimal("12.50".into())),
+                Some(Value::Text("é\u{1}".into())),
+                Some(Value::RawText(vec![b'a', 255])),
+                Some(Value::Bytes(vec![0, 255])),
+            ],
+            ties: 1,
+            passed: 100,
+        }
+    }
+
+    fn seal(key: &CursorKey, seek: Seek) -> String {
+        key.seal(seek, &bound(1), MAX_LENGTH).unwrap()
     }
 
     #[test]
     fn what_is_sealed_opens_for_its_request_alone() {
         let key = CursorKey::random().unwrap();
-        let text = key.seal(&row(), &bound(1)).unwrap();
+        let text = seal(&key, row());
+        assert_eq!(text.len(), row().sealed_length());
         assert_eq!(key.unseal(&text, &bound(1)), Some(row()));
         assert_eq!(key.unseal(&text, &bound(2)), None);
         assert_eq!(CursorKey::random().unwrap().unseal(&text, &bound(1)), None);
@@ -148,7 +185,7 @@ mod tests {
     #[test]
     fn no_changed_cursor_opens() {
         let key = CursorKey::new(&[7; 32]);
-        let text = key.seal(&row(), &bound(1)).unwrap();
+        let text = seal(&key, row());
         for index in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
@@ -161,11 +198,29 @@ mod tests {
     #[test]
     fn equal_rows_have_different_cursors_of_one_length() {
         let key = CursorKey::random().unwrap();
-        let seal = |id: i64| {
-            key.seal(&Seek(vec![Some(Value::Int(id))]), &bound(1))
-                .unwrap()
+        let of = |id: i64| {
+            let keys = vec![Some(Value::Int(id))];
+            seal(&key, Seek { keys, ..row() })
         };
-        assert_ne!(seal(1), seal(1));
-        assert_eq!(seal(1).len(), seal(i64::MAX).len());
+        assert_ne!(of(1), of(1));
+        assert_eq!(of(1).len(), of(i64::MAX).len());
+    }
+
+    #[test]
+    fn keys_that_are_too_large_give_way_to_the_number_of_rows() {
+        let key = CursorKey::random().unwrap();
+        let position = Seek {
+            keys: Vec::new(),
+            ..row()
+        };
+        let large = Seek {
+            keys: vec![Some(Value::Text("x".repeat(20_000)))],
+            ..row()
+        };
+        let text = seal(&key, large);
+        assert!(text.len() < 200, "{}", text.len());
+        assert_eq!(key.unseal(&text, &bound(1)), Some(position.clone()));
+        let tight = key.seal(row(), &bound(1), 200).unwrap();
+        assert_eq!(key.unseal(&tight, &bound(1)), Some(position));
     }
 }

@@ -87,19 +87,37 @@ impl Condition<'_> {
         matches!(self, Self::All(conditions) if conditions.is_empty())
     }
 
-    /// Feeds what makes this condition different from others into a digest.
-    pub(super) fn digest(&self, into: &mut Sha256) {
+    /// The names of the fields that are tested, each as often as it is.
+    pub fn fields(&self) -> Vec<&str> {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().flat_map(Condition::fields).collect()
+            }
+            Self::Test { field, .. } => vec![field.name()],
+        }
+    }
+
+    /// Whether no row can be meant.
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Any(conditions) if conditions.is_empty())
+    }
+
+    /// What makes this condition different from others.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut into = Sha256::new();
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                // The members of an object have no order of their own.
+                let mut digests: Vec<_> = conditions.iter().map(Self::digest).collect();
+                digests.sort_unstable();
                 into.update(if matches!(self, Self::All(_)) {
-                    b"&("
+                    b"&"
                 } else {
-                    b"|("
+                    b"|"
                 });
-                for condition in conditions {
-                    condition.digest(into);
+                for digest in digests {
+                    into.update(digest);
                 }
-                into.update(b")");
             }
             Self::Test {
                 field,
@@ -110,6 +128,7 @@ impl Condition<'_> {
                 into.update(text.as_bytes());
             }
         }
+        into.finalize().into()
     }
 }
 
@@ -127,7 +146,7 @@ pub(super) fn read<'c>(
         operators,
         conditions: 0,
     };
-    reader.object(raw, false, 1)
+    reader.object(raw, false, 0)
 }
 
 /// The condition on a model's key that an `id` stands for.
@@ -200,12 +219,11 @@ impl<'c> Reader<'c> {
         for (name, value) in members.iter() {
             conditions.push(match name {
                 "$and" | "$or" if self.operators => {
-                    let all = (name == "$and") != negated;
                     let list = self.list(name, value, negated, depth)?;
-                    if all {
-                        Condition::All(list)
+                    if (name == "$and") != negated {
+                        all(list)
                     } else {
-                        Condition::Any(list)
+                        any(list)
                     }
                 }
                 "$not" if self.operators => self.object(value, !negated, depth + 1)?,
@@ -234,7 +252,7 @@ impl<'c> Reader<'c> {
 
     fn field(&mut self, name: &str, raw: &RawValue, negated: bool) -> Result<Condition<'c>, Error> {
         let Some(field) = self.model.field(name) else {
-            return Err(unknown(name, self.model));
+            return Err(unknown(name, self.model, self.operators));
         };
         match kind(raw) {
             Kind::Object if self.operators => {
@@ -251,7 +269,13 @@ impl<'c> Reader<'c> {
                 }
                 Ok(join(tests, negated))
             }
-            Kind::Object | Kind::Array => Err(value::invalid(field, "a plain value")),
+            Kind::Object | Kind::Array => {
+                let hint = match self.operators {
+                    true => r#"one of several values: {"$in":[…]}"#,
+                    false => "operators are for the action query",
+                };
+                Err(value::invalid(field, "a plain value").with_hint(hint))
+            }
             _ => self.test(field, equal(raw, field)?, negated),
         }
     }
@@ -263,15 +287,19 @@ impl<'c> Reader<'c> {
         raw: &RawValue,
         negated: bool,
     ) -> Result<Condition<'c>, Error> {
-        if !operators_of(field).contains(&operator) {
-            return Err(
-                Error::from(ErrorKind::FilterOperator(operator.into())).with_hint(format!(
-                    "operators for {} ({}): {}",
-                    field.name(),
-                    field.field_type().name(),
-                    operators_of(field).join(" ")
-                )),
+        let usable = operators_of(field);
+        if !usable.contains(&operator) {
+            let near = match suggest::nearest(operator, usable.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}? "),
+                None => String::new(),
+            };
+            let hint = format!(
+                "{near}operators for {} ({}): {}",
+                field.name(),
+                field.field_type().name(),
+                usable.join(" ")
             );
+            return Err(Error::from(ErrorKind::FilterOperator(operator.into())).with_hint(hint));
         }
         let comparison = match operator {
             "$eq" => equal(raw, field)?,
@@ -324,14 +352,35 @@ impl<'c> Reader<'c> {
 }
 
 /// Conditions side by side are all required; negated, one that fails is enough.
-fn join(mut conditions: Vec<Condition<'_>>, negated: bool) -> Condition<'_> {
-    if conditions.len() == 1 {
-        return conditions.remove(0);
-    }
+fn join(conditions: Vec<Condition<'_>>, negated: bool) -> Condition<'_> {
     if negated {
-        Condition::Any(conditions)
+        any(conditions)
     } else {
-        Condition::All(conditions)
+        all(conditions)
+    }
+}
+
+/// All of them, without those that always hold: only tests, which are counted, make SQL longer.
+fn all(mut conditions: Vec<Condition<'_>>) -> Condition<'_> {
+    conditions.retain(|condition| !condition.is_everything());
+    if conditions.iter().any(Condition::is_nothing) {
+        return Condition::Any(Vec::new());
+    }
+    match conditions.len() {
+        1 => conditions.remove(0),
+        _ => Condition::All(conditions),
+    }
+}
+
+/// At least one of them, without those that never hold.
+fn any(mut conditions: Vec<Condition<'_>>) -> Condition<'_> {
+    conditions.retain(|condition| !condition.is_nothing());
+    if conditions.iter().any(Condition::is_everything) {
+        return Condition::All(Vec::new());
+    }
+    match conditions.len() {
+        1 => conditions.remove(0),
+        _ => Condition::Any(conditions),
     }
 }
 
@@ -407,7 +456,7 @@ fn operators_of(field: &Field) -> Vec<&'static str> {
 }
 
 /// The refusal of a name that is no readable field: a hidden one reads as an unknown one.
-fn unknown(name: &str, model: &Model) -> Error {
+fn unknown(name: &str, model: &Model, operators: bool) -> Error {
     let first = name
         .bytes()
         .next()
@@ -425,7 +474,14 @@ fn unknown(name: &str, model: &Model) -> Error {
     } else {
         ErrorKind::FilterName(name.into())
     };
-    Error::from(kind).with_hint(suggest::fields(name, model))
+    let hint = match (name.starts_with('$'), operators) {
+        (true, true) => "$and and $or take a list of objects, $not takes one; \
+                         other operators belong into a field's value"
+            .to_owned(),
+        (true, false) => "operators are for the action query".to_owned(),
+        (false, _) => suggest::fields(name, model),
+    };
+    Error::from(kind).with_hint(hint)
 }
 
 pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {

@@ -4,22 +4,27 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::cursor::MAX_LENGTH;
 use super::{Limits, Object, Output, Seek, Total, present};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
-
-/// A cursor is a few values; a longer text is none.
-const MAX_CURSOR: usize = 16_384;
 
 /// How many rows, and from where.
 #[derive(Debug)]
 pub struct Page {
     /// Rows at the most, capped.
     pub limit: u32,
-    /// Rows to pass over, within what every engine takes.
+    /// Rows to pass over, as asked; 0 with a cursor.
     pub offset: u64,
-    /// The row to go on after; `offset` is then 0.
+    /// The place to go on from.
     pub seek: Option<Seek>,
+}
+
+impl Page {
+    /// How many rows come before the page.
+    pub fn passed(&self) -> u64 {
+        self.seek.as_ref().map_or(self.offset, |seek| seek.passed)
+    }
 }
 
 /// Reads `limit` and `offset`.
@@ -64,7 +69,7 @@ pub(super) fn cursor(params: &Object<'_>) -> Result<Option<String>, Error> {
     match present(params, "cursor") {
         None => Ok(None),
         Some(raw) => decode_string(raw)
-            .filter(|text| text.len() <= MAX_CURSOR)
+            .filter(|text| text.len() <= MAX_LENGTH)
             .map(|text| Some(text.into_owned()))
             .ok_or_else(|| ErrorKind::InvalidCursor.into()),
     }

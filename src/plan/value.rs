@@ -1,5 +1,7 @@
 //! A client's value, checked against a field's type before any engine sees it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -22,13 +24,30 @@ pub enum Value {
     /// A whole number above `i64::MAX`.
     Uint(u64),
     /// A binary fraction; never NaN or infinite when it comes from a client.
+    #[serde(with = "bits")]
     Float(f64),
     /// The digits of an exact number.
     Decimal(String),
     /// Text, and whatever is compared through its text.
     Text(String),
+    /// Text that is not UTF-8, which SQLite keeps; only a cursor holds such.
+    RawText(Vec<u8>),
     /// Bytes; only a cursor holds such.
     Bytes(Vec<u8>),
+}
+
+/// Floats by their bits: JSON has no infinities.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }
 
 /// Checks a value that is not `null` against its field.
@@ -106,8 +125,12 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
         }
         FieldType::Address => {
             let text = text?;
-            let address =
-                text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+            let address = match field.cast() {
+                // MariaDB's types hold addresses of one family, and no networks.
+                "inet4" => text.parse::<Ipv4Addr>().is_ok(),
+                "inet6" => text.parse::<Ipv6Addr>().is_ok(),
+                _ => text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
+            };
             address.then_some(Value::Text(text))
         }
         moment @ (FieldType::Date

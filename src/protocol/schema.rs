@@ -3,13 +3,20 @@
 //! These types say what may be sent; [`super::Request`] and `plan` read it. A test holds the
 //! parameters of both together, and the files current.
 
+mod answer;
+mod filters;
+
+pub use answer::{Data, Echoed, Response};
+pub use filters::{FieldFilter, Filters, Operators};
+
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, schema_for};
+use schemars::transform::{RecursiveTransform, Transform as _};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::Value;
 
-/// A request: one JSON object a text frame. Unknown members beside these are ignored.
+/// One JSON object a text frame. Members beside these are ignored; inside `params` they are refused.
 #[derive(JsonSchema)]
-#[schemars(tag = "action", rename_all = "snake_case")]
+#[schemars(title = "Lucarne request", tag = "action", rename_all = "snake_case")]
 pub enum Message {
     /// Rows of a model, by equality filters.
     List {
@@ -36,7 +43,7 @@ pub enum Message {
         /// A model of the whitelist, compared exactly.
         model: String,
         /// What to query.
-        params: Option<QueryParams>,
+        params: Option<Box<QueryParams>>,
     },
     /// What the models and their fields are; without a model, all of them.
     Describe {
@@ -44,14 +51,14 @@ pub enum Message {
         id: Option<Id>,
         /// A model of the whitelist, compared exactly.
         model: Option<String>,
-        /// Takes no parameters.
+        /// None.
         params: Option<DescribeParams>,
     },
 }
 
 /// The client's own name for a request.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, transform = plainly)]
 pub enum Id {
     /// Any text.
     Text(String),
@@ -61,7 +68,7 @@ pub enum Id {
 
 /// A number of rows, as digits.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, transform = plainly)]
 pub enum Count {
     /// A number.
     Number(u64),
@@ -69,18 +76,26 @@ pub enum Count {
     Digits(#[schemars(regex(pattern = r"^\d+$"))] String),
 }
 
-/// A value to compare with: text, a number, a boolean, or null for the absence of one.
+/// A value to compare with; null for the absence of one.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 pub enum Plain {
+    /// A value.
+    Scalar(Scalar),
+    /// NULL.
+    Null(()),
+}
+
+/// Text, a number or a boolean.
+#[derive(JsonSchema)]
+#[schemars(untagged, transform = plainly)]
+pub enum Scalar {
     /// Text; dates, UUIDs and decimals too.
     Text(String),
     /// A number.
     Number(f64),
     /// True or false.
     Boolean(bool),
-    /// NULL.
-    Null(()),
 }
 
 /// Parameters of `list`.
@@ -102,8 +117,17 @@ pub struct ListParams {
 #[schemars(deny_unknown_fields)]
 pub struct GetParams {
     /// The primary key's value, whatever its name; an object of all its fields if there are more.
-    #[schemars(schema_with = "id_schema")]
-    pub id: Value,
+    pub id: Key,
+}
+
+/// The value of a primary key.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum Key {
+    /// Of one field.
+    One(Scalar),
+    /// Of several, by their names.
+    Several(IndexMap<String, Scalar>),
 }
 
 /// Parameters of `query`.
@@ -115,23 +139,21 @@ pub struct QueryParams {
     /// Rows to pass over. Excludes `cursor`.
     pub offset: Option<Count>,
     /// Field and value, or field and operators: `{"amount":{"$gte":10,"$lt":20}}`.
-    /// `$eq $ne $gt $gte $lt $lte $in $nin $between $null`, for text also `$contains $icontains
-    /// $startswith $istartswith $endswith $iendswith`; `$and` and `$or` take a list of such
-    /// objects, `$not` takes one. All conditions side by side must hold.
-    pub filters: Option<IndexMap<String, Value>>,
+    pub filters: Option<Filters>,
     /// The `next_cursor` of an answer to the same request.
     pub cursor: Option<String>,
     /// Only these fields.
     pub fields: Option<Vec<String>>,
     /// Fields to sort by, `-` before one for descending: `["-created_at","id"]`.
+    #[schemars(length(max = 16))]
     pub sort: Option<Vec<String>>,
     /// `true` for the exact number of all rows, `"estimate"` for the database's own estimate.
     pub total: Option<Totals>,
     /// Fields whose values make groups, or parts of dates: `["status",{"$month":"created_at"}]`.
-    pub group_by: Option<Vec<Value>>,
+    #[schemars(length(max = 16))]
+    pub group_by: Option<Vec<GroupKey>>,
     /// What to tell of each group, by a name of your own: `{"n":{"$count":"*"}}`.
-    /// `$count $count_distinct $sum $avg $min $max`.
-    pub aggregate: Option<IndexMap<String, IndexMap<Function, String>>>,
+    pub aggregate: Option<IndexMap<String, Aggregate>>,
     /// Foreign keys to follow, each row as an object under that name: `["user"]`.
     pub expand: Option<Vec<String>>,
 }
@@ -159,69 +181,62 @@ pub enum Estimate {
     Estimate,
 }
 
-/// What is computed of a group.
-#[derive(JsonSchema, PartialEq, Eq, Hash)]
-pub enum Function {
+/// What the rows of a group have in common.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum GroupKey {
+    /// A field's value.
+    Field(String),
+    /// A part of a date.
+    Part(DatePart),
+}
+
+/// A part of a field that holds dates, named after the field in the answer.
+#[derive(JsonSchema)]
+pub enum DatePart {
+    /// `2026`
+    #[schemars(rename = "$year")]
+    Year(String),
+    /// `2026-01`
+    #[schemars(rename = "$month")]
+    Month(String),
+    /// `2026-01-31`
+    #[schemars(rename = "$day")]
+    Day(String),
+}
+
+/// What is computed of a group, by the field that it is computed of.
+#[derive(JsonSchema)]
+pub enum Aggregate {
     /// Rows (`*`), or values that are there.
     #[schemars(rename = "$count")]
-    Count,
+    Count(String),
     /// Different values.
     #[schemars(rename = "$count_distinct")]
-    CountDistinct,
+    CountDistinct(String),
     /// Their exact sum.
     #[schemars(rename = "$sum")]
-    Sum,
+    Sum(String),
     /// Their mean.
     #[schemars(rename = "$avg")]
-    Avg,
+    Avg(String),
     /// The smallest.
     #[schemars(rename = "$min")]
-    Min,
+    Min(String),
     /// The largest.
     #[schemars(rename = "$max")]
-    Max,
+    Max(String),
 }
 
-/// An answer: one JSON object a text frame, in the order of the requests.
-#[derive(JsonSchema)]
-#[schemars(tag = "status", rename_all = "snake_case")]
-pub enum Response {
-    /// What was asked for.
-    Ok {
-        /// The request's `id`.
-        id: Option<Id>,
-        /// The rows in a list; one row, or one description, as an object.
-        data: Value,
-        /// Rows in this answer.
-        count: Option<u64>,
-        /// The limit that was in force.
-        limit: Option<u64>,
-        /// Rows that were passed over.
-        offset: Option<u64>,
-        /// Whether there are more rows.
-        has_more: Option<bool>,
-        /// Where to go on, where there are more.
-        next_cursor: Option<String>,
-        /// All rows, where asked.
-        total: Option<u64>,
-        /// Present where rows of this page did not fit into the answer.
-        truncated: Option<bool>,
-    },
-    /// Why not.
-    Error {
-        /// The request's `id`; null where it could not be read.
-        id: Option<Id>,
-        /// For people.
-        error: String,
-        /// For programs: stable, in snake case.
-        code: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-}
-
-fn id_schema(_: &mut SchemaGenerator) -> Schema {
-    schemars::json_schema!({ "type": ["string", "number", "boolean", "object"] })
+/// Leaves out what says nothing in JSON: `default: null`, and the formats of Rust's numbers.
+fn plainly(schema: &mut Schema) {
+    let tidy = |schema: &mut Schema| {
+        if schema.get("default").is_some_and(Value::is_null) {
+            schema.remove("default");
+        }
+        schema.remove("format");
+    };
+    RecursiveTransform(tidy).transform(schema);
 }
 
 /// The published schemas: file name without ending, and schema.

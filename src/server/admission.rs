@@ -1,4 +1,5 @@
-//! One gate in front of every route of `/mcp`: the end of the service, host and origin, token.
+//! One gate in front of every route of `/mcp`: the end of the service, host and origin, token,
+//! and a place for what stays open.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,10 +14,13 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
+use tracing::warn;
 
+use super::places::{NoPlace, Place};
 use super::reply::Refused;
 use super::{App, gate, mcp, reply};
-use crate::auth::{Caller, TokenId};
+use crate::auth::Caller;
+use crate::service::Policy;
 
 /// Seconds after which a client that found no place may try again.
 pub(super) const RETRY_SECONDS: u64 = 5;
@@ -24,35 +28,34 @@ pub(super) const RETRY_SECONDS: u64 = 5;
 const BROWSER_HEADERS: &str = "authorization, content-type, x-mcp-token, mcp-protocol-version, \
     mcp-method, mcp-name, last-event-id";
 
-/// Who was let in by HTTP.
-#[derive(Debug, Clone, Copy)]
+/// Who was let in by HTTP, and by which policy.
+#[derive(Debug, Clone)]
 pub(super) struct Admitted {
-    token: TokenId,
-    address: IpAddr,
+    pub(super) caller: Caller,
+    pub(super) policy: Arc<Policy>,
 }
 
 impl Admitted {
-    /// The token that opened the gate.
-    pub(super) fn token(self) -> TokenId {
-        self.token
-    }
-
-    /// The caller, by that transport.
-    pub(super) fn caller(self, transport: &'static str) -> Caller {
-        Caller {
-            token: self.token,
-            address: self.address,
-            transport,
-        }
-    }
-
-    /// Counts a request against the window of this token and client.
-    pub(super) fn count(self, app: &App) -> Result<(), Refused> {
-        let client = (self.token, gate::network(self.address));
-        app.windows.admit(client, Instant::now()).map_err(|wait| {
-            let text = mcp::rate_limited(app).to_string();
+    /// Counts a request against the window of this token and client, and that of the token.
+    pub(super) fn count(&self, app: &App) -> Result<(), Refused> {
+        let (token, limits) = (self.caller.token, &self.policy.connections);
+        let client = (token, gate::network(self.caller.address));
+        let window = (limits.rate_limit, limits.rate_window);
+        let admitted = match app.windows.admit(client, window, Instant::now()) {
+            Ok(()) => app
+                .service
+                .admit(&self.policy, &token)
+                .map_err(|error| (error, limits.rate_window)),
+            Err(wait) => Err((mcp::rate_limited(app, &self.policy), wait)),
+        };
+        admitted.map_err(|(error, wait)| {
+            let Caller {
+                address, transport, ..
+            } = self.caller;
+            app.service
+                .note_refused(address, transport, Some(token), error.code());
             let status = StatusCode::TOO_MANY_REQUESTS;
-            reply::later(status, &text, wait.as_secs() + 1).into()
+            reply::later(status, &error.to_string(), wait.as_secs() + 1).into()
         })
     }
 }
@@ -64,25 +67,39 @@ pub(super) async fn admitted(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    if let Err(refused) = place(&app, &parts) {
-        return refused.into_response();
-    }
+    let (parts, body) = request.into_parts();
+    let transport = match parts.uri.path() {
+        "/mcp" => "http",
+        _ => "sse",
+    };
+    let entry = app.entry();
+    let address = match place(&app, &entry, peer, &parts, transport) {
+        Ok(address) => address,
+        Err(refused) => return refused.into_response(),
+    };
     // The gate let the origin through, so its page may read the answer, and no other.
     let origin = parts.headers.get(ORIGIN).cloned();
     let preflight = parts.method == Method::OPTIONS
         && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = match origin.as_ref().filter(|_| preflight) {
-        Some(_) => preflight_answer(),
-        None => {
-            let address = app.gate.address(peer, &parts.headers);
-            match token(&app, &parts, address, false) {
-                Ok(token) => {
-                    parts.extensions.insert(Admitted { token, address });
-                    next.run(Request::from_parts(parts, body)).await
-                }
-                Err(refused) => refused.into_response(),
+    let mut response = if origin.is_some() && preflight {
+        preflight_answer()
+    } else {
+        match entry.token(&parts, address, false) {
+            Ok(token) => {
+                let admitted = Admitted {
+                    caller: Caller {
+                        token,
+                        address,
+                        transport,
+                    },
+                    policy: Arc::clone(entry.policy()),
+                };
+                drop(entry);
+                let mut request = Request::from_parts(parts, body);
+                request.extensions_mut().insert(admitted);
+                next.run(request).await
             }
+            Err(denied) => refused(&app, address, transport, denied).into_response(),
         }
     };
     if let Some(origin) = origin {
@@ -107,48 +124,59 @@ fn preflight_answer() -> Response<Body> {
     response
 }
 
-/// Refuses what comes at the end of the service, or from a wrong place.
-pub(super) fn place(app: &App, parts: &Parts) -> Result<(), Refused> {
+/// Refuses what comes at the end of the service, or from a wrong place; else the client's address.
+pub(super) fn place(
+    app: &App,
+    entry: &gate::Entry<'_>,
+    peer: SocketAddr,
+    parts: &Parts,
+    transport: &str,
+) -> Result<IpAddr, Refused> {
+    let address = entry.address(peer, &parts.headers);
     if app.stop.stopping.is_cancelled() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
     }
-    app.gate.place(parts).map_err(|denied| {
-        app.metrics.connection_refused(match denied {
-            gate::Denied::Host => "host",
-            _ => "origin",
-        });
-        reply::denied(denied).into()
-    })
+    match entry.place(parts) {
+        Ok(()) => Ok(address),
+        Err(denied) => Err(refused(app, address, transport, denied)),
+    }
 }
 
-/// Judges the token; `from_query` where the route takes `?token=`.
-pub(super) fn token(
+/// The answer to a client that the gate did not let in, which is counted and recorded.
+pub(super) fn refused(
     app: &App,
-    parts: &Parts,
     address: IpAddr,
-    from_query: bool,
-) -> Result<TokenId, Refused> {
-    app.gate
-        .token(parts, address, from_query)
-        .map_err(|denied| {
-            app.metrics.auth_failed(match denied {
-                gate::Denied::Token(refused) => refused.reason(),
-                _ => "too_many",
-            });
-            reply::denied(denied).into()
-        })
+    transport: &str,
+    denied: gate::Denied,
+) -> Refused {
+    app.denied(address, transport, denied);
+    reply::denied(denied).into()
 }
 
-/// A place among the sockets, which streams take like WebSockets.
-pub(super) fn socket(
-    app: &App,
-    address: IpAddr,
-) -> Result<tokio::sync::OwnedSemaphorePermit, Refused> {
-    Arc::clone(&app.sockets).try_acquire_owned().map_err(|_| {
-        app.metrics.connection_refused("full");
-        tracing::warn!(%address, "MCP connection rejected: too many connections");
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        reply::later(status, "Too many connections", RETRY_SECONDS).into()
+/// A place among the sockets, which event streams take as well.
+pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Place, Refused> {
+    let (address, limits) = (caller.address, &policy.connections);
+    let network = gate::network(address);
+    let taken = app
+        .places
+        .take(network, limits.max_connections, limits.max_per_address);
+    taken.map_err(|none| {
+        let (reason, status, text) = match none {
+            NoPlace::Full => (
+                "full",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many connections",
+            ),
+            NoPlace::Address => (
+                "address_full",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many connections from this address",
+            ),
+        };
+        app.metrics.connection_refused(reason);
+        app.record_stranger(address, caller.transport, reason);
+        warn!(%address, "MCP connection rejected: {text}");
+        reply::later(status, text, RETRY_SECONDS).into()
     })
 }

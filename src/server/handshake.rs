@@ -6,22 +6,25 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::reply::Refused;
+use super::stream::Stream;
 use super::ws::Dialect;
 use super::{App, admission, gate, reply, ws};
 use crate::auth::Caller;
 
+/// The transport as logs, metrics and the audit name it.
+const TRANSPORT: &str = "ws";
 /// The subprotocols, and what each speaks.
 const PROTOCOLS: [(&str, Dialect); 2] = [("lucarne", Dialect::Seed), ("mcp", Dialect::Mcp)];
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
@@ -45,11 +48,21 @@ pub(super) async fn not_a_socket() -> Response<Body> {
 
 fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
     let (mut parts, _) = request.into_parts();
-    let address = app.gate.address(peer, &parts.headers);
-    admission::place(app, &parts)?;
-    let accept = accept_key(&parts.method, &parts.headers)?;
-    let token = admission::token(app, &parts, address, true)?;
-    let place = admission::socket(app, address)?;
+    let entry = app.entry();
+    let limits = &entry.policy().connections;
+    let address = admission::place(app, &entry, peer, &parts, TRANSPORT)?;
+    let accept = accept_key(&parts)?;
+    // Only what comes by HTTP/1.1 can be upgraded.
+    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let upgraded = upgraded.ok_or_else(upgrade_required)?;
+    let refuse = |denied| admission::refused(app, address, TRANSPORT, denied);
+    let token = entry.token(&parts, address, true).map_err(refuse)?;
+    let caller = Caller {
+        token,
+        address,
+        transport: TRANSPORT,
+    };
+    let place = admission::socket(app, entry.policy(), &caller)?;
     let protocol = gate::protocols(&parts.headers)
         .find_map(|asked| PROTOCOLS.into_iter().find(|(name, _)| *name == asked));
     let mut response = Response::new(Body::empty());
@@ -62,27 +75,20 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
     }
     let dialect = protocol.map(|(_, dialect)| dialect);
-    let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-    let caller = Caller {
-        token,
-        address,
-        transport: "ws",
-    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(limits.max_message_bytes))
+        .max_frame_size(Some(limits.max_message_bytes));
     let session = app.metrics.session();
     let app = Arc::clone(app);
     let running = app.tracker.clone();
     running.spawn(async move {
-        let Some(upgraded) = upgraded else { return };
         // The client may be gone before it has read our answer.
         let Ok(upgraded) = upgraded.await else { return };
-        let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return;
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(app.limits.max_message_bytes))
-            .max_frame_size(Some(app.limits.max_message_bytes));
         let socket = WebSocketStream::from_partially_read(
             raw.io.into_inner(),
             raw.read_buf.to_vec(),
@@ -93,14 +99,20 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
         let end = ws::serve(socket, &app, &caller, dialect).await;
-        info!(%address, %token, "MCP connection closed: {end}");
+        match end {
+            ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
+                warn!(%address, %token, "MCP connection closed: {end}");
+            }
+            _ => info!(%address, %token, "MCP connection closed: {end}"),
+        }
         drop((session, place));
     });
     Ok(response)
 }
 
 /// The answer to a sound handshake's key.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refused> {
+fn accept_key(parts: &Parts) -> Result<HeaderValue, Refused> {
+    let headers = &parts.headers;
     let lists = |name, word: &str| {
         headers
             .get_all(name)
@@ -109,7 +121,8 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refus
             .flat_map(|value| value.split(','))
             .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    if method != Method::GET || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
+    let speaks = parts.method == Method::GET && parts.version == Version::HTTP_11;
+    if !speaks || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
         return Err(upgrade_required().into());
     }
     if headers

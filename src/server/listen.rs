@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,41 +12,58 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 use tracing::warn;
 
-use super::{App, Stop};
+use super::places::Places;
+use super::stream::Stream;
+use super::{App, Stop, gate};
 
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 /// Connections beside the sockets: handshakes under way, health checks, idle clients of HTTP.
 const SPARE_CONNECTIONS: usize = 256;
+/// How long a connection that has asked for nothing may live on once the service stops.
+const LAST_WORD: Duration = Duration::from_millis(50);
 /// How long to wait when the machine has no descriptor to give.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves a listener for as long as its task lives.
 ///
-/// What is accepted once the service stops is told so by the routes, and not waited for.
-pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) {
-    let places = Arc::new(Semaphore::new(
-        app.sockets.available_permits() + SPARE_CONNECTIONS,
-    ));
+/// What is accepted once the service stops is told so by the routes, and not waited for. A listener
+/// that `encrypts` speaks TLS where there is a certificate.
+pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, encrypts: bool) {
+    let places = Places::default();
+    let mut failing = false;
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Most of these pass: a client that is gone, or descriptors that come free again.
-                warn!(kind = %error.kind(), "cannot accept a connection");
+                if !failing {
+                    warn!(kind = %error.kind(), "cannot accept connections");
+                }
+                failing = true;
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
                 continue;
             }
         };
+        failing = false;
+        let policy = app.service.policy();
+        let limits = &policy.connections;
+        // A proxy is many clients, and tells them apart only later.
+        let address = gate::network(peer.ip().to_canonical());
+        let proxied = policy.access.is_proxy(peer.ip().to_canonical());
+        let each = limits.max_per_address.filter(|_| !proxied);
+        let most = limits.max_connections + SPARE_CONNECTIONS;
         // Over the bound a connection is closed at once: there is no memory to explain it in.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(place) = places.take(address, most, each) else {
             app.metrics.connection_refused("connections");
             continue;
         };
@@ -53,7 +71,16 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
         let _ = stream.set_nodelay(true);
         let (router, stop) = (router.clone(), app.stop.clone());
         let late = stop.stopping.is_cancelled();
+        let tls = policy.access.tls.clone().filter(|_| encrypts);
         let served = async move {
+            let accepted = timeout(HANDSHAKE_TIMEOUT, Stream::accept(stream, tls));
+            let accepted = tokio::select! {
+                accepted = accepted => accepted,
+                // Who has not even said what it wants is not waited for.
+                () = stop.stopping.cancelled(), if !late => return,
+            };
+            // A client that breaks off, or does not speak TLS, is no event for the log.
+            let Ok(Ok(stream)) = accepted else { return };
             connection(stream, ConnectInfo(peer), router, stop, late).await;
             drop(place);
         };
@@ -66,13 +93,16 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     peer: ConnectInfo<SocketAddr>,
     router: Router,
     stop: Stop,
     late: bool,
 ) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        noted.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request.map(Body::new))
     });
@@ -89,8 +119,16 @@ async fn connection(
         _ = connection.as_mut() => return,
         () = stop.stopping.cancelled(), if !late => connection.as_mut().graceful_shutdown(),
     }
+    let silent = async {
+        tokio::time::sleep(LAST_WORD).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         _ = connection.as_mut() => {}
         () = stop.cut.cancelled() => {}
+        // Half a request, or none, is nothing to wait for.
+        () = silent => {}
     }
 }

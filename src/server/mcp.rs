@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::App;
 use crate::auth::Caller;
 use crate::error::ErrorKind;
+use crate::service::{Form, Policy, Terms};
 use message::Fault;
 use revision::Era;
 
@@ -56,12 +57,22 @@ instructions in it.";
 #[derive(Clone, Copy)]
 struct Context<'a> {
     app: &'a App,
+    /// The policy that let the request in.
+    policy: &'a Policy,
     caller: &'a Caller,
     /// Whether the connection can carry what nobody asked for.
     two_way: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// By what an action is answered.
+    fn terms(&self) -> Terms<'a> {
+        Terms {
+            policy: self.policy,
+            form: Form::Tool,
+        }
+    }
+
     /// Records a request that reached no action.
     fn refused(&self, fault: &Fault) {
         let kind = match fault.code {

@@ -78,18 +78,15 @@ pub(super) fn disabled() -> Response<Body> {
 /// The client is not let in.
 pub(super) fn denied(denied: Denied) -> Response<Body> {
     match denied {
-        Denied::Host => refusal(StatusCode::FORBIDDEN, "Host not allowed", None),
-        Denied::Origin => refusal(StatusCode::FORBIDDEN, "Origin not allowed", None),
-        Denied::Token(refused) => {
-            let mut response = refusal(StatusCode::UNAUTHORIZED, refused.text(), None);
+        Denied::Host | Denied::Origin => refusal(StatusCode::FORBIDDEN, denied.text(), None),
+        Denied::Token(_) => {
+            let mut response = refusal(StatusCode::UNAUTHORIZED, denied.text(), None);
             let headers = response.headers_mut();
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
-        Denied::TooManyFailures(seconds) => later(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many authentication failures",
-            seconds,
-        ),
+        Denied::TooManyFailures(seconds) => {
+            later(StatusCode::TOO_MANY_REQUESTS, denied.text(), seconds)
+        }
     }
 }

@@ -103,8 +103,8 @@ pub(super) async fn open(
 
 fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused> {
     admitted.count(app)?;
-    let caller = admitted.caller("sse");
-    let place = admission::socket(app, caller.address)?;
+    let Admitted { caller, policy } = admitted;
+    let place = admission::socket(app, &policy, &caller)?;
     let name = name().ok_or_else(|| {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Refused::from(reply::refusal(status, "Internal server error", None))
@@ -139,10 +139,12 @@ async fn serve(app: &App, session: &Session, name: &str) {
     let endpoint = format!("/mcp/messages?sessionId={name}").into_bytes();
     let mut open = session.write(events::event("endpoint", endpoint)).await;
     let mut changes = app.service.models_changed();
+    let mut replaced = app.service.replacements();
     let mut alive = tokio::time::interval(events::KEEP_ALIVE);
     alive.reset();
     while open {
-        let idle = session.heard(None) + app.limits.idle_timeout;
+        let idle_timeout = app.service.policy().connections.idle_timeout;
+        let idle = session.heard(None) + idle_timeout;
         open = tokio::select! {
             () = session.events.closed() => false,
             () = session.ended.cancelled() => false,
@@ -158,9 +160,14 @@ async fn serve(app: &App, session: &Session, name: &str) {
                 session.tell(session.channel.farewell()).await;
                 false
             }
+            // A token that is gone takes its streams with it.
+            Ok(()) = replaced.changed() => {
+                let policy = app.service.policy();
+                policy.access.tokens.holds(&session.caller.token)
+            }
             Ok(()) = changes.changed() => session.tell(session.channel.models_changed()).await,
             () = tokio::time::sleep_until(idle.into()) => {
-                session.heard(None) + app.limits.idle_timeout > Instant::now()
+                session.heard(None) + idle_timeout > Instant::now()
             }
             _ = alive.tick() => session.write(events::keep_alive()).await,
         };
@@ -191,7 +198,7 @@ async fn posted(
         .find_map(|pair| pair.strip_prefix("sessionId="))
         .unwrap_or_default();
     let session = app.streams.find(name);
-    let session = session.filter(|session| session.caller.token == admitted.token());
+    let session = session.filter(|session| session.caller.token == admitted.caller.token);
     let session = session.ok_or_else(|| {
         let hint = Some("open a stream with GET /mcp/sse; its first event says where to post");
         Refused::from(reply::refusal(
@@ -207,12 +214,12 @@ async fn posted(
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(status, "Server is busy, try again", RETRY_SECONDS).into());
     };
-    let text = mcp::http::text(app, &parts.headers, body).await?;
+    let text = mcp::http::text(&admitted.policy, &parts.headers, body).await?;
     let running = app.tracker.clone();
-    let app = Arc::clone(app);
+    let (app, policy) = (Arc::clone(app), admitted.policy);
     running.spawn(async move {
         let answer = tokio::select! {
-            answer = session.channel.answer(&app, &session.caller, &text) => answer,
+            answer = session.channel.answer(&app, &policy, &session.caller, &text) => answer,
             () = session.ended.cancelled() => return,
         };
         if !answer.is_empty() {

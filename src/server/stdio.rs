@@ -19,36 +19,45 @@ use crate::limit::Window;
 use crate::observe::Metrics;
 use crate::service::Service;
 
-/// Answers the messages of one client until its input ends, or the service is told to stop.
-///
-/// The client started the process, so no token is asked. There is no socket to close either: a
-/// message over the window is refused, and the next one may be within it again.
-///
-/// # Errors
-/// When the output cannot be written, for another reason than that nobody reads it.
-pub async fn serve(
-    config: &Config,
-    service: Arc<Service>,
-    metrics: Arc<Metrics>,
-    stop: Stop,
-    input: impl AsyncRead + Send + Unpin + 'static,
-    output: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
-    let mut app = App::new(config, service, metrics);
-    app.stop = stop;
-    let cutting = app.stop.clone();
-    let cutter = tokio::spawn(async move {
-        cutting.stopping.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-        cutting.cut.cancel();
-    });
-    let session = app.metrics.session();
-    let ended = run(&app, input, output).await;
-    cutter.abort();
-    drop(session);
-    match ended {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        ended => ended,
+/// The service for one client, which started it and talks to it by pipes.
+#[derive(Debug)]
+pub struct Piped(App);
+
+impl Piped {
+    /// The service of a configuration; `stop` ends it before its input does.
+    pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
+        let mut app = App::new(config, service, metrics);
+        app.stop = stop;
+        Self(app)
+    }
+
+    /// Answers messages until the input ends, or the service is told to stop.
+    ///
+    /// The client started the process, so no token is asked. There is no socket to close either: a
+    /// message over the window is refused, and the next one may be within it again.
+    ///
+    /// # Errors
+    /// When the output cannot be written, for another reason than that nobody reads it.
+    pub async fn serve(
+        self,
+        input: impl AsyncRead + Send + Unpin + 'static,
+        output: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let Self(app) = self;
+        let stop = app.stop.clone();
+        let cutter = tokio::spawn(async move {
+            stop.stopping.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+            stop.cut.cancel();
+        });
+        let session = app.metrics.session();
+        let ended = run(&app, input, output).await;
+        cutter.abort();
+        drop(session);
+        match ended {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            ended => ended,
+        }
     }
 }
 
@@ -63,8 +72,13 @@ async fn run(
         transport: "stdio",
     };
     let channel = mcp::Channel::default();
-    let mut window = Window::new(app.limits.rate_limit, app.limits.rate_window);
-    let mut lines = lines(input, app.limits.max_message_bytes);
+    let policy = app.service.policy();
+    let max_bytes = policy.connections.max_message_bytes;
+    let mut window = Window::new(
+        policy.connections.rate_limit,
+        policy.connections.rate_window,
+    );
+    let mut lines = lines(input, max_bytes);
     let mut changes = app.service.models_changed();
     let mut answers = Answers::as_ready();
     let mut reading = true;
@@ -85,23 +99,34 @@ async fn run(
                     write(&mut output, told).await?;
                 }
             }
-            line = lines.recv(), if reading && answers.len() < IN_FLIGHT => match line {
-                None => reading = false,
-                Some(line) if window.admit(Instant::now()).is_err() => {
-                    let error = mcp::rate_limited(app);
-                    let text = line.as_deref().unwrap_or_default();
-                    write(&mut output, mcp::refused(text, &error)).await?;
+            line = lines.recv(), if reading && answers.len() < IN_FLIGHT => {
+                let Some(line) = line else {
+                    reading = false;
+                    continue;
+                };
+                let policy = app.service.policy();
+                let limits = &policy.connections;
+                window.follow(limits.rate_limit, limits.rate_window);
+                let admitted = match window.admit(Instant::now()) {
+                    Ok(()) => app.service.admit(&policy, &caller.token),
+                    Err(_) => Err(mcp::rate_limited(app, &policy)),
+                };
+                match (admitted, line) {
+                    (Ok(()), Ok(line)) => {
+                        let (channel, caller) = (&channel, &caller);
+                        answers.push(Box::pin(async move {
+                            channel.answer(app, &policy, caller, &line).await
+                        }));
+                    }
+                    (Ok(()), Err(TooLong)) => {
+                        write(&mut output, mcp::too_large(max_bytes)).await?;
+                    }
+                    (Err(error), line) => {
+                        let text = line.as_deref().unwrap_or_default();
+                        write(&mut output, mcp::refused(text, &error)).await?;
+                    }
                 }
-                Some(Ok(line)) => {
-                    let (channel, caller) = (&channel, &caller);
-                    answers.push(Box::pin(async move {
-                        channel.answer(app, caller, &line).await
-                    }));
-                }
-                Some(Err(TooLong)) => {
-                    write(&mut output, mcp::too_large(app.limits.max_message_bytes)).await?;
-                }
-            },
+            }
         }
     }
     Ok(())

@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -20,10 +22,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
 use super::answers::Answers;
+use super::stream::Stream;
 use super::{App, mcp, seed};
 use crate::auth::Caller;
 use crate::error::ErrorKind;
 use crate::limit::Window;
+use crate::service::Policy;
 
 /// Requests of one socket that run at once.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -38,7 +42,7 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 /// What a closed socket still takes in, at the most.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
 /// What a socket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(super) enum End {
     Refused(&'static str),
     /// The client does not read.
     Slow,
+    /// The token is no longer valid.
+    Revoked,
     /// The service ends.
     Stopping,
 }
@@ -74,6 +80,7 @@ impl fmt::Display for End {
             Self::RateLimited => "Rate limit exceeded",
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
+            Self::Revoked => "the token was revoked",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -103,8 +110,18 @@ impl Closing {
         code: CloseCode::Away,
         reason: "server is shutting down",
     };
+    const REVOKED: Self = Self {
+        end: End::Revoked,
+        code: CloseCode::Policy,
+        reason: "token revoked",
+    };
+    const TOO_LARGE: Self = Self {
+        end: End::Refused("message too large"),
+        code: CloseCode::Size,
+        reason: "message too large",
+    };
     const BINARY: Self = Self {
-        end: End::Refused("a binary frame"),
+        end: End::Refused("binary frame"),
         code: CloseCode::Unsupported,
         reason: "text frames only",
     };
@@ -119,9 +136,7 @@ impl Closing {
             })
         };
         match error {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                refused("message too large", CloseCode::Size)
-            }
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
             WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
             WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
             WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
@@ -130,7 +145,7 @@ impl Closing {
     }
 }
 
-/// Serves a socket to its end; without a dialect the first message chooses it.
+/// Serves a socket to its end; without a dialect its first message chooses one.
 pub(super) async fn serve(
     mut socket: Socket,
     app: &App,
@@ -138,13 +153,17 @@ pub(super) async fn serve(
     dialect: Option<Dialect>,
 ) -> End {
     let channel = mcp::Channel::default();
+    let policy = app.service.policy();
+    let limits = &policy.connections;
     let mut session = Session {
         app,
         caller,
         dialect,
         channel: &channel,
-        window: Window::new(app.limits.rate_limit, app.limits.rate_window),
+        window: Window::new(limits.rate_limit, limits.rate_window),
+        policy,
         answers: Answers::in_order(),
+        ready: VecDeque::new(),
         closing: None,
     };
     let end = session.run(&mut socket).await;
@@ -163,16 +182,28 @@ struct Session<'a> {
     /// What is kept of a connection of MCP.
     channel: &'a mcp::Channel,
     window: Window,
+    /// The policy as it was last looked at.
+    policy: Arc<Policy>,
+    /// Requests under way.
     answers: Answers<'a>,
+    /// Answers that are done and not written yet.
+    ready: VecDeque<Vec<u8>>,
     closing: Option<Closing>,
 }
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
+        let idle_timeout = self.policy.connections.idle_timeout;
         let mut heard = Instant::now();
+        // It is set again only when it strikes: most messages need not touch it.
+        let mut idle = pin!(tokio::time::sleep(idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-        let stopping = self.app.stop.stopping.clone();
+        let stop = self.app.stop.clone();
+        let mut stopping = pin!(stop.stopping.cancelled());
+        let mut replaced = self.app.service.replacements();
+        // A token that went while the handshake was under way goes at once.
+        replaced.mark_changed();
         let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
@@ -180,70 +211,122 @@ impl Session<'_> {
             {
                 return closing.end;
             }
-            let reads = self.closing.is_none() && self.answers.len() < IN_FLIGHT;
-            let idle = (heard + self.app.limits.idle_timeout).into();
-            tokio::select! {
+            let open = self.closing.is_none();
+            let reads = open && self.answers.len() < IN_FLIGHT;
+            // Those that never come in a flood of messages stand before it.
+            let written = tokio::select! {
                 biased;
+                () = &mut stopping, if open => {
+                    self.tell(self.channel.farewell());
+                    self.closing = Some(Closing::STOPPING);
+                    Ok(())
+                }
                 Some(answer) = self.answers.next() => {
-                    if let Err(end) = self.write(socket, answer).await {
-                        self.closing = None;
-                        return end;
-                    }
+                    self.ready.push_back(answer);
+                    Ok(())
+                }
+                Ok(()) = replaced.changed(), if open => {
+                    self.follow();
+                    Ok(())
+                }
+                Ok(()) = changes.changed(), if open => {
+                    self.tell(self.channel.models_changed());
+                    Ok(())
                 }
                 message = socket.next(), if reads => {
                     heard = Instant::now();
                     match message {
-                        Some(Ok(message)) => self.take(message),
+                        // A pong that waits in our memory must be the last one.
+                        Some(Ok(Message::Ping(_))) => self.while_answering(socket.flush()).await,
+                        Some(Ok(message)) => {
+                            self.take(message);
+                            Ok(())
+                        }
                         Some(Err(error)) => match Closing::of(&error) {
-                            Some(closing) => self.closing = Some(closing),
+                            Some(closing) => {
+                                self.refuse(closing);
+                                Ok(())
+                            }
                             None => return End::Client,
                         },
                         None => return End::Client,
                     }
                 }
-                () = stopping.cancelled(), if self.closing.is_none() => {
-                    self.tell(self.channel.farewell());
-                    self.closing = Some(Closing::STOPPING);
-                }
-                Ok(()) = changes.changed(), if self.closing.is_none() => {
-                    self.tell(self.channel.models_changed());
-                }
-                () = tokio::time::sleep_until(idle), if self.closing.is_none() => {
-                    self.closing = Some(Closing::IDLE);
-                }
-                _ = ping.tick(), if self.closing.is_none() => {
-                    let sent = timeout(WRITE_TIMEOUT, socket.send(Message::Ping(Bytes::new()))).await;
-                    if !matches!(sent, Ok(Ok(()))) {
-                        return if sent.is_err() { End::Slow } else { End::Client };
+                // A client whose messages are not read just now is not silent.
+                () = &mut idle, if reads => {
+                    let until = heard + idle_timeout;
+                    if Instant::now() < until {
+                        idle.as_mut().reset(until.into());
+                    } else {
+                        self.closing = Some(Closing::IDLE);
                     }
+                    Ok(())
                 }
+                _ = ping.tick(), if open => {
+                    let ping = Message::Ping(Bytes::new());
+                    self.while_answering(socket.send(ping)).await
+                }
+            };
+            let written = match written {
+                Ok(()) if !self.ready.is_empty() => self.write(socket).await,
+                other => other,
+            };
+            if let Err(end) = written {
+                self.closing = None;
+                return end;
             }
         }
+    }
+
+    /// Looks at the policy of the moment, and closes a socket whose token is gone.
+    fn follow(&mut self) {
+        self.policy = self.app.service.policy();
+        if !self.policy.access.tokens.holds(&self.caller.token) {
+            self.closing = Some(Closing::REVOKED);
+        }
+        let limits = &self.policy.connections;
+        self.window.follow(limits.rate_limit, limits.rate_window);
     }
 
     /// Begins what a message asks for.
     fn take(&mut self, message: Message) {
         match message {
             Message::Text(text) => {
-                let dialect = self.dialect(&text);
-                let (app, caller, channel) = (self.app, self.caller, self.channel);
-                if self.window.admit(Instant::now()).is_err() {
-                    let error = mcp::rate_limited(app);
-                    self.tell([match dialect {
-                        Dialect::Seed => seed::refused(None, &error),
-                        Dialect::Mcp => mcp::refused(&text, &error),
-                    }]);
-                    self.closing = Some(Closing::LIMITED);
+                self.follow();
+                let limits = &self.policy.connections;
+                if self.closing.is_some() {
                     return;
                 }
-                self.answers.push(match dialect {
-                    Dialect::Seed => Box::pin(answer(app, caller, text)),
-                    Dialect::Mcp => {
-                        Box::pin(async move { channel.answer(app, caller, &text).await })
+                if text.len() > limits.max_message_bytes {
+                    return self.refuse(Closing::TOO_LARGE);
+                }
+                let (app, caller, channel) = (self.app, self.caller, self.channel);
+                let admitted = match self.window.admit(Instant::now()) {
+                    Ok(()) => app.service.admit(&self.policy, &caller.token),
+                    Err(_) => Err(mcp::rate_limited(app, &self.policy)),
+                };
+                let dialect = self.dialect(&text);
+                match admitted {
+                    Ok(()) => {
+                        let policy = Arc::clone(&self.policy);
+                        self.answers.push(match dialect {
+                            Dialect::Seed => Box::pin(answer(app, policy, caller, text)),
+                            Dialect::Mcp => Box::pin(async move {
+                                channel.answer(app, &policy, caller, &text).await
+                            }),
+                        });
                     }
-                });
+                    Err(error) => {
+                        self.tell([match dialect {
+                            Dialect::Seed => seed::refused(None, &error),
+                            Dialect::Mcp => mcp::refused(&text, &error),
+                        }]);
+                        self.refused(error.code());
+                        self.closing = Some(Closing::LIMITED);
+                    }
+                }
             }
-            Message::Binary(_) => self.closing = Some(Closing::BINARY),
+            Message::Binary(_) => self.refuse(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
@@ -268,37 +351,76 @@ impl Session<'_> {
         }
     }
 
-    /// Writes an answer, and every other that is ready, and flushes once.
-    async fn write(&mut self, socket: &mut Socket, first: Vec<u8>) -> Result<(), End> {
-        let mut ready = VecDeque::from([first]);
-        let all = async {
-            while let Some(answer) = ready.pop_front() {
+    /// Closes over a message that is none.
+    fn refuse(&mut self, closing: Closing) {
+        if let End::Refused(reason) = closing.end {
+            self.refused(&reason.to_lowercase().replace([' ', '-'], "_"));
+        }
+        self.closing = Some(closing);
+    }
+
+    /// Records a message that is not answered.
+    fn refused(&self, code: &str) {
+        let Caller {
+            token,
+            address,
+            transport,
+        } = *self.caller;
+        self.app
+            .service
+            .note_refused(address, transport, Some(token), code);
+    }
+
+    /// Writes the answers that are ready, and those that become so meanwhile, and flushes once.
+    async fn write(&mut self, socket: &mut Socket) -> Result<(), End> {
+        loop {
+            while let Some(answer) = self.ready.pop_front() {
                 // A notification has no answer.
-                if !answer.is_empty() {
-                    // Answers are made of JSON text alone.
-                    let text = Utf8Bytes::try_from(answer).unwrap_or_default();
-                    socket.feed(Message::Text(text)).await?;
+                if answer.is_empty() {
+                    continue;
                 }
-                if let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.answers.next())
-                {
-                    ready.push_back(next);
-                }
+                // Answers are made of JSON text alone.
+                let text = Utf8Bytes::try_from(answer).unwrap_or_default();
+                let fed = socket.feed(Message::Text(text));
+                self.while_answering(fed).await?;
             }
-            socket.flush().await
-        };
-        match timeout(WRITE_TIMEOUT, all).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Client),
-            Err(_) => Err(End::Slow),
+            if let Some(Some(next)) = self.answers.next().now_or_never() {
+                self.ready.push_back(next);
+                continue;
+            }
+            self.while_answering(socket.flush()).await?;
+            if self.ready.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes for as long as a client may take to read, while requests under way go on: a slow
+    /// reader must not keep the database's sessions from others.
+    async fn while_answering(
+        &mut self,
+        write: impl Future<Output = Result<(), WsError>>,
+    ) -> Result<(), End> {
+        let mut write = pin!(timeout(WRITE_TIMEOUT, write));
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut write => return match written {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(_)) => Err(End::Client),
+                    Err(_) => Err(End::Slow),
+                },
+                Some(answer) = self.answers.next() => self.ready.push_back(answer),
+            }
         }
     }
 }
 
 /// Answers a message, or says that there is no time left for it.
-async fn answer(app: &App, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
+async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
     tokio::select! {
         biased;
-        answer = seed::answer(&app.service, caller, &text) => answer,
+        answer = seed::answer(&app.service, &policy, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
             app.cut.fetch_add(1, Ordering::Relaxed);
             seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())

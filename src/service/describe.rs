@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Answer, TAIL_BYTES};
+use super::Answer;
+use super::page::TAIL_BYTES;
 use crate::catalog::{Catalog, Field, Model};
 
 /// A model as it is described.

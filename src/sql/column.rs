@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func};
 
-use super::Dialect;
+use super::{BASE, Dialect, column_of, mysql};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
 use crate::plan::Value;
@@ -11,8 +11,8 @@ use crate::plan::Value;
 pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
     match dialect {
         Dialect::Sqlite => sqlite(expr, field.field_type()),
-        Dialect::Postgres => postgres(expr, field.field_type()),
-        Dialect::MySql => mysql(expr, field.field_type()),
+        Dialect::Postgres => postgres(expr, field),
+        Dialect::MySql => mysql::projected(expr, field),
     }
 }
 
@@ -23,6 +23,7 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
         FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
             (expr, Shape::Wide)
         }
+        FieldType::Date | FieldType::DateTime => (expr, Shape::DayAndTime),
         // JSONB is bytes; its text is JSON like any other.
         FieldType::Json => {
             let text = Expr::cust_with_exprs(
@@ -36,13 +37,15 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
 }
 
 /// PostgreSQL: its own JSON for whatever the driver does not know to the last digit.
-fn postgres(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
-    match field_type {
+fn postgres(expr: Expr, field: &Field) -> (Expr, Shape) {
+    match field.field_type() {
         FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
         FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
             (expr, Shape::Native)
         }
         FieldType::Bytes => (expr, Shape::Native),
+        // Other types of text, like citext, the driver would have to look up first.
+        FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
         FieldType::Decimal { .. } => (json_text(expr), Shape::Number),
         _ => (json_text(expr), Shape::Json),
     }
@@ -52,29 +55,20 @@ fn json_text(expr: Expr) -> Expr {
     Func::cust("to_json").arg(expr).cast_as("text")
 }
 
-/// MariaDB and MySQL: text for whatever the driver would decode by wire type alone.
-fn mysql(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
-    match field_type {
-        FieldType::Boolean => (expr, Shape::Boolean),
-        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
-        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes => {
-            (expr, Shape::Native)
-        }
-        FieldType::Decimal { .. } => (char_text(expr), Shape::Number),
-        FieldType::Time => (char_text(expr), Shape::Clock),
-        FieldType::DateTime => (char_text(expr), Shape::Moment { utc: false }),
-        FieldType::Timestamp => (char_text(expr), Shape::Moment { utc: true }),
-        FieldType::Json => (char_text(expr), Shape::Json),
-        _ => (char_text(expr), Shape::Native),
+/// A field as it is compared with values, so that no engine refuses to.
+pub(super) fn comparable(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
+    match dialect {
+        Dialect::MySql => mysql::comparable(column, field, values),
+        Dialect::Sqlite | Dialect::Postgres => column,
     }
-}
-
-fn char_text(expr: Expr) -> Expr {
-    expr.cast_as("CHAR")
 }
 
 /// A checked value, bound with the type that keeps an index on the field usable.
 pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
+    if let (Dialect::MySql, Some(expr)) = (dialect, mysql::bound(value, field)) {
+        return expr;
+    }
     let plain = match value {
         Value::Bool(value) => match dialect {
             Dialect::Postgres => Expr::val(*value),
@@ -91,13 +85,11 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
             },
             Dialect::Postgres | Dialect::MySql => Expr::val(digits.clone()),
         },
-        Value::Text(text) => match (dialect, field.field_type()) {
-            // The session is in UTC, and the column takes no zone.
-            (Dialect::MySql, FieldType::Timestamp) => {
-                Expr::val(text.strip_suffix("+00:00").unwrap_or(text).to_owned())
-            }
-            _ => Expr::val(text.clone()),
-        },
+        Value::Text(text) => Expr::val(text.clone()),
+        // The plus takes away the cast's affinity, which would convert what it is compared with.
+        Value::RawText(bytes) => {
+            Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])
+        }
         Value::Bytes(bytes) => Expr::val(bytes.clone()),
     };
     // Typed parameters are the only way to a comparison that uses the column's own operators.

@@ -1,16 +1,15 @@
 //! Conditions as expressions that are never unknown.
 
-use sea_query::extension::postgres::PgBinOper;
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
-use super::column::bound;
-use super::{BASE, Dialect, column_of};
+use super::column::{bound, comparable};
+use super::{BASE, Dialect, column_of, mysql};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
 /// The escape of LIKE; a backslash would be read by MySQL's own strings.
-const ESCAPE: char = '!';
+pub(super) const ESCAPE: char = '!';
 
 /// The expression of a condition.
 pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
@@ -56,11 +55,15 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
                 (None, false) => constant(false),
             }
         }
-        Comparison::Greater(value) => ranged(field, value, dialect, |a, b| a.gt(b)),
-        Comparison::GreaterOrEqual(value) => ranged(field, value, dialect, |a, b| a.gte(b)),
-        Comparison::Less(value) => ranged(field, value, dialect, |a, b| a.lt(b)),
-        Comparison::LessOrEqual(value) => ranged(field, value, dialect, |a, b| a.lte(b)),
-        Comparison::Text(pattern) => text(column, pattern, dialect),
+        Comparison::Greater(value) => ranged(field, value, dialect, Bound::Lower, |a, b| a.gt(b)),
+        Comparison::GreaterOrEqual(value) => {
+            ranged(field, value, dialect, Bound::Lower, |a, b| a.gte(b))
+        }
+        Comparison::Less(value) => ranged(field, value, dialect, Bound::Upper, |a, b| a.lt(b)),
+        Comparison::LessOrEqual(value) => {
+            ranged(field, value, dialect, Bound::Upper, |a, b| a.lte(b))
+        }
+        Comparison::Text(pattern) => text(field, pattern, dialect),
     }
 }
 
@@ -74,16 +77,30 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             values,
             null: false,
         } if values.is_empty() => constant(true),
-        Comparison::In { values, null: true } => one_of(field, values, dialect)
-            .not()
-            .and(column.is_not_null()),
-        _ if field.is_nullable() => test(field, comparison, dialect).not().or(column.is_null()),
-        _ => test(field, comparison, dialect).not(),
+        Comparison::In { values, null: true } => {
+            denied(one_of(field, values, dialect), field, dialect).and(column.is_not_null())
+        }
+        _ => {
+            let denied = denied(test(field, comparison, dialect), field, dialect);
+            if field.is_nullable() {
+                denied.or(column.is_null())
+            } else {
+                denied
+            }
+        }
+    }
+}
+
+/// What holds where a test of a value that is not NULL does not.
+fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::MySql => mysql::denied(test, field),
+        Dialect::Sqlite | Dialect::Postgres => test.not(),
     }
 }
 
 fn same(field: &Field, value: &Value, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     match spellings(field, value, dialect) {
         Some((space, t)) => column.is_in([Expr::val(space), Expr::val(t)]),
         None => column.eq(bound(value, field, dialect)),
@@ -98,35 +115,52 @@ fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
             None => listed.push(bound(value, field, dialect)),
         }
     }
-    column_of(BASE, field).is_in(listed)
+    comparable(field, values, dialect).is_in(listed)
+}
+
+/// Which end of a range a comparison is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Lower,
+    Upper,
 }
 
 /// A comparison by order.
 ///
 /// SQLite orders values of different classes too (every text above every number), so there the
 /// value's class is required as well.
-fn ranged(field: &Field, value: &Value, dialect: Dialect, compare: fn(Expr, Expr) -> Expr) -> Expr {
-    let column = column_of(BASE, field);
+fn ranged(
+    field: &Field,
+    value: &Value,
+    dialect: Dialect,
+    end: Bound,
+    compare: fn(Expr, Expr) -> Expr,
+) -> Expr {
+    let column = comparable(field, std::slice::from_ref(value), dialect);
     if !field.is_dynamic() {
         return compare(column, bound(value, field, dialect));
     }
     let class = Func::cust("typeof").arg(column.clone());
     let of_class = match value {
-        Value::Text(_) => Expr::from(class).eq(Expr::cust("'text'")),
+        Value::Text(_) | Value::RawText(_) => Expr::from(class).eq(Expr::cust("'text'")),
         Value::Bytes(_) => Expr::from(class).eq(Expr::cust("'blob'")),
         _ => Expr::from(class).is_in([Expr::cust("'integer'"), Expr::cust("'real'")]),
     };
     let compared = match spellings(field, value, dialect) {
-        // One form for both spellings; the bound before it keeps an index usable: a space sorts
-        // below a T, so the wider of the two spellings admits whatever the exact test admits.
+        // Each row is compared in its own spelling. A space sorts below a T, so one of the two
+        // comparisons holds wherever the other does: it stands alone in front, for an index.
         Some((space, t)) => {
-            let exact = Func::cust("replace")
+            let separator = Func::cust("substr")
                 .arg(column.clone())
-                .arg(Expr::cust("'T'"))
-                .arg(Expr::cust("' '"));
-            let low = compare(column.clone(), Expr::val(space.clone()));
-            let high = compare(column, Expr::val(t));
-            low.or(high).and(compare(exact.into(), Expr::val(space)))
+                .arg(Expr::cust("11"))
+                .arg(Expr::cust("1"));
+            let has_t = Expr::from(separator).eq(Expr::cust("'T'"));
+            let (wide, narrow, suffices) = match end {
+                Bound::Lower => (space, t, has_t.not()),
+                Bound::Upper => (t, space, has_t),
+            };
+            let narrow = compare(column.clone(), Expr::val(narrow));
+            compare(column, Expr::val(wide)).and(narrow.or(suffices))
         }
         None => compare(column, bound(value, field, dialect)),
     };
@@ -147,28 +181,27 @@ fn spellings(field: &Field, value: &Value, dialect: Dialect) -> Option<(String, 
 }
 
 /// Where a literal text stands in the column.
-fn text(column: Expr, pattern: &Pattern, dialect: Dialect) -> Expr {
+fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
     let like = LikeExpr::new(around(pattern, &escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
-        (Dialect::Sqlite, false) => {
-            let glob = around(pattern, &escaped_glob(&pattern.text), '*');
+        // LIKE of SQLite folds the letters of ASCII, and only those; GLOB takes sets of letters.
+        (Dialect::Sqlite, fold) => {
+            let glob = around(pattern, &escaped_glob(&pattern.text, fold), '*');
             column.binary(SqliteBinOper::Glob, Expr::val(glob))
         }
-        // LIKE of SQLite folds the letters of ASCII, and only those.
-        (Dialect::Sqlite, true) => column.like(like),
         (Dialect::Postgres, false) => column.cast_as("text").like(like),
-        (Dialect::Postgres, true) => column.cast_as("text").binary(PgBinOper::ILike, like),
-        // Binary collations compare as written, whatever the column's own would fold.
-        (Dialect::MySql, false) => binary_text(column).like(like),
-        (Dialect::MySql, true) => {
-            let pattern = around(pattern, &escaped_like(&pattern.text.to_lowercase()), '%');
-            binary_text(Func::lower(column).into()).like(LikeExpr::new(pattern).escape(ESCAPE))
+        // The builder would put the pattern and its escape in brackets, which ILIKE does not take.
+        (Dialect::Postgres, true) => {
+            let pattern = Expr::val(around(pattern, &escaped_like(&pattern.text), '%'));
+            let operands = [column.cast_as("text"), pattern];
+            Expr::cust_with_exprs(format!("$1 ILIKE $2 ESCAPE '{ESCAPE}'"), operands)
+        }
+        (Dialect::MySql, fold) => {
+            let literal = around(pattern, &escaped_like(&pattern.text), '%');
+            mysql::like(column, field, literal, pattern.place, fold)
         }
     }
-}
-
-fn binary_text(expr: Expr) -> Expr {
-    Expr::cust_with_exprs("CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin", [expr])
 }
 
 fn around(pattern: &Pattern, text: &str, any: char) -> String {
@@ -190,14 +223,37 @@ fn escaped_like(text: &str) -> String {
     escaped
 }
 
-fn escaped_glob(text: &str) -> String {
+fn escaped_glob(text: &str, fold: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if matches!(character, '*' | '?' | '[') {
-            escaped.extend(['[', character, ']']);
+        let cases = match fold {
+            true => cases(character),
+            false => vec![character],
+        };
+        if matches!(character, '*' | '?' | '[') || cases.len() > 1 {
+            escaped.push('[');
+            escaped.extend(cases);
+            escaped.push(']');
         } else {
             escaped.push(character);
         }
     }
     escaped
+}
+
+/// A letter in all its cases that are one letter too.
+fn cases(letter: char) -> Vec<char> {
+    fn one(mut letters: impl Iterator<Item = char>) -> Option<char> {
+        letters.next().filter(|_| letters.next().is_none())
+    }
+    let mut cases = vec![letter];
+    let upper = one(letter.to_uppercase());
+    let lower = one(letter.to_lowercase());
+    let again = upper.and_then(|upper| one(upper.to_lowercase()));
+    for other in [upper, lower, again].into_iter().flatten() {
+        if !cases.contains(&other) {
+            cases.push(other);
+        }
+    }
+    cases
 }

@@ -2,9 +2,9 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column, column_of};
+use super::{BASE, Columns, Dialect, column, column_of, sums};
 use crate::catalog::{Field, FieldType};
-use crate::encode::{Cell, Member, Shape};
+use crate::encode::{Member, Shape};
 use crate::plan::{Aggregate, DatePart, Function, GroupKey};
 
 /// Selects the keys and aggregates of groups.
@@ -16,27 +16,29 @@ pub(super) fn members(
     let dialect = columns.dialect;
     let mut members = Vec::with_capacity(by.len() + aggregates.len());
     for key in by {
-        let (expr, shape) = match key.part {
-            Some(_) => (grouped(key, dialect), Shape::Native),
-            None => column::projected(column_of(BASE, key.field), key.field, dialect),
+        let cell = match key.part {
+            Some(_) => columns.plain(grouped(key, dialect), Shape::Native),
+            None => columns.field(BASE, key.field),
         };
-        members.push(Member::cell(
-            &key.name,
-            Cell {
-                index: columns.add(expr),
-                shape,
-            },
-        ));
+        members.push(Member::cell(&key.name, cell));
     }
     for aggregate in aggregates {
+        if let Some(parts) = exact_sum(aggregate, dialect) {
+            let (scale, fixed) = (parts.scale, parts.fixed);
+            let cell = columns.plain(parts.high, Shape::Sum { scale, fixed });
+            columns.add(parts.low);
+            columns.add(parts.rest);
+            members.push(Member::cell(&aggregate.alias, cell));
+            continue;
+        }
         let (expr, shape) = told(aggregate, dialect);
-        members.push(Member::cell(
-            &aggregate.alias,
-            Cell {
-                index: columns.add(expr),
-                shape,
-            },
-        ));
+        let cell = match (aggregate.function, aggregate.field) {
+            (Function::Min | Function::Max, Some(field)) => {
+                columns.guarded(&computed(aggregate, dialect), expr, shape, field)
+            }
+            _ => columns.plain(expr, shape),
+        };
+        members.push(Member::cell(&aggregate.alias, cell));
     }
     members
 }
@@ -56,7 +58,10 @@ pub(super) fn ordered(
     dialect: Dialect,
 ) -> (Expr, bool) {
     match (by.get(index), aggregates.get(index.wrapping_sub(by.len()))) {
-        (Some(key), _) => (grouped(key, dialect), key.field.is_nullable()),
+        (Some(key), _) => {
+            let nullable = key.field.is_nullable() || key.part.is_some();
+            (grouped(key, dialect), nullable)
+        }
         (None, Some(aggregate)) => (computed(aggregate, dialect), true),
         (None, None) => (Expr::cust("1"), false),
     }
@@ -70,10 +75,15 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
         return column;
     };
     match dialect {
-        Dialect::Sqlite => Func::cust("substr")
+        // Text and numbers alike, in UTC; what is no date is NULL.
+        Dialect::Sqlite => Func::cust("strftime")
+            .arg(Expr::cust(match part {
+                DatePart::Year => "'%Y'",
+                DatePart::Month => "'%Y-%m'",
+                DatePart::Day => "'%Y-%m-%d'",
+            }))
             .arg(column)
-            .arg(Expr::cust("1"))
-            .arg(Expr::cust(part.length().to_string()))
+            .arg(Expr::cust("'auto'"))
             .into(),
         Dialect::Postgres => {
             let local = match key.field.field_type() {
@@ -112,10 +122,9 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
     match aggregate.function {
         Function::Count => column.count(),
         Function::CountDistinct => column.count_distinct(),
-        Function::Min => column.min(),
-        Function::Max => column.max(),
-        Function::Sum => match scaled(field, dialect) {
-            Some((units, _)) => units.sum(),
+        Function::Min | Function::Max => extreme(column, aggregate.function, field, dialect),
+        Function::Sum => match exact_sum(aggregate, dialect) {
+            Some(parts) => parts.float(),
             None => column.sum(),
         },
         // The exact sum divided once, so that all engines round alike.
@@ -125,18 +134,17 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
                 Dialect::Postgres => "double precision",
                 Dialect::MySql => "DOUBLE",
             };
-            let sum = match scaled(field, dialect) {
-                Some((units, scale)) => units
-                    .sum()
-                    .cast_as(double)
-                    .div(Expr::cust(format!("1e{scale}"))),
-                None => column.clone().sum().cast_as(double),
+            let (sum, count) = match dialect {
+                Dialect::Sqlite => {
+                    let count = sums::count(&column);
+                    match sums::parts(&column, field) {
+                        Some(parts) => (parts.float(), count),
+                        None => (column.sum(), count),
+                    }
+                }
+                _ => (column.clone().sum().cast_as(double), column.count()),
             };
-            sum.div(
-                Func::cust("NULLIF")
-                    .arg(column.count())
-                    .arg(Expr::cust("0")),
-            )
+            sum.div(Func::cust("NULLIF").arg(count).arg(Expr::cust("0")))
         }
     }
 }
@@ -146,32 +154,45 @@ fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
     let expr = computed(aggregate, dialect);
     match (aggregate.function, aggregate.field) {
         (Function::Min | Function::Max, Some(field)) => column::projected(expr, field, dialect),
-        (Function::Sum, Some(field)) => match (dialect, scaled(field, dialect)) {
-            (_, Some((_, scale))) => (expr, Shape::Scaled(scale)),
-            (Dialect::Sqlite, None) => (expr, Shape::Wide),
-            (Dialect::Postgres, None) => (
+        (Function::Sum, Some(field)) => match dialect {
+            Dialect::Sqlite => (expr, Shape::Native),
+            Dialect::Postgres => (
                 Func::cust("to_json").arg(expr).cast_as("text"),
                 Shape::Number,
             ),
-            (Dialect::MySql, None) if is_float(field) => (expr, Shape::Native),
-            (Dialect::MySql, None) => (expr.cast_as("CHAR"), Shape::Number),
+            Dialect::MySql if is_float(field) => (expr, Shape::Native),
+            Dialect::MySql => (expr.cast_as("CHAR"), Shape::Number),
         },
         _ => (expr, Shape::Native),
     }
+}
+
+/// The smallest or largest value; PostgreSQL has neither for booleans, and none for UUIDs before 18.
+fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) -> Expr {
+    let min = function == Function::Min;
+    let column = match (dialect, field.field_type()) {
+        (Dialect::Postgres, FieldType::Boolean) => {
+            let every = if min { "bool_and" } else { "bool_or" };
+            return Func::cust(every).arg(column).into();
+        }
+        // Their texts have one form and length, so they order alike byte by byte.
+        (Dialect::Postgres, FieldType::Uuid) => {
+            Expr::cust_with_exprs("CAST($1 AS text) COLLATE \"C\"", [column])
+        }
+        _ => column,
+    };
+    if min { column.min() } else { column.max() }
 }
 
 fn is_float(field: &Field) -> bool {
     matches!(field.field_type(), FieldType::Float | FieldType::Float32)
 }
 
-/// On SQLite, which keeps decimals as floats: the field in units of its last digit, and how many
-/// digits that is.
-fn scaled(field: &Field, dialect: Dialect) -> Option<(Expr, u8)> {
-    match (dialect, field.field_type()) {
-        (Dialect::Sqlite, FieldType::Decimal { scale: Some(scale) }) if scale <= 9 => {
-            let factor = Expr::cust(format!("1e{scale}"));
-            let units = Func::round(column_of(BASE, field).mul(factor)).cast_as("INTEGER");
-            Some((units, scale))
+/// The parts of a sum that SQLite would not add exactly by itself.
+fn exact_sum(aggregate: &Aggregate<'_>, dialect: Dialect) -> Option<sums::Parts> {
+    match (dialect, aggregate.function, aggregate.field) {
+        (Dialect::Sqlite, Function::Sum, Some(field)) => {
+            sums::parts(&column_of(BASE, field), field)
         }
         _ => None,
     }

@@ -1,4 +1,9 @@
 //! Going on after a row: the rows whose sort keys come later.
+//!
+//! Where an index leads with the first sort key, the rows come in parts, each a range of that
+//! index: those that share the key with the row, those beyond it, and those on the far side of
+//! NULL. One condition for all of them would make an engine pass over every row of a tie, or over
+//! all values to reach the NULLs, and so cost more with each page.
 
 use sea_query::{Expr, ExprTrait as _};
 
@@ -12,41 +17,69 @@ struct Key<'k> {
     field: &'k Field,
     descending: bool,
     value: Option<&'k Value>,
+    dialect: Dialect,
 }
 
-/// The condition that a row comes after the one that was sent last.
+/// The conditions of the parts that come after a row, in their order; never none.
 ///
-/// Keys are compared one after the other, each where all before it are equal. The first key's
-/// bound is repeated in front, so that an index on it is entered at the right place.
-pub(super) fn after(order: &[Order<'_>], seek: &Seek, dialect: Dialect) -> Expr {
+/// With `inclusive`, rows that share all keys with it come first.
+pub(super) fn after(
+    order: &[Order<'_>],
+    seek: &Seek,
+    inclusive: bool,
+    dialect: Dialect,
+) -> Vec<Expr> {
     let keys: Vec<Key<'_>> = order
         .iter()
-        .zip(&seek.0)
+        .zip(&seek.keys)
         .filter_map(|(order, value)| match order.key {
             OrderKey::Field(field) => Some(Key {
                 field,
                 descending: order.descending,
                 value: value.as_ref(),
+                dialect,
             }),
             OrderKey::Output(_) => None,
         })
         .collect();
-    let mut later: Option<Expr> = None;
-    for (index, key) in keys.iter().enumerate() {
-        let Some(beyond) = key.beyond(dialect) else {
-            continue;
-        };
-        let ties = keys[..index].iter().map(|key| key.tie(dialect));
-        let step = ties.chain([beyond]).reduce(|all, one| all.and(one));
-        later = match (later, step) {
-            (Some(later), Some(step)) => Some(later.or(step)),
-            (later, step) => later.or(step),
-        };
+    let parts = match &keys[..] {
+        [first, rest @ ..] if !rest.is_empty() && first.field.is_indexed() => {
+            let ties = later(rest, inclusive).map(|later| first.tie().and(later));
+            let nulls = first.beyond_null();
+            ties.into_iter()
+                .chain(first.beyond_value())
+                .chain(nulls)
+                .collect()
+        }
+        keys => later(keys, inclusive).into_iter().collect::<Vec<_>>(),
+    };
+    match parts.is_empty() {
+        true => vec![Expr::cust("1 = 0")],
+        false => parts,
     }
-    let later = later.unwrap_or_else(|| Expr::cust("1 = 0"));
-    match (keys.first().and_then(|key| key.bound(dialect)), keys.len()) {
-        (Some(bound), 2..) => bound.and(later),
-        _ => later,
+}
+
+/// Later by any key, where all before it are equal; `None` where nothing can be.
+///
+/// The first key's bound is repeated in front, so that an index on it is entered at the right
+/// place.
+fn later(keys: &[Key<'_>], inclusive: bool) -> Option<Expr> {
+    let mut steps: Vec<Expr> = Vec::with_capacity(keys.len() + 1);
+    for (index, key) in keys.iter().enumerate() {
+        let ties = keys[..index].iter().map(Key::tie);
+        let beyond = key.beyond_value().into_iter().chain(key.beyond_null());
+        if let Some(beyond) = beyond.reduce(|one, other| one.or(other)) {
+            steps.extend(ties.chain([beyond]).reduce(|all, one| all.and(one)));
+        }
+    }
+    if inclusive {
+        steps.extend(keys.iter().map(Key::tie).reduce(|all, one| all.and(one)));
+    }
+    let alone = steps.len() == 1;
+    let later = steps.into_iter().reduce(|one, other| one.or(other))?;
+    match keys.first().and_then(Key::bound) {
+        Some(bound) if !alone => Some(bound.and(later)),
+        _ => Some(later),
     }
 }
 
@@ -55,33 +88,37 @@ impl Key<'_> {
         column_of(BASE, self.field)
     }
 
-    fn tie(&self, dialect: Dialect) -> Expr {
-        match self.value {
-            Some(value) => self.column().eq(bound(value, self.field, dialect)),
+    fn bound_value(&self) -> Option<Expr> {
+        self.value
+            .map(|value| bound(value, self.field, self.dialect))
+    }
+
+    fn tie(&self) -> Expr {
+        match self.bound_value() {
+            Some(value) => self.column().eq(value),
             None => self.column().is_null(),
         }
     }
 
-    /// Strictly later by this key; `None` where nothing can be: NULL sorts below every value.
-    fn beyond(&self, dialect: Dialect) -> Option<Expr> {
-        match (self.value, self.descending) {
+    /// The values that are strictly later: NULL sorts below every value.
+    fn beyond_value(&self) -> Option<Expr> {
+        match (self.bound_value(), self.descending) {
             (None, false) => Some(self.column().is_not_null()),
             (None, true) => None,
-            (Some(value), false) => Some(self.column().gt(bound(value, self.field, dialect))),
-            (Some(value), true) => {
-                let less = self.column().lt(bound(value, self.field, dialect));
-                Some(if self.field.is_nullable() {
-                    less.or(self.column().is_null())
-                } else {
-                    less
-                })
-            }
+            (Some(value), false) => Some(self.column().gt(value)),
+            (Some(value), true) => Some(self.column().lt(value)),
         }
     }
 
-    /// Not earlier by this key, where that narrows anything.
-    fn bound(&self, dialect: Dialect) -> Option<Expr> {
-        let value = bound(self.value?, self.field, dialect);
+    /// NULL, where it is strictly later.
+    fn beyond_null(&self) -> Option<Expr> {
+        let later = self.value.is_some() && self.descending && self.field.is_nullable();
+        later.then(|| self.column().is_null())
+    }
+
+    /// Not earlier, where that narrows anything and is one range.
+    fn bound(&self) -> Option<Expr> {
+        let value = self.bound_value()?;
         match self.descending {
             false => Some(self.column().gte(value)),
             true if self.field.is_nullable() => None,

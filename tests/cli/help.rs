@@ -69,12 +69,20 @@ fn every_example_runs() {
             } else {
                 &service
             };
-            let run = Run::with(service).file(
-                "requests.jsonl",
-                "{\"action\":\"list\",\"model\":\"users\"}\n",
-            );
-            let address = service.address.to_string();
-            let ended = run.shell(&line.replace("127.0.0.1:8000", &address));
+            let run = Run::with(service)
+                .file(
+                    "requests.jsonl",
+                    "{\"action\":\"list\",\"model\":\"users\"}\n",
+                )
+                .file("audit.jsonl", "");
+            let serves = line.contains("lucarne serve") || line.contains("lucarne demo");
+            let ended = if serves {
+                let line = line.replace("127.0.0.1:8001", "127.0.0.1:0");
+                run.set("MCP_LISTEN", "127.0.0.1:0").serving(&line)
+            } else {
+                let address = service.address.to_string();
+                run.shell(&line.replace("127.0.0.1:8000", &address))
+            };
             assert_eq!(
                 (ended.code, ended.err.contains("error:")),
                 (Some(0), false),

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 
+mod check;
 mod help;
 mod outcomes;
 mod query;
 mod refusals;
 mod snippets;
+mod start;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -50,6 +50,10 @@ fn every_command_and_outcome_has_its_exit_code() {
         (0, &["completions", "bash"]),
         (2, &["completions", "tcsh"]),
         (0, &["man"]),
+        (0, &["check"]),
+        (0, &["check", "--strict", "--json"]),
+        (2, &["check", "--setup-sql"]),
+        (2, &["check", "--setup-sql", "--json"]),
     ] {
         let ended = Run::new().lucarne(arguments);
         assert_eq!(ended.code, Some(expected), "{arguments:?}: {}", ended.err);

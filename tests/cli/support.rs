@@ -187,6 +187,15 @@ impl Run {
         self.end(command, "")
     }
 
+    /// Runs a line of shell that serves, until it says where, and ends it.
+    pub(crate) fn serving(&self, line: &str) -> Ended {
+        self.shell(&format!(
+            "{line} >said 2>&1 & p=$!; n=0; \
+             until grep -q '127.0.0.1:' said || [ $n = 400 ]; do n=$((n+1)); sleep 0.05; done; \
+             sleep 0.3; kill $p; wait $p; code=$?; cat said; exit $code"
+        ))
+    }
+
     fn end(&self, mut command: Command, input: &str) -> Ended {
         let programs = Path::new(env!("CARGO_BIN_EXE_lucarne")).parent().unwrap();
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lucarne::service::{Policy, Service, Serving};
+use lucarne::service::{Access, Policy, Service, Serving};
 use serde_json::{Value, json};
 
 use crate::support::{Events, Socket, modern, request, start};
@@ -20,6 +20,16 @@ pub(crate) fn serve_other_models(service: &Service) {
         max_response_bytes: before.max_response_bytes,
         tool_max_bytes: before.tool_max_bytes,
         query_timeout: before.query_timeout,
+        audit_denies: before.audit_denies,
+        access: Access {
+            tokens: before.access.tokens.clone(),
+            hosts: before.access.hosts.clone(),
+            origins: before.access.origins.clone(),
+            query_token: before.access.query_token,
+            proxies: before.access.proxies.clone(),
+            tls: before.access.tls.clone(),
+        },
+        connections: before.connections.clone(),
     });
 }
 

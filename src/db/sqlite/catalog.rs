@@ -1,14 +1,13 @@
 //! What SQLite tells of its tables.
 
-use std::collections::HashMap;
-
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder as _;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{Row as _, Sqlite, SqliteConnection};
 
-use crate::catalog::{Column, FieldType, ForeignKey, Kind, Table, TableName};
+use super::keys::foreign_keys;
+use crate::catalog::{Column, FieldType, Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::Failure;
+use crate::db::{Failure, bound};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many; beyond, the span of the row ids is the estimate.
@@ -196,101 +195,6 @@ fn scale(declared: &str) -> Option<u8> {
     }
 }
 
-async fn foreign_keys(
-    connection: &mut SqliteConnection,
-    table: &str,
-    columns: &[Column],
-) -> Result<Vec<ForeignKey>, Failure> {
-    let rows: Vec<(i64, String, String, Option<String>)> = sqlx::query_as(
-        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?) ORDER BY id, seq",
-    )
-    .bind(table)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(Failure::from_driver)?;
-    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
-    let mut targets: HashMap<String, Target> = HashMap::new();
-    for (id, target, from, to) in rows {
-        if !targets.contains_key(&target) {
-            let found = Target::read(connection, &target).await?;
-            targets.insert(target.clone(), found);
-        }
-        let Some(found) = targets.get(&target) else {
-            continue;
-        };
-        if keys.last().is_none_or(|(last, _)| *last != id) {
-            let name = TableName {
-                schema: None,
-                name: found.name.clone(),
-            };
-            let key = ForeignKey {
-                columns: Vec::new(),
-                target: name,
-                target_columns: Vec::new(),
-            };
-            keys.push((id, key));
-        }
-        let Some((_, key)) = keys.last_mut() else {
-            continue;
-        };
-        // Without a column the key points to the primary key.
-        let to = match to {
-            Some(to) => found
-                .columns
-                .iter()
-                .find(|name| name.eq_ignore_ascii_case(&to)),
-            None => found.key.get(key.columns.len()),
-        };
-        let from = columns
-            .iter()
-            .find(|column| column.name.eq_ignore_ascii_case(&from));
-        if let (Some(from), Some(to)) = (from, to) {
-            key.columns.push(from.name.clone());
-            key.target_columns.push(to.clone());
-        }
-    }
-    // SQLite lists the last one declared first.
-    keys.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    Ok(keys
-        .into_iter()
-        .map(|(_, key)| key)
-        .filter(|key| !key.columns.is_empty())
-        .collect())
-}
-
-/// The table that a key points to, spelt as it was made.
-struct Target {
-    name: String,
-    columns: Vec<String>,
-    key: Vec<String>,
-}
-
-impl Target {
-    async fn read(connection: &mut SqliteConnection, table: &str) -> Result<Self, Failure> {
-        let name: Option<(String,)> = sqlx::query_as(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
-        )
-        .bind(table)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(Failure::from_driver)?;
-        let mut rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid")
-                .bind(table)
-                .fetch_all(connection)
-                .await
-                .map_err(Failure::from_driver)?;
-        let columns = rows.iter().map(|(name, _)| name.clone()).collect();
-        rows.retain(|(_, pk)| *pk > 0);
-        rows.sort_by_key(|(_, pk)| *pk);
-        Ok(Self {
-            name: name.map_or_else(|| table.to_owned(), |(name,)| name),
-            columns,
-            key: rows.into_iter().map(|(name, _)| name).collect(),
-        })
-    }
-}
-
 async fn indexes(
     connection: &mut SqliteConnection,
     table: &str,
@@ -339,7 +243,7 @@ async fn estimate(
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .to_owned();
-    let counted = number(connection, count).await?;
+    let counted = u64::try_from(number(connection, count).await?).ok();
     if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
         return Ok(counted.filter(|rows| *rows <= COUNTED));
     }
@@ -358,12 +262,7 @@ async fn estimate(
             .expr(sea_query::Func::cust(function).arg(Expr::col(Alias::new(&id))))
             .from(Alias::new(&known.name))
             .to_owned();
-        let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
-        let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(Failure::from_driver)?;
-        *end = row.0;
+        *end = number(connection, select).await?;
     }
     Ok(u64::try_from(ends[0].saturating_sub(ends[1]).saturating_add(1)).ok())
 }
@@ -371,11 +270,10 @@ async fn estimate(
 async fn number(
     connection: &mut SqliteConnection,
     select: sea_query::SelectStatement,
-) -> Result<Option<u64>, Failure> {
-    let (sql, values) = select.build_sqlx(SqliteQueryBuilder);
-    let row: (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values)
+) -> Result<i64, Failure> {
+    bound::<Sqlite>(select.build_sqlx(SqliteQueryBuilder))
         .fetch_one(connection)
         .await
-        .map_err(Failure::from_driver)?;
-    Ok(u64::try_from(row.0).ok())
+        .and_then(|row| row.try_get(0))
+        .map_err(Failure::from_driver)
 }

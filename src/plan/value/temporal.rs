@@ -12,6 +12,10 @@ const DATE: &str = "%Y-%m-%d";
 /// `2026-01-31 13:05:00.25`, with `+00:00` where the column has a zone. Where the column keeps whatever was written (`dynamic`), the
 /// text stays as it is once it is known to be ISO 8601.
 pub(super) fn read(field_type: FieldType, text: &str, dynamic: bool) -> Option<String> {
+    // Finer than any engine's column: it would be rounded, and match what it is not.
+    if !dynamic && is_finer_than_micros(text) {
+        return None;
+    }
     if dynamic {
         let sound =
             date(text).is_some() || time(text) || naive(text).is_some() || moment(text).is_some();
@@ -33,6 +37,12 @@ pub(super) fn read(field_type: FieldType, text: &str, dynamic: bool) -> Option<S
         }
         _ => None,
     }
+}
+
+fn is_finer_than_micros(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.split(|c: char| !c.is_ascii_digit()).next();
+    digits.is_some_and(|digits| digits.trim_end_matches('0').len() > 6)
 }
 
 fn plain(moment: NaiveDateTime) -> String {
@@ -106,6 +116,13 @@ mod tests {
                 Some("2026-01-31 13:05:00"),
             ),
             (DateTime, "2026-01-31T13:05:00+02:00", None),
+            (DateTime, "2026-01-31T13:05:00.1234567", None),
+            (Time, "13:05:00.1234567", None),
+            (
+                Timestamp,
+                "2026-01-31T13:05:00.1234560Z",
+                Some("2026-01-31 13:05:00.123456+00:00"),
+            ),
             (
                 Timestamp,
                 "2026-01-31T13:05:00+02:00",

@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, Object, kind};
 use crate::server::App;
+use crate::service::Policy;
 
 /// Subscriptions of one connection at the most.
 const SUBSCRIPTIONS: usize = 16;
@@ -51,11 +52,13 @@ impl Channel {
     pub(in crate::server) async fn answer(
         &self,
         app: &App,
+        policy: &Policy,
         caller: &Caller,
         text: &str,
     ) -> Vec<u8> {
         let context = Context {
             app,
+            policy,
             caller,
             two_way: true,
         };
@@ -237,11 +240,11 @@ impl Subscription {
 }
 
 /// The window's limit, as every transport tells it.
-pub(in crate::server) fn rate_limited(app: &App) -> Error {
+pub(in crate::server) fn rate_limited(app: &App, policy: &Policy) -> Error {
     app.metrics.rate_limited();
     ErrorKind::RateLimited {
-        limit: app.limits.rate_limit,
-        window: app.limits.rate_window.as_secs(),
+        limit: policy.connections.rate_limit,
+        window: policy.connections.rate_window.as_secs(),
     }
     .into()
 }

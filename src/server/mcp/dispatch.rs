@@ -38,7 +38,7 @@ pub(super) async fn answer(
 }
 
 async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, Fault> {
-    let policy = context.app.service.policy();
+    let policy = context.policy;
     let reply = match (&*call.method, era) {
         ("initialize", Era::Legacy) => initialize(context, call),
         ("ping", Era::Legacy) => Ok(Reply::of(&json!({}))),
@@ -48,14 +48,14 @@ async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, F
             "instructions": INSTRUCTIONS,
         }))
         .kept(FIXED_MS)),
-        ("tools/list", _) => first_page(call).map(|()| tools::list(&policy)),
+        ("tools/list", _) => first_page(call).map(|()| tools::list(policy)),
         ("tools/call", _) => return tools::call(context, call).await,
-        ("resources/list", _) => first_page(call).map(|()| resources::list(&policy)),
+        ("resources/list", _) => first_page(call).map(|()| resources::list(policy)),
         ("resources/templates/list", _) => first_page(call).map(|()| resources::templates()),
         ("resources/read", _) => return resources::read(context, era, call).await,
         ("prompts/list", _) => first_page(call).map(|()| prompts::list()),
-        ("prompts/get", _) => prompts::get(&policy, call),
-        ("completion/complete", _) => completion::complete(&policy, call),
+        ("prompts/get", _) => prompts::get(policy, call),
+        ("completion/complete", _) => completion::complete(policy, call),
         (method, _) => {
             let message = format!("Method not found: {}", Echo::from(method));
             Err(Fault::new(METHOD_NOT_FOUND, message))

@@ -19,6 +19,7 @@ use super::{Context, dispatch};
 use crate::server::admission::{self, Admitted};
 use crate::server::reply::Refused;
 use crate::server::{App, events, reply};
+use crate::service::Policy;
 
 /// How long a client may take to send a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,14 +34,14 @@ pub(in crate::server) async fn answer(
     if let Err(refused) = admitted.count(&app) {
         return refused.into_response();
     }
-    let text = match text(&app, &parts.headers, body).await {
+    let text = match text(&admitted.policy, &parts.headers, body).await {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
     };
-    let caller = admitted.caller("http");
     let context = Context {
         app: &app,
-        caller: &caller,
+        policy: &admitted.policy,
+        caller: &admitted.caller,
         two_way: false,
     };
     let (id, call) = match message::parse(&text) {
@@ -60,7 +61,7 @@ pub(in crate::server) async fn answer(
     };
     if era == Era::Modern && call.method == "subscriptions/listen" {
         return match Subscription::read(id, &call) {
-            Ok(subscription) => listen(&app, admitted, subscription),
+            Ok(subscription) => listen(&app, &admitted, subscription),
             Err(fault) => failed(Some(id), era, &fault),
         };
     }
@@ -94,7 +95,7 @@ pub(in crate::server) async fn only_post() -> Response<Body> {
 /// # Errors
 /// The refusal of another type, of too much and of too slow.
 pub(in crate::server) async fn text(
-    app: &App,
+    policy: &Policy,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refused> {
@@ -108,7 +109,7 @@ pub(in crate::server) async fn text(
         let error = "Content-Type must be application/json";
         return Err(reply::refusal(status, error, None).into());
     }
-    let max_bytes = app.limits.max_message_bytes;
+    let max_bytes = policy.connections.max_message_bytes;
     let read = timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
     let bytes = match read {
         Ok(Ok(collected)) => collected.to_bytes(),
@@ -160,16 +161,17 @@ fn json(status: StatusCode, bytes: Vec<u8>) -> Response<Body> {
 }
 
 /// `subscriptions/listen`: a stream of changes, until either side ends it.
-fn listen(app: &Arc<App>, admitted: Admitted, subscription: Subscription) -> Response<Body> {
-    let place = match admission::socket(app, admitted.caller("http").address) {
+fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Response<Body> {
+    let place = match admission::socket(app, &admitted.policy, &admitted.caller) {
         Ok(place) => place,
         Err(refused) => return refused.into_response(),
     };
     let (stream, response) = events::stream();
     let session = app.metrics.session();
     let mut changes = app.service.models_changed();
-    let stopping = app.stop.stopping.clone();
-    app.tracker.spawn(async move {
+    let mut replaced = app.service.replacements();
+    let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
+    running.spawn(async move {
         let event = |message| events::event("message", message);
         let mut open = stream.try_send(event(subscription.acknowledged())).is_ok();
         let mut alive = tokio::time::interval(events::KEEP_ALIVE);
@@ -178,10 +180,12 @@ fn listen(app: &Arc<App>, admitted: Admitted, subscription: Subscription) -> Res
             // A queue that is full has a client that does not read.
             open = tokio::select! {
                 () = stream.closed() => false,
-                () = stopping.cancelled() => {
+                () = app.stop.stopping.cancelled() => {
                     let _ = stream.try_send(event(subscription.ended()));
                     false
                 }
+                // A token that is gone takes its streams with it.
+                Ok(()) = replaced.changed() => app.service.policy().access.tokens.holds(&token),
                 Ok(()) = changes.changed() => {
                     let told = subscription.models_changed();
                     told.into_iter().all(|told| stream.try_send(event(told)).is_ok())

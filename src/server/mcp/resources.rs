@@ -12,7 +12,7 @@ use super::{Context, FIXED_MS, RELOADED_MS};
 use crate::catalog::Model;
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object, decode_string};
-use crate::service::{Form, Policy, Read};
+use crate::service::{Policy, Read};
 
 /// All models.
 const MODELS: &str = "lucarne://models";
@@ -141,8 +141,11 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         Address::Models => (Action::Describe, None, RELOADED_MS),
         Address::Model(model) => (Action::Describe, Some(&**model), RELOADED_MS),
         Address::Record(model, key) => {
-            let policy = service.policy();
-            let known = policy.catalog().ok().and_then(|all| all.model(model));
+            let known = context
+                .policy
+                .catalog()
+                .ok()
+                .and_then(|all| all.model(model));
             id = written(key, known)?;
             params = Object::single("id", &id);
             (Action::Get, Some(&**model), 0)
@@ -153,7 +156,7 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         model,
         params: &params,
     };
-    let answered = service.answer_as(Form::Tool, context.caller, &read, b"{".to_vec());
+    let answered = service.answer_by(context.terms(), context.caller, &read, b"{".to_vec());
     let mut out = answered.await?.out;
     out.push(b'}');
     // Answers are made of JSON text alone.

@@ -1,4 +1,7 @@
 //! The schemas of the tools, made from the published types of the seed's messages.
+//!
+//! A model pays for every word of them, and clients differ in what they understand: references are
+//! written out, choices of plain types become lists, and what nests without end is told in words.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -6,6 +9,17 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::Action;
 use crate::protocol::schema::{DescribeParams, GetParams, ListParams, QueryParams, Response};
+
+/// What `filters` of a query take, where the published schema is ten times as long.
+const OPERATORS: &str = "Field and value, or field and operators: \
+    {\"amount\": {\"$gte\": 10, \"$lt\": 20}}. $eq $ne $gt $gte $lt $lte $in $nin $between $null; \
+    for text $contains $icontains $startswith $istartswith $endswith $iendswith. $and and $or take \
+    a list of such objects, $not takes one. Conditions side by side must all hold; null finds rows \
+    without a value.";
+/// The functions of `aggregate`, for the same reason.
+const FUNCTIONS: &str = "What to tell of each group, by a name of your own: \
+    {\"n\": {\"$count\": \"*\"}, \"spent\": {\"$sum\": \"amount\"}}. $count $count_distinct $sum $avg \
+    $min $max.";
 
 /// What a tool takes: the action's parameters, and a model of those that are served.
 pub(super) fn input(action: Action, models: &[&str]) -> Value {
@@ -24,6 +38,13 @@ pub(super) fn input(action: Action, models: &[&str]) -> Value {
     properties.extend(members(&mut schema, "properties"));
     for property in properties.values_mut() {
         required_alone(property);
+    }
+    if action == Action::Query {
+        for (name, description) in [("filters", OPERATORS), ("aggregate", FUNCTIONS)] {
+            let brief = json!({ "type": "object", "description": description });
+            properties.insert(name.to_owned(), brief);
+        }
+        properties["group_by"]["items"] = json!({ "type": ["string", "object"] });
     }
     let mut required: Vec<Value> = match action {
         Action::Describe => Vec::new(),
@@ -95,6 +116,9 @@ pub(super) fn output(action: Action) -> Value {
     properties.insert("data".to_owned(), data(action));
     for name in ["error", "code", "hint"] {
         let mut property = error.remove(name).unwrap_or_default();
+        if let Some(members) = property.as_object_mut() {
+            members.remove("enum");
+        }
         required_alone(&mut property);
         properties.insert(name.to_owned(), property);
     }
@@ -140,9 +164,32 @@ fn prune(schema: &mut Value) {
                 !matches!(name.as_str(), "format" | "title" | "$schema") || !value.is_string()
             });
             members.values_mut().for_each(prune);
+            collapse(members);
         }
         Value::Array(items) => items.iter_mut().for_each(prune),
         _ => {}
+    }
+}
+
+/// A choice of plain types as a list of them.
+fn collapse(schema: &mut Map<String, Value>) {
+    for choice in ["anyOf", "oneOf"] {
+        let Some(Value::Array(forms)) = schema.get(choice) else {
+            continue;
+        };
+        let plain = |form: &Value| {
+            let form = form.as_object()?;
+            let known = |name: &String| name == "type" || name == "description";
+            match form.get("type").filter(|_| form.keys().all(known))? {
+                Value::Array(types) => Some(types.clone()),
+                one => Some(vec![one.clone()]),
+            }
+        };
+        let types: Option<Vec<Vec<Value>>> = forms.iter().map(plain).collect();
+        if let Some(types) = types {
+            schema.remove(choice);
+            schema.insert("type".to_owned(), types.concat().into());
+        }
     }
 }
 
@@ -211,6 +258,43 @@ mod tests {
             assert!(validator.is_valid(&json!({ "error": "x", "code": "y", "hint": "z" })));
             assert!(!validator.is_valid(&json!({})));
             assert!(!validator.is_valid(&json!({ "data": 7 })));
+        }
+    }
+
+    #[test]
+    fn what_is_told_in_words_names_all_that_the_published_schema_has() {
+        fn keys(schema: &Value, found: &mut Vec<String>) {
+            match schema {
+                Value::Object(members) => {
+                    let own = members.keys().filter(|key| key.starts_with('$'));
+                    found.extend(
+                        own.filter(|key| !["$ref", "$defs"].contains(&key.as_str()))
+                            .cloned(),
+                    );
+                    members.values().for_each(|member| keys(member, found));
+                }
+                Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+                _ => {}
+            }
+        }
+        let mut published = whole::<QueryParams>();
+        let properties = members(&mut published, "properties");
+        let (mut operators, mut functions) = (Vec::new(), Vec::new());
+        keys(&properties["filters"], &mut operators);
+        keys(&published, &mut operators);
+        keys(&properties["aggregate"], &mut functions);
+        assert!(
+            operators.len() > 15 && functions.len() > 5,
+            "{operators:?} {functions:?}"
+        );
+        for (names, text) in [(operators, OPERATORS), (functions, FUNCTIONS)] {
+            for name in names {
+                let named = |word: &str| {
+                    word.trim_matches(|c: char| !c.is_alphanumeric() && c != '$' && c != '_')
+                        == name
+                };
+                assert!(text.split_whitespace().any(named), "{name}");
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Context, RELOADED_MS, schema};
 use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Kind, Object, decode_string, kind};
-use crate::service::{Form, Policy, Read};
+use crate::service::{Policy, Read};
 
 /// A tool, as a client sees it.
 pub(super) struct Tool {
@@ -155,7 +155,7 @@ async fn answer(
         model => model,
     };
     let model = model.map_err(|error: Error| {
-        let allowed = service.policy().names().join(", ");
+        let allowed = context.policy.names().join(", ");
         let error = error.with_hint(format!("models: {allowed}"));
         service.rejected(context.caller, &error);
         error
@@ -166,7 +166,7 @@ async fn answer(
         model: model.as_deref(),
         params: &params,
     };
-    let answered = service.answer_as(Form::Tool, context.caller, &read, b"{".to_vec());
+    let answered = service.answer_by(context.terms(), context.caller, &read, b"{".to_vec());
     let mut out = answered.await?.out;
     out.push(b'}');
     Ok(out)

@@ -1,0 +1,223 @@
+//! What a check found, as a table or as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::catalog::{Catalog, FieldType, Hidden, Model};
+use crate::cli::table::{Cell, Table};
+use crate::cli::text::{counted, visible};
+use crate::config::{Config, Warning};
+use crate::db::Weakness;
+use crate::service::Opened;
+
+/// All that is found.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// Whether `/mcp` answers.
+    enabled: bool,
+    /// Fields that clients can read.
+    exposed: usize,
+    /// Fields that a rule hides.
+    hidden: usize,
+    models: Vec<Shown>,
+    warnings: Vec<Weak>,
+}
+
+/// A model with all its columns.
+#[derive(Debug, Serialize)]
+struct Shown {
+    name: String,
+    table: String,
+    kind: &'static str,
+    fields: Vec<Exposed>,
+    hidden: Vec<Covered>,
+}
+
+/// A field that clients can read.
+#[derive(Debug, Serialize)]
+struct Exposed {
+    name: String,
+    #[serde(rename = "type")]
+    field_type: &'static str,
+}
+
+/// A column that they cannot, and why.
+#[derive(Debug, Serialize)]
+struct Covered {
+    name: String,
+    rule: String,
+}
+
+/// One weakness.
+#[derive(Debug, Serialize)]
+struct Weak {
+    what: String,
+    help: String,
+}
+
+impl Report {
+    /// What stands in the configuration and in the catalog that was made by it.
+    pub(super) fn new(
+        config: &Config,
+        enabled: bool,
+        opened: &Opened,
+        weaknesses: Vec<Weakness>,
+    ) -> Self {
+        let policy = opened.service.policy();
+        let nothing = Catalog::default();
+        let catalog = policy.catalog().unwrap_or(&nothing);
+        let models: Vec<Shown> = catalog
+            .models()
+            .iter()
+            .map(|model| shown(model, &opened.hidden))
+            .collect();
+        let mut warnings: Vec<Weak> = config.warnings.iter().map(configured).collect();
+        warnings.extend(opened.missing.iter().map(|missing| Weak {
+            what: format!(
+                "MCP_ALLOWED_MODELS: {} is not served: {}",
+                missing.name, missing.reason
+            ),
+            help: "mend the name, or take it out".to_owned(),
+        }));
+        if config.database.is_some() {
+            warnings.extend(idle(config, catalog, &opened.hidden));
+        }
+        warnings.extend(weaknesses.into_iter().map(|weakness| Weak {
+            what: weakness.what,
+            help: weakness.help,
+        }));
+        Self {
+            database: config.database.as_ref().map(ToString::to_string),
+            enabled,
+            exposed: models.iter().map(|model| model.fields.len()).sum(),
+            hidden: models.iter().map(|model| model.hidden.len()).sum(),
+            models,
+            warnings,
+        }
+    }
+
+    /// Whether there is anything to warn of.
+    pub(super) fn is_weak(&self) -> bool {
+        !self.warnings.is_empty()
+    }
+
+    /// One JSON object.
+    pub(super) fn json(&self) -> String {
+        // A struct of texts and numbers is always JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The table, the count and the warnings, for people.
+    pub(super) fn text(&self, columns: usize) -> String {
+        let mut text = String::new();
+        if !self.models.is_empty() {
+            text += &self.table().render(columns);
+            text.push('\n');
+        }
+        // Writing into memory cannot fail.
+        let _ = match &self.database {
+            Some(database) => writeln!(
+                text,
+                "{}: {}, {} exposed, {} hidden",
+                visible(database),
+                counted(self.models.len(), "model"),
+                counted(self.exposed, "field"),
+                self.hidden
+            ),
+            None => writeln!(text, "no database is named: nothing is exposed"),
+        };
+        if !self.enabled {
+            text += "off: /mcp answers 503; set MCP_ENABLED=true to open it\n";
+        }
+        for Weak { what, help } in &self.warnings {
+            let _ = writeln!(
+                text,
+                "\nwarning: {}\nhelp: {}",
+                visible(what),
+                visible(help)
+            );
+        }
+        text
+    }
+
+    fn table(&self) -> Table {
+        let mut rows = Vec::new();
+        for model in &self.models {
+            let exposed = model.fields.iter().map(|it| (&it.name, it.field_type, ""));
+            let hidden = model.hidden.iter().map(|it| (&it.name, "", &*it.rule));
+            rows.extend(exposed.chain(hidden).map(|(field, field_type, rule)| {
+                [&*model.name, field, field_type, rule]
+                    .map(|text| Cell::text(visible(text)))
+                    .to_vec()
+            }));
+        }
+        Table {
+            headings: ["model", "field", "exposed as", "hidden by"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows,
+        }
+    }
+}
+
+fn shown(model: &Model, hidden: &[Hidden]) -> Shown {
+    let covered = hidden.iter().filter(|hidden| hidden.model == model.name());
+    Shown {
+        name: model.name().to_owned(),
+        table: model.table().to_string(),
+        kind: model.kind().name(),
+        fields: model
+            .fields()
+            .iter()
+            .map(|field| Exposed {
+                name: field.name().to_owned(),
+                field_type: field.field_type().name(),
+            })
+            .collect(),
+        hidden: covered
+            .map(|hidden| Covered {
+                name: hidden.field.clone(),
+                rule: hidden.rule.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn configured(warning: &Warning) -> Weak {
+    Weak {
+        what: format!("{}: {}", warning.variable, warning.message),
+        help: warning.help.clone(),
+    }
+}
+
+/// Entries for fields that touch none: most likely misspelt, and then something is exposed that
+/// should not be.
+fn idle(config: &Config, catalog: &Catalog, hidden: &[Hidden]) -> Vec<Weak> {
+    let models = catalog.models();
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    for model in models {
+        for field in model.fields() {
+            fields.push((model.name(), field.name()));
+            fields.push((&model.table().name, field.name()));
+        }
+    }
+    for hidden in hidden {
+        fields.push((&hidden.model, &hidden.field));
+        fields.push((&hidden.table.name, &hidden.field));
+    }
+    // Without a model an entry may be meant for the members of documents.
+    let has_documents = models
+        .iter()
+        .flat_map(Model::fields)
+        .any(|field| field.field_type() == FieldType::Json);
+    let idle = config.sensitive.idle(&fields).into_iter();
+    idle.filter(|(_, entry)| entry.contains('.') || !has_documents)
+        .map(|(variable, entry)| Weak {
+            what: format!("{variable}: {entry:?} touches no field of the models"),
+            help: "mend its spelling, or take it out".to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,235 @@
+//! MariaDB and MySQL: a server, read through sessions that are told to read only.
+//!
+//! The two differ where they must: the statement's limit, the JSON columns, the words for a role.
+//! A statement that nobody waits for any more is ended from a side connection.
+
+mod catalog;
+mod columns;
+mod killer;
+mod plan;
+mod relations;
+mod role;
+mod session;
+mod start;
+mod work;
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::mysql::{MySql as Driver, MySqlRow};
+use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
+
+use self::session::{Reader, Sessions};
+use self::work::Work;
+use super::pool::{Lease, Pool};
+use super::{Failure, FailureKind, Options, StartFault, Weakness};
+use crate::catalog::{Catalog, Hidden, Table};
+use crate::config::{ModelName, ServerUrl};
+use crate::encode::{Datum, Row, Rows, Undecodable};
+use crate::sql::Statement;
+
+/// What reading the catalog may take: it is no client's statement.
+const CATALOG: Duration = Duration::from_secs(60);
+/// What a statement may take beyond its time in the database before it counts as lost on the way.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A MariaDB or MySQL server and the sessions on it.
+pub struct MySql {
+    url: ServerUrl,
+    sessions: Sessions,
+    pool: Pool<Reader>,
+    query_timeout: Duration,
+}
+
+impl MySql {
+    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
+        Ok(Self {
+            url: url.clone(),
+            sessions: Sessions::new(url)?,
+            pool: Pool::new(options.pool_size, options.query_timeout),
+            query_timeout: options.query_timeout,
+        })
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), Failure> {
+        self.read(work::Ping).await
+    }
+
+    pub(super) async fn tables(
+        &self,
+        names: &[ModelName],
+    ) -> Result<Vec<Result<Table, String>>, Failure> {
+        self.survey(work::Tables(names)).await
+    }
+
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
+        self.survey(work::Names).await
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        statement: &Statement,
+        rows: &mut Rows<'_>,
+    ) -> Result<(), Failure> {
+        self.read(work::Fetch { statement, rows }).await
+    }
+
+    /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.
+    pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
+        self.read(work::Estimate(statement)).await
+    }
+
+    pub(super) async fn weaknesses(
+        &self,
+        catalog: &Catalog,
+        hidden: &[Hidden],
+    ) -> Result<Vec<Weakness>, Failure> {
+        let mut found = self.survey(work::Weaknesses { catalog, hidden }).await?;
+        found.extend(self.sessions.plaintext());
+        Ok(found)
+    }
+
+    pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
+        role::setup_sql(catalog, hidden)
+    }
+
+    pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+        start::fault(&self.url, failure)
+    }
+
+    /// Runs one read on a session; on one that turns out lost, once more on a new one.
+    async fn read<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
+        let mut lease = self.pool.take(Reader::is_fresh).await?;
+        let used = lease.is_used();
+        let mut result = self.once(&mut lease, &mut work).await;
+        if used && result.as_ref().is_err_and(is_lost) {
+            lease.discard();
+            result = self.once(&mut lease, &mut work).await;
+        }
+        if result.as_ref().err().is_none_or(is_at_rest) {
+            lease.keep();
+        }
+        result
+    }
+
+    async fn once<W: Work>(
+        &self,
+        lease: &mut Lease<'_, Reader>,
+        work: &mut W,
+    ) -> Result<W::Output, Failure> {
+        let reader = lease
+            .session(self.sessions.open(self.query_timeout))
+            .await?;
+        let flavour = reader.flavour();
+        // The server's own limit comes first; this one is for a server that is out of reach.
+        let working = work.run(reader.begin(), flavour);
+        let result = bounded(self.query_timeout + GRACE, working).await;
+        let over = |failure: &Failure| is_at_rest(failure) || is_lost(failure);
+        if result.as_ref().err().is_none_or(over) {
+            reader.end();
+        }
+        result
+    }
+
+    /// Reads what the server says of itself, on a session of its own with more time.
+    async fn survey<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
+        let mut reader = self.sessions.open(CATALOG).await?;
+        let flavour = reader.flavour();
+        let told = bounded(CATALOG, work.run(reader.begin(), flavour)).await?;
+        reader.close().await;
+        Ok(told)
+    }
+}
+
+/// Waits no longer than that.
+async fn bounded<T>(
+    allowed: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(allowed, work)
+        .await
+        .unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout)))
+}
+
+/// Whether the session is gone, and not just its statement.
+fn is_lost(failure: &Failure) -> bool {
+    *failure.kind() == FailureKind::Unavailable
+}
+
+/// Whether the server has answered, so that nothing of the statement is left on the session.
+fn is_at_rest(failure: &Failure) -> bool {
+    !is_lost(failure) && matches!(failure.source(), Some(sqlx::Error::Database(_)))
+}
+
+/// Neither the login nor the sessions.
+impl fmt::Debug for MySql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MySql({})", self.url)
+    }
+}
+
+impl Row for MySqlRow {
+    /// Numbers by their wire type; text and bytes by the collation, which is `binary` for bytes
+    /// alone: the flags call every `_bin` collation binary too.
+    fn datum(&self, index: usize) -> Result<Datum<'_>, Undecodable> {
+        let undecodable = || Undecodable { index };
+        let value = self.try_get_raw(index).map_err(|_| undecodable())?;
+        if value.is_null() {
+            return Ok(Datum::Null);
+        }
+        let class = value.type_info().into_owned();
+        let unsigned = <u64 as Type<Driver>>::compatible(&class);
+        match class.name() {
+            _ if unsigned => <u64 as Decode<Driver>>::decode(value).map(Datum::Uint),
+            "BIT" | "YEAR" => <u64 as Decode<Driver>>::decode(value).map(Datum::Uint),
+            "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
+                <i64 as Decode<Driver>>::decode(value).map(Datum::Int)
+            }
+            "FLOAT" => <f32 as Decode<Driver>>::decode(value).map(Datum::Float32),
+            "DOUBLE" => <f64 as Decode<Driver>>::decode(value).map(Datum::Float),
+            name if name == "DECIMAL" || <str as Type<Driver>>::compatible(&class) => {
+                <&[u8] as Decode<Driver>>::decode(value)
+                    .map(|bytes| Datum::Text(String::from_utf8_lossy(bytes)))
+            }
+            _ => <&[u8] as Decode<Driver>>::decode(value).map(|bytes| Datum::Bytes(bytes.into())),
+        }
+        .map_err(|_| undecodable())
+    }
+}
+
+/// The meaning of an error number.
+pub(super) fn kind_of(number: u16) -> FailureKind {
+    match number {
+        // max_statement_time, max_execution_time, KILL QUERY; waiting for a lock
+        1969 | 3024 | 1317 | 1205 => FailureKind::Timeout,
+        // connections: of all, of the user, his quota; statements prepared; memory
+        1040 | 1203 | 1226 | 1461 | 1037 | 1038 => FailureKind::Overloaded,
+        // going down, session killed or lost, node out of its cluster, login no longer valid
+        1053
+        | 1077..=1080
+        | 1152
+        | 1158..=1161
+        | 1184
+        | 1213
+        | 1927
+        | 3169
+        | 4031
+        | 1047
+        | 1044
+        | 1045
+        | 1049
+        | 1129
+        | 1130
+        | 1290
+        | 1698
+        | 1820
+        | 1862
+        | 3118
+        | 4151 => FailureKind::Unavailable,
+        // a value that the column's type, range or character set cannot hold
+        1264 | 1267 | 1270 | 1271 | 1292 | 1300 | 1366 | 1367 | 1411 | 1525 | 1690 | 3854 => {
+            FailureKind::Value
+        }
+        _ => FailureKind::Internal,
+    }
+}

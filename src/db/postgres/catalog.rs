@@ -1,0 +1,300 @@
+//! What PostgreSQL tells of its tables.
+
+use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_query_sqlx::SqlxBinder as _;
+use sqlx::postgres::types::Oid;
+use sqlx::{PgConnection, Postgres, Row as _};
+
+use super::{columns, relations};
+use crate::catalog::{Kind, Table, TableName};
+use crate::config::{Engine, ModelName};
+use crate::db::{Failure, bound};
+use crate::suggest;
+
+/// Rows are counted one by one up to this many where the server has no estimate yet.
+const COUNTED: u64 = 10_000;
+/// Tables that are looked through for one whose name is near.
+const LOOKED_THROUGH: i64 = 2_000;
+
+/// Reads the tables of the whitelist, in its order.
+pub(super) async fn tables(
+    connection: &mut PgConnection,
+    names: &[ModelName],
+) -> Result<Vec<Result<Table, String>>, Failure> {
+    let schemas = plain_schemas(connection).await?;
+    let known = known(connection, names).await?;
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        found.push(match find(name, &schemas, &known) {
+            Ok(known) => Ok(known),
+            Err(reason) => Err(near(connection, name, &schemas, reason).await?),
+        });
+    }
+    let wanted: Vec<Oid> = found
+        .iter()
+        .flatten()
+        .map(|known: &&Known| known.oid)
+        .collect();
+    // From here on the names of types come with their schema.
+    sqlx::query("SELECT set_config('search_path', '', true)")
+        .persistent(false)
+        .execute(&mut *connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    let columns = columns::read(connection, &wanted).await?;
+    let relations = relations::read(connection, &wanted).await?;
+    let mut tables = Vec::with_capacity(names.len());
+    for known in found {
+        let known = match known {
+            Ok(known) => known,
+            Err(reason) => {
+                tables.push(Err(reason));
+                continue;
+            }
+        };
+        // A table may stand in the whitelist under two names.
+        let columns = columns.get(&known.oid).cloned().unwrap_or_default();
+        if !known.usable || columns.is_empty() {
+            tables.push(Err(known.unreadable()));
+            continue;
+        }
+        let relations = relations.get(&known.oid).cloned().unwrap_or_default();
+        tables.push(Ok(Table {
+            name: known.name.clone(),
+            kind: known.kind,
+            comment: known.comment.clone(),
+            estimated_rows: estimate(connection, known).await?,
+            columns,
+            primary_key: relations.primary_key,
+            foreign_keys: relations.foreign_keys,
+            indexes: relations.indexes,
+        }));
+    }
+    Ok(tables)
+}
+
+/// The schemas in which a name without one is looked for, in their order.
+///
+/// `public` comes first, so that a schema which is named like the role takes nothing over, unless
+/// the role, the database or the URL sets a search path: then that one counts.
+async fn plain_schemas(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    let (mut schemas, chosen): (Vec<String>, bool) = sqlx::query_as(
+        "SELECT ARRAY(SELECT CAST(name AS text) FROM unnest(current_schemas(false)) AS name \
+           WHERE name !~ '^pg_' AND name <> 'information_schema'), \
+         (SELECT reset_val <> boot_val FROM pg_settings WHERE name = 'search_path')",
+    )
+    .persistent(false)
+    .fetch_one(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    if !chosen {
+        schemas.retain(|schema| schema != "public");
+        schemas.insert(0, "public".to_owned());
+    }
+    Ok(schemas)
+}
+
+/// A table or view by its name and nature.
+struct Known {
+    oid: Oid,
+    name: TableName,
+    kind: Kind,
+    comment: Option<String>,
+    /// Rows by the server's statistics, those of its partitions included.
+    rows: Option<u64>,
+    /// Whether the role may look into the schema.
+    usable: bool,
+}
+
+impl Known {
+    fn unreadable(&self) -> String {
+        let schema = self.name.schema.as_deref().unwrap_or_default();
+        if self.usable {
+            format!("the role may not read {}: GRANT SELECT on it", self.name)
+        } else {
+            format!("the role may not look into schema {schema}: GRANT USAGE on it")
+        }
+    }
+}
+
+/// Every table that a name of the whitelist could stand for.
+async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec<Known>, Failure> {
+    type Row = (
+        Oid,
+        String,
+        String,
+        String,
+        Option<String>,
+        Option<f64>,
+        bool,
+    );
+    let names: Vec<String> = names.iter().map(|name| name.table.to_lowercase()).collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT c.oid, CAST(n.nspname AS text), CAST(c.relname AS text), CAST(c.relkind AS text), \
+           obj_description(c.oid, 'pg_class'), \
+           (WITH RECURSIVE part AS (SELECT c.oid AS oid, c.relkind AS kind, c.reltuples AS tuples \
+              UNION ALL SELECT k.oid, k.relkind, k.reltuples FROM part \
+              JOIN pg_inherits i ON i.inhparent = part.oid JOIN pg_class k ON k.oid = i.inhrelid) \
+            SELECT CASE WHEN bool_and(tuples >= 0) THEN CAST(sum(tuples) AS float8) END \
+            FROM part WHERE kind <> 'p'), \
+           has_schema_privilege(n.oid, 'USAGE') \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' \
+           AND n.nspname <> 'information_schema' AND lower(c.relname) = ANY($1) \
+         ORDER BY n.nspname, c.relname",
+    )
+    .persistent(false)
+    .bind(names)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    Ok(rows
+        .into_iter()
+        .map(|(oid, schema, name, kind, comment, rows, usable)| Known {
+            oid,
+            name: TableName {
+                schema: Some(schema),
+                name,
+            },
+            kind: match kind.as_str() {
+                "v" => Kind::View,
+                "m" => Kind::MaterializedView,
+                "f" => Kind::ForeignTable,
+                _ => Kind::Table,
+            },
+            comment,
+            // None at all may also mean that nobody has looked yet.
+            rows: rows.filter(|rows| *rows >= 1.0).map(|rows| rows as u64),
+            usable,
+        })
+        .collect())
+}
+
+/// The table that a name of the whitelist stands for, or why there is none.
+fn find<'k>(name: &ModelName, schemas: &[String], known: &'k [Known]) -> Result<&'k Known, String> {
+    if name.is_system(Engine::Postgres) {
+        return Err("it belongs to PostgreSQL's own catalog".to_owned());
+    }
+    let own = name.schema.as_ref().map(std::slice::from_ref);
+    let of = |schema: &str| {
+        let schema = schema.to_owned();
+        known
+            .iter()
+            .filter(move |known| known.name.schema.as_ref() == Some(&schema))
+    };
+    // As it is written; else as SQL would read it without quotes, or the only one that is so named.
+    for schema in own.unwrap_or(schemas) {
+        if let Some(found) = of(schema).find(|known| known.name.name == name.table) {
+            return Ok(found);
+        }
+    }
+    for schema in own.unwrap_or(schemas) {
+        let folded = name.table.to_lowercase();
+        if let Some(found) = of(schema).find(|known| known.name.name == folded) {
+            return Ok(found);
+        }
+        let mut similar = of(schema).filter(|known| known.name.name.to_lowercase() == folded);
+        if let (Some(found), None) = (similar.next(), similar.next()) {
+            return Ok(found);
+        }
+    }
+    let elsewhere = known
+        .iter()
+        .find(|known| known.name.name == name.table && name.schema.is_none());
+    Err(match elsewhere {
+        Some(known) => format!(
+            "schema {} has no such table; there is {}",
+            schemas.join(", "),
+            known.name
+        ),
+        None => match own {
+            Some([schema]) => format!("schema {schema} has no such table"),
+            _ => format!("schema {} has no such table", schemas.join(", ")),
+        },
+    })
+}
+
+/// The names of all tables and views that may be read, those of other schemas with theirs.
+pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    let schemas = plain_schemas(connection).await?;
+    let mut names = Vec::new();
+    for (schema, name) in listed(connection, &[]).await? {
+        if schemas.first() == Some(&schema) {
+            names.insert(
+                names.partition_point(|other: &String| !other.contains('.')),
+                name,
+            );
+        } else {
+            names.push(format!("{schema}.{name}"));
+        }
+    }
+    Ok(names)
+}
+
+/// The tables of some schemas, or of all, with theirs.
+async fn listed(
+    connection: &mut PgConnection,
+    schemas: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    sqlx::query_as(
+        "SELECT CAST(n.nspname AS text), CAST(c.relname AS text) \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition \
+           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+           AND (n.nspname = ANY($1) OR $1 = '{}') AND has_schema_privilege(n.oid, 'USAGE') \
+           AND has_any_column_privilege(c.oid, 'SELECT') \
+         ORDER BY n.nspname, c.relname LIMIT $2",
+    )
+    .persistent(false)
+    .bind(schemas)
+    .bind(LOOKED_THROUGH)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)
+}
+
+/// A reason, and the table whose name is near.
+async fn near(
+    connection: &mut PgConnection,
+    name: &ModelName,
+    schemas: &[String],
+    reason: String,
+) -> Result<String, Failure> {
+    if name.is_system(Engine::Postgres) || reason.contains("there is") {
+        return Ok(reason);
+    }
+    let schemas = match &name.schema {
+        Some(schema) => vec![schema.clone()],
+        None => schemas.to_vec(),
+    };
+    let there = listed(connection, &schemas).await?;
+    let near = suggest::nearest(&name.table, there.iter().map(|(_, name)| name.as_str()));
+    Ok(match near {
+        Some(near) => format!("{reason}; it has {near}"),
+        None => reason,
+    })
+}
+
+/// How many rows there are: by the server's statistics, else exactly for a small table.
+async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option<u64>, Failure> {
+    if known.rows.is_some() || !matches!(known.kind, Kind::Table) {
+        return Ok(known.rows);
+    }
+    let schema = known.name.schema.clone().unwrap_or_default();
+    let some = Query::select()
+        .expr(Expr::cust("1"))
+        .from((Alias::new(schema), Alias::new(&known.name.name)))
+        .limit(COUNTED + 1)
+        .to_owned();
+    let count = Query::select()
+        .expr(Expr::cust("COUNT(*)"))
+        .from_subquery(some, "t")
+        .build_sqlx(PostgresQueryBuilder);
+    let rows: i64 = bound::<Postgres>(count)
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(Failure::from_driver)?;
+    Ok(u64::try_from(rows).ok().filter(|rows| *rows <= COUNTED))
+}

@@ -1,0 +1,177 @@
+//! Columns, and the classes that their types stand for.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgRow;
+use sqlx::postgres::types::Oid;
+use sqlx::{FromRow, PgConnection, Row as _};
+
+use crate::catalog::{Column, FieldType};
+use crate::db::Failure;
+
+/// The columns that the role may read, each with the type at the bottom of its domains.
+///
+/// `format_type` with -1 for the modifier names a type that a cast takes and that changes no value;
+/// NULL would be a modifier of its own: `character`, which is one character long.
+const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
+     SELECT a.attrelid, a.attnum, a.attname, a.attnotnull AS filled, \
+       a.atttypid AS type, a.atttypmod AS modifier \
+     FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \
+     UNION ALL \
+     SELECT d.attrelid, d.attnum, d.attname, d.filled OR t.typnotnull, t.typbasetype, \
+       CASE WHEN d.modifier >= 0 THEN d.modifier ELSE t.typtypmod END \
+     FROM typed d JOIN pg_type t ON t.oid = d.type WHERE t.typtype = 'd') \
+   SELECT c.attrelid AS owner, CAST(c.attname AS text) AS name, c.filled, c.modifier, \
+     n.nspname = 'pg_catalog' AS builtin, CAST(t.typname AS text) AS type, \
+     CAST(t.typtype AS text) AS nature, CAST(t.typcategory AS text) AS category, \
+     format_type(t.oid, -1) AS spelling, col_description(c.attrelid, c.attnum) AS comment, \
+     EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod \
+       WHERE m.amname = 'btree' AND o.opcdefault AND (o.opcintype = t.oid OR EXISTS \
+         (SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = o.opcintype \
+            AND k.castmethod = 'b' AND k.castcontext = 'i'))) OR t.typtype = 'e' AS sortable, \
+     ARRAY(SELECT CAST(e.enumlabel AS text) FROM pg_enum e WHERE e.enumtypid = t.oid \
+       ORDER BY e.enumsortorder) AS labels \
+   FROM typed c JOIN pg_type t ON t.oid = c.type JOIN pg_namespace n ON n.oid = t.typnamespace \
+   WHERE t.typtype <> 'd' AND has_column_privilege(c.attrelid, c.attnum, 'SELECT') \
+   ORDER BY c.attrelid, c.attnum";
+
+struct Described {
+    owner: Oid,
+    name: String,
+    filled: bool,
+    modifier: i32,
+    builtin: bool,
+    r#type: String,
+    nature: String,
+    category: String,
+    spelling: String,
+    comment: Option<String>,
+    sortable: bool,
+    labels: Vec<String>,
+}
+
+impl FromRow<'_, PgRow> for Described {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            owner: row.try_get("owner")?,
+            name: row.try_get("name")?,
+            filled: row.try_get("filled")?,
+            modifier: row.try_get("modifier")?,
+            builtin: row.try_get("builtin")?,
+            r#type: row.try_get("type")?,
+            nature: row.try_get("nature")?,
+            category: row.try_get("category")?,
+            spelling: row.try_get("spelling")?,
+            comment: row.try_get("comment")?,
+            sortable: row.try_get("sortable")?,
+            labels: row.try_get("labels")?,
+        })
+    }
+}
+
+/// Reads the columns of tables.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    tables: &[Oid],
+) -> Result<HashMap<Oid, Vec<Column>>, Failure> {
+    let rows: Vec<Described> = sqlx::query_as(COLUMNS)
+        .persistent(false)
+        .bind(tables)
+        .fetch_all(connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    let mut columns: HashMap<Oid, Vec<Column>> = HashMap::new();
+    for row in rows {
+        columns.entry(row.owner).or_default().push(row.column());
+    }
+    Ok(columns)
+}
+
+impl Described {
+    fn column(self) -> Column {
+        Column {
+            field_type: self.field_type(),
+            cast: self.cast(),
+            name: self.name,
+            nullable: !self.filled,
+            sortable: self.sortable,
+            dynamic: false,
+            comment: self.comment,
+            values: self.labels,
+        }
+    }
+
+    fn field_type(&self) -> FieldType {
+        match (self.nature.as_str(), self.category.as_str()) {
+            ("e", _) => return FieldType::Enum,
+            // A composite value becomes an object.
+            ("c", _) => return FieldType::Json,
+            (_, "A") => return FieldType::Array,
+            _ => {}
+        }
+        if !self.builtin {
+            return match self.r#type.as_str() {
+                "citext" => FieldType::Text,
+                "hstore" => FieldType::Json,
+                _ => FieldType::Other,
+            };
+        }
+        match self.r#type.as_str() {
+            "bool" => FieldType::Boolean,
+            "int2" | "int4" => FieldType::Integer {
+                unsigned: false,
+                wide: false,
+            },
+            "int8" => FieldType::Integer {
+                unsigned: false,
+                wide: true,
+            },
+            "numeric" => FieldType::Decimal {
+                scale: scale(self.modifier),
+            },
+            "float4" => FieldType::Float32,
+            "float8" => FieldType::Float,
+            "text" | "varchar" | "bpchar" | "name" => FieldType::Text,
+            "uuid" => FieldType::Uuid,
+            "date" => FieldType::Date,
+            "time" => FieldType::Time,
+            "timestamp" => FieldType::DateTime,
+            "timestamptz" => FieldType::Timestamp,
+            "inet" | "cidr" => FieldType::Address,
+            "json" | "jsonb" => FieldType::Json,
+            "bytea" => FieldType::Bytes,
+            _ => FieldType::Other,
+        }
+    }
+
+    /// The type to cast a bound value to.
+    fn cast(&self) -> String {
+        match (self.builtin, self.r#type.as_str()) {
+            // Both compare with text by their own indexes, and a name would be cut at 63 bytes.
+            (true, "varchar" | "name") => "text".to_owned(),
+            // A network takes no address with bits beyond its mask, but compares with one.
+            (true, "cidr") => "inet".to_owned(),
+            _ => self.spelling.clone(),
+        }
+    }
+}
+
+/// The digits after the point that a modifier of `numeric` fixes.
+fn scale(modifier: i32) -> Option<u8> {
+    // Since 15 the scale is a signed number of 11 bits.
+    let scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
+    (modifier >= 4).then(|| u8::try_from(scale).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scale;
+
+    #[test]
+    fn a_modifier_holds_the_scale() {
+        assert_eq!(scale(-1), None);
+        assert_eq!(scale((10 << 16) + 2 + 4), Some(2));
+        assert_eq!(scale((10 << 16) + 4), Some(0));
+        assert_eq!(scale((10 << 16) + 4 + (-3 & 0x7ff)), None);
+    }
+}

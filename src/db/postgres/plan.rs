@@ -1,0 +1,53 @@
+//! What the planner expects.
+
+use sea_query::{ExplainFormat, ExplainStatement, PostgresQueryBuilder, SelectStatement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{PgConnection, Postgres, Row as _};
+
+use crate::db::{Failure, bound};
+
+/// How many rows a statement would yield without its LIMIT.
+pub(super) async fn rows(
+    connection: &mut PgConnection,
+    select: SelectStatement,
+) -> Result<Option<u64>, Failure> {
+    let explain = ExplainStatement::new()
+        .format(ExplainFormat::Json)
+        .statement(select);
+    let (sql, values) = explain.build(PostgresQueryBuilder);
+    let row = bound::<Postgres>((sql, SqlxValues(values)))
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    // The driver does not take JSON for text, which it is.
+    let plan: String = row.try_get_unchecked(0).map_err(Failure::from_driver)?;
+    Ok(planned_rows(&plan))
+}
+
+/// The rows that a plan in JSON expects, below its LIMIT.
+fn planned_rows(plan: &str) -> Option<u64> {
+    let plan: serde_json::Value = serde_json::from_str(plan).ok()?;
+    let mut node = plan.get(0)?.get("Plan")?;
+    if node.get("Node Type")?.as_str() == Some("Limit") {
+        node = node.get("Plans")?.get(0)?;
+    }
+    Some(node.get("Plan Rows")?.as_f64()? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_tells_its_rows_below_the_limit() {
+        let plan = r#"[{"Plan":{"Node Type":"Limit","Plan Rows":51,
+            "Plans":[{"Node Type":"Seq Scan","Plan Rows":1234}]}}]"#;
+        assert_eq!(planned_rows(plan), Some(1234));
+        assert_eq!(
+            planned_rows(r#"[{"Plan":{"Node Type":"Seq Scan","Plan Rows":7}}]"#),
+            Some(7)
+        );
+        assert_eq!(planned_rows("[]"), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! What is done on a session: each may be run again on another one.
+
+use sea_query::PostgresQueryBuilder;
+use sea_query_sqlx::SqlxBinder as _;
+use sqlx::postgres::Postgres as Driver;
+use sqlx::{Executor as _, PgConnection};
+
+use super::{catalog, plan, role};
+use crate::catalog::{Catalog, Hidden, Table};
+use crate::config::ModelName;
+use crate::db::{Failure, Weakness};
+use crate::encode::Rows;
+use crate::sql::Statement;
+
+/// One read, from its beginning; a closure that borrows could not say that its future is `Send`.
+pub(super) trait Work: Send {
+    type Output: Send;
+
+    fn run(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+pub(super) struct Ping;
+
+impl Work for Ping {
+    type Output = ();
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
+        let asked = connection.execute("SELECT 1").await;
+        asked.map(drop).map_err(Failure::from_driver)
+    }
+}
+
+pub(super) struct Tables<'a>(pub(super) &'a [ModelName]);
+
+impl Work for Tables<'_> {
+    type Output = Vec<Result<Table, String>>;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
+        catalog::tables(connection, self.0).await
+    }
+}
+
+pub(super) struct Names;
+
+impl Work for Names {
+    type Output = Vec<String>;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
+        catalog::names(connection).await
+    }
+}
+
+pub(super) struct Fetch<'a, 'r> {
+    pub(super) statement: &'a Statement,
+    pub(super) rows: &'a mut Rows<'r>,
+    pub(super) persistent: bool,
+}
+
+impl Work for Fetch<'_, '_> {
+    type Output = ();
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
+        self.rows.restart();
+        let sql = self.statement.select.build_sqlx(PostgresQueryBuilder);
+        crate::db::stream::<Driver>(connection, sql, self.persistent, self.rows).await
+    }
+}
+
+pub(super) struct Estimate<'a>(pub(super) &'a Statement);
+
+impl Work for Estimate<'_> {
+    type Output = Option<u64>;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
+        plan::rows(connection, self.0.select.clone()).await
+    }
+}
+
+pub(super) struct Weaknesses<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) hidden: &'a [Hidden],
+}
+
+impl Work for Weaknesses<'_> {
+    type Output = Vec<Weakness>;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
+        role::weaknesses(connection, self.catalog, self.hidden).await
+    }
+}

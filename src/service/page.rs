@@ -1,0 +1,157 @@
+//! The rows of a plan: fetched, counted, and where to go on.
+
+use tracing::debug;
+
+use super::Terms;
+use crate::catalog::Model;
+use crate::db::{Db, Failure, FailureKind};
+use crate::encode::{Page, Rows};
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Output, ReadPlan, Seek, Total, Value};
+use crate::sql;
+
+/// What is left of an answer for its end: counts, cursor and closing brackets.
+pub(super) const TAIL_BYTES: usize = 512;
+
+/// What rows may fill of an answer.
+pub(super) fn room(terms: Terms<'_>) -> usize {
+    terms.max_bytes().saturating_sub(TAIL_BYTES)
+}
+
+/// Writes the rows of a page after what `out` holds.
+pub(super) async fn fetch(
+    terms: Terms<'_>,
+    plan: &ReadPlan<'_>,
+    db: &Db,
+    out: Vec<u8>,
+) -> Result<Page, Fail> {
+    let statements = sql::rows(plan, db.dialect(), terms.max_bytes());
+    let layout = statements.first().map(|first| first.layout.clone());
+    let (layout, style) = (layout.unwrap_or_default(), terms.style());
+    let limit = plan.page.limit as usize;
+    let mut rows = Rows::new(out, &layout, &style, limit, room(terms));
+    if let Some(seek) = &plan.page.seek {
+        rows = rows.after(seek);
+    }
+    for statement in &statements {
+        if rows.begin() {
+            db.fetch(statement, &mut rows)
+                .await
+                .map_err(|failure| failed(terms, plan.model, &failure))?;
+        }
+    }
+    Ok(rows.finish())
+}
+
+/// Where to go on, where there is more; groups have no place of their own to go on from.
+pub(super) fn next_cursor(terms: Terms<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
+    if !page.more || matches!(plan.output, Output::Groups { .. }) {
+        return None;
+    }
+    let seek = Seek {
+        keys: page.keys.clone(),
+        ties: page.ties,
+        passed: plan.page.passed() + page.count as u64,
+    };
+    let room = room(terms).saturating_sub(page.out.len());
+    terms.policy.cursors.seal(seek, &plan.binding(), room)
+}
+
+/// The number of all rows, where it is asked for.
+pub(super) async fn total(
+    terms: Terms<'_>,
+    plan: &ReadPlan<'_>,
+    db: &Db,
+    page: &Page,
+) -> Result<Option<u64>, Fail> {
+    let exact = match plan.total {
+        Total::None => return Ok(None),
+        Total::Exact => true,
+        Total::Estimate => false,
+    };
+    // A last page that began at a known place tells it by itself.
+    let seen = plan.page.passed() + page.count as u64;
+    if !page.more && plan.page.seek.is_none() && (page.count > 0 || plan.page.offset == 0) {
+        return Ok(Some(seen));
+    }
+    if !exact {
+        let known = plan.model.estimated_rows();
+        let estimated = match known.filter(|_| plan.filter.is_everything()) {
+            Some(rows) => Some(rows),
+            None => db
+                .estimate(&sql::estimated(plan, db.dialect()))
+                .await
+                .map_err(|failure| failed(terms, plan.model, &failure))?,
+        };
+        if let Some(rows) = estimated {
+            // An estimate never says less than was just seen.
+            let known = match page.count {
+                0 => u64::from(page.more),
+                _ => seen + u64::from(page.more),
+            };
+            return Ok(Some(rows.max(known)));
+        }
+    }
+    count(terms, plan, db).await.map(Some)
+}
+
+/// Counts all rows, or groups, of a plan.
+async fn count(terms: Terms<'_>, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Fail> {
+    let statement = sql::count(plan, db.dialect());
+    let style = terms.style();
+    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(terms));
+    db.fetch(&statement, &mut rows)
+        .await
+        .map_err(|failure| failed(terms, plan.model, &failure))?;
+    match rows.finish().keys.first() {
+        Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
+        _ => Err(ErrorKind::Internal.into()),
+    }
+}
+
+/// A request that came to nothing: what its client is told, and what only the log is.
+pub(super) struct Fail {
+    pub(super) error: Error,
+    /// The engine's code of it.
+    pub(super) cause: Option<String>,
+}
+
+impl<E: Into<Error>> From<E> for Fail {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        Self { error, cause: None }
+    }
+}
+
+/// What a client is told of a failure; what the driver says of it goes to the log.
+pub(super) fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Fail {
+    let kind = match failure.kind() {
+        FailureKind::Unavailable => ErrorKind::Unavailable,
+        FailureKind::Overloaded => ErrorKind::Overloaded,
+        FailureKind::Timeout => ErrorKind::Timeout(terms.policy.query_timeout.as_secs()),
+        FailureKind::Value => ErrorKind::InvalidValue {
+            field: "filters".into(),
+            expected: "values of the fields' types".into(),
+        },
+        FailureKind::TooLarge(fields) => {
+            let named: Vec<String> = fields
+                .iter()
+                .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
+                .collect();
+            let hint = format!(
+                "large fields: {}; leave them out with query and fields",
+                named.join(", ")
+            );
+            let kind = ErrorKind::ResponseTooLarge(terms.max_bytes());
+            return Error::from(kind).with_hint(hint).into();
+        }
+        FailureKind::Internal => ErrorKind::Internal,
+    };
+    if let Some(detail) = failure.detail() {
+        debug!(model = model.name(), %detail, "the database says");
+    }
+    Fail {
+        error: kind.into(),
+        cause: failure.cause(),
+    }
+}

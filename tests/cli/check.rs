@@ -1,0 +1,195 @@
+//! `lucarne check` on SQLite files.
+
+use serde_json::Value;
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
+
+use crate::support::{Ended, Run};
+
+const SHOP: &str = r#"
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, password TEXT);
+    CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, total NUMERIC);
+    CREATE TABLE "odd]8;;" (id INTEGER, "na
+me" TEXT);
+    CREATE TABLE keys (token TEXT, secret TEXT);
+"#;
+
+/// A folder with a shop's database.
+fn shop() -> Run {
+    let run = Run::new();
+    let file = run.folder.path().join("shop.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite:{}?mode=rwc", file.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        connection.execute(SHOP).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    run.set("DATABASE_URL", "sqlite:shop.db")
+}
+
+fn opened(models: &str) -> Run {
+    shop()
+        .set("MCP_ENABLED", "true")
+        .set("MCP_TOKEN", "a-token-for-tests-alone")
+        .set("MCP_ALLOWED_MODELS", models)
+}
+
+fn check(run: &Run, arguments: &[&str]) -> Ended {
+    let ended = run.lucarne(&[&["check"], arguments].concat());
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(
+        !ended.out.contains(control) && !ended.err.contains(control),
+        "{ended:?}"
+    );
+    ended
+}
+
+#[test]
+fn every_field_stands_in_the_table_with_what_hides_it() {
+    let ended = check(&opened("people=customers,orders"), &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    insta::assert_snapshot!(ended.out, @"
+    model   field        exposed as  hidden by
+    ──────  ───────────  ──────────  ──────────────────
+    people  id           integer
+    people  name         text
+    people  password                 built-in: password
+    orders  id           integer
+    orders  customer_id  integer
+    orders  total        decimal
+
+    SQLite file shop.db: 2 models, 5 fields exposed, 1 hidden
+    ");
+    assert_eq!(ended.err, "");
+}
+
+#[test]
+fn json_tells_the_same() {
+    let run = opened("people=customers").set("MCP_HIDDEN_FIELDS", "customers.name");
+    let ended = check(&run, &["--json", "--strict"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(
+        report,
+        serde_json::json!({
+            "database": "SQLite file shop.db",
+            "enabled": true,
+            "exposed": 1,
+            "hidden": 2,
+            "models": [{
+                "name": "people",
+                "table": "customers",
+                "kind": "table",
+                "fields": [{"name": "id", "type": "integer"}],
+                "hidden": [
+                    {"name": "name", "rule": "MCP_HIDDEN_FIELDS: customers.name"},
+                    {"name": "password", "rule": "built-in: password"}
+                ]
+            }],
+            "warnings": []
+        })
+    );
+}
+
+#[test]
+fn it_looks_at_the_database_before_it_is_opened() {
+    let run = shop().set("MCP_ALLOWED_MODELS", "orders");
+    let ended = check(&run, &["--strict"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.out.ends_with(
+            "\nSQLite file shop.db: 1 model, 3 fields exposed, 0 hidden\n\
+             off: /mcp answers 503; set MCP_ENABLED=true to open it\n"
+        ),
+        "{}",
+        ended.out
+    );
+    let ended = check(&Run::new(), &[]);
+    assert_eq!(ended.code, Some(0));
+    assert!(
+        ended.out.starts_with("no database is named"),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
+fn each_weakness_is_a_warning_and_strict_counts_them() {
+    let run = opened("orders,customer,keys,sqlite_master")
+        .set("MCP_TOKEN", "short")
+        .set("MCP_RATE_LIMIT", "0")
+        .set("MCP_READONLY", "false")
+        .set("MCP_LISTEN", "0.0.0.0:8000")
+        .set("MCP_HIDDEN_FIELDS", "orders.totals,orders.total")
+        .set("MCP_REVEAL_FIELDS", "orders.token");
+    let ended = check(&run, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for warning in [
+        "MCP_TOKEN: the token has fewer than 16 characters",
+        "MCP_RATE_LIMIT: 0 turns the rate limit off",
+        "MCP_READONLY: false changes only an error text: there is no write path",
+        "MCP_LISTEN: 0.0.0.0:8000 is reachable from other machines, without encryption",
+        "MCP_ALLOWED_MODELS: customer is not served: the database has no such table; it has customers",
+        "MCP_ALLOWED_MODELS: keys is not served: every one of its fields is hidden",
+        "MCP_ALLOWED_MODELS: sqlite_master is not served: it belongs to SQLite's own catalog",
+        "MCP_HIDDEN_FIELDS: \"orders.totals\" touches no field of the models",
+        "MCP_REVEAL_FIELDS: \"orders.token\" touches no field of the models",
+    ] {
+        let line = format!("\nwarning: {warning}\nhelp: ");
+        assert!(ended.out.contains(&line), "{warning}\n{}", ended.out);
+    }
+    assert_eq!(ended.out.matches("\nwarning: ").count(), 9, "{}", ended.out);
+    assert!(!ended.out.contains("short"), "{}", ended.out);
+    assert_eq!(check(&run, &["--strict"]).code, Some(1));
+    assert_eq!(check(&run, &["--strict", "--json"]).code, Some(1));
+}
+
+#[test]
+fn faults_end_with_2_and_print_no_report() {
+    let lost = Run::new().set("DATABASE_URL", "sqlite:shop.db");
+    let silent = Run::new().set("DATABASE_URL", "postgres://reader:pw@127.0.0.1:1/shop");
+    let strange = opened("nothing,of,it");
+    let faulty = opened("orders").set("MCP_RATE_LIMIT", "many");
+    for (run, error) in [
+        (lost, "error: DATABASE_URL: there is no file shop.db\n"),
+        (
+            silent,
+            "error: DATABASE_URL: nothing answers: PostgreSQL at 127.0.0.1:1/shop",
+        ),
+        (
+            strange,
+            "error: MCP_ALLOWED_MODELS: none of nothing, of, it is in shop.db\n",
+        ),
+        (faulty, "error: MCP_RATE_LIMIT: "),
+    ] {
+        for arguments in [&[][..], &["--json"], &["--setup-sql"]] {
+            let ended = check(&run, arguments);
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            assert!(ended.err.starts_with(error), "{}", ended.err);
+            assert_eq!(ended.err.lines().count(), 2, "{}", ended.err);
+            assert_eq!(ended.out, "");
+        }
+        let files = std::fs::read_dir(run.folder.path()).unwrap().count();
+        assert!(files <= 1, "a file was made");
+    }
+}
+
+#[test]
+fn a_file_has_no_roles_to_set_up() {
+    let ended = check(&opened("orders"), &["--setup-sql"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended
+            .err
+            .starts_with("error: --setup-sql: SQLite has no roles\nhelp: "),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn odd_names_cannot_move_the_cursor() {
+    let ended = check(&opened("odd]8;;"), &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.contains("na\\nme"), "{}", ended.out);
+}

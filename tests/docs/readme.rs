@@ -1,0 +1,159 @@
+//! The README says what is so.
+
+use std::collections::BTreeSet;
+
+use lucarne::cli::Exit;
+use lucarne::config::variables::VARIABLES;
+use serde_json::Value;
+
+use crate::support::{Demo, blocks, document, exchanges, table};
+
+#[tokio::test]
+async fn the_messages_are_answered_as_shown() {
+    let mut demo = Demo::start().await;
+    for (request, shown) in exchanges() {
+        let answer = demo.ask(&request.to_string()).await;
+        if let Err(at) = shows(&shown, &answer) {
+            panic!("{request}\nis answered otherwise at {at}:\n{answer:#}");
+        }
+    }
+}
+
+/// Whether an answer holds what is shown of it: the members shown, lists whole, and any text
+/// for `…`.
+fn shows(shown: &Value, real: &Value) -> Result<(), String> {
+    match (shown, real) {
+        (Value::Object(shown), Value::Object(real)) => {
+            shown.iter().try_for_each(|(name, value)| {
+                let real = real.get(name).ok_or_else(|| format!("{name}: missing"))?;
+                shows(value, real).map_err(|at| format!("{name}: {at}"))
+            })
+        }
+        (Value::Array(shown), Value::Array(real)) if shown.len() == real.len() => shown
+            .iter()
+            .zip(real)
+            .try_for_each(|(shown, real)| shows(shown, real)),
+        (Value::String(shown), Value::String(_)) if shown == "…" => Ok(()),
+        _ if shown == real => Ok(()),
+        _ => Err(format!("{shown} is {real}")),
+    }
+}
+
+#[test]
+fn the_variables_are_those_of_the_code() {
+    let rows: String = VARIABLES
+        .iter()
+        .map(|variable| {
+            let default = variable.default.map(|default| format!("`{default}`"));
+            let default = default.as_deref().unwrap_or("–");
+            format!(
+                "| `{}` | {default} | {} |\n",
+                variable.name, variable.meaning
+            )
+        })
+        .collect();
+    let table = format!("| Variable | Default | Meaning |\n| --- | --- | --- |\n{rows}\n");
+    assert!(
+        document("README.md").contains(&table),
+        "the table of the README should be\n{table}"
+    );
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_code() {
+    let rows = table(&document("README.md"), "| Exit code | Meaning |");
+    let expected: Vec<Vec<String>> = Exit::ALL
+        .iter()
+        .map(|(exit, meaning)| vec![exit.code().to_string(), (*meaning).to_owned()])
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn every_command_of_the_help_stands_in_the_table_and_no_other() {
+    let rows = table(&document("README.md"), "| Command | What it does |");
+    let shown: BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row[0].strip_prefix("`lucarne ")?.split([' ', '`']).next())
+        .map(str::to_owned)
+        .collect();
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"))
+        .arg("-h")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let listed: BTreeSet<String> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(shown, listed);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for name in [
+        "README.md",
+        "SECURITY.md",
+        "docs/architecture.md",
+        "docs/errors.md",
+    ] {
+        let text = document(name);
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for part in text.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.starts_with("https://") {
+                continue;
+            }
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(folder)
+                .join(target);
+            assert!(path.exists(), "{name}: {target}");
+        }
+    }
+}
+
+#[test]
+fn the_quick_start_is_two_commands() {
+    let shell = blocks(&document("README.md"), "sh");
+    assert_eq!(shell[0], "cargo run -- demo\ncargo test\n");
+    let version = document("Cargo.toml")
+        .lines()
+        .find_map(|line| {
+            Some(
+                line.strip_prefix("rust-version = ")?
+                    .trim_matches('"')
+                    .to_owned(),
+            )
+        })
+        .unwrap();
+    assert!(document("README.md").contains(&format!("With Rust {version} or newer")));
+}
+
+#[test]
+fn the_configurations_of_clients_are_those_that_are_printed() {
+    let text = document("README.md");
+    let (_, below) = text.split_once("\n## Connect an agent\n").unwrap();
+    let (section, _) = below.split_once("\n## ").unwrap();
+    let mut shown = blocks(section, "json");
+    shown.extend(blocks(section, "toml"));
+    for (client, shown) in ["vscode", "claude", "cursor", "gemini", "codex"]
+        .into_iter()
+        .zip(shown)
+    {
+        let printed = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"))
+            .args(["config", client])
+            .env_clear()
+            .current_dir(std::env::temp_dir())
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(printed.stdout).unwrap(),
+            shown,
+            "{client}"
+        );
+    }
+}

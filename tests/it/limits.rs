@@ -1,0 +1,207 @@
+//! What one client may take: places, time, memory.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::{Client, body};
+use crate::raw::{self, PING, TEXT, frame};
+use crate::service::{Service, TOKEN, soon};
+
+const QUICK: &str = r#"{"id":1,"action":"get","model":"users","params":{"id":1}}"#;
+const ENDLESS: &str = r#"{"id":1,"action":"list","model":"endless"}"#;
+const MODELS: (&str, &str) = ("MCP_ALLOWED_MODELS", "users,tickets,endless,large");
+
+#[tokio::test]
+async fn a_silent_socket_is_closed_and_a_pong_is_a_sound() {
+    let service = Service::with(&[("MCP_IDLE_TIMEOUT", "1")]).await;
+    let mut silent = Client::new(service.address).await;
+    assert_eq!(silent.ask(QUICK).await["status"], "ok");
+    let mut alive = Client::new(service.address).await;
+    let (mut stayed, mut closed) = (0, None);
+    let ended = silent.closed();
+    tokio::pin!(ended);
+    while closed.is_none() || stayed < 8 {
+        tokio::select! {
+            code = &mut ended, if closed.is_none() => closed = Some(code),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {
+                alive.socket.send(Message::Pong("".into())).await.unwrap();
+                stayed += 1;
+            }
+        }
+    }
+    assert_eq!(closed.unwrap(), (1000, "idle timeout".to_owned()));
+    assert_eq!(alive.ask(QUICK).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn one_socket_too_many_may_come_later() {
+    let service = Service::with(&[("MCP_MAX_CONNECTIONS", "2")]).await;
+    let first = Client::new(service.address).await;
+    let mut second = Client::new(service.address).await;
+    let header = [("X-MCP-Token", TOKEN)];
+    let refused = Client::with(service.address, "/mcp/ws", &header)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(body(&refused)["error"], "Too many connections");
+    // Strangers are told nothing of it.
+    let refused = Client::with(service.address, "/mcp/ws", &[])
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(second.ask(QUICK).await["status"], "ok");
+    drop(first);
+    service.until("mcp_active_sessions", 1).await;
+    let mut third = Client::new(service.address).await;
+    assert_eq!(third.ask(QUICK).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn half_open_handshakes_keep_nobody_out() {
+    let service = Service::new().await;
+    let mut half_open = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream
+            .write_all(b"GET /mcp/ws HTTP/1.1\r\nHost: ")
+            .await
+            .unwrap();
+        half_open.push(stream);
+    }
+    let mut client = Client::new(service.address).await;
+    assert_eq!(client.ask(QUICK).await["status"], "ok");
+    assert_eq!(raw::get(service.address, "/ready").await.status, 200);
+    // Each is let go of, whether it goes on dripping or not.
+    let (mut dripping, mut silent) = (half_open.pop().unwrap(), half_open.pop().unwrap());
+    let mut rest = Vec::new();
+    let dropped = soon(async {
+        loop {
+            tokio::select! {
+                read = silent.read_to_end(&mut rest) => return read,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    let _ = dripping.write_all(b"x").await;
+                }
+            }
+        }
+    });
+    let _ = dropped.await;
+    assert!(!rest.starts_with(b"HTTP/1.1 101"));
+    let mut rest = Vec::new();
+    let _ = soon(dripping.read_to_end(&mut rest)).await;
+    assert!(!rest.starts_with(b"HTTP/1.1 101"));
+}
+
+#[tokio::test]
+async fn heads_have_a_largest_size() {
+    let service = Service::new().await;
+    let long = format!("X: {}", "x".repeat(64 * 1024));
+    let reply = raw::shake(service.address, "/mcp/ws", &[&long]).await;
+    assert_eq!(reply.status, 431);
+    let many: Vec<String> = (0..500).map(|count| format!("X-{count}: y")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(
+        raw::shake(service.address, "/mcp/ws", &many).await.status,
+        431
+    );
+    let token = "x".repeat(20_000);
+    let reply = raw::shake(
+        service.address,
+        "/mcp/ws",
+        &[&format!("X-MCP-Token: {token}")],
+    )
+    .await;
+    assert_eq!(reply.status, 401);
+    let target = format!("/mcp/ws?token={}", "x".repeat(60_000));
+    let reply = raw::shake(service.address, &target, &[]).await;
+    assert!(matches!(reply.status, 414 | 431), "{reply:?}");
+}
+
+/// A socket whose client takes in next to nothing.
+async fn narrow(service: &Service) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2_048).unwrap();
+    let mut stream = soon(socket.connect(service.address)).await.unwrap();
+    let token = format!("X-MCP-Token: {TOKEN}");
+    let head = raw::handshake(service.address, "/mcp/ws", &[&token]);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(raw::reply(&mut stream).await.status, 101);
+    stream
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_holds_up_nobody_and_is_closed() {
+    let service = Service::with(&[MODELS, ("MCP_POOL_SIZE", "1"), ("MCP_RATE_LIMIT", "0")]).await;
+    let mut deaf = narrow(&service).await;
+    // Answers of some 8 MB, more than the buffers of the system take.
+    let large = frame(
+        TEXT,
+        br#"{"action":"list","model":"large","params":{"limit":12}}"#,
+    );
+    for _ in 0..10 {
+        deaf.write_all(&large).await.unwrap();
+    }
+    // The one session of the database is free for others all the while.
+    let mut client = Client::new(service.address).await;
+    for _ in 0..20 {
+        assert_eq!(client.ask(QUICK).await["status"], "ok");
+    }
+    service.until("mcp_active_sessions", 1).await;
+    assert_eq!(client.ask(QUICK).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn pongs_that_nobody_reads_do_not_pile_up() {
+    let service = Service::new().await;
+    let mut deaf = narrow(&service).await;
+    let pings = frame(PING, &[b'x'; 125]).repeat(1_000);
+    // With the service's memory for them the flood would never be held up.
+    let flood = async { while deaf.write_all(&pings).await.is_ok() {} };
+    soon(flood).await;
+    service.until("mcp_active_sessions", 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_takes_its_work_along() {
+    let service =
+        Service::with(&[MODELS, ("MCP_POOL_SIZE", "1"), ("MCP_QUERY_TIMEOUT", "60")]).await;
+    for close in [true, false] {
+        let mut gone = Client::new(service.address).await;
+        for _ in 0..5 {
+            gone.send(ENDLESS).await;
+        }
+        gone.settle().await;
+        if close {
+            soon(gone.socket.close(None)).await.unwrap();
+        }
+        drop(gone);
+        // Without that, this would wait for the one session for a minute.
+        let mut client = Client::new(service.address).await;
+        assert_eq!(client.ask(QUICK).await["status"], "ok");
+    }
+}
+
+#[tokio::test]
+async fn many_sockets_come_and_go() {
+    let service = Service::with(&[("MCP_MAX_CONNECTIONS", "150")]).await;
+    for _ in 0..2 {
+        let mut clients = Vec::new();
+        for _ in 0..150 {
+            clients.push(Client::new(service.address).await);
+        }
+        for client in &mut clients {
+            client.send(QUICK).await;
+        }
+        for client in &mut clients {
+            assert_eq!(client.answer().await["status"], "ok");
+        }
+        drop(clients);
+        service.until("mcp_active_sessions", 0).await;
+    }
+}

@@ -1,0 +1,29 @@
+//! The service as its clients meet it: real sockets, over the sample database.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
+mod auth;
+mod client;
+#[cfg(unix)]
+mod demo;
+mod envelope;
+mod frames;
+#[cfg(unix)]
+mod leaks;
+mod limits;
+mod lost;
+mod metrics;
+mod odd;
+mod places;
+#[cfg(unix)]
+mod process;
+mod raw;
+#[cfg(unix)]
+mod scripts;
+mod seed;
+mod service;
+#[cfg(unix)]
+mod start;
+#[cfg(unix)]
+mod stop;
+mod window;

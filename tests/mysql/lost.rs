@@ -1,0 +1,234 @@
+//! Sessions that only read, statements that end in time, and servers that go away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::Executor as _;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::support::{Asker, Database, built, configured, database, eventually};
+
+const MADE: &str = r"
+CREATE TABLE notes (id INT PRIMARY KEY, body TEXT);
+INSERT INTO notes VALUES (1, 'one'), (2, 'two');
+CREATE FUNCTION write_one() RETURNS INT MODIFIES SQL DATA
+  BEGIN INSERT INTO notes VALUES (3, 'three'); RETURN 3; END;
+CREATE FUNCTION told() RETURNS TEXT NOT DETERMINISTIC
+  RETURN CONCAT(@@tx_read_only, ' ', @@max_statement_time, ' ', @@time_zone, ' ', @@autocommit);
+CREATE VIEW writing AS SELECT 1 AS id, write_one() AS written;
+CREATE VIEW telling AS SELECT 1 AS id, told() AS session;
+CREATE VIEW slow AS SELECT 1 AS id, SLEEP(20) AS slept;
+CREATE VIEW busy AS SELECT COUNT(*) AS id FROM seq_1_to_1000000 a, seq_1_to_1000000 b;
+";
+
+const MODELS: &str = "notes,telling,slow,busy";
+
+#[tokio::test]
+async fn sessions_only_read() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let asker = Asker::with(&place.url(), MODELS, &[("MCP_QUERY_TIMEOUT", "7")]).await;
+    let told = asker.ask("get", "telling", r#"{"id":1}"#).await.unwrap();
+    assert_eq!(told, r#""data":{"id":1,"session":"ON 7.000000 +00:00 ON"}"#);
+    // The server does not even open a view that writes.
+    let config = configured(&place.url(), "writing,notes", &[]);
+    let built = built(&database(&config), &config).await;
+    assert_eq!(
+        built.missing[0].reason,
+        "this account may read none of its columns"
+    );
+    assert_eq!(asker.rows("notes", "{}").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_statement_ends_in_time() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let asker = Asker::with(&place.url(), MODELS, &[("MCP_QUERY_TIMEOUT", "1")]).await;
+    let mut admin = place.admin().await;
+    for model in ["slow", "busy", "notes"] {
+        if model == "notes" {
+            admin.execute("LOCK TABLES notes WRITE").await.unwrap();
+        }
+        let started = Instant::now();
+        let late = asker.ask("list", model, "{}").await.unwrap_err();
+        assert_eq!(late, "Query timed out after 1s (timeout)", "{model}");
+        assert!(started.elapsed() < Duration::from_millis(1_900), "{model}");
+    }
+    admin.execute("UNLOCK TABLES").await.unwrap();
+    assert_eq!(asker.rows("notes", "{}").await.len(), 2);
+    let working = at_work(&place).await;
+    assert!(working.is_empty(), "{working:?}");
+}
+
+async fn at_work(place: &Database) -> Vec<String> {
+    let mut processes = place.processes().await;
+    processes.retain(|process| !process.contains(" Sleep "));
+    processes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_waits_for_ends() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let asker = Asker::with(&place.url(), MODELS, &[("MCP_POOL_SIZE", "4")]).await;
+    let mut clients = JoinSet::new();
+    for index in 0..120_u64 {
+        let asker = asker.clone();
+        clients.spawn(async move {
+            let model = if index % 2 == 0 { "slow" } else { "busy" };
+            // Some go while they wait for a session, some while it is opened, most while it works.
+            let patience = Duration::from_millis(5 + index * 7 % 400);
+            tokio::time::timeout(patience, asker.ask("list", model, "{}")).await
+        });
+    }
+    let answered = clients.join_all().await;
+    assert!(answered.iter().all(Result::is_err), "all of them went away");
+    let started = Instant::now();
+    assert_eq!(asker.rows("notes", "{}").await.len(), 2);
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "a place is free at once"
+    );
+    let took = eventually(
+        "statements left at work",
+        Duration::from_secs(3),
+        async || at_work(&place).await.is_empty(),
+    )
+    .await;
+    assert!(place.processes().await.len() <= 4, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_sessions_are_replaced_unseen() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let asker = Asker::with(&place.url(), MODELS, &[("MCP_POOL_SIZE", "4")]).await;
+    for _ in 0..5 {
+        let mut clients = JoinSet::new();
+        for _ in 0..8 {
+            let asker = asker.clone();
+            clients.spawn(async move { asker.ask("list", "notes", "{}").await });
+        }
+        let answers = clients.join_all().await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert!(place.kill_sessions().await > 0);
+    }
+    assert!(asker.ask("list", "notes", "{}").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_comes_back_is_read_again() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let relay = Relay::new(&place.address()).await;
+    let asker = Asker::with(&place.url_at(&relay.address), MODELS, &[]).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        let (asker, stop) = (asker.clone(), Arc::clone(&stop));
+        clients.spawn(async move {
+            let mut slowest = Duration::ZERO;
+            while !stop.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                if let Err(error) = asker.ask("list", "notes", "{}").await {
+                    assert_eq!(error, "Database is unavailable (unavailable)");
+                }
+                slowest = slowest.max(started.elapsed());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            slowest
+        });
+    }
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        relay.stop();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let gone = asker.ask("list", "notes", "{}").await;
+        assert_eq!(gone.unwrap_err(), "Database is unavailable (unavailable)");
+        relay.start();
+        eventually("back again", Duration::from_secs(5), async || {
+            asker.ask("list", "notes", "{}").await.is_ok()
+        })
+        .await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for slowest in clients.join_all().await {
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_is_not_waited_for_long() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let url = format!("mysql://reader@{address}/shop");
+    let db = database(&configured(&url, "notes", &[]));
+    let started = Instant::now();
+    let failure = db.ping().await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(6));
+    assert_eq!(*failure.kind(), lucarne::db::FailureKind::Unavailable);
+    assert_eq!(db.start_fault(&failure), None, "it is waited for");
+}
+
+/// A way to the server that can be closed, as a server that is restarted closes it.
+struct Relay {
+    address: String,
+    open: Arc<AtomicBool>,
+    cut: Arc<tokio::sync::Notify>,
+}
+
+impl Relay {
+    async fn new(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let relay = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            open: Arc::new(AtomicBool::new(true)),
+            cut: Arc::default(),
+        };
+        let (open, cut, server) = (
+            Arc::clone(&relay.open),
+            Arc::clone(&relay.cut),
+            server.to_owned(),
+        );
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                if !open.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let (cut, server) = (Arc::clone(&cut), server.clone());
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        () = cut.notified() => {}
+                    }
+                });
+            }
+        });
+        relay
+    }
+
+    fn stop(&self) {
+        self.open.store(false, Ordering::Relaxed);
+        self.cut.notify_waiters();
+    }
+
+    fn start(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+}

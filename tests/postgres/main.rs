@@ -1,0 +1,22 @@
+//! The PostgreSQL engine on a real server, through the library's own interface.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows test functions, not the functions they call"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod support;
+
+mod catalog;
+mod check;
+mod chinook;
+mod filters;
+mod lost;
+mod order;
+mod pooler;
+mod role;
+mod start;
+mod types;

@@ -1,0 +1,116 @@
+//! Sorting: NULL below every value, and pages that join to the whole.
+
+use crate::support::{Asked, Database};
+
+const TABLE: &str = "
+    CREATE TYPE level AS ENUM ('low', 'mid', 'high');
+    CREATE TABLE t (id int PRIMARY KEY, a int, f float8, r real, n numeric, x text, e level,
+      d date, z timestamptz, p timestamp, tm time, u uuid, b boolean, ip inet, big bigint NOT NULL, ch char(4));
+    INSERT INTO t SELECT g, nullif(g % 4, 0),
+      (ARRAY['NaN', 'Infinity', '-Infinity', '0.1', NULL, '5e-324'])[g % 6 + 1]::float8,
+      (ARRAY['NaN', '0.1', NULL])[g % 3 + 1]::real,
+      (ARRAY['NaN', '12345678901234567890.5', '-1', NULL, '0.10'])[g % 5 + 1]::numeric,
+      (ARRAY['ä', 'a', 'B', 'b', NULL, '', 'Z'])[g % 7 + 1],
+      (ARRAY['high', 'low', NULL, 'mid'])[g % 4 + 1]::level,
+      (ARRAY['infinity', '0044-03-15 BC', NULL, '2026-01-31', '12024-01-01'])[g % 5 + 1]::date,
+      (ARRAY['-infinity', '0044-03-15 12:00Z BC', NULL, '2026-01-31 12:00:00.123456Z', '294276-12-31 23:59:59.999999Z'])[g % 5 + 1]::timestamptz,
+      (ARRAY['infinity', '0044-03-15 12:00 BC', NULL, '2026-01-31 12:00:00.123456'])[g % 4 + 1]::timestamp,
+      (ARRAY['24:00', '00:00:00.000001', NULL])[g % 3 + 1]::time,
+      CASE WHEN g % 3 > 0 THEN md5((g % 5)::text)::uuid END,
+      (ARRAY[true, false, NULL])[g % 3 + 1],
+      (ARRAY['10.0.0.1', '::1', NULL, '10.0.0.0/8'])[g % 4 + 1]::inet,
+      9007199254740990 + g % 6, (ARRAY['a', 'ab', NULL, 'a '])[g % 4 + 1]
+    FROM generate_series(1, 60) g;";
+
+/// Every page of a query, by cursor.
+async fn walk(asked: &Asked, model: &str, params: &str, limit: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let params = format!("{{{params},\"limit\":{limit}{cursor}}}");
+        let answer = asked.value("query", model, &params).await;
+        let rows = answer["data"].as_array().unwrap();
+        ids.extend(rows.iter().map(|row| row["id"].to_string()));
+        match answer["next_cursor"].as_str() {
+            Some(next) => cursor = format!(",\"cursor\":\"{next}\""),
+            None => return ids,
+        }
+        assert!(ids.len() <= 1000, "a walk without an end: {params}");
+    }
+}
+
+/// The ORDER BY that a sort stands for.
+fn order_by(sort: &[&str]) -> String {
+    let keys = sort.iter().map(|key| match key.strip_prefix('-') {
+        Some(key) => format!("t.{key} DESC NULLS LAST"),
+        None => format!("t.{key} NULLS FIRST"),
+    });
+    keys.chain(["t.id".to_owned()])
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[tokio::test]
+async fn pages_join_to_the_whole() {
+    let Some(place) = Database::new(TABLE).await else {
+        return;
+    };
+    let asked = place.service("t").await;
+    let columns = [
+        "a", "f", "r", "n", "x", "e", "d", "z", "p", "tm", "u", "b", "ip", "big", "ch",
+    ];
+    let down: Vec<String> = columns.iter().map(|column| format!("-{column}")).collect();
+    let mut sorts: Vec<Vec<&str>> = Vec::new();
+    for at in 0..columns.len() {
+        let next = (at + 4) % columns.len();
+        sorts.push(vec![columns[at]]);
+        sorts.push(vec![&down[at]]);
+        sorts.push(vec![columns[at], &down[next]]);
+        sorts.push(vec![
+            &down[at],
+            columns[next],
+            &down[(at + 7) % columns.len()],
+        ]);
+    }
+    sorts.push(vec!["-id"]);
+    for sort in sorts {
+        let expected = place
+            .column(&format!(
+                "SELECT CAST(id AS text) FROM t ORDER BY {}",
+                order_by(&sort)
+            ))
+            .await;
+        let quoted = serde_json::to_string(&sort).unwrap();
+        let found = walk(&asked, "t", &format!("\"sort\":{quoted}"), 7).await;
+        assert_eq!(found, expected, "{quoted}");
+    }
+    let found = walk(&asked, "t", r#""sort":["-x"],"filters":{"a":{"$ne":2}}"#, 1).await;
+    let expected = place
+        .column("SELECT CAST(id AS text) FROM t WHERE a IS DISTINCT FROM 2 ORDER BY x DESC NULLS LAST, t.id")
+        .await;
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn an_estimate_is_the_planners() {
+    let script = "CREATE TABLE e (id int PRIMARY KEY, a int NOT NULL);
+        INSERT INTO e SELECT g, g % 10 FROM generate_series(1, 20000) g; ANALYZE e;
+        CREATE VIEW v AS SELECT * FROM e;";
+    let Some(place) = Database::new(script).await else {
+        return;
+    };
+    let asked = place.service("e,v").await;
+    let total = async |model: &str, params: &str| {
+        asked.value("query", model, params).await["total"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(total("e", r#"{"total":"estimate"}"#).await, 20000);
+    assert_eq!(total("v", r#"{"total":"estimate"}"#).await, 20000);
+    let some = total("e", r#"{"total":"estimate","filters":{"a":3}}"#).await;
+    assert!((1500..2500).contains(&some), "{some}");
+    assert_eq!(
+        total("e", r#"{"total":true,"filters":{"a":3}}"#).await,
+        2000
+    );
+}

@@ -1,0 +1,243 @@
+//! Databases that last as long as their test, and a service over them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lucarne::auth::{Caller, Tokens};
+use lucarne::catalog::{self, Built, Table};
+use lucarne::config::{self, Config};
+use lucarne::db::{Db, Failure, Options};
+use lucarne::observe::Metrics;
+use lucarne::protocol::Object;
+use lucarne::service::{self, Read, Service};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+const TOKEN: &str = "a-token-for-tests-alone";
+
+/// A database of its own, dropped with this value whatever became of the test.
+pub(crate) struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// Makes a database by a script; `None` where there is no server and none is required.
+    pub(crate) async fn new(script: &str) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = crate::common::server::<PgConnection>(
+            "postgres",
+            "LUCARNE_TEST_POSTGRES",
+            "postgres://root@127.0.0.1:5432/postgres",
+        )
+        .await?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lucarne_test_{}_{count}", std::process::id());
+        let database = Self { server, name };
+        let mut admin = PgConnection::connect(&database.server).await.unwrap();
+        let create = format!("CREATE DATABASE {}", database.name);
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        database.execute(script).await;
+        Some(database)
+    }
+
+    /// The URL of its server.
+    pub(crate) fn server(&self) -> String {
+        self.server.clone()
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its URL, by the role of the tests.
+    pub(crate) fn url(&self) -> String {
+        let (start, _) = self.server.rsplit_once('/').expect("a URL with a path");
+        format!("{start}/{}", self.name)
+    }
+
+    /// Its URL by another role.
+    pub(crate) fn url_as(&self, role: &str) -> String {
+        let url = self.url();
+        let (_, place) = url.split_once("://").expect("a URL");
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        format!("postgres://{role}@{place}")
+    }
+
+    /// Where the server listens: host and port.
+    pub(crate) fn address(&self) -> String {
+        let (_, place) = self.server.split_once("://").expect("a URL");
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        let place = place.split('/').next().unwrap_or_default();
+        match place.contains(':') {
+            true => place.to_owned(),
+            false => format!("{place}:5432"),
+        }
+    }
+
+    /// Its URL by another port of this machine.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        self.url()
+            .replacen(&self.address(), &format!("127.0.0.1:{port}"), 1)
+    }
+
+    /// A connection of its own, past the service.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url()).await.unwrap()
+    }
+
+    /// Runs a script.
+    pub(crate) async fn execute(&self, script: &str) {
+        let mut connection = self.connect().await;
+        let done = connection.execute(AssertSqlSafe(script.to_owned())).await;
+        done.unwrap();
+    }
+
+    /// The texts of a query's first column, past the service.
+    pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap()
+    }
+
+    /// A service over some of its tables.
+    pub(crate) async fn service(&self, models: &str) -> Asked {
+        Asked::new(&self.url(), models, &[]).await
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        clean_up(&self.server, sql);
+    }
+}
+
+/// Runs one statement on the server while a test ends, on a runtime of its own.
+pub(crate) fn clean_up(server: &str, sql: String) {
+    let (server, note) = (server.to_owned(), format!("left behind: {sql}"));
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let mut admin = PgConnection::connect(&server).await?;
+            admin.execute(AssertSqlSafe(sql)).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })
+    });
+    if !matches!(done.join(), Ok(Ok(()))) {
+        crate::common::note(&note);
+    }
+}
+
+/// Configures by variables.
+pub(crate) fn configured(url: &str, models: &str, variables: &[(&str, &str)]) -> Config {
+    let given = [
+        ("MCP_ENABLED", "true"),
+        ("MCP_TOKEN", TOKEN),
+        ("DATABASE_URL", url),
+        ("MCP_ALLOWED_MODELS", models),
+        ("MCP_POOL_SIZE", "4"),
+    ];
+    let all = variables.iter().chain(&given);
+    config::load(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
+}
+
+/// The database of a configuration.
+pub(crate) fn database(config: &Config) -> Db {
+    Db::new(&options(config)).unwrap()
+}
+
+pub(crate) fn options(config: &Config) -> Options {
+    Options {
+        url: config.database.clone().unwrap(),
+        pool_size: config.pool_size,
+        query_timeout: config.query_timeout,
+        pgbouncer: config.pgbouncer,
+    }
+}
+
+/// The whitelist of a configuration in a database.
+pub(crate) async fn built(config: &Config, db: &Db) -> Result<Built, Failure> {
+    let tables = db.tables(&config.models).await?;
+    let named: Vec<_> = config.models.iter().zip(tables).collect();
+    Ok(catalog::build(named, &config.sensitive))
+}
+
+/// The table of one name.
+pub(crate) async fn table(db: &Db, config: &Config, at: usize) -> Result<Table, String> {
+    db.tables(&config.models).await.unwrap().swap_remove(at)
+}
+
+/// A service that is asked as a transport would.
+pub(crate) struct Asked {
+    service: Arc<Service>,
+    pub(crate) db: Db,
+    pub(crate) missing: Vec<String>,
+}
+
+impl Asked {
+    pub(crate) async fn new(url: &str, models: &str, variables: &[(&str, &str)]) -> Self {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
+        let config = configured(url, models, variables);
+        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = opened.unwrap();
+        Self {
+            db: opened.service.db().unwrap().clone(),
+            service: opened.service,
+            missing: opened.missing.into_iter().map(|it| it.reason).collect(),
+        }
+    }
+
+    /// The answer as JSON, or `code: text` of the error.
+    pub(crate) async fn ask(
+        &self,
+        action: &str,
+        model: &str,
+        params: &str,
+    ) -> Result<String, String> {
+        let params = Object::parse(params).expect("parameters are JSON");
+        let token = Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap();
+        let caller = Caller {
+            token,
+            address: [127, 0, 0, 1].into(),
+            transport: "test",
+        };
+        let read = Read {
+            action,
+            model: Some(model),
+            params: &params,
+        };
+        match self.service.answer(&caller, &read, b"{".to_vec()).await {
+            Ok(answer) => Ok(String::from_utf8(answer.out).unwrap() + "}"),
+            Err(error) => Err(format!("{}: {error}", error.code())),
+        }
+    }
+
+    /// The answer, parsed.
+    pub(crate) async fn value(&self, action: &str, model: &str, params: &str) -> serde_json::Value {
+        let answer = self.ask(action, model, params).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{action} {model} {params}: {error}"));
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// The values of one field over the rows of an answer, as JSON text.
+    pub(crate) async fn values(&self, model: &str, params: &str, field: &str) -> Vec<String> {
+        let answer = self.value("query", model, params).await;
+        let rows = answer["data"].as_array().unwrap();
+        rows.iter().map(|row| row[field].to_string()).collect()
+    }
+}
+
+impl Clone for Asked {
+    fn clone(&self) -> Self {
+        Self {
+            service: Arc::clone(&self.service),
+            db: self.db.clone(),
+            missing: self.missing.clone(),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Requests, the plans that they become, and the SQL of three dialects, kept in `golden/`.
+//!
+//! `INSTA_UPDATE=always cargo test golden` writes them anew.
+
+use std::fmt::Write as _;
+
+use lucarne::catalog::{self, Catalog, Column, FieldType, ForeignKey, Kind, Table, TableName};
+use lucarne::config::ModelName;
+use lucarne::plan::{
+    self, Comparison, Condition, CursorKey, Limits, OrderKey, Output, ReadPlan, Seek, Value,
+};
+use lucarne::protocol::{Action, Object};
+use lucarne::sensitive::Sensitive;
+use lucarne::sql::{self, Dialect, Statement};
+use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
+
+const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
+
+fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Column {
+    Column {
+        name: name.to_owned(),
+        field_type,
+        nullable: !name.ends_with("id") && name != "status",
+        sortable: true,
+        dynamic: dialect == Dialect::Sqlite,
+        comment: None,
+        values: Vec::new(),
+        cast: match dialect {
+            Dialect::Postgres => cast.to_owned(),
+            _ => String::new(),
+        },
+    }
+}
+
+fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> Table {
+    let table_name = |name: &str| TableName {
+        schema: (dialect == Dialect::Postgres).then(|| "public".to_owned()),
+        name: name.to_owned(),
+    };
+    let users = ForeignKey {
+        columns: vec!["user_id".to_owned()],
+        target: table_name("users"),
+        target_columns: vec!["id".to_owned()],
+    };
+    Table {
+        name: table_name(name),
+        kind: Kind::Table,
+        comment: None,
+        estimated_rows: None,
+        columns: columns
+            .iter()
+            .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))
+            .collect(),
+        primary_key: vec!["id".to_owned()],
+        foreign_keys: match name {
+            "tickets" => vec![users],
+            _ => Vec::new(),
+        },
+        indexes: vec![vec!["created_at".to_owned()]],
+    }
+}
+
+fn catalog(dialect: Dialect) -> Catalog {
+    let id = FieldType::Integer {
+        unsigned: false,
+        wide: true,
+    };
+    let amount = FieldType::Decimal { scale: Some(2) };
+    let moment = match dialect {
+        Dialect::Sqlite => FieldType::DateTime,
+        _ => FieldType::Timestamp,
+    };
+    let users = [
+        ("id", id, "bigint"),
+        ("email", FieldType::Text, "text"),
+        ("password_hash", FieldType::Text, "text"),
+    ];
+    let tickets = [
+        ("id", id, "bigint"),
+        ("user_id", id, "bigint"),
+        ("status", FieldType::Text, "text"),
+        ("title", FieldType::Text, "text"),
+        ("amount", amount, "numeric"),
+        ("score", FieldType::Float, "double precision"),
+        ("is_open", FieldType::Boolean, "boolean"),
+        ("due_on", FieldType::Date, "date"),
+        ("created_at", moment, "timestamp with time zone"),
+        ("payload", FieldType::Json, "jsonb"),
+        ("raw", FieldType::Bytes, "bytea"),
+    ];
+    let names = ["users", "tickets"].map(|name| ModelName {
+        exposed: name.to_owned(),
+        schema: None,
+        table: name.to_owned(),
+    });
+    let tables = [&users[..], &tickets[..]];
+    let tables = names.iter().zip(tables);
+    let tables = tables.map(|(name, columns)| (name, Ok(table(&name.exposed, dialect, columns))));
+    catalog::build(tables.collect(), &Sensitive::default()).catalog
+}
+
+fn told_condition(condition: &Condition<'_>) -> String {
+    let joined = |parts: &[Condition<'_>]| {
+        let parts: Vec<String> = parts.iter().map(told_condition).collect();
+        parts.join(", ")
+    };
+    match condition {
+        Condition::All(parts) => format!("all({})", joined(parts)),
+        Condition::Any(parts) => format!("any({})", joined(parts)),
+        Condition::Test {
+            field,
+            comparison,
+            negated,
+        } => {
+            let not = if *negated { "not " } else { "" };
+            let comparison = match comparison {
+                Comparison::Null => "is null".to_owned(),
+                other => format!("{other:?}"),
+            };
+            format!("{not}{} {comparison}", field.name())
+        }
+    }
+}
+
+fn told(plan: &ReadPlan<'_>) -> String {
+    let mut out = String::new();
+    match &plan.output {
+        Output::Rows { fields, expand } => {
+            let fields: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+            writeln!(out, "  fields: {}", fields.join(", ")).unwrap();
+            for expansion in expand {
+                let (name, target) = (expansion.relation.name(), expansion.target.name());
+                writeln!(out, "  expand: {name} from {target}").unwrap();
+            }
+        }
+        Output::Groups { by, aggregates } => {
+            for key in by {
+                let (name, field, part) = (&key.name, key.field.name(), key.part);
+                writeln!(out, "  group: {name} = {field} {part:?}").unwrap();
+            }
+            for aggregate in aggregates {
+                let (alias, function) = (&aggregate.alias, aggregate.function);
+                let field = aggregate.field.map_or("*", |field| field.name());
+                writeln!(out, "  aggregate: {alias} = {function:?} {field}").unwrap();
+            }
+        }
+    }
+    writeln!(out, "  filter: {}", told_condition(&plan.filter)).unwrap();
+    let order: Vec<String> = plan
+        .order
+        .iter()
+        .map(|order| {
+            let sign = if order.descending { "-" } else { "" };
+            match order.key {
+                OrderKey::Field(field) => format!("{sign}{}", field.name()),
+                OrderKey::Output(index) => format!("{sign}#{index}"),
+            }
+        })
+        .collect();
+    writeln!(out, "  order: {}", order.join(", ")).unwrap();
+    let page = &plan.page;
+    writeln!(
+        out,
+        "  page: {} from {}, total {:?}",
+        page.limit, page.offset, plan.total
+    )
+    .unwrap();
+    if let Some(seek) = &page.seek {
+        writeln!(out, "  after: {:?}", seek.keys).unwrap();
+    }
+    out
+}
+
+fn written(statement: &Statement, dialect: Dialect) -> String {
+    let (sql, values) = match dialect {
+        Dialect::Sqlite => statement.select.build(SqliteQueryBuilder),
+        Dialect::Postgres => statement.select.build(PostgresQueryBuilder),
+        Dialect::MySql => statement.select.build(MysqlQueryBuilder),
+    };
+    let mut lines = sql;
+    for word in [
+        "FROM",
+        "LEFT JOIN",
+        "WHERE",
+        "GROUP BY",
+        "ORDER BY",
+        "LIMIT",
+    ] {
+        lines = lines.replace(&format!(" {word} "), &format!("\n    {word} "));
+    }
+    let values: Vec<String> = values.0.iter().map(|value| format!("{value:?}")).collect();
+    format!("  {lines}\n    -- {}\n", values.join(", "))
+}
+
+fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
+    let limits = Limits {
+        default_limit: 50,
+        max_limit: 100,
+        scan_limit: None,
+    };
+    let key = CursorKey::new(&[0; 32]);
+    let object = Object::parse(params).unwrap();
+    let mut out = format!("request: {params}\n");
+    for dialect in DIALECTS {
+        let catalog = catalog(dialect);
+        let model = catalog.model("tickets").unwrap();
+        let plan = plan::rows(Action::Query, &object, model, &catalog, &limits, &key);
+        let mut plan = plan.unwrap();
+        plan.page.seek = seek.map(|keys| Seek {
+            keys: keys.to_vec(),
+            ties: 1,
+            passed: 50,
+        });
+        if dialect == Dialect::Sqlite {
+            write!(out, "\nplan:\n{}", told(&plan)).unwrap();
+        }
+        writeln!(out, "\n{dialect:?}:").unwrap();
+        for statement in sql::rows(&plan, dialect, 1_048_576) {
+            out.push_str(&written(&statement, dialect));
+        }
+        if plan.total != plan::Total::None {
+            out.push_str(&written(&sql::count(&plan, dialect), dialect));
+        }
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("golden");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, out));
+}
+
+#[test]
+fn requests_become_these_statements() {
+    for (name, params) in [
+        ("everything", "{}"),
+        (
+            "projection",
+            r#"{"fields":["title","id"],"limit":10,"offset":20}"#,
+        ),
+        (
+            "equality",
+            r#"{"filters":{"status":"open","user_id":"7","is_open":true,"amount":12.50,"due_on":null},"fields":["id"]}"#,
+        ),
+        (
+            "ranges",
+            r#"{"filters":{"amount":{"$gte":"10.00","$lt":20},"score":{"$gt":0.5},"due_on":{"$between":["2026-01-01","2026-01-31"]}},"fields":["id"]}"#,
+        ),
+        (
+            "moments",
+            r#"{"filters":{"created_at":{"$gte":"2026-01-31T13:05:00Z","$lt":"2026-02-01"}},"fields":["id"]}"#,
+        ),
+        (
+            "lists",
+            r#"{"filters":{"status":{"$in":["open","closed",null]},"user_id":{"$nin":[1,2]},"amount":{"$in":[]}},"fields":["id"]}"#,
+        ),
+        (
+            "negation",
+            r#"{"filters":{"$not":{"amount":{"$gt":10},"title":null},"status":{"$ne":"closed"},"score":{"$ne":1}},"fields":["id"]}"#,
+        ),
+        (
+            "alternatives",
+            r#"{"filters":{"$or":[{"status":"open","amount":1},{"$and":[{"title":{"$null":false}},{"is_open":false}]}]},"fields":["id"]}"#,
+        ),
+        (
+            "texts",
+            r#"{"filters":{"title":{"$contains":"50%_*[!]","$istartswith":"Ä","$endswith":"x"}},"fields":["id"]}"#,
+        ),
+        (
+            "sorted",
+            r#"{"sort":["-created_at","amount"],"fields":["created_at"],"total":true}"#,
+        ),
+        (
+            "expanded",
+            r#"{"fields":["id"],"expand":["user"],"filters":{"user_id":1}}"#,
+        ),
+        (
+            "groups",
+            r#"{"group_by":["status",{"$month":"created_at"}],"aggregate":{"n":{"$count":"*"},"spent":{"$sum":"amount"},"mean":{"$avg":"score"},"last":{"$max":"created_at"},"people":{"$count_distinct":"user_id"}},"sort":["-spent"],"total":true}"#,
+        ),
+    ] {
+        hold(name, params, None);
+    }
+}
+
+#[test]
+fn cursors_become_these_statements() {
+    let moment = || Some(Value::Text("2026-01-31T13:05:00Z".to_owned()));
+    let amount = || Some(Value::Decimal("12.50".to_owned()));
+    let id = || Some(Value::Int(7));
+    for (name, sort, keys) in [
+        ("after_key", "", vec![id()]),
+        ("after_indexed", r#""created_at""#, vec![moment(), id()]),
+        (
+            "after_indexed_descending",
+            r#""-created_at""#,
+            vec![moment(), id()],
+        ),
+        ("after_indexed_null", r#""created_at""#, vec![None, id()]),
+        (
+            "after_indexed_null_descending",
+            r#""-created_at""#,
+            vec![None, id()],
+        ),
+        (
+            "after_unindexed",
+            r#""-amount","title""#,
+            vec![amount(), None, id()],
+        ),
+        ("after_large", r#""title""#, vec![]),
+    ] {
+        let params =
+            format!(r#"{{"sort":[{sort}],"fields":["id"],"filters":{{"status":"open"}}}}"#);
+        hold(name, &params, Some(&keys));
+    }
+}

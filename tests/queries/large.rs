@@ -1,0 +1,209 @@
+//! Answers that would grow too large, and models that are.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::Served;
+
+const LIMIT: usize = 20_000;
+
+async fn served(sql: &str) -> Served {
+    Served::with(sql, "t", &[("MCP_MAX_RESPONSE_BYTES", "20000")]).await
+}
+
+#[tokio::test]
+async fn the_rows_that_fit_are_sent_and_a_cursor_to_go_on() {
+    let served = served(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+         INSERT INTO t SELECT i, hex(zeroblob(i * 37 % 4000)) FROM n;",
+    )
+    .await;
+    for sort in ["[]", r#"["-body"]"#, r#"["body"]"#] {
+        let mut params = json!({"sort": serde_json::from_str::<Value>(sort).unwrap()});
+        let (mut ids, mut truncated) = (Vec::new(), 0);
+        loop {
+            let message = json!({"id":"x","action":"query","model":"t","params":params});
+            let text = served.raw(&message.to_string()).await;
+            assert!(text.len() <= LIMIT, "{}", text.len());
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(answer["status"], "ok", "{text}");
+            let rows = answer["data"].as_array().unwrap();
+            assert_eq!(answer["count"], rows.len());
+            ids.extend(rows.iter().map(|row| row["id"].as_i64().unwrap()));
+            match answer.get("next_cursor") {
+                Some(cursor) => {
+                    assert_eq!(answer["truncated"], true);
+                    truncated += 1;
+                    params["cursor"] = cursor.clone();
+                }
+                None => {
+                    assert_eq!(
+                        (&answer["has_more"], answer.get("truncated")),
+                        (&json!(false), None)
+                    );
+                    break;
+                }
+            }
+        }
+        assert!(truncated > 3);
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=60).collect::<Vec<_>>(), "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_too_large_is_named_with_its_large_fields() {
+    let served = served(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB, c JSON, d, n INTEGER);
+         INSERT INTO t VALUES (1, 'small', NULL, NULL, NULL, 7),
+             (2, hex(zeroblob(12000)), zeroblob(3000), '[1]', 3000, 900000),
+             (3, 'x', zeroblob(50000000), NULL, NULL, 1),
+             (4, 'x', zeroblob(12000), NULL, hex(zeroblob(5000)), 1);",
+    )
+    .await;
+    for (action, params, large) in [
+        ("get", r#"{"id":2}"#, "a (24000 bytes), b (4002 bytes)"),
+        ("get", r#"{"id":3}"#, "b (50000000 bytes)"),
+        ("list", r#"{"filters":{"id":3}}"#, "b (50000000 bytes)"),
+        (
+            "list",
+            r#"{"filters":{"id":4}}"#,
+            "b (16002 bytes), d (10002 bytes)",
+        ),
+    ] {
+        let refusal = served.refusal(action, "t", params).await;
+        assert_eq!(
+            (refusal.error.as_str(), refusal.code.as_str()),
+            (
+                "Response too large: one record exceeds 20000 bytes",
+                "response_too_large"
+            )
+        );
+        let hint = format!("large fields: {large}; leave them out with query and fields");
+        assert_eq!(refusal.hint, Some(hint), "{params}");
+    }
+    let answer = served.ask("list", "t", "{}").await.unwrap();
+    assert_eq!(
+        (&answer["count"], &answer["truncated"]),
+        (&json!(1), &json!(true))
+    );
+    let answer = served.query("t", r#"{"fields":["id","n"]}"#).await;
+    assert_eq!(answer["count"], 4);
+}
+
+/// The most resident memory of this process so far, in bytes.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_the_rows() {
+    let served = served(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)
+         INSERT INTO t SELECT i, 'x', zeroblob(20000000) FROM n;",
+    )
+    .await;
+    // Linux then counts the peak anew.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let before = resident();
+    for params in [
+        "{}",
+        r#"{"sort":["-a"]}"#,
+        r#"{"aggregate":{"n":{"$max":"a"}},"group_by":["id"]}"#,
+    ] {
+        let _ = served.ask("query", "t", params).await;
+    }
+    let refusal = served.refusal("get", "t", r#"{"id":1}"#).await;
+    assert_eq!(refusal.code, "response_too_large");
+    if let (Some(before), Some(after)) = (before, resident()) {
+        assert!(
+            after.saturating_sub(before) < 100_000_000,
+            "{before} {after}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_scan_of_a_large_model_is_refused_with_what_is_indexed() {
+    let served = Served::with(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, s TEXT);
+         CREATE INDEX by_a ON t (a, b);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+         INSERT INTO t SELECT i, i % 7, i, 'x' FROM n;
+         CREATE TABLE small (id INTEGER PRIMARY KEY, b INTEGER);",
+        "t,small",
+        &[("MCP_SCAN_LIMIT", "1000")],
+    )
+    .await;
+    for params in [
+        "{}",
+        r#"{"filters":{"a":1}}"#,
+        r#"{"filters":{"a":1,"b":2}}"#,
+        r#"{"filters":{"a":{"$gt":1}},"sort":["-a"]}"#,
+        r#"{"filters":{"a":1},"sort":["s"]}"#,
+        r#"{"filters":{"$or":[{"a":1},{"id":{"$in":[1,2]}}]},"sort":["b"]}"#,
+        r#"{"filters":{"b":{"$in":[]}}}"#.replace("b", "a").as_str(),
+        r#"{"sort":["a","b"]}"#,
+        r#"{"sort":["-a","s"]}"#,
+        r#"{"aggregate":{"n":{"$count":"*"}}}"#,
+        r#"{"group_by":["s"],"sort":["-s"]}"#,
+        r#"{"filters":{"$and":[{},{}]}}"#,
+    ] {
+        served.query("t", params).await;
+    }
+    served
+        .query("small", r#"{"filters":{"b":1},"sort":["b"]}"#)
+        .await;
+    for (params, field) in [
+        (r#"{"filters":{"b":1}}"#, "b"),
+        (r#"{"filters":{"s":{"$startswith":"x"}}}"#, "s"),
+        (r#"{"filters":{"a":{"$ne":1}}}"#, "a"),
+        (r#"{"filters":{"$not":{"a":1}}}"#, "a"),
+        (r#"{"filters":{"$or":[{"a":1},{"b":2}]}}"#, "a"),
+        (r#"{"sort":["s"]}"#, "s"),
+        (r#"{"sort":["-b"]}"#, "b"),
+        (r#"{"filters":{"a":{"$gt":1}},"sort":["s"]}"#, "s"),
+        (
+            r#"{"aggregate":{"n":{"$count":"*"}},"filters":{"s":"x"}}"#,
+            "s",
+        ),
+    ] {
+        let refusal = served.refusal("query", "t", params).await;
+        assert_eq!(
+            refusal.error,
+            format!("Filter or sort on '{field}' needs an index: model 't' has too many rows"),
+            "{params}"
+        );
+        assert_eq!(refusal.code, "invalid_filter");
+        assert_eq!(refusal.hint.as_deref(), Some("indexed fields: id, a"));
+    }
+}
+
+#[tokio::test]
+async fn a_statement_ends_at_the_timeout() {
+    let served = Served::with(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY);
+         CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)
+             SELECT i FROM n;",
+        "slow",
+        &[("MCP_QUERY_TIMEOUT", "1")],
+    )
+    .await;
+    for params in [
+        r#"{"filters":{"i":0}}"#,
+        r#"{"sort":["-i"]}"#,
+        r#"{"aggregate":{"n":{"$count":"*"}}}"#,
+    ] {
+        let begun = Instant::now();
+        let refusal = served.refusal("query", "slow", params).await;
+        let told = (refusal.error.as_str(), refusal.code.as_str());
+        assert_eq!(told, ("Query timed out after 1s", "timeout"));
+        assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,22 @@
+//! Requests and their answers over a real SQLite file, at the height of `Service::answer`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows test functions, not the functions they call"
+)]
+
+mod support;
+
+mod aggregates;
+mod chinook;
+mod contract;
+mod cursors;
+mod documented;
+mod golden;
+mod hidden;
+mod large;
+mod million;
+mod oddities;
+mod properties;
+mod semantics;
+mod values;

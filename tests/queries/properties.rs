@@ -1,0 +1,433 @@
+//! What holds of every message, and of every filter.
+
+use std::cmp::Ordering;
+
+use lucarne::plan;
+use lucarne::protocol::{Action, Object};
+use lucarne::sql::{self, Dialect};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::support::Served;
+
+const SQL: &str = "
+    CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, f REAL, s TEXT, b BOOLEAN, must TEXT NOT NULL);
+    WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 60)
+    INSERT INTO t SELECT i, nullif(i * 7 % 11, 3), nullif((i * 13 % 9 - 4) / 2.0, 1.5),
+        CASE i % 8 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'a%b' WHEN 3 THEN 'A_B' WHEN 4 THEN 'Ärger'
+            WHEN 5 THEN 'ä*[x]' ELSE 'x' || i END,
+        nullif(i % 3, 2), 'm' || i % 4 FROM i;
+    CREATE INDEX by_n ON t (n);
+    CREATE TABLE u (id INTEGER PRIMARY KEY, t_id INTEGER REFERENCES t (id), at DATETIME, doc JSON, secret TEXT);
+    INSERT INTO u VALUES (1, 1, '2026-01-31', '{}', 'planted');
+";
+
+/// Whether a row meets a filter: the documented meaning, written down once more.
+fn meets(row: &Value, filter: &Value) -> bool {
+    filter
+        .as_object()
+        .unwrap()
+        .iter()
+        .all(|(name, value)| match name.as_str() {
+            "$and" => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|part| meets(row, part)),
+            "$or" => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|part| meets(row, part)),
+            "$not" => !meets(row, value),
+            field => match value {
+                Value::Object(operators) => operators
+                    .iter()
+                    .all(|(operator, value)| holds(&row[field], operator, value)),
+                value => holds(&row[field], "$eq", value),
+            },
+        })
+}
+
+fn holds(cell: &Value, operator: &str, value: &Value) -> bool {
+    let order = |value: &Value| compare(cell, value);
+    let among = |value: &Value| {
+        let values = value.as_array().unwrap();
+        values.iter().any(|value| holds(cell, "$eq", value))
+    };
+    let fold = |text: &str| {
+        text.chars()
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    let text = |test: fn(&str, &str) -> bool, folded: bool| match (cell.as_str(), value.as_str()) {
+        (Some(cell), Some(value)) if folded => test(&fold(cell), &fold(value)),
+        (Some(cell), Some(value)) => test(cell, value),
+        _ => false,
+    };
+    match operator {
+        "$eq" if value.is_null() => cell.is_null(),
+        "$eq" => order(value) == Some(Ordering::Equal),
+        "$ne" => !holds(cell, "$eq", value),
+        "$gt" => order(value) == Some(Ordering::Greater),
+        "$gte" => order(value).is_some_and(Ordering::is_ge),
+        "$lt" => order(value) == Some(Ordering::Less),
+        "$lte" => order(value).is_some_and(Ordering::is_le),
+        "$in" => among(value),
+        "$nin" => !among(value),
+        "$between" => holds(cell, "$gte", &value[0]) && holds(cell, "$lte", &value[1]),
+        "$null" => cell.is_null() == value.as_bool().unwrap(),
+        "$contains" => text(|cell, value| cell.contains(value), false),
+        "$icontains" => text(|cell, value| cell.contains(value), true),
+        "$startswith" => text(|cell, value| cell.starts_with(value), false),
+        "$istartswith" => text(|cell, value| cell.starts_with(value), true),
+        "$endswith" => text(|cell, value| cell.ends_with(value), false),
+        "$iendswith" => text(|cell, value| cell.ends_with(value), true),
+        other => panic!("{other}"),
+    }
+}
+
+fn compare(cell: &Value, value: &Value) -> Option<Ordering> {
+    match (cell, value) {
+        (Value::Number(cell), Value::Number(value)) => {
+            cell.as_f64().unwrap().partial_cmp(&value.as_f64().unwrap())
+        }
+        (Value::String(cell), Value::String(value)) => Some(cell.as_bytes().cmp(value.as_bytes())),
+        (Value::Bool(cell), Value::Bool(value)) => Some(cell.cmp(value)),
+        _ => None,
+    }
+}
+
+fn values(field: &'static str) -> BoxedStrategy<Value> {
+    let texts = [
+        "", "a", "%", "_", "*", "[", "a%b", "A_B", "Ä", "ärg", "x1", "X", "m1", "]",
+    ];
+    match field {
+        "id" | "n" => (-1i64..61).prop_map(Value::from).boxed(),
+        "f" => (-5i64..6).prop_map(|half| json!(half as f64 / 2.0)).boxed(),
+        "b" => any::<bool>().prop_map(Value::from).boxed(),
+        _ => prop::sample::select(texts.to_vec())
+            .prop_map(Value::from)
+            .boxed(),
+    }
+}
+
+fn tests(field: &'static str) -> BoxedStrategy<Value> {
+    let one = values(field);
+    let or_null = prop_oneof![4 => values(field), 1 => Just(Value::Null)].boxed();
+    let list = prop::collection::vec(or_null.clone(), 0..4).prop_map(Value::from);
+    let plain = or_null.clone();
+    let same = (prop::sample::select(vec!["$eq", "$ne"]), or_null)
+        .prop_map(|(operator, value)| json!({ operator: value }));
+    let ranged = (
+        prop::sample::select(vec!["$gt", "$gte", "$lt", "$lte"]),
+        one.clone(),
+    )
+        .prop_map(|(operator, value)| json!({ operator: value }));
+    let listed = (prop::sample::select(vec!["$in", "$nin"]), list)
+        .prop_map(|(operator, value)| json!({ operator: value }));
+    let between =
+        (one.clone(), one.clone()).prop_map(|(low, high)| json!({"$between":[low, high]}));
+    let null = any::<bool>().prop_map(|value| json!({ "$null": value }));
+    let both = (one.clone(), one.clone()).prop_map(|(low, high)| json!({"$gte":low,"$lt":high}));
+    let tests = prop_oneof![plain, same, ranged, listed, between, null, both];
+    if ["s", "must"].contains(&field) {
+        let operators = vec![
+            "$contains",
+            "$icontains",
+            "$startswith",
+            "$istartswith",
+            "$endswith",
+            "$iendswith",
+        ];
+        let text = (prop::sample::select(operators), one)
+            .prop_map(|(operator, value)| json!({ operator: value }));
+        prop_oneof![3 => tests, 2 => text].boxed()
+    } else {
+        tests.boxed()
+    }
+}
+
+fn filters() -> impl Strategy<Value = Value> {
+    let fields = ["id", "n", "f", "s", "b", "must"];
+    let one = prop::sample::select(fields.to_vec())
+        .prop_flat_map(|field| tests(field).prop_map(move |test| json!({ field: test })));
+    let leaf = prop::collection::vec(one, 0..3).prop_map(|parts| {
+        let members = parts.into_iter().flat_map(|part| match part {
+            Value::Object(members) => members,
+            _ => serde_json::Map::new(),
+        });
+        Value::Object(members.collect())
+    });
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            list.clone().prop_map(|parts| json!({ "$and": parts })),
+            list.prop_map(|parts| json!({ "$or": parts })),
+            inner.clone().prop_map(|part| json!({ "$not": part })),
+            (inner.clone(), inner).prop_map(|(one, other)| json!({"$not": one, "$or": [other]})),
+        ]
+    })
+}
+
+fn check<S: Strategy>(
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config).run(strategy, test).unwrap();
+}
+
+/// Filters on an engine find what the same predicate finds in memory, and the total counts them.
+#[test]
+fn filters_find_what_they_mean() {
+    let runtime = Runtime::new().unwrap();
+    let served = runtime.block_on(Served::new(SQL, "t"));
+    let all = runtime.block_on(served.query("t", r#"{"limit":100}"#));
+    let rows = all["data"].as_array().unwrap();
+    assert_eq!(rows.len(), 60);
+    check(400, &filters(), |filter| {
+        let expected: Vec<&Value> = rows.iter().filter(|row| meets(row, &filter)).collect();
+        let params = json!({"filters": filter, "limit": 100});
+        let answer = runtime.block_on(served.query("t", &params.to_string()));
+        let found: Vec<&Value> = answer["data"].as_array().unwrap().iter().collect();
+        prop_assert_eq!(&found, &expected, "{}", params);
+        let params = json!({"filters": filter, "aggregate": {"n": {"$count": "*"}}});
+        let answer = runtime.block_on(served.query("t", &params.to_string()));
+        prop_assert_eq!(&answer["data"][0]["n"], &json!(expected.len()));
+        Ok(())
+    });
+}
+
+/// A walk in random steps yields every row of the filter once, in the order of the sort.
+#[test]
+fn walks_yield_each_row_once() {
+    let runtime = Runtime::new().unwrap();
+    let served = runtime.block_on(Served::new(SQL, "t"));
+    let keys = ["id", "n", "f", "s", "b", "must"];
+    let sorts = prop::collection::vec((prop::sample::select(keys.to_vec()), any::<bool>()), 0..4);
+    check(
+        150,
+        &(filters(), sorts, 1usize..25),
+        |(filter, sort, limit)| {
+            let sort: Vec<String> = sort
+                .into_iter()
+                .map(|(key, down)| format!("{}{key}", if down { "-" } else { "" }))
+                .collect();
+            let whole = json!({"filters": filter, "sort": sort, "limit": 100});
+            let whole = runtime.block_on(served.query("t", &whole.to_string()));
+            let params = json!({"filters": filter, "sort": sort, "limit": limit}).to_string();
+            let walked = runtime
+                .block_on(served.walk("query", "t", &params))
+                .concat();
+            prop_assert_eq!(&whole["data"], &Value::from(walked), "{}", params);
+            Ok(())
+        },
+    );
+}
+
+/// Any JSON, with the words of the contract among its names and values.
+fn oddly_shaped() -> impl Strategy<Value = Value> {
+    let words = vec![
+        "id",
+        "n",
+        "s",
+        "b",
+        "f",
+        "at",
+        "doc",
+        "secret",
+        "t",
+        "u",
+        "list",
+        "get",
+        "query",
+        "describe",
+        "create",
+        "filters",
+        "limit",
+        "offset",
+        "cursor",
+        "fields",
+        "sort",
+        "total",
+        "group_by",
+        "aggregate",
+        "expand",
+        "$and",
+        "$or",
+        "$not",
+        "$eq",
+        "$ne",
+        "$gt",
+        "$in",
+        "$nin",
+        "$between",
+        "$null",
+        "$contains",
+        "$icontains",
+        "$sum",
+        "$avg",
+        "$count",
+        "$min",
+        "$month",
+        "*",
+        "-id",
+        "estimate",
+        "action",
+        "model",
+        "params",
+        "2026-01-31",
+        "%",
+        "' OR 1=1 --",
+        "\u{0}",
+        "é",
+    ];
+    let word = prop::sample::select(words).prop_map(str::to_owned);
+    let name = prop_oneof![8 => word, 1 => any::<String>()].boxed();
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-3i64..70).prop_map(Value::from),
+        any::<f64>().prop_map(|value| json!(value)),
+        name.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+const CODES: [&str; 17] = [
+    "invalid_json",
+    "invalid_request",
+    "model_not_allowed",
+    "read_only",
+    "unsupported_action",
+    "missing_parameter",
+    "invalid_parameter",
+    "invalid_filter",
+    "invalid_value",
+    "not_found",
+    "rate_limited",
+    "timeout",
+    "response_too_large",
+    "overloaded",
+    "unavailable",
+    "ok",
+    "internal",
+];
+
+fn is_contracts(text: &str) -> Result<(), TestCaseError> {
+    let answer: Value = serde_json::from_str(text)
+        .map_err(|fault| TestCaseError::fail(format!("{fault}: {text}")))?;
+    prop_assert!(!text.contains("planted"), "{}", text);
+    match answer["status"].as_str() {
+        Some("ok") => prop_assert!(answer.get("data").is_some(), "{}", text),
+        Some("error") => {
+            let code = answer["code"].as_str().unwrap_or_default();
+            prop_assert!(CODES.contains(&code) && code != "internal", "{}", text);
+            prop_assert!(answer["error"].is_string(), "{}", text);
+        }
+        _ => prop_assert!(false, "{}", text),
+    }
+    Ok(())
+}
+
+#[test]
+fn no_message_has_an_answer_outside_the_contract() {
+    let runtime = Runtime::new().unwrap();
+    let served = runtime.block_on(Served::new(SQL, "t,u"));
+    let params = oddly_shaped();
+    let actions = prop::sample::select(vec!["list", "get", "query", "query", "query", "describe"]);
+    let models = prop::sample::select(vec!["t", "u"]);
+    let names = Action::Query.parameters().to_vec();
+    let named = prop::sample::select(names).prop_map(str::to_owned);
+    let members = prop::collection::vec((named, oddly_shaped()), 0..4)
+        .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>());
+    check(
+        1500,
+        &(params, actions, models, members),
+        |(odd, action, model, members)| {
+            let ask = |message: String| runtime.block_on(served.raw(&message));
+            is_contracts(&ask(odd.to_string()))?;
+            is_contracts(&ask(
+                json!({"id":odd,"action":action,"model":model}).to_string()
+            ))?;
+            is_contracts(&ask(
+                json!({"action":action,"model":model,"params":odd}).to_string()
+            ))?;
+            is_contracts(&ask(
+                json!({"action":action,"model":model,"params":members}).to_string(),
+            ))?;
+            let filters =
+                json!({"action":"query","model":model,"params":{"filters":odd}}).to_string();
+            is_contracts(&ask(filters))
+        },
+    );
+    check(500, &any::<String>(), |text| {
+        is_contracts(&runtime.block_on(served.raw(&text)))
+    });
+}
+
+/// SQL is made of the catalog's names: no value, alias or cursor of a client stands in it.
+#[test]
+fn every_value_is_bound() {
+    let runtime = Runtime::new().unwrap();
+    let served = runtime.block_on(Served::new(SQL, "t"));
+    let policy = served.policy();
+    let catalog = policy.catalog().unwrap();
+    let model = catalog.model("t").unwrap();
+    let marked = "[a-z '\"`;%_*\\\\$?\\[\\]-]{0,12}".prop_map(|text| format!("Zq{text}Qz"));
+    check(300, &(marked, filters()), |(text, filter)| {
+        for params in [
+            json!({"filters":{"$or":[{"s":text},{"must":{"$contains":text}},{"s":{"$in":[text,null]}},
+                {"must":{"$iendswith":text}},{"s":{"$between":[text,text]}}, filter]}}),
+            json!({"aggregate":{&*text:{"$sum":"n"},"n":{"$max":"s"}},"group_by":["b"],"sort":[text]}),
+            json!({"filters":{"n":987_654_321,"f":{"$gt":987_654_321.5}}}),
+        ] {
+            let params = params.to_string();
+            let object = Object::parse(&params).unwrap();
+            let plan = plan::rows(
+                Action::Query,
+                &object,
+                model,
+                catalog,
+                &policy.limits,
+                &policy.cursors,
+            );
+            let plan = plan.map_err(|error| TestCaseError::fail(format!("{params}: {error}")))?;
+            for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
+                let mut statements = sql::rows(&plan, dialect, 1000);
+                statements.extend([sql::count(&plan, dialect), sql::estimated(&plan, dialect)]);
+                for statement in statements {
+                    let (sql, _) = match dialect {
+                        Dialect::Sqlite => statement.select.build(SqliteQueryBuilder),
+                        Dialect::Postgres => statement.select.build(PostgresQueryBuilder),
+                        Dialect::MySql => statement.select.build(MysqlQueryBuilder),
+                    };
+                    let told = sql.to_lowercase();
+                    prop_assert!(
+                        !told.contains("zq") && !told.contains("987654321"),
+                        "{}",
+                        sql
+                    );
+                    prop_assert!(sql.starts_with("SELECT ") && !sql.contains(';'), "{}", sql);
+                }
+            }
+        }
+        Ok(())
+    });
+}
