@@ -61,8 +61,16 @@ fn digest(token: &str) -> Digest {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenId(Digest);
 
+impl TokenId {
+    /// Who needs none: the process that started the service and talks to it by pipes.
+    pub const LOCAL: Self = Self([0; 32]);
+}
+
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::LOCAL {
+            return f.write_str("local");
+        }
         self.0[..4]
             .iter()
             .try_for_each(|byte| write!(f, "{byte:02x}"))

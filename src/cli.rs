@@ -27,6 +27,7 @@ mod serve;
 mod settings;
 mod show;
 mod snippet;
+mod stdio;
 mod suggest;
 mod supervise;
 mod table;
@@ -98,6 +99,9 @@ enum Command {
     /// Ask the service: one message, or a prompt without one
     #[command(after_help = query::EXAMPLES)]
     Query(query::Arguments),
+    /// Speak MCP on standard input and output
+    #[command(after_help = stdio::EXAMPLES)]
+    Stdio,
     /// Print a new token
     #[command(after_help = token::EXAMPLES)]
     Token,
@@ -165,6 +169,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => return check::run(&arguments),
         Command::Query(arguments) => return query::run(&arguments),
+        Command::Stdio => stdio::run(),
         Command::Token => token::run(),
         Command::Config(arguments) => snippet::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),

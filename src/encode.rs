@@ -3,6 +3,7 @@
 //! `db` gives each cell as a [`Datum`], `sql` says what it is ([`Shape`]) and where it belongs
 //! ([`Layout`]). JSON documents pass through, without their sensitive members.
 
+mod double;
 mod layout;
 mod redact;
 mod rows;
@@ -14,7 +15,7 @@ pub use value::key;
 
 use std::borrow::Cow;
 
-use crate::config::Numbers;
+use crate::config;
 use crate::sensitive::Sensitive;
 
 /// What a database gave for one column of one row.
@@ -81,10 +82,30 @@ pub enum Shape {
     },
 }
 
+/// Which numbers are written as strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// None: each keeps all its digits.
+    Native,
+    /// Decimals that a double would round, for readers that know no other numbers.
+    Doubles,
+    /// 64-bit integers and decimals.
+    String,
+}
+
+impl From<config::Numbers> for Numbers {
+    fn from(numbers: config::Numbers) -> Self {
+        match numbers {
+            config::Numbers::Native => Self::Native,
+            config::Numbers::String => Self::String,
+        }
+    }
+}
+
 /// How values are written.
 #[derive(Debug, Clone)]
 pub struct Style<'s> {
-    /// Whether large numbers are strings.
+    /// Which numbers are strings.
     pub numbers: Numbers,
     /// Which members of JSON documents are left out.
     pub sensitive: &'s Sensitive,

@@ -166,7 +166,11 @@ impl<'a> Request<'a> {
         })
     }
 
-    fn object(text: &'a str) -> Result<Object<'a>, Error> {
+    /// Reads an object that nests no deeper than the limit.
+    ///
+    /// # Errors
+    /// Text that is not JSON, or another kind of it.
+    pub fn object(text: &'a str) -> Result<Object<'a>, Error> {
         if object::depth_exceeds(text, MAX_DEPTH) {
             return Err(Error::from(ErrorKind::InvalidJson)
                 .with_hint(format!("nest at most {MAX_DEPTH} levels deep")));

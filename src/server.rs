@@ -3,15 +3,23 @@
 //! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is told to stop. What a
 //! request may do is decided in `service`; who may ask, and from where, in [`gate`].
 
+mod admission;
+mod answers;
+mod events;
 pub mod gate;
 mod handshake;
 mod listen;
+mod mcp;
 mod places;
 mod reply;
 mod router;
 mod seed;
+mod sse;
+mod stdio;
 mod stream;
 mod ws;
+
+pub use stdio::Piped;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +32,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::TokenId;
 use crate::config::Config;
+use crate::limit::Windows;
 use crate::observe::Metrics;
 use crate::service::Service;
 
@@ -45,6 +55,9 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     places: places::Places,
+    /// Requests by HTTP, which has no connection to count by: token and network of the client.
+    windows: Windows<(TokenId, IpAddr)>,
+    streams: sse::Streams,
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
@@ -104,19 +117,8 @@ impl Server {
             Some(address) => Some(bind("MCP_ADMIN_LISTEN", address).await?),
             None => None,
         };
-        let app = App {
-            enabled: config.enabled,
-            service,
-            gate: gate::Gate::default(),
-            metrics,
-            places: places::Places::default(),
-            ready: Mutex::new(None),
-            stop: Stop::default(),
-            tracker: TaskTracker::new(),
-            cut: AtomicU64::new(0),
-        };
         Ok(Self {
-            app: Arc::new(app),
+            app: Arc::new(App::new(config, service, metrics)),
             listener,
             admin,
         })
@@ -196,6 +198,22 @@ async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 impl App {
+    fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            enabled: config.enabled,
+            service,
+            gate: gate::Gate::default(),
+            metrics,
+            places: places::Places::default(),
+            windows: Windows::default(),
+            streams: sse::Streams::default(),
+            ready: Mutex::new(None),
+            stop: Stop::default(),
+            tracker: TaskTracker::new(),
+            cut: AtomicU64::new(0),
+        }
+    }
+
     /// The gate by the policy of the moment.
     fn entry(&self) -> gate::Entry<'_> {
         self.gate.by(self.service.policy())

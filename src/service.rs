@@ -27,7 +27,7 @@ use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
 use crate::db::Db;
-use crate::encode::Rows;
+use crate::encode::{Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
@@ -41,6 +41,8 @@ pub struct Service {
     policy: ArcSwap<Policy>,
     /// Tells open connections that the policy is another.
     replaced: watch::Sender<()>,
+    /// Tells them that it serves other models.
+    models_changed: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
     audit: OnceLock<Audit>,
@@ -64,6 +66,45 @@ pub struct Read<'r> {
     pub params: &'r Object<'r>,
 }
 
+/// What an answer is for: how large it may be, and how its numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A message of the seed's dialect.
+    Message,
+    /// The result of an MCP tool, which a model pays for and JSON libraries may round.
+    Tool,
+}
+
+/// By what a request is answered: its form, and the policy that let it in, so that a reload in
+/// between cannot mix two.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'p> {
+    /// The policy.
+    pub policy: &'p Policy,
+    /// The form.
+    pub form: Form,
+}
+
+impl<'p> Terms<'p> {
+    fn max_bytes(self) -> usize {
+        match self.form {
+            Form::Message => self.policy.max_response_bytes,
+            Form::Tool => self.policy.tool_max_bytes,
+        }
+    }
+
+    fn style(self) -> Style<'p> {
+        let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
+            (Form::Tool, Numbers::Native) => Numbers::Doubles,
+            (_, numbers) => numbers,
+        };
+        Style {
+            numbers,
+            sensitive: &self.policy.sensitive,
+        }
+    }
+}
+
 /// An answer: the members after `id` and `status`, without the closing brace.
 #[derive(Debug)]
 pub struct Answer {
@@ -82,6 +123,7 @@ impl Service {
             windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
             replaced: watch::Sender::new(()),
+            models_changed: watch::Sender::new(()),
             db,
             metrics,
             audit: OnceLock::new(),
@@ -101,9 +143,12 @@ impl Service {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| policy.access.tokens.holds(token));
-        self.policy.store(policy);
+        let before = self.policy.swap(Arc::clone(&policy));
         self.lost.store(false, Ordering::Relaxed);
         self.replaced.send_replace(());
+        if before.names() != policy.names() {
+            self.models_changed.send_replace(());
+        }
     }
 
     /// Admits a request of a token to the window that all its connections share.
@@ -134,6 +179,11 @@ impl Service {
     /// Hears each time that another policy is put in force.
     pub fn replacements(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()
+    }
+
+    /// Hears when other models are served than before.
+    pub fn models_changed(&self) -> watch::Receiver<()> {
+        self.models_changed.subscribe()
     }
 
     /// The database, where there is one.
@@ -168,31 +218,35 @@ impl Service {
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
-        self.answer_by(&self.policy(), caller, read, out).await
+        let policy = self.policy();
+        let terms = Terms {
+            policy: &policy,
+            form: Form::Message,
+        };
+        self.answer_by(terms, caller, read, out).await
     }
 
     /// Answers one request after what `out` holds already, and records it.
-    ///
-    /// `policy` is the one that let the request in, so that a reload in between cannot mix two.
     ///
     /// # Errors
     /// Every refusal and failure of the contract's section 3.
     pub async fn answer_by(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         caller: &Caller,
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let started = Instant::now();
+        let policy = terms.policy;
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model);
         let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
         let result = match turn {
-            Ok(_turn) => self.run(policy, read, out, &mut entry.filters).await,
-            Err(_) => Err(Error::from(ErrorKind::Overloaded).into()),
+            Ok(_turn) => self.run(terms, read, out, &mut entry.filters).await,
+            Err(_) => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
         let result = entry.settle(result, took, policy.audit_denies).await;
@@ -231,22 +285,24 @@ impl Service {
 
     async fn run(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         read: &Read<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
+        let policy = terms.policy;
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
                 plan::describe(read.params)?;
-                Ok(describe::write(out, model, policy.catalog()?))
+                let catalog = policy.catalog()?;
+                Ok(describe::write(out, model, catalog, terms.max_bytes()))
             }
             (_, None) => Err(ErrorKind::MissingField("model").into()),
             (Action::Get, Some(model)) => {
                 let plan = plan::get(read.params, model)?;
                 ledger::name(&plan.filter, filters);
-                self.get(policy, &plan, out).await
+                self.get(terms, &plan, out).await
             }
             (Action::List | Action::Query, Some(model)) => {
                 let plan = plan::rows(
@@ -258,25 +314,25 @@ impl Service {
                     &policy.cursors,
                 )?;
                 ledger::name(&plan.filter, filters);
-                self.rows(policy, &plan, out).await
+                self.rows(terms, &plan, out).await
             }
         }
     }
 
     async fn get(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect(), policy.max_response_bytes);
+        let statement = sql::get(plan, db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let style = policy.style();
-        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(policy));
+        let style = terms.style();
+        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(terms));
         db.fetch(&statement, &mut rows)
             .await
-            .map_err(|failure| failed(policy, plan.model, &failure))?;
+            .map_err(|failure| failed(terms, plan.model, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {
@@ -289,18 +345,19 @@ impl Service {
             rows: 1,
         })
     }
+
     async fn rows(
         &self,
-        policy: &Policy,
+        terms: Terms<'_>,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
         out.extend_from_slice(b"\"data\":[");
-        let page = page::fetch(policy, plan, db, out).await?;
+        let page = page::fetch(terms, plan, db, out).await?;
         self.found();
-        let total = page::total(policy, plan, db, &page).await?;
-        let cursor = page::next_cursor(policy, plan, &page);
+        let total = page::total(terms, plan, db, &page).await?;
+        let cursor = page::next_cursor(terms, plan, &page);
         let (rows, more) = (page.count, page.more);
         let mut out = page.out;
         out.extend_from_slice(

@@ -135,7 +135,12 @@ fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Wea
         info!("metrics are at http://{admin}/metrics");
         lines += 1;
     }
-    lines += usize::from(serves(config, opened));
+    say(config, opened, weaknesses, lines);
+}
+
+/// Says what is read and what is weak, in so many lines that with those before it a start is read.
+pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Weakness], before: usize) {
+    let lines = before + usize::from(serves(config, opened));
     let configured = config.warnings.iter().map(|warning| {
         format!(
             "{}: {}; {}",

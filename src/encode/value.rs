@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::{Datum, Shape, Style, redact, text};
-use crate::config::Numbers;
+use super::{Datum, Numbers, Shape, Style, double, redact, text};
 use crate::plan::Value;
 use crate::protocol::{Kind, decode_string, kind};
 
 /// Writes a value as JSON.
 pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style<'_>) {
     let quoted = style.numbers == Numbers::String && matches!(shape, Shape::Wide | Shape::Number);
+    let rounds = |number: &str| style.numbers == Numbers::Doubles && double::rounds(number);
     match (datum, shape) {
         (Datum::Null, _) => out.extend_from_slice(b"null"),
         (Datum::Bool(value), _) => literal(out, value),
@@ -42,14 +42,17 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
         (Datum::Text(value), Shape::Number) => {
             let value = unpadded(&value);
             if is_number(value) {
-                number(out, &value, quoted);
+                number(out, &value, quoted || rounds(value));
             } else {
                 text(out, value.trim_matches('"'));
             }
         }
         (Datum::Text(value), Shape::Json) => {
+            let start = out.len();
             if redact::document(out, &value, style.sensitive).is_err() {
                 text(out, &value);
+            } else if style.numbers == Numbers::Doubles {
+                double::quote_rounded(out, start);
             }
         }
         (Datum::Text(value), Shape::Clock) => text(out, trimmed(&value)),
@@ -158,7 +161,8 @@ pub(super) fn sum(
                 true => &*decimal,
                 false => trimmed(&decimal),
             };
-            number(out, &decimal, quoted);
+            let rounds = style.numbers == Numbers::Doubles && double::rounds(decimal);
+            number(out, &decimal, quoted || rounds);
         }
     }
 }
@@ -338,6 +342,25 @@ mod tests {
         assert_eq!(quoted(Datum::Int(7), Shape::Native), "7");
         assert_eq!(quoted(words("12.50"), Shape::Number), "\"12.50\"");
         assert_eq!(quoted(Datum::Int(7), Shape::Boolean), "7");
+    }
+
+    #[test]
+    fn what_a_double_would_round_can_be_a_string() {
+        let doubles = |datum, shape| written(datum, shape, Numbers::Doubles);
+        assert_eq!(doubles(words("12.50"), Shape::Number), "12.50");
+        assert_eq!(
+            doubles(words("12345678901234567890.10"), Shape::Number),
+            "\"12345678901234567890.10\""
+        );
+        assert_eq!(
+            doubles(Datum::Int(i64::MAX), Shape::Wide),
+            "9223372036854775807"
+        );
+        let document = "{\"a\": [0.1, 1e500, 7], \"b\":-12345678901234567890.1}";
+        assert_eq!(
+            doubles(words(document), Shape::Json),
+            "{\"a\": [0.1, \"1e500\", 7], \"b\":\"-12345678901234567890.1\"}"
+        );
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl<'a> Object<'a> {
         serde_json::from_str(text).ok()
     }
 
+    /// An object of one member.
+    pub fn single(name: &'a str, value: &'a RawValue) -> Self {
+        Self(vec![(Cow::Borrowed(name), value)])
+    }
+
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0
@@ -71,6 +76,12 @@ impl<'a> Object<'a> {
                 let again = self.0[index + 1..].iter().any(|(later, _)| later == name);
                 (!again).then_some((&**name, *value))
             })
+    }
+
+    /// The same object without one of its members.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(key, _)| key != name);
+        self
     }
 
     /// How many members were written, repeated ones included.

@@ -1,6 +1,6 @@
 //! From a request to a socket: everything is judged before the upgrade.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,22 +17,20 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::{info, warn};
 
-use super::places::NoPlace;
 use super::reply::Refused;
 use super::stream::Stream;
-use super::{App, gate, reply, ws};
+use super::ws::Dialect;
+use super::{App, admission, gate, reply, ws};
 use crate::auth::Caller;
 
 /// The transport as logs, metrics and the audit name it.
 const TRANSPORT: &str = "ws";
-/// The subprotocol of the seed's messages.
-const SEED_PROTOCOL: &str = "lucarne";
+/// The subprotocols, and what each speaks.
+const PROTOCOLS: [(&str, Dialect); 2] = [("lucarne", Dialect::Seed), ("mcp", Dialect::Mcp)];
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
 /// time for every message and memory for every idle socket.
 const READ_BUFFER: usize = 4 * 1024;
 const WRITE_BUFFER: usize = 16 * 1024;
-/// Seconds after which a client that found no place may try again.
-const RETRY_SECONDS: u64 = 5;
 
 /// `GET /mcp/ws`
 pub(super) async fn upgrade(
@@ -52,47 +50,31 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     let (mut parts, _) = request.into_parts();
     let entry = app.entry();
     let limits = &entry.policy().connections;
-    let address = entry.address(peer, &parts.headers);
-    if app.stop.stopping.is_cancelled() {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
-    }
-    let refuse = |denied| {
-        app.denied(address, TRANSPORT, denied);
-        Refused::from(reply::denied(denied))
-    };
-    entry.place(&parts).map_err(refuse)?;
+    let address = admission::place(app, &entry, peer, &parts, TRANSPORT)?;
     let accept = accept_key(&parts)?;
     // Only what comes by HTTP/1.1 can be upgraded.
     let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgraded = upgraded.ok_or_else(upgrade_required)?;
+    let refuse = |denied| admission::refused(app, address, TRANSPORT, denied);
     let token = entry.token(&parts, address, true).map_err(refuse)?;
-    let place = app
-        .places
-        .take(
-            gate::network(address),
-            limits.max_connections,
-            limits.max_per_address,
-        )
-        .map_err(|none| no_place(app, address, none))?;
-    let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
+    let caller = Caller {
+        token,
+        address,
+        transport: TRANSPORT,
+    };
+    let place = admission::socket(app, entry.policy(), &caller)?;
+    let protocol = gate::protocols(&parts.headers)
+        .find_map(|asked| PROTOCOLS.into_iter().find(|(name, _)| *name == asked));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if protocol.is_some() {
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(SEED_PROTOCOL),
-        );
+    if let Some((name, _)) = protocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
     }
-    let caller = Caller {
-        token,
-        address,
-        transport: TRANSPORT,
-    };
+    let dialect = protocol.map(|(_, dialect)| dialect);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -116,7 +98,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         .await;
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
-        let end = ws::serve(socket, &app, &caller).await;
+        let end = ws::serve(socket, &app, &caller, dialect).await;
         match end {
             ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
                 warn!(%address, %token, "MCP connection closed: {end}");
@@ -126,26 +108,6 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         drop((session, place));
     });
     Ok(response)
-}
-
-/// The answer to a client for whom there is no place.
-fn no_place(app: &App, address: IpAddr, none: NoPlace) -> Refused {
-    let (reason, status, text) = match none {
-        NoPlace::Full => (
-            "full",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too many connections",
-        ),
-        NoPlace::Address => (
-            "address_full",
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many connections from this address",
-        ),
-    };
-    app.metrics.connection_refused(reason);
-    app.record_stranger(address, TRANSPORT, reason);
-    warn!(%address, "MCP connection rejected: {text}");
-    reply::later(status, text, RETRY_SECONDS).into()
 }
 
 /// The answer to a sound handshake's key.

@@ -8,14 +8,22 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 
-use super::{App, handshake, reply};
+use super::{App, admission, handshake, mcp, reply, sse};
 
 /// The routes of `MCP_LISTEN`.
 pub(super) fn public(app: &Arc<App>) -> Router {
     let mcp = Router::new()
+        .route(
+            "/mcp",
+            post(mcp::http::answer).fallback(mcp::http::only_post),
+        )
+        // The transport of 2024-11-05: these two lines and `sse` go together.
+        .route("/mcp/sse", get(sse::open).fallback(wrong_method))
+        .route("/mcp/messages", post(sse::message).fallback(wrong_method))
+        .route_layer(from_fn_with_state(Arc::clone(app), admission::admitted))
         .route(
             "/mcp/ws",
             get(handshake::upgrade).fallback(handshake::not_a_socket),

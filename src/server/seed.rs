@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use crate::encode;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Rejected, Request};
-use crate::service::{Policy, Read, Service};
+use crate::service::{Form, Policy, Read, Service, Terms};
 
 /// Answers one message.
 ///
@@ -27,11 +27,15 @@ pub(super) async fn answer(
                 model: request.model.as_deref(),
                 params: &request.params,
             };
+            let terms = Terms {
+                policy,
+                form: Form::Message,
+            };
             let mut out = Vec::with_capacity(512);
             begin(&mut out, request.id);
             out.extend_from_slice(b",\"status\":\"ok\",");
             let answered =
-                AssertUnwindSafe(service.answer_by(policy, caller, &read, out)).catch_unwind();
+                AssertUnwindSafe(service.answer_by(terms, caller, &read, out)).catch_unwind();
             let result = answered.await.unwrap_or_else(|_| {
                 error!("a request was ended by a fault of the service");
                 Err(ErrorKind::Internal.into())

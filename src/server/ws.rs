@@ -1,18 +1,18 @@
 //! A socket, read aloud: take messages as they come, answer them in their order.
 //!
 //! Several requests of one socket run at once, up to a bound; then no more is read. An answer is
-//! written when those before it are, and what is ready together is flushed together. A client that
-//! does not read is closed after a while.
+//! written when those before it are (those of MCP when they are ready), and what is ready together
+//! is flushed together. A client that does not read is closed after a while.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{FusedStream as _, FuturesOrdered};
+use futures_util::stream::FusedStream as _;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -22,15 +22,16 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
+use super::answers::Answers;
 use super::stream::Stream;
-use super::{App, seed};
+use super::{App, mcp, seed};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::service::Policy;
 
 /// Requests of one socket that run at once.
-const IN_FLIGHT: usize = 32;
+pub(super) const IN_FLIGHT: usize = 32;
 /// How often the client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long a client may take to read what was written.
@@ -43,7 +44,15 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
 type Socket = WebSocketStream<Stream>;
-type Answers<'a> = FuturesOrdered<Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>>;
+
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// The seed's messages.
+    Seed,
+    /// MCP.
+    Mcp,
+}
 
 /// Why a socket ended, in words for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,16 +146,24 @@ impl Closing {
     }
 }
 
-/// Serves a socket to its end.
-pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End {
+/// Serves a socket to its end; without a dialect its first message chooses one.
+pub(super) async fn serve(
+    mut socket: Socket,
+    app: &App,
+    caller: &Caller,
+    dialect: Option<Dialect>,
+) -> End {
+    let channel = mcp::Channel::default();
     let policy = app.service.policy();
     let limits = &policy.connections;
     let mut session = Session {
         app,
         caller,
+        dialect,
+        channel: &channel,
         window: Window::new(limits.rate_limit, limits.rate_window),
         policy,
-        answers: FuturesOrdered::new(),
+        answers: Answers::in_order(),
         ready: VecDeque::new(),
         closing: None,
     };
@@ -162,6 +179,9 @@ pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End
 struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
+    dialect: Option<Dialect>,
+    /// What is kept of a connection of MCP.
+    channel: &'a mcp::Channel,
     window: Window,
     /// The policy as it was last looked at.
     policy: Arc<Policy>,
@@ -184,6 +204,7 @@ impl Session<'_> {
         let mut replaced = self.app.service.replacements();
         // A token that went while the handshake was under way goes at once.
         replaced.mark_changed();
+        let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
                 && let Some(closing) = self.closing
@@ -196,6 +217,7 @@ impl Session<'_> {
             let written = tokio::select! {
                 biased;
                 () = &mut stopping, if open => {
+                    self.tell(self.channel.farewell());
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
@@ -207,6 +229,10 @@ impl Session<'_> {
                 }
                 Some(answer) = self.answers.next() => {
                     self.ready.push_back(answer);
+                    Ok(())
+                }
+                Ok(()) = changes.changed(), if open => {
+                    self.tell(self.channel.models_changed());
                     Ok(())
                 }
                 message = socket.next(), if reads => {
@@ -275,20 +301,24 @@ impl Session<'_> {
                 if text.len() > self.policy.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                match self.admit() {
+                let (app, caller, channel) = (self.app, self.caller, self.channel);
+                let admitted = self.admit();
+                let dialect = self.dialect(&text);
+                match admitted {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
-                        self.answers.push_back(Box::pin(answer(
-                            self.app,
-                            policy,
-                            self.caller,
-                            text,
-                        )));
+                        self.answers.push(match dialect {
+                            Dialect::Seed => Box::pin(answer(app, policy, caller, text)),
+                            Dialect::Mcp => Box::pin(async move {
+                                channel.answer(app, &policy, caller, &text).await
+                            }),
+                        });
                     }
                     Err(error) => {
-                        let refused = seed::refused(None, &error);
-                        self.answers
-                            .push_back(Box::pin(std::future::ready(refused)));
+                        self.tell([match dialect {
+                            Dialect::Seed => seed::refused(None, &error),
+                            Dialect::Mcp => mcp::refused(&text, &error),
+                        }]);
                         self.refused(error.code());
                         self.closing = Some(Closing::LIMITED);
                     }
@@ -303,12 +333,28 @@ impl Session<'_> {
     /// Admits a message to the window of the connection, then to that of its token.
     fn admit(&mut self) -> Result<(), Error> {
         if self.window.admit(Instant::now()).is_err() {
-            self.app.metrics.rate_limited();
-            let limits = &self.policy.connections;
-            let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
-            return Err(ErrorKind::RateLimited { limit, window }.into());
+            return Err(mcp::rate_limited(self.app, &self.policy));
         }
         self.app.service.admit(&self.policy, &self.caller.token)
+    }
+
+    /// What the socket speaks, chosen by its first message at the latest.
+    fn dialect(&mut self, text: &str) -> Dialect {
+        let dialect = *self.dialect.get_or_insert_with(|| match mcp::is_mcp(text) {
+            true => Dialect::Mcp,
+            false => Dialect::Seed,
+        });
+        if dialect == Dialect::Mcp {
+            self.answers.need_no_order();
+        }
+        dialect
+    }
+
+    /// Writes what needs no work, after what is ready before it.
+    fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
+        for message in messages {
+            self.answers.push(Box::pin(std::future::ready(message)));
+        }
     }
 
     /// Closes over a message that is none.
@@ -335,6 +381,10 @@ impl Session<'_> {
     async fn write(&mut self, socket: &mut Socket) -> Result<(), End> {
         loop {
             while let Some(answer) = self.ready.pop_front() {
+                // A notification has no answer.
+                if answer.is_empty() {
+                    continue;
+                }
                 // Answers are made of JSON text alone.
                 let text = Utf8Bytes::try_from(answer).unwrap_or_default();
                 let fed = socket.feed(Message::Text(text));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Answer;
+use super::page::TAIL_BYTES;
 use crate::catalog::{Catalog, Field, Model};
 
 /// A model as it is described.
@@ -16,6 +17,15 @@ struct Described<'m> {
     estimated_rows: Option<u64>,
     fields: Vec<DescribedField<'m>>,
     expand: Vec<DescribedRelation<'m>>,
+}
+
+/// A model where there is no room for its fields.
+#[derive(Serialize)]
+struct Brief<'m> {
+    name: &'m str,
+    kind: &'static str,
+    primary_key: Vec<&'m str>,
+    estimated_rows: Option<u64>,
 }
 
 /// A field as it is described.
@@ -48,26 +58,89 @@ struct DescribedRelation<'m> {
 }
 
 /// Writes one model as an object, or all as a list.
-pub(super) fn write(mut out: Vec<u8>, model: Option<&Model>, catalog: &Catalog) -> Answer {
-    out.extend_from_slice(b"\"data\":");
-    let rows = match model {
-        Some(model) => {
-            // Writing names and numbers into memory cannot fail.
-            let _ = serde_json::to_writer(&mut out, &described(model, catalog));
-            model.fields().len()
+///
+/// A list that would pass `max_bytes` is told in brief, without fields, and one that still would is
+/// cut; so are the fields of one model. Either says that it is `truncated`.
+pub(super) fn write(
+    out: Vec<u8>,
+    model: Option<&Model>,
+    catalog: &Catalog,
+    max_bytes: usize,
+) -> Answer {
+    match model {
+        Some(model) => one(out, described(model, catalog), max_bytes),
+        None => all(out, catalog, max_bytes),
+    }
+}
+
+fn one(mut out: Vec<u8>, mut model: Described<'_>, max_bytes: usize) -> Answer {
+    let start = out.len();
+    let fits = max_bytes.saturating_sub(TAIL_BYTES);
+    let mut truncated = false;
+    loop {
+        out.extend_from_slice(b"\"data\":");
+        // Writing names and numbers into memory cannot fail.
+        let _ = serde_json::to_writer(&mut out, &model);
+        if out.len() <= fits || model.fields.is_empty() {
+            break;
         }
-        None => {
-            let all: Vec<Described<'_>> = catalog
-                .models()
-                .iter()
-                .map(|model| described(model, catalog))
-                .collect();
-            let _ = serde_json::to_writer(&mut out, &all);
-            out.extend_from_slice(format!(",\"count\":{}", all.len()).as_bytes());
-            all.len()
-        }
-    };
+        let kept = model.fields.len() * fits / out.len();
+        model.fields.truncate(kept.min(model.fields.len() - 1));
+        truncated = true;
+        out.truncate(start);
+    }
+    if truncated {
+        out.extend_from_slice(b",\"truncated\":true");
+    }
+    let rows = model.fields.len();
     Answer { out, rows }
+}
+
+fn all(mut out: Vec<u8>, catalog: &Catalog, max_bytes: usize) -> Answer {
+    out.extend_from_slice(b"\"data\":[");
+    let start = out.len();
+    let models = catalog.models();
+    let fits = max_bytes.saturating_sub(TAIL_BYTES);
+    let whole = models.iter().map(|model| described(model, catalog));
+    let mut count = list(&mut out, whole, fits);
+    let truncated = count < models.len();
+    if truncated {
+        out.truncate(start);
+        let brief = models.iter().map(|model| Brief {
+            name: model.name(),
+            kind: model.kind().name(),
+            primary_key: model.key().map(Field::name).collect(),
+            estimated_rows: model.estimated_rows(),
+        });
+        count = list(&mut out, brief, fits);
+    }
+    out.extend_from_slice(format!("],\"count\":{count}").as_bytes());
+    if truncated {
+        out.extend_from_slice(b",\"truncated\":true");
+    }
+    Answer { out, rows: count }
+}
+
+/// Writes what fits, and tells how many that were.
+fn list<T: Serialize>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    max_bytes: usize,
+) -> usize {
+    let mut count = 0;
+    for item in items {
+        let end = out.len();
+        if count > 0 {
+            out.push(b',');
+        }
+        let _ = serde_json::to_writer(&mut *out, &item);
+        if out.len() > max_bytes {
+            out.truncate(end);
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 fn described<'m>(model: &'m Model, catalog: &'m Catalog) -> Described<'m> {

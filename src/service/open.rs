@@ -138,6 +138,7 @@ pub(super) fn policy(
         sensitive: config.sensitive.clone(),
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
+        tool_max_bytes: config.tool_max_bytes,
         query_timeout: config.query_timeout,
         audit_denies: config.audit_denies,
         access: Access {

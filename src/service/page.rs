@@ -2,7 +2,7 @@
 
 use tracing::debug;
 
-use super::Policy;
+use super::Terms;
 use crate::catalog::Model;
 use crate::db::{Db, Failure, FailureKind};
 use crate::encode::{Page, Rows};
@@ -11,25 +11,25 @@ use crate::plan::{Output, ReadPlan, Seek, Total, Value};
 use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
-const TAIL_BYTES: usize = 512;
+pub(super) const TAIL_BYTES: usize = 512;
 
 /// What rows may fill of an answer.
-pub(super) fn room(policy: &Policy) -> usize {
-    policy.max_response_bytes.saturating_sub(TAIL_BYTES)
+pub(super) fn room(terms: Terms<'_>) -> usize {
+    terms.max_bytes().saturating_sub(TAIL_BYTES)
 }
 
 /// Writes the rows of a page after what `out` holds.
 pub(super) async fn fetch(
-    policy: &Policy,
+    terms: Terms<'_>,
     plan: &ReadPlan<'_>,
     db: &Db,
     out: Vec<u8>,
 ) -> Result<Page, Fail> {
-    let statements = sql::rows(plan, db.dialect(), policy.max_response_bytes);
+    let statements = sql::rows(plan, db.dialect(), terms.max_bytes());
     let layout = statements.first().map(|first| first.layout.clone());
-    let (layout, style) = (layout.unwrap_or_default(), policy.style());
+    let (layout, style) = (layout.unwrap_or_default(), terms.style());
     let limit = plan.page.limit as usize;
-    let mut rows = Rows::new(out, &layout, &style, limit, room(policy));
+    let mut rows = Rows::new(out, &layout, &style, limit, room(terms));
     if let Some(seek) = &plan.page.seek {
         rows = rows.after(seek);
     }
@@ -37,14 +37,14 @@ pub(super) async fn fetch(
         if rows.begin() {
             db.fetch(statement, &mut rows)
                 .await
-                .map_err(|failure| failed(policy, plan.model, &failure))?;
+                .map_err(|failure| failed(terms, plan.model, &failure))?;
         }
     }
     Ok(rows.finish())
 }
 
 /// Where to go on, where there is more; groups have no place of their own to go on from.
-pub(super) fn next_cursor(policy: &Policy, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
+pub(super) fn next_cursor(terms: Terms<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
     if !page.more || matches!(plan.output, Output::Groups { .. }) {
         return None;
     }
@@ -53,13 +53,13 @@ pub(super) fn next_cursor(policy: &Policy, plan: &ReadPlan<'_>, page: &Page) -> 
         ties: page.ties,
         passed: plan.page.passed() + page.count as u64,
     };
-    let room = room(policy).saturating_sub(page.out.len());
-    policy.cursors.seal(seek, &plan.binding(), room)
+    let room = room(terms).saturating_sub(page.out.len());
+    terms.policy.cursors.seal(seek, &plan.binding(), room)
 }
 
 /// The number of all rows, where it is asked for.
 pub(super) async fn total(
-    policy: &Policy,
+    terms: Terms<'_>,
     plan: &ReadPlan<'_>,
     db: &Db,
     page: &Page,
@@ -81,7 +81,7 @@ pub(super) async fn total(
             None => db
                 .estimate(&sql::estimated(plan, db.dialect()))
                 .await
-                .map_err(|failure| failed(policy, plan.model, &failure))?,
+                .map_err(|failure| failed(terms, plan.model, &failure))?,
         };
         if let Some(rows) = estimated {
             // An estimate never says less than was just seen.
@@ -92,17 +92,17 @@ pub(super) async fn total(
             return Ok(Some(rows.max(known)));
         }
     }
-    count(policy, plan, db).await.map(Some)
+    count(terms, plan, db).await.map(Some)
 }
 
 /// Counts all rows, or groups, of a plan.
-async fn count(policy: &Policy, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Fail> {
+async fn count(terms: Terms<'_>, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Fail> {
     let statement = sql::count(plan, db.dialect());
-    let style = policy.style();
-    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(policy));
+    let style = terms.style();
+    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(terms));
     db.fetch(&statement, &mut rows)
         .await
-        .map_err(|failure| failed(policy, plan.model, &failure))?;
+        .map_err(|failure| failed(terms, plan.model, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),
@@ -124,11 +124,11 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(super) fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Fail {
+pub(super) fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Fail {
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(policy.query_timeout.as_secs()),
+        FailureKind::Timeout => ErrorKind::Timeout(terms.policy.query_timeout.as_secs()),
         FailureKind::Value => ErrorKind::InvalidValue {
             field: "filters".into(),
             expected: "values of the fields' types".into(),
@@ -142,7 +142,7 @@ pub(super) fn failed(policy: &Policy, model: &Model, failure: &Failure) -> Fail 
                 "large fields: {}; leave them out with query and fields",
                 named.join(", ")
             );
-            let kind = ErrorKind::ResponseTooLarge(policy.max_response_bytes);
+            let kind = ErrorKind::ResponseTooLarge(terms.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }
         FailureKind::Internal => ErrorKind::Internal,

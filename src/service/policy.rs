@@ -10,7 +10,6 @@ use super::Read;
 use crate::auth::Tokens;
 use crate::catalog::{Catalog, Model};
 use crate::config::{AllowedHosts, AllowedOrigins, Numbers, Tls};
-use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -34,6 +33,8 @@ pub struct Policy {
     pub numbers: Numbers,
     /// The largest answer, in bytes.
     pub max_response_bytes: usize,
+    /// The same for the result of an MCP tool.
+    pub tool_max_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
     /// Whether an answer that cannot be recorded is withheld.
@@ -112,11 +113,11 @@ impl Policy {
         }
     }
 
-    /// How values are written.
-    pub(super) fn style(&self) -> Style<'_> {
-        Style {
-            numbers: self.numbers,
-            sensitive: &self.sensitive,
+    /// The names that clients use, in the order of the whitelist.
+    pub fn names(&self) -> Vec<&str> {
+        match &self.serving {
+            Serving::Catalog(catalog) => catalog.models().iter().map(Model::name).collect(),
+            Serving::Waiting(names) => names.iter().map(String::as_str).collect(),
         }
     }
 

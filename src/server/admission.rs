@@ -1,0 +1,182 @@
+//! One gate in front of every route of `/mcp`: the end of the service, host and origin, token,
+//! and a place for what stays open.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use axum::middleware::Next;
+use tracing::warn;
+
+use super::places::{NoPlace, Place};
+use super::reply::Refused;
+use super::{App, gate, mcp, reply};
+use crate::auth::Caller;
+use crate::service::Policy;
+
+/// Seconds after which a client that found no place may try again.
+pub(super) const RETRY_SECONDS: u64 = 5;
+/// What pages of allowed origins may send.
+const BROWSER_HEADERS: &str = "authorization, content-type, x-mcp-token, mcp-protocol-version, \
+    mcp-method, mcp-name, last-event-id";
+
+/// Who was let in by HTTP, and by which policy.
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) policy: Arc<Policy>,
+}
+
+impl Admitted {
+    /// Counts a request against the window of this token and client, and that of the token.
+    pub(super) fn count(&self, app: &App) -> Result<(), Refused> {
+        let (token, limits) = (self.caller.token, &self.policy.connections);
+        let client = (token, gate::network(self.caller.address));
+        let window = (limits.rate_limit, limits.rate_window);
+        let admitted = match app.windows.admit(client, window, Instant::now()) {
+            Ok(()) => app
+                .service
+                .admit(&self.policy, &token)
+                .map_err(|error| (error, limits.rate_window)),
+            Err(wait) => Err((mcp::rate_limited(app, &self.policy), wait)),
+        };
+        admitted.map_err(|(error, wait)| {
+            let Caller {
+                address, transport, ..
+            } = self.caller;
+            app.service
+                .note_refused(address, transport, Some(token), error.code());
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            reply::later(status, &error.to_string(), wait.as_secs() + 1).into()
+        })
+    }
+}
+
+/// Lets through what knows a token, and answers what browsers ask beforehand.
+pub(super) async fn admitted(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let transport = match parts.uri.path() {
+        "/mcp" => "http",
+        _ => "sse",
+    };
+    let entry = app.entry();
+    let address = match place(&app, &entry, peer, &parts, transport) {
+        Ok(address) => address,
+        Err(refused) => return refused.into_response(),
+    };
+    // The gate let the origin through, so its page may read the answer, and no other.
+    let origin = parts.headers.get(ORIGIN).cloned();
+    let preflight = parts.method == Method::OPTIONS
+        && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if origin.is_some() && preflight {
+        preflight_answer()
+    } else {
+        match entry.token(&parts, address, false) {
+            Ok(token) => {
+                let admitted = Admitted {
+                    caller: Caller {
+                        token,
+                        address,
+                        transport,
+                    },
+                    policy: Arc::clone(entry.policy()),
+                };
+                drop(entry);
+                let mut request = Request::from_parts(parts, body);
+                request.extensions_mut().insert(admitted);
+                next.run(request).await
+            }
+            Err(denied) => refused(&app, address, transport, denied).into_response(),
+        }
+    };
+    if let Some(origin) = origin {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+fn preflight_answer() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, BROWSER_HEADERS),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Refuses what comes at the end of the service, or from a wrong place; else the client's address.
+pub(super) fn place(
+    app: &App,
+    entry: &gate::Entry<'_>,
+    peer: SocketAddr,
+    parts: &Parts,
+    transport: &str,
+) -> Result<IpAddr, Refused> {
+    let address = entry.address(peer, &parts.headers);
+    if app.stop.stopping.is_cancelled() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
+    }
+    match entry.place(parts) {
+        Ok(()) => Ok(address),
+        Err(denied) => Err(refused(app, address, transport, denied)),
+    }
+}
+
+/// The answer to a client that the gate did not let in, which is counted and recorded.
+pub(super) fn refused(
+    app: &App,
+    address: IpAddr,
+    transport: &str,
+    denied: gate::Denied,
+) -> Refused {
+    app.denied(address, transport, denied);
+    reply::denied(denied).into()
+}
+
+/// A place among the sockets, which event streams take as well.
+pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Place, Refused> {
+    let (address, limits) = (caller.address, &policy.connections);
+    let network = gate::network(address);
+    let taken = app
+        .places
+        .take(network, limits.max_connections, limits.max_per_address);
+    taken.map_err(|none| {
+        let (reason, status, text) = match none {
+            NoPlace::Full => (
+                "full",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many connections",
+            ),
+            NoPlace::Address => (
+                "address_full",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many connections from this address",
+            ),
+        };
+        app.metrics.connection_refused(reason);
+        app.record_stranger(address, caller.transport, reason);
+        warn!(%address, "MCP connection rejected: {text}");
+        reply::later(status, text, RETRY_SECONDS).into()
+    })
+}

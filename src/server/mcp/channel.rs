@@ -1,0 +1,250 @@
+//! A connection that carries messages both ways, with the little that is kept for it: what can be
+//! cancelled, and who wants to hear of changes.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::dispatch;
+use super::message::{self, Call, Fault, INVALID_REQUEST, Incoming};
+use super::revision::{self, Era, SUBSCRIPTION};
+use crate::auth::Caller;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Kind, Object, kind};
+use crate::server::App;
+use crate::service::Policy;
+
+/// Subscriptions of one connection at the most.
+const SUBSCRIPTIONS: usize = 16;
+
+/// What is kept of one connection.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Channel(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether a client of an older revision is ready to hear of changes.
+    listening: bool,
+    /// Requests under way, by the bytes of their id.
+    running: HashMap<Box<str>, CancellationToken>,
+    subscriptions: Vec<Subscription>,
+}
+
+/// What a client of 2026-07-28 wants to hear.
+#[derive(Debug, Clone)]
+pub(super) struct Subscription {
+    id: Value,
+    tools: bool,
+    resources: bool,
+}
+
+/// Whether a socket's first message is one of MCP.
+pub(in crate::server) fn is_mcp(text: &str) -> bool {
+    Object::parse(text).is_some_and(|message| message.get("jsonrpc").is_some())
+}
+
+impl Channel {
+    /// Answers one message; an empty answer is none, to a notification or a cancelled request.
+    pub(in crate::server) async fn answer(
+        &self,
+        app: &App,
+        policy: &Policy,
+        caller: &Caller,
+        text: &str,
+    ) -> Vec<u8> {
+        let context = Context {
+            app,
+            policy,
+            caller,
+            two_way: true,
+        };
+        let (id, call) = match message::parse(text) {
+            Ok(Incoming::Request(id, call)) => (id, call),
+            Ok(Incoming::Notification(call)) => {
+                self.heard(&call);
+                return Vec::new();
+            }
+            Ok(Incoming::Response) => return Vec::new(),
+            Err((id, fault)) => {
+                context.refused(&fault);
+                return message::error(id, &fault);
+            }
+        };
+        let answered = match revision::era(&call) {
+            Ok(Era::Modern) if call.method == "subscriptions/listen" => self.subscribe(id, &call),
+            Ok(era) => {
+                let running = self.begin(id);
+                let answered = tokio::select! {
+                    biased;
+                    answered = dispatch::answer(context, era, id, &call) => Some(answered),
+                    () = running.cancelled() => None,
+                };
+                self.state().running.remove(id.get());
+                match answered {
+                    Some(answered) => answered,
+                    None => return Vec::new(),
+                }
+            }
+            Err(fault) => {
+                context.refused(&fault);
+                Err(fault)
+            }
+        };
+        answered.unwrap_or_else(|fault| message::error(Some(id), &fault))
+    }
+
+    /// What to tell when other models are served than before.
+    pub(in crate::server) fn models_changed(&self) -> Vec<Vec<u8>> {
+        let state = self.state();
+        let mut told = Vec::new();
+        if state.listening {
+            told.push(message::notification(TOOLS_CHANGED, None));
+            told.push(message::notification(RESOURCES_CHANGED, None));
+        }
+        told.extend(
+            state
+                .subscriptions
+                .iter()
+                .flat_map(Subscription::models_changed),
+        );
+        told
+    }
+
+    /// What to tell when the service ends: subscriptions are answered at last.
+    pub(in crate::server) fn farewell(&self) -> Vec<Vec<u8>> {
+        let ended = std::mem::take(&mut self.state().subscriptions);
+        ended.iter().map(Subscription::ended).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, id: &RawValue) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut state = self.state();
+        state.running.insert(id.get().into(), token.clone());
+        token
+    }
+
+    fn heard(&self, call: &Call<'_>) {
+        match &*call.method {
+            "notifications/initialized" => self.state().listening = true,
+            "notifications/cancelled" => {
+                let Some(id) = call.params.get("requestId") else {
+                    return;
+                };
+                let mut state = self.state();
+                if let Some(running) = state.running.remove(id.get()) {
+                    running.cancel();
+                }
+                let id: Value = serde_json::from_str(id.get()).unwrap_or_default();
+                state.subscriptions.retain(|one| one.id != id);
+            }
+            _ => {}
+        }
+    }
+
+    fn subscribe(&self, id: &RawValue, call: &Call<'_>) -> Result<Vec<u8>, Fault> {
+        let subscription = Subscription::read(id, call)?;
+        let mut state = self.state();
+        if state.subscriptions.len() >= SUBSCRIPTIONS {
+            let message = format!("Too many subscriptions: at most {SUBSCRIPTIONS}");
+            return Err(Fault::new(INVALID_REQUEST, message));
+        }
+        let first = subscription.acknowledged();
+        state.subscriptions.push(subscription);
+        Ok(first)
+    }
+}
+
+/// The answer to a request over the window, without running it.
+pub(in crate::server) fn refused(text: &str, error: &Error) -> Vec<u8> {
+    let id = match message::parse(text) {
+        Ok(Incoming::Request(id, _)) => Some(id),
+        Err((id, _)) => id,
+        _ => None,
+    };
+    message::error(id, &Fault::of(error))
+}
+
+/// The answer to a message that is larger than one may be.
+pub(in crate::server) fn too_large(max_bytes: usize) -> Vec<u8> {
+    let message = format!("Invalid request: at most {max_bytes} bytes a message");
+    message::error(None, &Fault::new(INVALID_REQUEST, message))
+}
+
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+const RESOURCES_CHANGED: &str = "notifications/resources/list_changed";
+
+impl Subscription {
+    /// Reads what `subscriptions/listen` asks for; of what never changes nothing is told.
+    pub(super) fn read(id: &RawValue, call: &Call<'_>) -> Result<Self, Fault> {
+        let wanted = call.params.get("notifications");
+        let wanted = wanted.filter(|raw| kind(raw) == Kind::Object);
+        let wanted = wanted.and_then(|raw| Object::parse(raw.get()));
+        let wanted = wanted
+            .ok_or_else(|| Fault::params("Invalid params: notifications must be an object"))?;
+        let wants = |name: &str| wanted.get(name).is_some_and(|raw| raw.get() == "true");
+        Ok(Self {
+            // An id was read as a string or a number.
+            id: serde_json::from_str(id.get()).unwrap_or_default(),
+            tools: wants("toolsListChanged"),
+            resources: wants("resourcesListChanged"),
+        })
+    }
+
+    /// The first message of a subscription.
+    pub(super) fn acknowledged(&self) -> Vec<u8> {
+        let mut honoured = json!({});
+        for (name, wanted) in [
+            ("toolsListChanged", self.tools),
+            ("resourcesListChanged", self.resources),
+        ] {
+            if wanted {
+                honoured[name] = true.into();
+            }
+        }
+        let params = json!({ "_meta": self.meta(), "notifications": honoured });
+        message::notification("notifications/subscriptions/acknowledged", Some(&params))
+    }
+
+    /// What is told when other models are served than before.
+    pub(super) fn models_changed(&self) -> Vec<Vec<u8>> {
+        let params = json!({ "_meta": self.meta() });
+        [
+            (TOOLS_CHANGED, self.tools),
+            (RESOURCES_CHANGED, self.resources),
+        ]
+        .into_iter()
+        .filter(|(_, wanted)| *wanted)
+        .map(|(method, _)| message::notification(method, Some(&params)))
+        .collect()
+    }
+
+    /// The answer to `subscriptions/listen`, at the end of the service.
+    pub(super) fn ended(&self) -> Vec<u8> {
+        let result = json!({ "resultType": "complete", "_meta": self.meta() });
+        json!({ "jsonrpc": "2.0", "id": self.id, "result": result })
+            .to_string()
+            .into_bytes()
+    }
+
+    fn meta(&self) -> Value {
+        json!({ SUBSCRIPTION: self.id })
+    }
+}
+
+/// The window's limit, as every transport tells it.
+pub(in crate::server) fn rate_limited(app: &App, policy: &Policy) -> Error {
+    app.metrics.rate_limited();
+    ErrorKind::RateLimited {
+        limit: policy.connections.rate_limit,
+        window: policy.connections.rate_window.as_secs(),
+    }
+    .into()
+}

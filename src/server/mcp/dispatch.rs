@@ -1,0 +1,88 @@
+//! From a method to its answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt as _;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tracing::error;
+
+use super::message::{self, Call, Fault, METHOD_NOT_FOUND, Reply};
+use super::revision::{self, Era};
+use super::{Context, FIXED_MS, INSTRUCTIONS, completion, prompts, resources, tools};
+use crate::error::{Echo, Error, ErrorKind};
+use crate::protocol::{Kind, decode_string, kind};
+
+/// Answers one request, whatever happens: a panic on the way is no reason to leave the client
+/// without an answer, nor is the end of the service.
+pub(super) async fn answer(
+    context: Context<'_>,
+    era: Era,
+    id: &RawValue,
+    call: &Call<'_>,
+) -> Result<Vec<u8>, Fault> {
+    let answered = AssertUnwindSafe(run(context, era, call)).catch_unwind();
+    let result = tokio::select! {
+        biased;
+        answered = answered => answered.unwrap_or_else(|_| {
+            error!("a request was ended by a fault of the service");
+            Err(Fault::of(&Error::from(ErrorKind::Internal)))
+        }),
+        () = context.app.stop.cut.cancelled() => {
+            context.app.cut.fetch_add(1, Ordering::Relaxed);
+            Err(Fault::of(&Error::from(ErrorKind::ShuttingDown)))
+        }
+    };
+    result.map(|reply| message::result(id, era, &reply))
+}
+
+async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, Fault> {
+    let policy = context.policy;
+    let reply = match (&*call.method, era) {
+        ("initialize", Era::Legacy) => initialize(context, call),
+        ("ping", Era::Legacy) => Ok(Reply::of(&json!({}))),
+        ("server/discover", Era::Modern) => Ok(Reply::of(&json!({
+            "supportedVersions": revision::supported(),
+            "capabilities": super::capabilities(era, context.two_way),
+            "instructions": INSTRUCTIONS,
+        }))
+        .kept(FIXED_MS)),
+        ("tools/list", _) => first_page(call).map(|()| tools::list(policy)),
+        ("tools/call", _) => return tools::call(context, call).await,
+        ("resources/list", _) => first_page(call).map(|()| resources::list(policy)),
+        ("resources/templates/list", _) => first_page(call).map(|()| resources::templates()),
+        ("resources/read", _) => return resources::read(context, era, call).await,
+        ("prompts/list", _) => first_page(call).map(|()| prompts::list()),
+        ("prompts/get", _) => prompts::get(policy, call),
+        ("completion/complete", _) => completion::complete(policy, call),
+        (method, _) => {
+            let message = format!("Method not found: {}", Echo::from(method));
+            Err(Fault::new(METHOD_NOT_FOUND, message))
+        }
+    };
+    reply.inspect_err(|fault| context.refused(fault))
+}
+
+fn initialize(context: Context<'_>, call: &Call<'_>) -> Result<Reply, Fault> {
+    let asked = call.params.get("protocolVersion").and_then(decode_string);
+    let Some(asked) = asked else {
+        return Err(Fault::params(
+            "Invalid params: protocolVersion must be a string",
+        ));
+    };
+    Ok(Reply::of(&json!({
+        "protocolVersion": revision::negotiated(&asked),
+        "capabilities": super::capabilities(Era::Legacy, context.two_way),
+        "serverInfo": super::server_info(),
+        "instructions": INSTRUCTIONS,
+    })))
+}
+
+/// Lists are whole on their first page: no cursor was ever given out.
+fn first_page(call: &Call<'_>) -> Result<(), Fault> {
+    match call.params.get("cursor") {
+        Some(raw) if kind(raw) != Kind::Null => Err(Fault::params("Invalid cursor")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,218 @@
+//! Streamable HTTP: one request a POST, one answer, and nothing kept in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+
+use super::channel::Subscription;
+use super::message::{self, Call, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR};
+use super::revision::{self, Era};
+use super::{Context, dispatch};
+use crate::server::admission::{self, Admitted};
+use crate::server::reply::Refused;
+use crate::server::{App, events, reply};
+use crate::service::Policy;
+
+/// How long a client may take to send a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `POST /mcp`
+pub(in crate::server) async fn answer(
+    State(app): State<Arc<App>>,
+    Extension(admitted): Extension<Admitted>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    if let Err(refused) = admitted.count(&app) {
+        return refused.into_response();
+    }
+    let text = match text(&admitted.policy, &parts.headers, body).await {
+        Ok(text) => text,
+        Err(refused) => return refused.into_response(),
+    };
+    let context = Context {
+        app: &app,
+        policy: &admitted.policy,
+        caller: &admitted.caller,
+        two_way: false,
+    };
+    let (id, call) = match message::parse(&text) {
+        Ok(Incoming::Request(id, call)) => (id, call),
+        Ok(Incoming::Notification(_) | Incoming::Response) => return accepted(),
+        Err((id, fault)) => {
+            context.refused(&fault);
+            return failed(id, Era::Legacy, &fault);
+        }
+    };
+    let era = match revision::era_by_http(&call, &parts.headers) {
+        Ok(era) => era,
+        Err(fault) => {
+            context.refused(&fault);
+            return failed(Some(id), Era::Modern, &fault);
+        }
+    };
+    if era == Era::Modern && call.method == "subscriptions/listen" {
+        return match Subscription::read(id, &call) {
+            Ok(subscription) => listen(&app, &admitted, subscription),
+            Err(fault) => failed(Some(id), era, &fault),
+        };
+    }
+    answered(context, era, id, &call).await
+}
+
+async fn answered(
+    context: Context<'_>,
+    era: Era,
+    id: &RawValue,
+    call: &Call<'_>,
+) -> Response<Body> {
+    match dispatch::answer(context, era, id, call).await {
+        Ok(bytes) => json(StatusCode::OK, bytes),
+        Err(fault) => failed(Some(id), era, &fault),
+    }
+}
+
+/// `GET /mcp` and `DELETE /mcp`: there are no sessions that these could be about.
+pub(in crate::server) async fn only_post() -> Response<Body> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let hint = Some("POST one JSON-RPC message; GET /mcp/ws is the WebSocket");
+    let mut response = reply::refusal(status, "Method not allowed", hint);
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// The body of a POST, bounded in size and time.
+///
+/// # Errors
+/// The refusal of another type, of too much and of too slow.
+pub(in crate::server) async fn text(
+    policy: &Policy,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<String, Refused> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
+    // Pages of any origin may post text without asking first, JSON they may not.
+    if !kind.trim().eq_ignore_ascii_case("application/json") {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let error = "Content-Type must be application/json";
+        return Err(reply::refusal(status, error, None).into());
+    }
+    let max_bytes = policy.connections.max_message_bytes;
+    let read = timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
+    let bytes = match read {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let error = format!("Request too large: at most {max_bytes} bytes");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Err(reply::refusal(status, &error, None).into());
+        }
+        Ok(Err(_)) => {
+            let error = "The request broke off";
+            let status = StatusCode::BAD_REQUEST;
+            return Err(reply::refusal(status, error, None).into());
+        }
+        Err(_) => {
+            let error = "The request took too long to arrive";
+            let status = StatusCode::REQUEST_TIMEOUT;
+            return Err(reply::refusal(status, error, None).into());
+        }
+    };
+    String::from_utf8(bytes.into()).map_err(|_| {
+        let fault = Fault::new(PARSE_ERROR, "Parse error: invalid UTF-8").malformed();
+        failed(None, Era::Legacy, &fault).into()
+    })
+}
+
+/// What needs no answer was taken.
+pub(in crate::server) fn accepted() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+fn failed(id: Option<&RawValue>, era: Era, fault: &Fault) -> Response<Body> {
+    let status = match (era, fault.code) {
+        _ if fault.malformed => StatusCode::BAD_REQUEST,
+        (Era::Modern, METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+        _ => StatusCode::OK,
+    };
+    json(status, message::error(id, fault))
+}
+
+fn json(status: StatusCode, bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `subscriptions/listen`: a stream of changes, until either side ends it.
+fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Response<Body> {
+    let place = match admission::socket(app, &admitted.policy, &admitted.caller) {
+        Ok(place) => place,
+        Err(refused) => return refused.into_response(),
+    };
+    let (stream, response) = events::stream();
+    let session = app.metrics.session();
+    let mut changes = app.service.models_changed();
+    let mut replaced = app.service.replacements();
+    let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
+    running.spawn(async move {
+        let event = |message| events::event("message", message);
+        let mut open = stream.try_send(event(subscription.acknowledged())).is_ok();
+        let mut alive = tokio::time::interval(events::KEEP_ALIVE);
+        alive.reset();
+        while open {
+            // A queue that is full has a client that does not read.
+            open = tokio::select! {
+                () = stream.closed() => false,
+                () = app.stop.stopping.cancelled() => {
+                    let _ = stream.try_send(event(subscription.ended()));
+                    false
+                }
+                // A token that is gone takes its streams with it.
+                Ok(()) = replaced.changed() => app.service.policy().access.tokens.holds(&token),
+                Ok(()) = changes.changed() => {
+                    let told = subscription.models_changed();
+                    told.into_iter().all(|told| stream.try_send(event(told)).is_ok())
+                }
+                _ = alive.tick() => stream.try_send(events::keep_alive()).is_ok(),
+            };
+        }
+        drop((place, session));
+    });
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::INVALID_PARAMS;
+    use super::*;
+
+    #[test]
+    fn the_status_follows_the_revision() {
+        for (era, fault, status) in [
+            (Era::Legacy, Fault::new(METHOD_NOT_FOUND, ""), 200),
+            (Era::Modern, Fault::new(METHOD_NOT_FOUND, ""), 404),
+            (Era::Modern, Fault::new(INVALID_PARAMS, ""), 200),
+            (Era::Modern, Fault::new(INVALID_PARAMS, "").malformed(), 400),
+            (Era::Legacy, Fault::new(PARSE_ERROR, "").malformed(), 400),
+        ] {
+            assert_eq!(failed(None, era, &fault).status(), status);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! HTTP with SSE, the transport of 2024-11-05, for clients that know no other.
+//!
+//! It stands apart so that it can be taken out whole: this file, two routes, and a field of `App`.
+//! A client opens a stream, is told there where to post its messages, and reads the answers on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Response, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::admission::{self, Admitted, RETRY_SECONDS};
+use super::events::{self, Events};
+use super::reply::Refused;
+use super::ws::IN_FLIGHT;
+use super::{App, mcp, reply};
+use crate::auth::Caller;
+
+/// How long a client may take to read what was written, or to make room for more.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The open streams, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Mutex<HashMap<String, Arc<Session>>>);
+
+#[derive(Debug)]
+struct Session {
+    /// A name is no key: messages come with the token that opened the stream.
+    caller: Caller,
+    channel: mcp::Channel,
+    events: Events,
+    /// Taken before a message is read, given back when its answer is written.
+    places: Arc<Semaphore>,
+    heard: Mutex<Instant>,
+    ended: CancellationToken,
+}
+
+impl Streams {
+    fn find(&self, name: &str) -> Option<Arc<Session>> {
+        let streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.get(name).cloned()
+    }
+
+    fn insert(&self, name: String, session: Arc<Session>) {
+        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.insert(name, session);
+    }
+
+    fn remove(&self, name: &str) {
+        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.remove(name);
+    }
+}
+
+impl Session {
+    /// When something was heard last, set to now where it is.
+    fn heard(&self, now: Option<Instant>) -> Instant {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        *heard = now.unwrap_or(*heard);
+        *heard
+    }
+
+    /// Writes to the stream; whether the client still reads it.
+    async fn write(&self, event: Bytes) -> bool {
+        let sent = timeout(WAIT, self.events.send(event)).await;
+        let read = matches!(sent, Ok(Ok(())));
+        if !read {
+            self.ended.cancel();
+        }
+        read
+    }
+
+    async fn tell(&self, messages: Vec<Vec<u8>>) -> bool {
+        for message in messages {
+            if !self.write(events::event("message", message)).await {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// `GET /mcp/sse`
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    Extension(admitted): Extension<Admitted>,
+) -> Response<Body> {
+    match opened(&app, admitted) {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused> {
+    admitted.count(app)?;
+    let Admitted { caller, policy } = admitted;
+    let place = admission::socket(app, &policy, &caller)?;
+    let name = name().ok_or_else(|| {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refused::from(reply::refusal(status, "Internal server error", None))
+    })?;
+    let (events, response) = events::stream();
+    let session = Arc::new(Session {
+        caller,
+        channel: mcp::Channel::default(),
+        events,
+        places: Arc::new(Semaphore::new(IN_FLIGHT)),
+        heard: Mutex::new(Instant::now()),
+        ended: CancellationToken::new(),
+    });
+    app.streams.insert(name.clone(), Arc::clone(&session));
+    let counted = app.metrics.session();
+    let running = app.tracker.clone();
+    let app = Arc::clone(app);
+    running.spawn(async move {
+        let (address, token) = (session.caller.address, session.caller.token);
+        info!(%address, %token, "MCP event stream opened");
+        serve(&app, &session, &name).await;
+        app.streams.remove(&name);
+        session.ended.cancel();
+        info!(%address, %token, "MCP event stream closed");
+        drop((place, counted));
+    });
+    Ok(response)
+}
+
+/// A stream to its end: answers are written by those who make them.
+async fn serve(app: &App, session: &Session, name: &str) {
+    let endpoint = format!("/mcp/messages?sessionId={name}").into_bytes();
+    let mut open = session.write(events::event("endpoint", endpoint)).await;
+    let mut changes = app.service.models_changed();
+    let mut replaced = app.service.replacements();
+    let mut alive = tokio::time::interval(events::KEEP_ALIVE);
+    alive.reset();
+    while open {
+        let idle_timeout = app.service.policy().connections.idle_timeout;
+        let idle = session.heard(None) + idle_timeout;
+        open = tokio::select! {
+            () = session.events.closed() => false,
+            () = session.ended.cancelled() => false,
+            () = app.stop.stopping.cancelled() => {
+                app.streams.remove(name);
+                // All places are free when all answers are written.
+                let finished = session.places.acquire_many(IN_FLIGHT as u32);
+                tokio::select! {
+                    _ = finished => {}
+                    () = session.events.closed() => {}
+                    () = app.stop.cut.cancelled() => {}
+                }
+                session.tell(session.channel.farewell()).await;
+                false
+            }
+            // A token that is gone takes its streams with it.
+            Ok(()) = replaced.changed() => {
+                let policy = app.service.policy();
+                policy.access.tokens.holds(&session.caller.token)
+            }
+            Ok(()) = changes.changed() => session.tell(session.channel.models_changed()).await,
+            () = tokio::time::sleep_until(idle.into()) => {
+                session.heard(None) + idle_timeout > Instant::now()
+            }
+            _ = alive.tick() => session.write(events::keep_alive()).await,
+        };
+    }
+}
+
+/// `POST /mcp/messages`
+pub(super) async fn message(
+    State(app): State<Arc<App>>,
+    Extension(admitted): Extension<Admitted>,
+    request: Request,
+) -> Response<Body> {
+    match posted(&app, admitted, request).await {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn posted(
+    app: &Arc<App>,
+    admitted: Admitted,
+    request: Request,
+) -> Result<Response<Body>, Refused> {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let name = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("sessionId="))
+        .unwrap_or_default();
+    let session = app.streams.find(name);
+    let session = session.filter(|session| session.caller.token == admitted.caller.token);
+    let session = session.ok_or_else(|| {
+        let hint = Some("open a stream with GET /mcp/sse; its first event says where to post");
+        Refused::from(reply::refusal(
+            StatusCode::NOT_FOUND,
+            "Unknown session",
+            hint,
+        ))
+    })?;
+    session.heard(Some(Instant::now()));
+    admitted.count(app)?;
+    let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
+    let Ok(Ok(place)) = place else {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(reply::later(status, "Server is busy, try again", RETRY_SECONDS).into());
+    };
+    let text = mcp::http::text(&admitted.policy, &parts.headers, body).await?;
+    let running = app.tracker.clone();
+    let (app, policy) = (Arc::clone(app), admitted.policy);
+    running.spawn(async move {
+        let answer = tokio::select! {
+            answer = session.channel.answer(&app, &policy, &session.caller, &text) => answer,
+            () = session.ended.cancelled() => return,
+        };
+        if !answer.is_empty() {
+            session.write(events::event("message", answer)).await;
+        }
+        drop(place);
+    });
+    Ok(mcp::http::accepted())
+}
+
+/// A name that cannot be guessed.
+fn name() -> Option<String> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -1,0 +1,213 @@
+//! MCP by standard input and output: one JSON-RPC message a line, nothing else.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use tokio::io::BufReader;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+use super::answers::Answers;
+use super::ws::IN_FLIGHT;
+use super::{App, GRACE, Stop, events, mcp};
+use crate::auth::{Caller, TokenId};
+use crate::config::Config;
+use crate::limit::Window;
+use crate::observe::Metrics;
+use crate::service::Service;
+
+/// The service for one client, which started it and talks to it by pipes.
+#[derive(Debug)]
+pub struct Piped(App);
+
+impl Piped {
+    /// The service of a configuration; `stop` ends it before its input does.
+    pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
+        let mut app = App::new(config, service, metrics);
+        app.stop = stop;
+        Self(app)
+    }
+
+    /// Answers messages until the input ends, or the service is told to stop.
+    ///
+    /// The client started the process, so no token is asked. There is no socket to close either: a
+    /// message over the window is refused, and the next one may be within it again.
+    ///
+    /// # Errors
+    /// When the output cannot be written, for another reason than that nobody reads it.
+    pub async fn serve(
+        self,
+        input: impl AsyncRead + Send + Unpin + 'static,
+        output: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let Self(app) = self;
+        let stop = app.stop.clone();
+        let cutter = tokio::spawn(async move {
+            stop.stopping.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+            stop.cut.cancel();
+        });
+        let session = app.metrics.session();
+        let ended = run(&app, input, output).await;
+        cutter.abort();
+        drop(session);
+        match ended {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+async fn run(
+    app: &App,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    mut output: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let caller = Caller {
+        token: TokenId::LOCAL,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        transport: "stdio",
+    };
+    let channel = mcp::Channel::default();
+    let policy = app.service.policy();
+    let max_bytes = policy.connections.max_message_bytes;
+    let mut window = Window::new(
+        policy.connections.rate_limit,
+        policy.connections.rate_window,
+    );
+    let mut lines = lines(input, max_bytes);
+    let mut changes = app.service.models_changed();
+    let mut answers = Answers::as_ready();
+    let mut reading = true;
+    while reading || !answers.is_empty() {
+        tokio::select! {
+            biased;
+            Some(answer) = answers.next(), if !answers.is_empty() => {
+                write(&mut output, answer).await?;
+            }
+            () = app.stop.stopping.cancelled(), if reading => {
+                reading = false;
+                for told in channel.farewell() {
+                    write(&mut output, told).await?;
+                }
+            }
+            Ok(()) = changes.changed(), if reading => {
+                for told in channel.models_changed() {
+                    write(&mut output, told).await?;
+                }
+            }
+            line = lines.recv(), if reading && answers.len() < IN_FLIGHT => {
+                let Some(line) = line else {
+                    reading = false;
+                    continue;
+                };
+                let policy = app.service.policy();
+                let limits = &policy.connections;
+                window.follow(limits.rate_limit, limits.rate_window);
+                let admitted = match window.admit(Instant::now()) {
+                    Ok(()) => app.service.admit(&policy, &caller.token),
+                    Err(_) => Err(mcp::rate_limited(app, &policy)),
+                };
+                match (admitted, line) {
+                    (Ok(()), Ok(line)) => {
+                        let (channel, caller) = (&channel, &caller);
+                        answers.push(Box::pin(async move {
+                            channel.answer(app, &policy, caller, &line).await
+                        }));
+                    }
+                    (Ok(()), Err(TooLong)) => {
+                        write(&mut output, mcp::too_large(max_bytes)).await?;
+                    }
+                    (Err(error), line) => {
+                        let text = line.as_deref().unwrap_or_default();
+                        write(&mut output, mcp::refused(text, &error)).await?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write(output: &mut (impl AsyncWrite + Unpin), mut answer: Vec<u8>) -> io::Result<()> {
+    if answer.is_empty() {
+        return Ok(());
+    }
+    events::one_line(&mut answer);
+    answer.push(b'\n');
+    output.write_all(&answer).await?;
+    output.flush().await
+}
+
+/// A line that is larger than a message may be; it was passed over.
+struct TooLong;
+
+/// The lines of an input, read one ahead by a task of their own, so that waiting for one can be
+/// given up without losing half of it.
+fn lines(
+    input: impl AsyncRead + Send + Unpin + 'static,
+    max_bytes: usize,
+) -> mpsc::Receiver<Result<String, TooLong>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut input = BufReader::new(input);
+        while let Ok(Some(line)) = line(&mut input, max_bytes).await {
+            let blank = matches!(&line, Ok(line) if line.trim().is_empty());
+            if !blank && sender.send(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The next line without its end; `None` at the end of the input.
+async fn line(
+    input: &mut (impl AsyncBufRead + Unpin),
+    max_bytes: usize,
+) -> io::Result<Option<Result<String, TooLong>>> {
+    let mut line = Vec::new();
+    let mut too_long = false;
+    loop {
+        let read = input.fill_buf().await?;
+        if read.is_empty() && line.is_empty() && !too_long {
+            return Ok(None);
+        }
+        let end = read.iter().position(|byte| *byte == b'\n');
+        let taken = end.unwrap_or(read.len());
+        too_long |= line.len() + taken > max_bytes;
+        if !too_long {
+            line.extend_from_slice(&read[..taken]);
+        }
+        let last = end.is_some() || read.is_empty();
+        let used = end.map_or(taken, |end| end + 1);
+        input.consume(used);
+        if last {
+            break;
+        }
+    }
+    Ok(Some(match too_long {
+        true => Err(TooLong),
+        // What is no UTF-8 is no JSON either, and is answered so.
+        false => Ok(String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".to_owned())),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_bounded_and_the_last_needs_no_end() {
+        let input: &[u8] = b"one\r\n\ntoo long for this\ntwo\n\xff\nlast";
+        let mut lines = lines(input, 8);
+        let mut found = Vec::new();
+        while let Some(line) = lines.recv().await {
+            found.push(line.unwrap_or_else(|TooLong| "-".to_owned()));
+        }
+        assert_eq!(found, ["one\r", "-", "two", "\u{fffd}", "last"]);
+    }
+}

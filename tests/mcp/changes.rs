@@ -1,0 +1,106 @@
+//! Who hears that other models are served than before.
+
+use std::sync::Arc;
+
+use lucarne::service::{Access, Policy, Service, Serving};
+use serde_json::{Value, json};
+
+use crate::support::{Events, Socket, modern, request, start};
+
+/// Puts a policy in force that serves other models.
+pub(crate) fn serve_other_models(service: &Service) {
+    let before = service.policy();
+    service.replace_policy(Policy {
+        serving: Serving::Waiting(vec!["others".to_owned()]),
+        read_only: before.read_only,
+        limits: before.limits.clone(),
+        cursors: Arc::clone(&before.cursors),
+        sensitive: before.sensitive.clone(),
+        numbers: before.numbers,
+        max_response_bytes: before.max_response_bytes,
+        tool_max_bytes: before.tool_max_bytes,
+        query_timeout: before.query_timeout,
+        audit_denies: before.audit_denies,
+        access: Access {
+            tokens: before.access.tokens.clone(),
+            hosts: before.access.hosts.clone(),
+            origins: before.access.origins.clone(),
+            query_token: before.access.query_token,
+            proxies: before.access.proxies.clone(),
+            tls: before.access.tls.clone(),
+        },
+        connections: before.connections.clone(),
+    });
+}
+
+fn method(text: &str) -> String {
+    let message: Value = serde_json::from_str(text).unwrap();
+    message["method"].as_str().unwrap().to_owned()
+}
+
+const TOOLS: &str = "notifications/tools/list_changed";
+const RESOURCES: &str = "notifications/resources/list_changed";
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+fn initialize() -> String {
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" } });
+    request(1, "initialize", params)
+}
+
+#[tokio::test]
+async fn a_socket_tells_what_its_revision_has() {
+    let running = start(&[]).await;
+    let mut socket = Socket::open(running.address, Some("mcp")).await;
+    let answer = socket.ask(&initialize()).await;
+    assert!(answer.contains(r#""listChanged":true"#), "{answer}");
+    socket.send(INITIALIZED).await;
+    socket.ask(&request(2, "ping", json!({}))).await;
+    let mut newest = Socket::open(running.address, Some("mcp")).await;
+    let wanted = json!({ "resourcesListChanged": true });
+    let listen = request(
+        3,
+        "subscriptions/listen",
+        modern(json!({ "notifications": wanted })),
+    );
+    let first = newest.ask(&listen).await;
+    assert_eq!(method(&first), "notifications/subscriptions/acknowledged");
+    let mut silent = Socket::open(running.address, None).await;
+    silent.ask(r#"{"action":"describe"}"#).await;
+
+    serve_other_models(&running.service);
+    assert_eq!(method(&socket.next().await.unwrap()), TOOLS);
+    assert_eq!(method(&socket.next().await.unwrap()), RESOURCES);
+    let told = newest.next().await.unwrap();
+    assert_eq!(method(&told), RESOURCES);
+    assert!(
+        told.contains(r#""io.modelcontextprotocol/subscriptionId":3"#),
+        "{told}"
+    );
+    let tools = socket.ask(&request(4, "tools/list", json!({}))).await;
+    assert!(tools.contains(r#""enum":["others"]"#), "{tools}");
+
+    running.stop.stopping.cancel();
+    let ended: Value = serde_json::from_str(&newest.next().await.unwrap()).unwrap();
+    assert_eq!(ended["id"], 3);
+    assert_eq!(newest.next().await, Err(1001));
+    assert_eq!(
+        silent.next().await,
+        Err(1001),
+        "the seed's messages hear nothing"
+    );
+}
+
+#[tokio::test]
+async fn an_event_stream_tells_too() {
+    let running = start(&[]).await;
+    let mut events = Events::open(running.address).await;
+    events.ask(&initialize()).await;
+    assert_eq!(events.post(INITIALIZED).await.status, 202);
+    events.ask(&request(2, "ping", json!({}))).await;
+    serve_other_models(&running.service);
+    assert_eq!(method(&events.next().await.unwrap().1), TOOLS);
+    assert_eq!(method(&events.next().await.unwrap().1), RESOURCES);
+    running.stop.stopping.cancel();
+    assert_eq!(events.next().await, None);
+}

@@ -1,0 +1,13 @@
+//! MCP over every transport, asked by raw messages and by the official client.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod changes;
+mod client;
+mod gate;
+mod http;
+mod parity;
+mod sse;
+mod stdio;
+mod support;
+mod tools;
+mod ws;

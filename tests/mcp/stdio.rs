@@ -1,0 +1,75 @@
+//! `lucarne stdio`: nothing but the protocol on standard output.
+
+use serde_json::{Value, json};
+use std::io::Read as _;
+
+use crate::support::{Piped, call, ended, request, soon, stdio_command};
+
+#[tokio::test]
+async fn it_answers_by_lines_and_ends_with_its_input() {
+    let mut piped = Piped::start(&[("MCP_LOG", "trace")]).await;
+    let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" } });
+    let answer = piped.ask(&request(1, "initialize", params)).await;
+    assert!(answer.contains(r#""listChanged":true"#), "{answer}");
+    piped
+        .send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+        .await;
+    assert!(piped.ask("not JSON").await.contains("-32700"));
+    let large = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#,
+        "x".repeat(70_000)
+    );
+    assert!(piped.ask(&large).await.contains("-32600"));
+    piped
+        .send(&call(2, "list_records", r#"{"model":"users"}"#))
+        .await;
+    drop(piped.input);
+    let last = soon(piped.output.next_line()).await.unwrap().unwrap();
+    let last: Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(last["id"], 2, "what was asked before the end is answered");
+    assert_eq!(soon(piped.output.next_line()).await.unwrap(), None);
+    let mut written = piped.child.stderr.take().unwrap();
+    assert!(ended(piped.child).await.success());
+    let mut log = String::new();
+    written.read_to_string(&mut log).unwrap();
+    assert!(log.contains("stdio"), "logs go to standard error: {log}");
+    assert!(
+        !log.contains("planted-") && !log.contains("@example"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn the_window_holds_and_the_pipe_stays() {
+    let mut piped = Piped::start(&[("MCP_RATE_LIMIT", "1"), ("MCP_RATE_WINDOW", "1")]).await;
+    let ping = request(7, "ping", json!({}));
+    assert!(piped.ask(&ping).await.contains("\"result\""));
+    let limited: Value = serde_json::from_str(&piped.ask(&ping).await).unwrap();
+    assert_eq!(limited["id"], 7);
+    assert_eq!(
+        limited["error"]["message"],
+        "Rate limit exceeded: 1 requests per 1s"
+    );
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert!(piped.ask(&ping).await.contains("\"result\""));
+}
+
+#[tokio::test]
+async fn what_it_cannot_serve_is_said_on_standard_error() {
+    for (url, variables, said) in [
+        ("sqlite:missing.db", vec![], "DATABASE_URL"),
+        (
+            "sqlite:missing.db",
+            vec![("MCP_ENABLED", "false")],
+            "MCP_ENABLED=true",
+        ),
+    ] {
+        let ended = stdio_command(url, &variables).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2));
+        assert!(ended.stdout.is_empty());
+        let log = String::from_utf8(ended.stderr).unwrap();
+        assert!(log.contains(said), "{log}");
+        assert!(!log.contains("MCP_TOKEN"), "{log}");
+    }
+}

@@ -1,0 +1,435 @@
+//! What the tools, resources and prompts say.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::support::{call, post, request, start, start_over};
+
+async fn listed(address: std::net::SocketAddr, method: &str) -> Value {
+    post(address, &request(1, method, json!({}))).await.json()["result"].clone()
+}
+
+async fn called(address: std::net::SocketAddr, tool: &str, arguments: &str) -> Value {
+    let answer = post(address, &call(1, tool, arguments)).await.json();
+    let result = answer["result"].clone();
+    let text = result["content"][0]["text"].as_str().unwrap_or_default();
+    let text: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{answer}"));
+    assert_eq!(
+        text, result["structuredContent"],
+        "text and structure are equal"
+    );
+    result
+}
+
+#[tokio::test]
+async fn tools_say_what_they_take_and_that_they_only_read() {
+    let running = start(&[]).await;
+    let tools = listed(running.address, "tools/list").await["tools"].clone();
+    let names: Vec<&str> = tools
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "describe_models",
+            "list_records",
+            "get_record",
+            "query_records"
+        ]
+    );
+    for tool in tools.as_array().unwrap() {
+        let hints = &tool["annotations"];
+        assert_eq!(hints["readOnlyHint"], true);
+        assert_eq!(hints["destructiveHint"], false);
+        assert_eq!(hints["idempotentHint"], true);
+        assert_eq!(hints["openWorldHint"], false);
+        assert_eq!(
+            tool["inputSchema"]["properties"]["model"]["enum"],
+            json!(["users", "tickets", "change_log"])
+        );
+        let text = tool.to_string();
+        assert!(
+            !text.contains("first_name"),
+            "no word from the database: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn results_fit_their_schemas() {
+    let running = start(&[]).await;
+    let tools = listed(running.address, "tools/list").await["tools"].clone();
+    let validator = |tool: &str, schema: &str| -> Validator {
+        let tools = tools.as_array().unwrap();
+        let tool = tools.iter().find(|one| one["name"] == tool).unwrap();
+        jsonschema::validator_for(&tool[schema]).unwrap()
+    };
+    for (tool, arguments) in [
+        ("describe_models", "{}"),
+        ("describe_models", r#"{"model":"tickets"}"#),
+        (
+            "list_records",
+            r#"{"model":"users","limit":2,"filters":{"company":null}}"#,
+        ),
+        (
+            "list_records",
+            r#"{"model":"users","limit":"2","offset":1}"#,
+        ),
+        ("get_record", r#"{"model":"users","id":1}"#),
+        (
+            "query_records",
+            r#"{"model":"tickets","filters":{"amount":{"$gte":1}},"fields":["id"],"sort":["-id"],"limit":3,"total":true,"expand":["user"]}"#,
+        ),
+        (
+            "query_records",
+            r#"{"model":"tickets","group_by":["status"],"aggregate":{"n":{"$count":"*"}},"sort":["-n"]}"#,
+        ),
+    ] {
+        let given: Value = serde_json::from_str(arguments).unwrap();
+        assert!(
+            validator(tool, "inputSchema").is_valid(&given),
+            "{arguments}"
+        );
+        let result = called(running.address, tool, arguments).await;
+        assert_eq!(result["isError"], false, "{result}");
+        let output = validator(tool, "outputSchema");
+        assert!(output.is_valid(&result["structuredContent"]), "{result}");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_results_that_say_what_to_do() {
+    let running = start(&[]).await;
+    for (tool, arguments, code, said) in [
+        (
+            "list_records",
+            "{}",
+            "missing_parameter",
+            "users, tickets, change_log",
+        ),
+        (
+            "list_records",
+            r#"{"model":7}"#,
+            "invalid_parameter",
+            "users, tickets, change_log",
+        ),
+        (
+            "list_records",
+            r#"{"model":"user"}"#,
+            "model_not_allowed",
+            r#"did you mean "users""#,
+        ),
+        (
+            "list_records",
+            r#"{"model":"sqlite_master"}"#,
+            "model_not_allowed",
+            "describe_models",
+        ),
+        (
+            "list_records",
+            r#"{"model":"users","limt":1}"#,
+            "invalid_parameter",
+            "limit",
+        ),
+        (
+            "list_records",
+            r#"{"model":"users","limit":-1}"#,
+            "invalid_parameter",
+            "whole numbers",
+        ),
+        (
+            "list_records",
+            r#"{"model":"users","cursor":"x"}"#,
+            "invalid_parameter",
+            "cursor",
+        ),
+        (
+            "get_record",
+            r#"{"model":"users"}"#,
+            "missing_parameter",
+            "primary key",
+        ),
+        (
+            "get_record",
+            r#"{"model":"users","id":99999}"#,
+            "not_found",
+            "query_records",
+        ),
+        (
+            "query_records",
+            r#"{"model":"users","fields":["emial"]}"#,
+            "invalid_parameter",
+            "email",
+        ),
+        (
+            "query_records",
+            r#"{"model":"users","filters":{"id":"x"}}"#,
+            "invalid_value",
+            "integer",
+        ),
+        (
+            "describe_models",
+            r#"{"model":"none"}"#,
+            "model_not_allowed",
+            "users",
+        ),
+    ] {
+        let result = called(running.address, tool, arguments).await;
+        let content = &result["structuredContent"];
+        assert_eq!(
+            (&result["isError"], &content["code"]),
+            (&json!(true), &json!(code)),
+            "{content}"
+        );
+        let hint = content["hint"].as_str().unwrap_or_default();
+        let error = content["error"].as_str().unwrap();
+        assert!(hint.contains(said) || error.contains(said), "{content}");
+    }
+    for message in [
+        call(1, "create_record", "{}"),
+        call(1, "list_records", "[]"),
+        request(1, "tools/call", json!({})),
+        request(1, "resources/read", json!({})),
+        request(1, "prompts/get", json!({ "name": "nothing" })),
+        request(1, "prompts/get", json!({ "name": "explore_model" })),
+        request(
+            1,
+            "prompts/get",
+            json!({ "name": "explore_model", "arguments": { "model": "x" } }),
+        ),
+    ] {
+        let answer = post(running.address, &message).await.json();
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn hidden_fields_are_unknown_everywhere() {
+    let running = start(&[]).await;
+    for message in [
+        call(1, "describe_models", "{}"),
+        call(1, "list_records", r#"{"model":"users","limit":100}"#),
+        call(1, "list_records", r#"{"model":"tickets","limit":100}"#),
+        call(
+            1,
+            "query_records",
+            r#"{"model":"change_log","expand":["ticket","user"],"limit":100}"#,
+        ),
+        request(1, "resources/read", json!({ "uri": "lucarne://models" })),
+        request(
+            1,
+            "resources/read",
+            json!({ "uri": "lucarne://models/users/1" }),
+        ),
+        request(1, "tools/list", json!({})),
+        request(1, "resources/list", json!({})),
+    ] {
+        let body = post(running.address, &message).await.body;
+        for hidden in [
+            "planted-",
+            "password_hash",
+            "totp_secret",
+            "webhook_secret",
+            "api_key",
+        ] {
+            assert!(!body.contains(hidden), "{hidden} in {message}");
+        }
+    }
+    let unknown = |name: &str| {
+        call(
+            1,
+            "query_records",
+            &format!(r#"{{"model":"users","sort":["{name}"]}}"#),
+        )
+    };
+    let hidden = post(running.address, &unknown("api_key")).await.body;
+    let absent = post(running.address, &unknown("xpi_kex")).await.body;
+    assert_eq!(
+        hidden.replace("api_key", "?"),
+        absent.replace("xpi_kex", "?")
+    );
+}
+
+#[tokio::test]
+async fn a_large_result_is_cut_and_goes_on() {
+    let running = start(&[("MCP_TOOL_MAX_BYTES", "4096"), ("MCP_RATE_LIMIT", "0")]).await;
+    let mut cursor = String::new();
+    let mut ids = Vec::new();
+    loop {
+        let arguments = format!(r#"{{"model":"tickets","limit":100{cursor}}}"#);
+        let result = called(running.address, "list_records", &arguments).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.len() <= 4096, "{}", text.len());
+        let content = &result["structuredContent"];
+        let rows = content["data"].as_array().unwrap();
+        ids.extend(rows.iter().map(|row| row["id"].as_u64().unwrap()));
+        if content["has_more"] == false || ids.len() > 40 {
+            break;
+        }
+        assert_eq!(content["truncated"], true);
+        cursor = format!(r#","cursor":{}"#, content["next_cursor"]);
+    }
+    let expected: Vec<u64> = (1..=ids.len() as u64).collect();
+    assert_eq!(ids, expected, "no row is lost or told twice");
+    let small = start(&[("MCP_TOOL_MAX_BYTES", "2048")]).await;
+    let brief = called(small.address, "describe_models", "{}").await;
+    assert_eq!(brief["structuredContent"]["truncated"], true);
+    assert_eq!(brief["structuredContent"]["count"], 3);
+    assert!(
+        brief["structuredContent"]["data"][0]
+            .get("fields")
+            .is_none()
+    );
+    let tiny = start(&[("MCP_TOOL_MAX_BYTES", "600")]).await;
+    let refused = called(tiny.address, "get_record", r#"{"model":"tickets","id":1}"#).await;
+    assert_eq!(refused["structuredContent"]["code"], "response_too_large");
+    assert_eq!(
+        refused["structuredContent"]["error"],
+        "Response too large: one record exceeds 600 bytes"
+    );
+}
+
+#[tokio::test]
+async fn numbers_keep_their_digits() {
+    use sqlx::{Connection as _, Executor as _};
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("numbers.db").display());
+    let mut made = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc"))
+        .await
+        .unwrap();
+    for statement in [
+        "CREATE TABLE numbers (id INTEGER PRIMARY KEY, exact DECIMAL(30,2), document JSON)",
+        "INSERT INTO numbers VALUES (9007199254740993, 12.5, \
+         '{\"rounded\": 0.1234567890123456789, \"kept\": 0.5,\n \"whole\": 12345678901234567890}')",
+    ] {
+        made.execute(statement).await.unwrap();
+    }
+    made.close().await.unwrap();
+    let running = start_over(&url, &[("MCP_ALLOWED_MODELS", "numbers")]).await;
+    let body = post(
+        running.address,
+        &call(
+            1,
+            "get_record",
+            r#"{"model":"numbers","id":9007199254740993}"#,
+        ),
+    )
+    .await
+    .body;
+    for part in [
+        r#""id":9007199254740993"#,
+        r#""exact":12.5"#,
+        r#""rounded": "0.1234567890123456789""#,
+        r#""kept": 0.5"#,
+        r#""whole": 12345678901234567890"#,
+    ] {
+        let (_, structure) = body.split_once("structuredContent").unwrap();
+        assert!(structure.contains(part), "{part} in {body}");
+    }
+    let one_off = post(
+        running.address,
+        &call(
+            1,
+            "get_record",
+            r#"{"model":"numbers","id":9007199254740992}"#,
+        ),
+    )
+    .await;
+    assert!(
+        one_off.body.contains("not_found"),
+        "arguments are not rounded either"
+    );
+}
+
+#[tokio::test]
+async fn resources_and_completion_know_the_models() {
+    let running = start(&[]).await;
+    let resources = listed(running.address, "resources/list").await;
+    let uris: Vec<&str> = resources["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["uri"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        uris,
+        [
+            "lucarne://models",
+            "lucarne://models/users",
+            "lucarne://models/tickets",
+            "lucarne://models/change_log",
+        ]
+    );
+    let templates = listed(running.address, "resources/templates/list").await;
+    assert_eq!(templates["resourceTemplates"].as_array().unwrap().len(), 2);
+    for (uri, tool, arguments) in [
+        ("lucarne://models", "describe_models", "{}"),
+        (
+            "lucarne://models/users",
+            "describe_models",
+            r#"{"model":"users"}"#,
+        ),
+        (
+            "lucarne://models/users/1",
+            "get_record",
+            r#"{"model":"users","id":1}"#,
+        ),
+    ] {
+        let read = post(
+            running.address,
+            &request(1, "resources/read", json!({ "uri": uri })),
+        )
+        .await
+        .json();
+        let contents = &read["result"]["contents"][0];
+        assert_eq!(contents["uri"], uri);
+        let tool = called(running.address, tool, arguments).await;
+        assert_eq!(contents["text"], tool["content"][0]["text"]);
+    }
+    for uri in [
+        "lucarne://models/none",
+        "lucarne://models/users/0",
+        "lucarne://x",
+        "file:///etc/passwd",
+    ] {
+        let read = post(
+            running.address,
+            &request(1, "resources/read", json!({ "uri": uri })),
+        )
+        .await
+        .json();
+        assert_eq!(read["error"]["code"], -32002, "{read}");
+        assert_eq!(read["error"]["data"]["uri"], uri);
+    }
+    let complete = async |reference: Value, argument: &str, value: &str| {
+        let params = json!({ "ref": reference, "argument": { "name": argument, "value": value } });
+        post(running.address, &request(1, "completion/complete", params))
+            .await
+            .json()
+    };
+    let template = json!({ "type": "ref/resource", "uri": "lucarne://models/{model}" });
+    let found = complete(template.clone(), "model", "t").await;
+    assert_eq!(found["result"]["completion"]["values"], json!(["tickets"]));
+    let found = complete(
+        json!({ "type": "ref/prompt", "name": "explore_model" }),
+        "model",
+        "",
+    )
+    .await;
+    assert_eq!(found["result"]["completion"]["total"], 3);
+    let found = complete(template, "id", "1").await;
+    assert_eq!(found["result"]["completion"]["values"], json!([]));
+    let refused = complete(json!({ "type": "ref/prompt", "name": "x" }), "model", "").await;
+    assert_eq!(refused["error"]["code"], -32602);
+    let prompt = json!({ "name": "answer_question", "arguments": { "question": "How many?" } });
+    let prompt = post(running.address, &request(1, "prompts/get", prompt))
+        .await
+        .json();
+    let text = prompt["result"]["messages"][0]["content"]["text"]
+        .as_str()
+        .unwrap();
+    assert!(text.contains("How many?"));
+}
