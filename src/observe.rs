@@ -134,11 +134,6 @@ impl Metrics {
         SessionGuard(self.sessions.clone())
     }
 
-    /// Sockets open now.
-    pub fn sessions(&self) -> u64 {
-        u64::try_from(self.sessions.get()).unwrap_or_default()
-    }
-
     /// All figures in Prometheus' text.
     pub fn text(&self) -> String {
         let mut text = String::new();

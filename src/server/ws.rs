@@ -176,6 +176,7 @@ impl Session<'_> {
             let written = tokio::select! {
                 biased;
                 () = &mut stopping, if open => {
+                    self.app.closed.fetch_add(1, Ordering::Relaxed);
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
