@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod audit;
 mod check;
 mod client;
 mod credential;
@@ -16,6 +17,7 @@ mod http;
 mod logging;
 mod manual;
 mod message;
+mod notify;
 mod output;
 mod prompt;
 mod query;
@@ -26,6 +28,7 @@ mod settings;
 mod show;
 mod snippet;
 mod suggest;
+mod supervise;
 mod table;
 mod text;
 mod token;
@@ -104,6 +107,9 @@ enum Command {
     /// Ask whether the service is alive
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
+    /// Look into the audit that MCP_AUDIT_FILE asks for
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Arguments),
     /// Print completions for a shell
     #[command(after_help = manual::COMPLETION_EXAMPLES)]
     Completions {
@@ -161,6 +167,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Query(arguments) => return query::run(&arguments),
         Command::Token => token::run(),
         Command::Config(arguments) => snippet::run(&arguments),
+        Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions { shell } => manual::completions(shell, definition()),
         Command::Man => manual::page(definition()),

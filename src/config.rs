@@ -5,6 +5,7 @@
 //! [`variables`] holds names, defaults and meanings for both and for the help.
 
 mod address;
+mod change;
 mod check;
 mod client;
 mod database;
@@ -16,6 +17,7 @@ mod network;
 mod origins;
 mod raw;
 mod secrets;
+mod tls;
 pub mod variables;
 
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 
+pub use self::change::{Change, Settings};
 pub use self::client::{SharedToken, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
@@ -32,6 +35,7 @@ pub use self::fault::{Fault, Faults, Warning};
 pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
+pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
 
 /// The configuration of the service, checked. `Debug` shows no secret.
@@ -57,6 +61,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.
     pub admin_listen: Option<SocketAddr>,
+    /// What the service proves itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
     /// `Host` values answered.
     pub allowed_hosts: AllowedHosts,
     /// Browser origins let in.
@@ -79,6 +85,12 @@ pub struct Config {
     pub numbers: Numbers,
     /// Sockets open at once.
     pub max_connections: usize,
+    /// Sockets open at once from one address.
+    pub max_connections_per_address: Option<usize>,
+    /// Requests answered at once.
+    pub max_requests: usize,
+    /// Requests per window and token.
+    pub token_rate_limit: Option<u32>,
     /// How long a socket may be silent.
     pub idle_timeout: Duration,
     /// How long a statement may take.
@@ -91,6 +103,10 @@ pub struct Config {
     pub pgbouncer: bool,
     /// The key of cursors that several instances share; `None` asks for one of its own.
     pub cursor_key: Option<SecretBox<[u8; 32]>>,
+    /// Where requests are recorded.
+    pub audit: Option<AuditTarget>,
+    /// Whether an answer that cannot be recorded is withheld.
+    pub audit_denies: bool,
     /// A tracing filter that is known to parse.
     pub log_filter: String,
     /// The form of log lines.
@@ -99,6 +115,43 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// What is weak and was asked for.
     pub warnings: Vec<Warning>,
+    /// Each variable as it was found, to tell what a reload changes.
+    pub settings: Settings,
+}
+
+impl Config {
+    /// What differs in `new`, by the names of variables.
+    pub fn changes(&self, new: &Self) -> Vec<Change> {
+        self.settings.changes(&new.settings)
+    }
+
+    /// The files whose change asks for a reload.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        let mut files = self.secret_files.clone();
+        if let Some(tls) = &self.tls {
+            files.extend([tls.cert.clone(), tls.key.clone()]);
+        }
+        files
+    }
+
+    /// Takes over from the configuration in force what only a restart changes.
+    pub fn keep_until_restart(&mut self, running: &Self) {
+        if self.allowed_hosts == AllowedHosts::local(self.listen) {
+            self.allowed_hosts = AllowedHosts::local(running.listen);
+        }
+        self.enabled = running.enabled;
+        self.database.clone_from(&running.database);
+        self.listen = running.listen;
+        self.max_requests = running.max_requests;
+        self.admin_listen = running.admin_listen;
+        self.query_timeout = running.query_timeout;
+        self.pool_size = running.pool_size;
+        self.pgbouncer = running.pgbouncer;
+        self.audit.clone_from(&running.audit);
+        self.log_filter.clone_from(&running.log_filter);
+        self.log_format = running.log_format;
+        self.settings.keep_until_restart(&running.settings);
+    }
 }
 
 /// How 64-bit integers and decimals are sent.
@@ -108,6 +161,24 @@ pub enum Numbers {
     Native,
     /// As strings, for clients that would round them.
     String,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and its chain, as PEM.
+    pub cert: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+}
+
+/// Where requests are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// Standard error, among the lines of the log.
+    StandardError,
+    /// A file.
+    File(PathBuf),
 }
 
 /// The form of log lines.

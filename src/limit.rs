@@ -93,6 +93,12 @@ impl Window {
         }
     }
 
+    /// Takes on another number or length, from the next request on.
+    pub fn follow(&mut self, limit: u32, span: Duration) {
+        self.limit = limit as usize;
+        self.span = span;
+    }
+
     /// Admits a request at this instant, or says how long until one would be.
     ///
     /// # Errors

@@ -1,4 +1,13 @@
-//! What is counted, in Prometheus' text.
+//! What is counted, in Prometheus' text, and the audit of what was asked.
+
+mod audit;
+mod chain;
+mod sink;
+mod usage;
+
+pub use audit::{Audit, NotRecorded, Record, Target};
+pub use chain::{Broken, Link, NotVerified, Verifier};
+pub use usage::Figures;
 
 use std::time::Duration;
 
@@ -19,6 +28,9 @@ pub struct Metrics {
     sessions: Gauge,
     rate_limited: Counter,
     connections_refused: Family<Reason, Counter>,
+    audited: Family<Outcome, Counter>,
+    reloads: Family<Outcome, Counter>,
+    copied: usage::Copied,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,6 +47,11 @@ struct Tool {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
 }
 
 impl Default for Metrics {
@@ -88,6 +105,19 @@ impl Default for Metrics {
             "Clients refused for other reasons than their token",
             connections_refused.clone(),
         );
+        let audited = Family::default();
+        registry.register(
+            "mcp_audit_lines",
+            "Lines of the audit, written and lost",
+            audited.clone(),
+        );
+        let reloads = Family::default();
+        registry.register(
+            "mcp_reloads",
+            "Reloads, by what became of them",
+            reloads.clone(),
+        );
+        let copied = usage::Copied::new(&mut registry);
         Self {
             registry,
             invocations,
@@ -96,6 +126,9 @@ impl Default for Metrics {
             sessions,
             rate_limited,
             connections_refused,
+            audited,
+            reloads,
+            copied,
         }
     }
 }
@@ -128,14 +161,27 @@ impl Metrics {
         self.rate_limited.inc();
     }
 
+    /// So many lines of the audit were written, or lost.
+    pub(crate) fn audited(&self, outcome: &'static str, lines: u64) {
+        self.audited
+            .get_or_create(&Outcome { outcome })
+            .inc_by(lines);
+    }
+
+    /// A reload came to its end.
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// A socket was opened; it counts until the guard is dropped.
     pub fn session(&self) -> SessionGuard {
         self.sessions.inc();
         SessionGuard(self.sessions.clone())
     }
 
-    /// All figures in Prometheus' text.
-    pub fn text(&self) -> String {
+    /// All figures in Prometheus' text, with those that others keep as they are now.
+    pub fn text(&self, now: &Figures) -> String {
+        self.copied.set(now);
         let mut text = String::new();
         // Writing into memory cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

@@ -6,19 +6,20 @@
 pub mod gate;
 mod handshake;
 mod listen;
+mod places;
 mod reply;
 mod router;
 mod seed;
+mod stream;
 mod ws;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,8 +44,7 @@ pub struct App {
     pub gate: gate::Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    limits: ConnectionLimits,
-    sockets: Arc<Semaphore>,
+    places: places::Places,
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
@@ -52,15 +52,6 @@ pub struct App {
     closed: AtomicU64,
     /// Requests that the end cut.
     cut: AtomicU64,
-}
-
-/// What bounds each connection, from the configuration.
-#[derive(Debug, Clone)]
-struct ConnectionLimits {
-    max_message_bytes: usize,
-    rate_limit: u32,
-    rate_window: Duration,
-    idle_timeout: Duration,
 }
 
 /// The two steps of an end.
@@ -118,15 +109,9 @@ impl Server {
         let app = App {
             enabled: config.enabled,
             service,
-            gate: gate::Gate::new(config),
+            gate: gate::Gate::default(),
             metrics,
-            limits: ConnectionLimits {
-                max_message_bytes: config.max_message_bytes,
-                rate_limit: config.rate_limit,
-                rate_window: config.rate_window,
-                idle_timeout: config.idle_timeout,
-            },
-            sockets: Arc::new(Semaphore::new(config.max_connections)),
+            places: places::Places::default(),
             ready: Mutex::new(None),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
@@ -173,9 +158,15 @@ impl Server {
             listener,
             router::public(&app),
             Arc::clone(&app),
+            true,
         ));
         if let Some(admin) = admin {
-            listeners.spawn(listen::serve(admin, router::admin(&app), Arc::clone(&app)));
+            listeners.spawn(listen::serve(
+                admin,
+                router::admin(&app),
+                Arc::clone(&app),
+                false,
+            ));
         }
         stop.stopping.cancelled().await;
         tracker.close();
@@ -207,6 +198,34 @@ async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 impl App {
+    /// The gate by the policy of the moment.
+    fn entry(&self) -> gate::Entry<'_> {
+        self.gate.by(self.service.policy())
+    }
+
+    /// Counts and records a client that the gate did not let in.
+    fn denied(&self, address: IpAddr, transport: &str, denied: gate::Denied) {
+        match denied {
+            gate::Denied::Token(_) | gate::Denied::TooManyFailures(_) => {
+                self.metrics.auth_failed(denied.reason());
+            }
+            gate::Denied::Host | gate::Denied::Origin => {
+                self.metrics.connection_refused(denied.reason());
+            }
+        }
+        self.gate.log(denied, address);
+        self.record_stranger(address, transport, denied.reason());
+    }
+
+    /// Records a client that was refused, one line each up to a bound.
+    fn record_stranger(&self, address: IpAddr, transport: &str, reason: &str) {
+        if self.gate.lists(address) {
+            self.service.note_refused(address, transport, None, reason);
+        } else if let Some(audit) = self.service.audit() {
+            audit.count_refusal();
+        }
+    }
+
     /// Whether requests would be answered now.
     async fn is_ready(&self) -> bool {
         if self.stop.stopping.is_cancelled() {

@@ -4,27 +4,33 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod ledger;
 mod open;
 mod page;
 mod policy;
+mod reload;
 
-pub use open::{Opened, open, wait_for_database};
-pub use policy::{Policy, Serving};
+pub use open::{Opened, open};
+pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use reload::{Live, NotReloaded};
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
 use tracing::{debug, error, info};
 
 use page::{Fail, failed};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, TokenId};
 use crate::db::Db;
 use crate::encode::Rows;
 use crate::error::{Error, ErrorKind};
-use crate::observe::Metrics;
+use crate::limit::Window;
+use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
 use crate::sql;
@@ -33,8 +39,16 @@ use crate::sql;
 #[derive(Debug)]
 pub struct Service {
     policy: ArcSwap<Policy>,
+    /// Tells open connections that the policy is another.
+    replaced: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
+    audit: OnceLock<Audit>,
+    /// Places for requests that are being answered.
+    turns: Semaphore,
+    most_turns: usize,
+    /// The window of each token, over all its connections.
+    windows: Mutex<HashMap<TokenId, Window>>,
     /// Whether the database gave no answer when it was last asked.
     lost: AtomicBool,
 }
@@ -63,9 +77,14 @@ impl Service {
     /// A service by a first policy; without a database everything is unavailable.
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
+            turns: Semaphore::new(policy.connections.max_requests),
+            most_turns: policy.connections.max_requests,
+            windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
+            replaced: watch::Sender::new(()),
             db,
             metrics,
+            audit: OnceLock::new(),
             lost: AtomicBool::new(false),
         }
     }
@@ -77,8 +96,44 @@ impl Service {
 
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        let policy = Arc::new(policy);
+        self.windows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|token, _| policy.access.tokens.holds(token));
+        self.policy.store(policy);
         self.lost.store(false, Ordering::Relaxed);
+        self.replaced.send_replace(());
+    }
+
+    /// Admits a request of a token to the window that all its connections share.
+    ///
+    /// # Errors
+    /// The request that is one too many.
+    pub fn admit(&self, policy: &Policy, token: &TokenId) -> Result<(), Error> {
+        let (limit, span) = (
+            policy.connections.token_rate_limit,
+            policy.connections.rate_window,
+        );
+        if limit == 0 {
+            return Ok(());
+        }
+        // Windows are sound whatever a panicking holder was about to do.
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows
+            .entry(*token)
+            .or_insert_with(|| Window::new(limit, span));
+        window.follow(limit, span);
+        window.admit(Instant::now()).map_err(|_| {
+            self.metrics.rate_limited();
+            let window = span.as_secs();
+            ErrorKind::RateLimited { limit, window }.into()
+        })
+    }
+
+    /// Hears each time that another policy is put in force.
+    pub fn replacements(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 
     /// The database, where there is one.
@@ -100,28 +155,50 @@ impl Service {
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         info!(%address, %transport, %token, code = %error.code(), "refused");
+        self.note_refused(address, transport, Some(token), error.code());
     }
 
-    /// Answers one request after what `out` holds already, and records it.
+    /// Answers one request by the policy of the moment.
     ///
     /// # Errors
-    /// Every refusal and failure of the contract's section 3.
+    /// As [`Service::answer_by`].
     pub async fn answer(
         &self,
         caller: &Caller,
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
+        self.answer_by(&self.policy(), caller, read, out).await
+    }
+
+    /// Answers one request after what `out` holds already, and records it.
+    ///
+    /// `policy` is the one that let the request in, so that a reload in between cannot mix two.
+    ///
+    /// # Errors
+    /// Every refusal and failure of the contract's section 3.
+    pub async fn answer_by(
+        &self,
+        policy: &Policy,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+    ) -> Result<Answer, Error> {
         let started = Instant::now();
-        let policy = self.policy();
-        let result = self.run(&policy, read, out).await;
-        let took = started.elapsed();
         // Only names of the whitelist and known actions become labels.
         let action = Action::parse(read.action).map_or("unknown", Action::name);
+        let model = policy.known_name(read.model);
+        let mut entry = self.entry(caller, action, model);
+        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
+        let result = match turn {
+            Ok(_turn) => self.run(policy, read, out, &mut entry.filters).await,
+            Err(_) => Err(Error::from(ErrorKind::Overloaded).into()),
+        };
+        let took = started.elapsed();
+        let result = entry.settle(result, took, policy.audit_denies).await;
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let model = policy.known_name(read.model);
         let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
         let Fail { error, cause } = match result {
             Ok(answer) => {
@@ -152,7 +229,13 @@ impl Service {
         }
     }
 
-    async fn run(&self, policy: &Policy, read: &Read<'_>, out: Vec<u8>) -> Result<Answer, Fail> {
+    async fn run(
+        &self,
+        policy: &Policy,
+        read: &Read<'_>,
+        out: Vec<u8>,
+        filters: &mut Vec<String>,
+    ) -> Result<Answer, Fail> {
         let (action, model) = policy.admit(read)?;
         match (action, model) {
             (Action::Describe, model) => {
@@ -162,6 +245,7 @@ impl Service {
             (_, None) => Err(ErrorKind::MissingField("model").into()),
             (Action::Get, Some(model)) => {
                 let plan = plan::get(read.params, model)?;
+                ledger::name(&plan.filter, filters);
                 self.get(policy, &plan, out).await
             }
             (Action::List | Action::Query, Some(model)) => {
@@ -173,6 +257,7 @@ impl Service {
                     &policy.limits,
                     &policy.cursors,
                 )?;
+                ledger::name(&plan.filter, filters);
                 self.rows(policy, &plan, out).await
             }
         }

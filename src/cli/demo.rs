@@ -75,7 +75,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .unwrap_or_default();
         let signals = serve::signals(server.stop())?;
         output::data(&screen(&token, &place, &created, &server, &opened))?;
-        serve::serve(server, opened, config, signals).await
+        // What the demo decided by itself is not to be reloaded.
+        serve::serve(server, opened, config, None, signals).await
     })
 }
 

@@ -10,13 +10,15 @@ use tracing::{info, warn};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::notify::Notify;
+use super::supervise::{Source, Supervisor};
 use super::text::{counted, visible};
 use super::{logging, output};
-use crate::config::{self, Config, DatabaseUrl, Engine, LogFormat};
+use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
 use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
-use crate::service::{self, Opened};
+use crate::service::{self, Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -31,16 +33,22 @@ const NEAR_PORTS: u16 = 20;
 
 /// Serves until it is told to stop.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    let config = configuration()?;
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(server.stop())?;
+        let source = Source::new(configuration)?;
         let weaknesses = opened.weaknesses().await;
         announce(&config, &server, &opened, &weaknesses);
-        serve(server, opened, config, signals).await
+        serve(server, opened, config, Some(source), signals).await
     })
+}
+
+/// The configuration as environment, `.env` and secret files have it now.
+fn configuration() -> Result<Config, Faults> {
+    config::load(config::environment(Some(Path::new(".env")))?)
 }
 
 /// A runtime of all cores.
@@ -52,6 +60,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(config, Arc::clone(&metrics)).await?;
+    opened.service.begin_audit(config)?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
         Err(fault) => return Err(unbindable(&fault, config).await),
@@ -59,19 +68,26 @@ pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> 
     Ok((server, opened))
 }
 
-/// Serves to the end, and says how it went.
+/// Serves to the end, and says how it went; reloads from `source`, where there is one.
 pub(super) async fn serve(
     server: Server,
     opened: Opened,
     config: Config,
+    source: Option<Source>,
     signals: Signals,
 ) -> Result<(), Failure> {
     let format = config.log_format;
-    if opened.waiting {
-        tokio::spawn(service::wait_for_database(opened.service, Arc::new(config)));
-    }
+    let notify = Notify::of_environment();
+    let service = Arc::clone(&opened.service);
+    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone());
+    let supervising = tokio::spawn(supervisor.run());
+    notify.ready();
     let Stopped { sockets, cut } = server.run().await;
     signals.abort();
+    supervising.abort();
+    if let Some(audit) = service.audit() {
+        audit.flush().await;
+    }
     let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
     match format {
         LogFormat::Text => output::words(end),
@@ -89,6 +105,7 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
     let hear = |kind| {
         signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
     };
+    let notify = Notify::of_environment();
     let mut terminate = hear(SignalKind::terminate())?;
     let mut interrupt = hear(SignalKind::interrupt())?;
     Ok(tokio::spawn(async move {
@@ -97,6 +114,7 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            notify.stopping();
             token.cancel();
         }
     }))
@@ -106,7 +124,12 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
 fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Weakness]) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
-    info!("lucarne {version} listens on http://{address}");
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    info!("lucarne {version} listens on {scheme}://{address}");
     let mut lines = 1;
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
+use super::change::Settings;
 use super::check::Check;
 use super::database::DatabaseUrl;
 use super::fault::{Faults, Reason, quoted};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
-use super::{Config, LogFormat, Numbers, models, network};
+use super::{AuditTarget, Config, LogFormat, Numbers, TlsFiles, models, network};
 use crate::sensitive::Sensitive;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
@@ -30,6 +31,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     let mut check = Check::default();
     let meant = names(&mut check, &vars);
     let raw = Raw::read(&vars)?;
+    let mut settings = Settings::read(&vars);
 
     // A faulty switch most likely meant to switch on, so what is needed then is checked too.
     let enabled = check.boolean("MCP_ENABLED", &raw.mcp_enabled, true);
@@ -52,7 +54,10 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             files[0].as_ref(),
             secrets::NEW_TOKEN,
         )
-        .map(|(variable, text)| secrets::tokens(&mut needed.check, &variable, &text))
+        .map(|(variable, text)| {
+            settings.note("MCP_TOKEN", &text);
+            secrets::tokens(&mut needed.check, &variable, &text)
+        })
         .unwrap_or_default();
     let help = if is_set("DATABASE_URI") {
         "DATABASE_URI is set: give its value to DATABASE_URL"
@@ -67,7 +72,10 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             files[1].as_ref(),
             help,
         )
-        .and_then(|(variable, text)| database(&mut needed.check, &variable, &text));
+        .and_then(|(variable, text)| {
+            settings.note("DATABASE_URL", &text);
+            database(&mut needed.check, &variable, &text)
+        });
     let cursor_key = secrets::find(
         &mut check,
         &mut needed.check,
@@ -77,6 +85,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     );
     let cursor_key = match cursor_key {
         Secret::Found { variable, text } => {
+            settings.note("MCP_CURSOR_KEY", &text);
             needed.check.accept(&variable, secrets::cursor_key(&text))
         }
         Secret::Missing | Secret::Faulty => None,
@@ -113,6 +122,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         sensitive: sensitive(&mut check, raw.mcp_hidden_fields, raw.mcp_reveal_fields),
         listen,
         admin_listen,
+        tls: tls(&mut check, raw.mcp_tls_cert, raw.mcp_tls_key),
         allowed_hosts: network::hosts(&mut check, raw.mcp_allowed_hosts, listen),
         allowed_origins: network::origins(&mut check, raw.mcp_allowed_origins),
         allow_query_token: check.boolean(
@@ -136,6 +146,13 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             &raw.mcp_max_connections,
             1..=1_000_000,
         ),
+        max_connections_per_address: raw
+            .mcp_max_connections_per_address
+            .map(|text| check.number("MCP_MAX_CONNECTIONS_PER_ADDRESS", &text, 1..=1_000_000)),
+        max_requests: check.number("MCP_MAX_REQUESTS", &raw.mcp_max_requests, 1..=1_000_000),
+        token_rate_limit: raw
+            .mcp_token_rate_limit
+            .map(|text| check.number("MCP_TOKEN_RATE_LIMIT", &text, 1..=1_000_000_000)),
         idle_timeout: check.seconds("MCP_IDLE_TIMEOUT", &raw.mcp_idle_timeout, 1..=DAY),
         query_timeout: check.seconds("MCP_QUERY_TIMEOUT", &raw.mcp_query_timeout, 1..=3600),
         scan_limit: raw
@@ -147,6 +164,13 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         },
         pgbouncer: check.boolean("MCP_PGBOUNCER", &raw.mcp_pgbouncer, false),
         cursor_key,
+        audit: audit(&mut check, raw.mcp_audit_file),
+        audit_denies: check.choice(
+            "MCP_AUDIT_ON_ERROR",
+            &raw.mcp_audit_on_error,
+            &[("deny", true), ("warn", false)],
+            true,
+        ),
         log_filter: log_filter(&mut check, &raw.mcp_log),
         log_format: check.choice(
             "MCP_LOG_FORMAT",
@@ -156,6 +180,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         ),
         secret_files: files.into_iter().flatten().collect(),
         warnings: Vec::new(),
+        settings,
     };
     warn_of_weaknesses(&mut check, &config, is_set("MCP_ALLOWED_HOSTS"));
     needed.settle(&mut check);
@@ -165,12 +190,8 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
 fn finish(mut check: Check, config: Config) -> Result<Config, Faults> {
     let position = |name: &str| VARIABLES.iter().position(|variable| variable.name == name);
     check.faults.sort_by_key(|fault| {
-        position(
-            fault
-                .variable
-                .strip_suffix("_FILE")
-                .unwrap_or(&fault.variable),
-        )
+        let secret = fault.variable.strip_suffix("_FILE");
+        position(&fault.variable).or_else(|| position(secret?))
     });
     Faults::none_or(check.faults)?;
     Ok(Config {
@@ -284,6 +305,43 @@ fn sensitive(check: &mut Check, hidden: Option<String>, reveal: Option<String>) 
     })
 }
 
+/// A path without control characters, which no operator means.
+fn path(check: &mut Check, variable: &str, text: &str) -> PathBuf {
+    if text.chars().any(char::is_control) {
+        let reason = Reason::new(
+            format!("expected a path, not {}", quoted(text)),
+            "write the path without quotes or line breaks",
+        );
+        check.fault(variable, reason);
+    }
+    PathBuf::from(text)
+}
+
+fn tls(check: &mut Check, cert: Option<String>, key: Option<String>) -> Option<TlsFiles> {
+    const NAMES: [&str; 2] = ["MCP_TLS_CERT", "MCP_TLS_KEY"];
+    let mut read = |name, text: Option<String>| text.map(|text| path(check, name, &text));
+    let (missing, set) = match (read(NAMES[0], cert), read(NAMES[1], key)) {
+        (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
+        (None, None) => return None,
+        (Some(_), None) => (NAMES[1], NAMES[0]),
+        (None, Some(_)) => (NAMES[0], NAMES[1]),
+    };
+    let message = format!("missing, and needed when {set} is set");
+    check.fault(
+        missing,
+        Reason::new(message, format!("set both, or unset {set}")),
+    );
+    None
+}
+
+fn audit(check: &mut Check, text: Option<String>) -> Option<AuditTarget> {
+    let text = text?;
+    Some(match text.as_str() {
+        "stderr" => AuditTarget::StandardError,
+        _ => AuditTarget::File(path(check, "MCP_AUDIT_FILE", &text)),
+    })
+}
+
 /// Checks a tracing filter, and takes the spaces out that tracing would trip over.
 fn log_filter(check: &mut Check, text: &str) -> String {
     let directives: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -321,7 +379,7 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
         let help = "set a number of requests per window, such as MCP_RATE_LIMIT=60";
         check.warn("MCP_RATE_LIMIT", "0 turns the rate limit off", help);
     }
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.ip().is_loopback() && config.tls.is_none() {
         let message = format!(
             "{} is reachable from other machines, without encryption",
             config.listen

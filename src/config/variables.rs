@@ -87,6 +87,14 @@ pub const VARIABLES: &[Variable] = &[
         "a second address for /health, /ready and /metrics without a token",
     ),
     unset(
+        "MCP_TLS_CERT",
+        "a PEM file with the certificate and its chain: MCP_LISTEN then speaks TLS alone",
+    ),
+    unset(
+        "MCP_TLS_KEY",
+        "a PEM file with the certificate's private key",
+    ),
+    unset(
         "MCP_ALLOWED_HOSTS",
         "Host values answered; unset: loopback names and the listen address; * for any",
     ),
@@ -130,6 +138,19 @@ pub const VARIABLES: &[Variable] = &[
         "string sends 64-bit integers and decimals as strings",
     ),
     variable("MCP_MAX_CONNECTIONS", "1024", "sockets open at once"),
+    unset(
+        "MCP_MAX_CONNECTIONS_PER_ADDRESS",
+        "sockets open at once from one address; unset: only the number in all counts",
+    ),
+    variable(
+        "MCP_MAX_REQUESTS",
+        "1024",
+        "requests answered at once, over all sockets; more wait for their turn",
+    ),
+    unset(
+        "MCP_TOKEN_RATE_LIMIT",
+        "requests per window and token, over all its connections; unset: no limit",
+    ),
     variable(
         "MCP_IDLE_TIMEOUT",
         "300",
@@ -156,6 +177,15 @@ pub const VARIABLES: &[Variable] = &[
     secret(
         "MCP_CURSOR_KEY",
         "key for cursors that several instances share: 43 base64url characters or 64 hex digits",
+    ),
+    unset(
+        "MCP_AUDIT_FILE",
+        "a file that records every request, or stderr; unset: no audit",
+    ),
+    variable(
+        "MCP_AUDIT_ON_ERROR",
+        "deny",
+        "when the audit cannot be written: deny refuses requests, warn answers them",
     ),
     variable(
         "MCP_LOG",

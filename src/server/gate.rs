@@ -4,40 +4,47 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
-use ipnet::IpNet;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tracing::warn;
 
-use crate::auth::{self, Refused, TokenId, Tokens};
-use crate::config::{AllowedHosts, AllowedOrigins, Config};
-use crate::limit::Windows;
+use crate::auth::{self, Refused, TokenId};
+use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
-const MINUTE: Duration = Duration::from_secs(60);
+/// Failures between two sweeps of the addresses that failed long ago.
+const SWEEP: u32 = 1_024;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
 pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 
-/// Decides who may ask.
+/// Counts who failed to get in; each policy decides anew who does.
 #[derive(Debug)]
 pub struct Gate {
-    tokens: ArcSwap<Tokens>,
-    hosts: AllowedHosts,
-    origins: AllowedOrigins,
-    query_token: bool,
-    proxies: Vec<IpNet>,
-    failures: Windows<IpAddr>,
+    failures: DefaultKeyedRateLimiter<IpAddr>,
     /// At most one line a minute and address in the log.
-    logged: Windows<IpAddr>,
+    logged: DefaultKeyedRateLimiter<IpAddr>,
+    /// As many refusals of an address are recorded one by one.
+    listed: DefaultKeyedRateLimiter<IpAddr>,
+    counted: AtomicU32,
+}
+
+/// The gate by one policy: a request is judged by a single one, whatever is reloaded meanwhile.
+#[derive(Debug)]
+pub struct Entry<'g> {
+    gate: &'g Gate,
+    policy: Arc<Policy>,
 }
 
 /// A client that is not let in.
@@ -53,23 +60,26 @@ pub enum Denied {
     TooManyFailures(u64),
 }
 
-impl Gate {
-    /// The gate of a configuration.
-    pub fn new(config: &Config) -> Self {
+impl Default for Gate {
+    fn default() -> Self {
+        let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
-            tokens: ArcSwap::from_pointee(Tokens::new(&config.tokens)),
-            hosts: config.allowed_hosts.clone(),
-            origins: config.allowed_origins.clone(),
-            query_token: config.allow_query_token,
-            proxies: config.trusted_proxies.clone(),
-            failures: Windows::new(FAILURES_A_MINUTE, MINUTE),
-            logged: Windows::new(1, MINUTE),
+            failures: RateLimiter::keyed(Quota::per_minute(failures)),
+            logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
+            listed: RateLimiter::keyed(Quota::per_minute(failures)),
+            counted: AtomicU32::new(0),
         }
     }
+}
 
-    /// The tokens that are valid now.
-    pub fn tokens(&self) -> Arc<Tokens> {
-        self.tokens.load_full()
+impl Entry<'_> {
+    /// The policy that judges.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    fn access(&self) -> &Access {
+        &self.policy.access
     }
 
     /// The client's own address: behind trusted proxies what they say, read from the right.
@@ -80,11 +90,7 @@ impl Gate {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.rsplit(','));
         for hop in said {
-            if !self
-                .proxies
-                .iter()
-                .any(|network| network.contains(&address))
-            {
+            if !self.access().is_proxy(address) {
                 break;
             }
             match forwarded(hop.trim()) {
@@ -106,14 +112,14 @@ impl Gate {
             (None, Some(host), None) => host.to_str().ok(),
             _ => None,
         };
-        if !host.is_some_and(|host| self.hosts.allows(host)) {
+        if !host.is_some_and(|host| self.access().hosts.allows(host)) {
             return Err(Denied::Host);
         }
         let mut origins = parts.headers.get_all(ORIGIN).into_iter();
         let allowed = origins.all(|origin| {
             origin
                 .to_str()
-                .is_ok_and(|origin| self.origins.allows(origin))
+                .is_ok_and(|origin| self.access().origins.allows(origin))
         });
         if allowed { Ok(()) } else { Err(Denied::Origin) }
     }
@@ -128,26 +134,48 @@ impl Gate {
         address: IpAddr,
         from_query: bool,
     ) -> Result<TokenId, Denied> {
-        let given = given(parts, from_query && self.query_token);
+        let given = given(parts, from_query && self.access().query_token);
         let judged = match &given {
-            Ok(given) => auth::judge(&self.tokens.load(), given.iter().map(String::as_str)),
+            Ok(given) => auth::judge(&self.access().tokens, given.iter().map(String::as_str)),
             Err(Unreadable) => Err(Refused::Invalid),
         };
-        judged.map_err(|refused| self.failed(refused, address))
+        judged.map_err(|refused| self.gate.failed(refused, address))
+    }
+}
+
+impl Gate {
+    /// The gate by a policy.
+    pub fn by(&self, policy: Arc<Policy>) -> Entry<'_> {
+        Entry { gate: self, policy }
+    }
+
+    /// Whether a refusal of this address is recorded by itself, or only counted.
+    pub fn lists(&self, address: IpAddr) -> bool {
+        // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
+        // fill the memory.
+        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            for limiter in [&self.failures, &self.logged, &self.listed] {
+                limiter.retain_recent();
+                limiter.shrink_to_fit();
+            }
+        }
+        self.listed.check_key(&network(address)).is_ok()
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        match self.failures.admit(network(address), Instant::now()) {
+        match self.failures.check_key(&network(address)) {
             Ok(()) => Denied::Token(refused),
-            Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),
+            Err(until) => {
+                let wait: Duration = until.wait_time_from(DefaultClock::default().now());
+                Denied::TooManyFailures(wait.as_secs() + 1)
+            }
         }
     }
 
     /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
     /// client sent.
     pub fn log(&self, denied: Denied, address: IpAddr) {
-        let now = Instant::now();
-        if self.logged.admit(network(address), now).is_ok() {
+        if self.logged.check_key(&network(address)).is_ok() {
             warn!(%address, "MCP connection rejected: {}", denied.text());
         }
     }
@@ -236,7 +264,7 @@ fn canonical(address: IpAddr) -> IpAddr {
 }
 
 /// What counts as one client: an IPv6 customer has a whole network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

@@ -1,6 +1,6 @@
 //! From a request to a socket: everything is judged before the upgrade.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,16 +12,19 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::{info, warn};
 
+use super::places::NoPlace;
 use super::reply::Refused;
+use super::stream::Stream;
 use super::{App, gate, reply, ws};
 use crate::auth::Caller;
 
+/// The transport as logs, metrics and the audit name it.
+const TRANSPORT: &str = "ws";
 /// The subprotocol of the seed's messages.
 const SEED_PROTOCOL: &str = "lucarne";
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
@@ -47,31 +50,31 @@ pub(super) async fn not_a_socket() -> Response<Body> {
 
 fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
     let (mut parts, _) = request.into_parts();
-    let address = app.gate.address(peer, &parts.headers);
+    let entry = app.entry();
+    let limits = &entry.policy().connections;
+    let address = entry.address(peer, &parts.headers);
     if app.stop.stopping.is_cancelled() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(status, "Server is shutting down", RETRY_SECONDS).into());
     }
-    app.gate.place(&parts).map_err(|denied| {
-        app.metrics.connection_refused(denied.reason());
-        app.gate.log(denied, address);
+    let refuse = |denied| {
+        app.denied(address, TRANSPORT, denied);
         Refused::from(reply::denied(denied))
-    })?;
+    };
+    entry.place(&parts).map_err(refuse)?;
     let accept = accept_key(&parts)?;
     // Only what comes by HTTP/1.1 can be upgraded.
     let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgraded = upgraded.ok_or_else(upgrade_required)?;
-    let token = app.gate.token(&parts, address, true).map_err(|denied| {
-        app.metrics.auth_failed(denied.reason());
-        app.gate.log(denied, address);
-        Refused::from(reply::denied(denied))
-    })?;
-    let Ok(place) = Arc::clone(&app.sockets).try_acquire_owned() else {
-        app.metrics.connection_refused("full");
-        warn!(%address, "MCP connection rejected: too many connections");
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Too many connections", RETRY_SECONDS).into());
-    };
+    let token = entry.token(&parts, address, true).map_err(refuse)?;
+    let place = app
+        .places
+        .take(
+            gate::network(address),
+            limits.max_connections,
+            limits.max_per_address,
+        )
+        .map_err(|none| no_place(app, address, none))?;
     let protocol = gate::protocols(&parts.headers).find(|protocol| *protocol == SEED_PROTOCOL);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -88,22 +91,22 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     let caller = Caller {
         token,
         address,
-        transport: "ws",
+        transport: TRANSPORT,
     };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(limits.max_message_bytes))
+        .max_frame_size(Some(limits.max_message_bytes));
     let session = app.metrics.session();
     let app = Arc::clone(app);
     let running = app.tracker.clone();
     running.spawn(async move {
         // The client may be gone before it has read our answer.
         let Ok(upgraded) = upgraded.await else { return };
-        let Ok(raw) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        let Ok(raw) = upgraded.downcast::<TokioIo<Stream>>() else {
             return;
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(app.limits.max_message_bytes))
-            .max_frame_size(Some(app.limits.max_message_bytes));
         let socket = WebSocketStream::from_partially_read(
             raw.io.into_inner(),
             raw.read_buf.to_vec(),
@@ -123,6 +126,26 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         drop((session, place));
     });
     Ok(response)
+}
+
+/// The answer to a client for whom there is no place.
+fn no_place(app: &App, address: IpAddr, none: NoPlace) -> Refused {
+    let (reason, status, text) = match none {
+        NoPlace::Full => (
+            "full",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many connections",
+        ),
+        NoPlace::Address => (
+            "address_full",
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many connections from this address",
+        ),
+    };
+    app.metrics.connection_refused(reason);
+    app.record_stranger(address, TRANSPORT, reason);
+    warn!(%address, "MCP connection rejected: {text}");
+    reply::later(status, text, RETRY_SECONDS).into()
 }
 
 /// The answer to a sound handshake's key.

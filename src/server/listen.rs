@@ -12,13 +12,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 use tracing::warn;
 
-use super::{App, Stop};
+use super::places::Places;
+use super::stream::Stream;
+use super::{App, Stop, gate};
 
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
@@ -32,11 +36,10 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves a listener for as long as its task lives.
 ///
-/// What is accepted once the service stops is told so by the routes, and not waited for.
-pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) {
-    let places = Arc::new(Semaphore::new(
-        app.sockets.available_permits() + SPARE_CONNECTIONS,
-    ));
+/// What is accepted once the service stops is told so by the routes, and not waited for. A listener
+/// that `encrypts` speaks TLS where there is a certificate.
+pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, encrypts: bool) {
+    let places = Places::default();
     let mut failing = false;
     loop {
         let (stream, peer) = match listener.accept().await {
@@ -52,8 +55,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
             }
         };
         failing = false;
+        let policy = app.service.policy();
+        let limits = &policy.connections;
+        // A proxy is many clients, and tells them apart only later.
+        let address = gate::network(peer.ip().to_canonical());
+        let proxied = policy.access.is_proxy(peer.ip().to_canonical());
+        let each = limits.max_per_address.filter(|_| !proxied);
+        let most = limits.max_connections + SPARE_CONNECTIONS;
         // Over the bound a connection is closed at once: there is no memory to explain it in.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(place) = places.take(address, most, each) else {
             app.metrics.connection_refused("connections");
             continue;
         };
@@ -61,7 +71,16 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
         let _ = stream.set_nodelay(true);
         let (router, stop) = (router.clone(), app.stop.clone());
         let late = stop.stopping.is_cancelled();
+        let tls = policy.access.tls.clone().filter(|_| encrypts);
         let served = async move {
+            let accepted = timeout(HANDSHAKE_TIMEOUT, Stream::accept(stream, tls));
+            let accepted = tokio::select! {
+                accepted = accepted => accepted,
+                // Who has not even said what it wants is not waited for.
+                () = stop.stopping.cancelled(), if !late => return,
+            };
+            // A client that breaks off, or does not speak TLS, is no event for the log.
+            let Ok(Ok(stream)) = accepted else { return };
             connection(stream, ConnectInfo(peer), router, stop, late).await;
             drop(place);
         };
@@ -74,7 +93,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>) 
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     peer: ConnectInfo<SocketAddr>,
     router: Router,
     stop: Stop,

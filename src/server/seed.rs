@@ -9,12 +9,17 @@ use crate::auth::Caller;
 use crate::encode;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Rejected, Request};
-use crate::service::{Read, Service};
+use crate::service::{Policy, Read, Service};
 
 /// Answers one message.
 ///
 /// A panic on the way is our fault and no reason to leave the client without an answer.
-pub(super) async fn answer(service: &Service, caller: &Caller, text: &str) -> Vec<u8> {
+pub(super) async fn answer(
+    service: &Service,
+    policy: &Policy,
+    caller: &Caller,
+    text: &str,
+) -> Vec<u8> {
     let (id, result) = match Request::parse(text) {
         Ok(request) => {
             let read = Read {
@@ -25,7 +30,8 @@ pub(super) async fn answer(service: &Service, caller: &Caller, text: &str) -> Ve
             let mut out = Vec::with_capacity(512);
             begin(&mut out, request.id);
             out.extend_from_slice(b",\"status\":\"ok\",");
-            let answered = AssertUnwindSafe(service.answer(caller, &read, out)).catch_unwind();
+            let answered =
+                AssertUnwindSafe(service.answer_by(policy, caller, &read, out)).catch_unwind();
             let result = answered.await.unwrap_or_else(|_| {
                 error!("a request was ended by a fault of the service");
                 Err(ErrorKind::Internal.into())

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FusedStream as _, FuturesOrdered};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -22,10 +22,12 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
+use super::stream::Stream;
 use super::{App, seed};
 use crate::auth::Caller;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
+use crate::service::Policy;
 
 /// Requests of one socket that run at once.
 const IN_FLIGHT: usize = 32;
@@ -40,7 +42,7 @@ const LINGER_AT_END: Duration = Duration::from_millis(50);
 /// What a closed socket still takes in, at the most.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 type Answers<'a> = FuturesOrdered<Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>>;
 
 /// Why a socket ended, in words for the log.
@@ -56,6 +58,8 @@ pub(super) enum End {
     Refused(&'static str),
     /// The client does not read.
     Slow,
+    /// The token is no longer valid.
+    Revoked,
     /// The service ends.
     Stopping,
 }
@@ -68,6 +72,7 @@ impl fmt::Display for End {
             Self::RateLimited => "Rate limit exceeded",
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
+            Self::Revoked => "the token was revoked",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -97,8 +102,18 @@ impl Closing {
         code: CloseCode::Away,
         reason: "server is shutting down",
     };
+    const REVOKED: Self = Self {
+        end: End::Revoked,
+        code: CloseCode::Policy,
+        reason: "token revoked",
+    };
+    const TOO_LARGE: Self = Self {
+        end: End::Refused("message too large"),
+        code: CloseCode::Size,
+        reason: "message too large",
+    };
     const BINARY: Self = Self {
-        end: End::Refused("a binary frame"),
+        end: End::Refused("binary frame"),
         code: CloseCode::Unsupported,
         reason: "text frames only",
     };
@@ -113,9 +128,7 @@ impl Closing {
             })
         };
         match error {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                refused("message too large", CloseCode::Size)
-            }
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
             WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
             WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
             WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
@@ -126,10 +139,13 @@ impl Closing {
 
 /// Serves a socket to its end.
 pub(super) async fn serve(mut socket: Socket, app: &App, caller: &Caller) -> End {
+    let policy = app.service.policy();
+    let limits = &policy.connections;
     let mut session = Session {
         app,
         caller,
-        window: Window::new(app.limits.rate_limit, app.limits.rate_window),
+        window: Window::new(limits.rate_limit, limits.rate_window),
+        policy,
         answers: FuturesOrdered::new(),
         ready: VecDeque::new(),
         closing: None,
@@ -147,6 +163,8 @@ struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
     window: Window,
+    /// The policy as it was last looked at.
+    policy: Arc<Policy>,
     /// Requests under way.
     answers: Answers<'a>,
     /// Answers that are done and not written yet.
@@ -156,14 +174,16 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
-        let idle_timeout = self.app.limits.idle_timeout;
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(idle_timeout));
+        let mut idle = pin!(tokio::time::sleep(self.policy.connections.idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
         let mut stopping = pin!(stop.stopping.cancelled());
+        let mut replaced = self.app.service.replacements();
+        // A token that went while the handshake was under way goes at once.
+        replaced.mark_changed();
         loop {
             if self.answers.is_empty()
                 && let Some(closing) = self.closing
@@ -178,6 +198,12 @@ impl Session<'_> {
                 () = &mut stopping, if open => {
                     self.app.closed.fetch_add(1, Ordering::Relaxed);
                     self.closing = Some(Closing::STOPPING);
+                    Ok(())
+                }
+                Ok(()) = replaced.changed(), if open => {
+                    self.follow();
+                    let until = heard + self.policy.connections.idle_timeout;
+                    idle.as_mut().reset(until.into());
                     Ok(())
                 }
                 Some(answer) = self.answers.next() => {
@@ -195,7 +221,7 @@ impl Session<'_> {
                         }
                         Some(Err(error)) => match Closing::of(&error) {
                             Some(closing) => {
-                                self.closing = Some(closing);
+                                self.refuse(closing);
                                 Ok(())
                             }
                             None => return End::Client,
@@ -205,7 +231,7 @@ impl Session<'_> {
                 }
                 // A client whose messages are not read just now is not silent.
                 () = &mut idle, if reads => {
-                    let until = heard + idle_timeout;
+                    let until = heard + self.policy.connections.idle_timeout;
                     if Instant::now() < until {
                         idle.as_mut().reset(until.into());
                     } else {
@@ -229,29 +255,81 @@ impl Session<'_> {
         }
     }
 
+    /// Looks at the policy of the moment, and closes a socket whose token is gone.
+    fn follow(&mut self) {
+        self.policy = self.app.service.policy();
+        if !self.policy.access.tokens.holds(&self.caller.token) {
+            self.closing = Some(Closing::REVOKED);
+        }
+        let limits = &self.policy.connections;
+        self.window.follow(limits.rate_limit, limits.rate_window);
+    }
+
     /// Begins what a message asks for.
     fn take(&mut self, message: Message) {
         match message {
-            Message::Text(text) => match self.window.admit(Instant::now()) {
-                Ok(()) => self
-                    .answers
-                    .push_back(Box::pin(answer(self.app, self.caller, text))),
-                Err(_) => {
-                    self.app.metrics.rate_limited();
-                    let kind = ErrorKind::RateLimited {
-                        limit: self.app.limits.rate_limit,
-                        window: self.app.limits.rate_window.as_secs(),
-                    };
-                    let refused = seed::refused(None, &kind.into());
-                    self.answers
-                        .push_back(Box::pin(std::future::ready(refused)));
-                    self.closing = Some(Closing::LIMITED);
+            Message::Text(text) => {
+                self.follow();
+                if self.closing.is_some() {
+                    return;
                 }
-            },
-            Message::Binary(_) => self.closing = Some(Closing::BINARY),
+                if text.len() > self.policy.connections.max_message_bytes {
+                    return self.refuse(Closing::TOO_LARGE);
+                }
+                match self.admit() {
+                    Ok(()) => {
+                        let policy = Arc::clone(&self.policy);
+                        self.answers.push_back(Box::pin(answer(
+                            self.app,
+                            policy,
+                            self.caller,
+                            text,
+                        )));
+                    }
+                    Err(error) => {
+                        let refused = seed::refused(None, &error);
+                        self.answers
+                            .push_back(Box::pin(std::future::ready(refused)));
+                        self.refused(error.code());
+                        self.closing = Some(Closing::LIMITED);
+                    }
+                }
+            }
+            Message::Binary(_) => self.refuse(Closing::BINARY),
             // The library answers pings and the client's close by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        if self.window.admit(Instant::now()).is_err() {
+            self.app.metrics.rate_limited();
+            let limits = &self.policy.connections;
+            let (limit, window) = (limits.rate_limit, limits.rate_window.as_secs());
+            return Err(ErrorKind::RateLimited { limit, window }.into());
+        }
+        self.app.service.admit(&self.policy, &self.caller.token)
+    }
+
+    /// Closes over a message that is none.
+    fn refuse(&mut self, closing: Closing) {
+        if let End::Refused(reason) = closing.end {
+            self.refused(&reason.to_lowercase().replace([' ', '-'], "_"));
+        }
+        self.closing = Some(closing);
+    }
+
+    /// Records a message that is not answered.
+    fn refused(&self, code: &str) {
+        let Caller {
+            token,
+            address,
+            transport,
+        } = *self.caller;
+        self.app
+            .service
+            .note_refused(address, transport, Some(token), code);
     }
 
     /// Writes the answers that are ready, and those that become so meanwhile, and flushes once.
@@ -296,10 +374,10 @@ impl Session<'_> {
 }
 
 /// Answers a message, or says that there is no time left for it.
-async fn answer(app: &App, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
+async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
     tokio::select! {
         biased;
-        answer = seed::answer(&app.service, caller, &text) => answer,
+        answer = seed::answer(&app.service, &policy, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
             app.cut.fetch_add(1, Ordering::Relaxed);
             seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())

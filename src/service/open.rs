@@ -1,22 +1,20 @@
 //! From a configuration to a service: open the database, read the catalog, put the policy in force.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use tracing::{debug, error, info, warn};
+use tracing::debug;
 
-use super::{Policy, Service, Serving};
+use super::{Access, ConnectionLimits, Policy, Service, Serving};
+use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
-/// How often a database that does not answer is asked again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A service and what was left out of its catalog.
 #[derive(Debug)]
@@ -65,6 +63,7 @@ impl Opened {
 /// A database that cannot be right, and a whitelist of which nothing is there.
 pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
     let cursors = Arc::new(cursor_key(config)?);
+    let tls = tls(config)?;
     let names = config
         .models
         .iter()
@@ -72,7 +71,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         .collect();
     let url = config.database.as_ref().filter(|_| config.enabled);
     let Some(url) = url else {
-        let policy = policy(config, cursors, Serving::Waiting(names));
+        let policy = policy(config, cursors, tls, Serving::Waiting(names));
         let service = Arc::new(Service::new(policy, None, metrics));
         return Ok(Opened {
             service,
@@ -96,7 +95,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
                 hidden,
                 missing,
             } = built;
-            let policy = policy(config, cursors, Serving::Catalog(catalog));
+            let policy = policy(config, cursors, tls, Serving::Catalog(catalog));
             let service = Arc::new(Service::new(policy, Some(db), metrics));
             Ok(Opened {
                 service,
@@ -108,7 +107,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         Err(failure) => match told(&db, &failure) {
             Some(fault) => Err(named(fault)),
             None => {
-                let policy = policy(config, cursors, Serving::Waiting(names));
+                let policy = policy(config, cursors, tls, Serving::Waiting(names));
                 let service = Arc::new(Service::new(policy, Some(db), metrics));
                 Ok(Opened {
                     service,
@@ -121,31 +120,12 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
     }
 }
 
-/// Asks a database that did not answer until it does, and serves it from then on.
-pub async fn wait_for_database(service: Arc<Service>, config: Arc<Config>) {
-    let Some(db) = service.db() else { return };
-    loop {
-        tokio::time::sleep(RETRY).await;
-        let Ok(built) = read(db, &config).await else {
-            continue;
-        };
-        match served(built, db, &config).await {
-            Ok(built) => {
-                for missing in &built.missing {
-                    warn!(model = missing.name, "not served: {}", missing.reason);
-                }
-                let models = built.catalog.models().len();
-                let cursors = Arc::clone(&service.policy().cursors);
-                service.replace_policy(policy(&config, cursors, Serving::Catalog(built.catalog)));
-                info!(models, "the database answers");
-                return;
-            }
-            Err(fault) => error!("{}; {}", fault.what, fault.help),
-        }
-    }
-}
-
-fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy {
+pub(super) fn policy(
+    config: &Config,
+    cursors: Arc<CursorKey>,
+    tls: Option<Tls>,
+    serving: Serving,
+) -> Policy {
     Policy {
         serving,
         read_only: config.read_only,
@@ -159,10 +139,38 @@ fn policy(config: &Config, cursors: Arc<CursorKey>, serving: Serving) -> Policy 
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         query_timeout: config.query_timeout,
+        audit_denies: config.audit_denies,
+        access: Access {
+            tokens: Tokens::new(&config.tokens),
+            hosts: config.allowed_hosts.clone(),
+            origins: config.allowed_origins.clone(),
+            query_token: config.allow_query_token,
+            proxies: config.trusted_proxies.clone(),
+            tls,
+        },
+        connections: ConnectionLimits {
+            max_message_bytes: config.max_message_bytes,
+            rate_limit: config.rate_limit,
+            rate_window: config.rate_window,
+            idle_timeout: config.idle_timeout,
+            max_connections: config.max_connections,
+            max_requests: config.max_requests,
+            max_per_address: config.max_connections_per_address,
+            token_rate_limit: config.token_rate_limit.unwrap_or_default(),
+        },
     }
 }
 
-fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
+/// Certificate and key as they are now, where the configuration names them.
+pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
+    let loaded = config.tls.as_ref().map(TlsFiles::load).transpose();
+    loaded.map_err(|fault| StartFault {
+        what: format!("{}: {}", fault.variable, fault.message),
+        help: fault.help,
+    })
+}
+
+pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     match &config.cursor_key {
         Some(key) => Ok(CursorKey::new(key.expose_secret())),
         None => CursorKey::random().map_err(|_| StartFault {
@@ -172,7 +180,7 @@ fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     }
 }
 
-async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
+pub(super) async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
     let tables = db.tables(&config.models).await?;
     Ok(catalog::build(
         config.models.iter().zip(tables).collect(),
@@ -181,7 +189,7 @@ async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.
-async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
+pub(super) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
     if !built.catalog.models().is_empty() {
         return Ok(built);
     }

@@ -1,11 +1,15 @@
 //! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::Read;
+use crate::auth::Tokens;
 use crate::catalog::{Catalog, Model};
-use crate::config::Numbers;
+use crate::config::{AllowedHosts, AllowedOrigins, Numbers, Tls};
 use crate::encode::Style;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
@@ -32,6 +36,59 @@ pub struct Policy {
     pub max_response_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
+    /// Whether an answer that cannot be recorded is withheld.
+    pub audit_denies: bool,
+    /// Who is let in.
+    pub access: Access,
+    /// What bounds each connection.
+    pub connections: ConnectionLimits,
+}
+
+/// Who is let in, and from where.
+#[derive(Debug)]
+pub struct Access {
+    /// The tokens that are valid.
+    pub tokens: Tokens,
+    /// `Host` values answered.
+    pub hosts: AllowedHosts,
+    /// Browser origins let in.
+    pub origins: AllowedOrigins,
+    /// Whether the WebSocket route takes `?token=`.
+    pub query_token: bool,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
+}
+
+impl Access {
+    /// Whether this address is that of a proxy which tells of its clients.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+/// What bounds each connection, and all together.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// The largest request, in bytes.
+    pub max_message_bytes: usize,
+    /// Requests per window and connection; 0 is no limit.
+    pub rate_limit: u32,
+    /// The window.
+    pub rate_window: Duration,
+    /// How long a socket may be silent.
+    pub idle_timeout: Duration,
+    /// Sockets open at once.
+    pub max_connections: usize,
+    /// Sockets open at once from one address.
+    pub max_per_address: Option<usize>,
+    /// Requests answered at once, over all connections.
+    pub max_requests: usize,
+    /// Requests per window and token; 0 is no limit.
+    pub token_rate_limit: u32,
 }
 
 /// What is served.

@@ -79,10 +79,13 @@ fn every_example_runs() {
             } else {
                 &service
             };
-            let run = Run::with(service).with_sample().file(
-                "requests.jsonl",
-                "{\"action\":\"list\",\"model\":\"users\"}\n",
-            );
+            let run = Run::with(service)
+                .with_sample()
+                .file(
+                    "requests.jsonl",
+                    "{\"action\":\"list\",\"model\":\"users\"}\n",
+                )
+                .file("audit.jsonl", "");
             let address = service.address.to_string();
             let ended = match served(&line) {
                 Some(sign) => run

@@ -1,6 +1,6 @@
 //! Every way of not getting an answer: exit 2, what is wrong, what to do, and never the token.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::support::{Ended, LIST, Run, Service, Step, TOKEN};
@@ -207,6 +207,8 @@ fn too_slow() {
     let silent = Service::new(|_stream| std::thread::sleep(Duration::from_secs(20)));
     let hanging = Service::socket(|_| Step::Hang);
     let dripping = Service::new(|mut stream| {
+        // What comes before the request is no answer to it.
+        let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 ");
         std::thread::sleep(Duration::from_secs(20));
     });

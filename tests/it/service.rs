@@ -125,7 +125,7 @@ impl Service {
 
     /// The figure of that name and labels, as the metrics have it; 0 for none.
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let text = self.metrics.text();
+        let text = self.metrics.text(&lucarne::observe::Figures::default());
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.map_or(0, |figure| figure.trim().parse().unwrap())
     }

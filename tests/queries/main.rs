@@ -1,7 +1,7 @@
 //! Requests and their answers over a real SQLite file, at the height of `Service::answer`.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::print_stderr,
     reason = "clippy knows test functions, not the functions they call"
 )]
 

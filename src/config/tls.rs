@@ -1,0 +1,75 @@
+//! The certificate that the service proves itself with, and its key, from their files.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{Error, ServerConfig};
+
+use super::TlsFiles;
+use super::fault::{Fault, Reason};
+
+/// What the service speaks TLS with: 1.2 or 1.3, for HTTP/1.1.
+#[derive(Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// What the library takes for a connection.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl TlsFiles {
+    /// Reads certificate and key as they are now.
+    ///
+    /// # Errors
+    /// Files that are not there or not what they should be, and a key of another certificate.
+    pub fn load(&self) -> Result<Tls, Fault> {
+        let (cert, key) = ("MCP_TLS_CERT", "MCP_TLS_KEY");
+        let unreadable = |path: &Path, wanted: &str| {
+            let message = format!(
+                "{} holds no {wanted} in PEM that can be read",
+                path.display()
+            );
+            Reason::new(message, "name a file that begins with -----BEGIN")
+        };
+        let chain = CertificateDer::pem_file_iter(&self.cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .ok()
+            .filter(|chain| !chain.is_empty())
+            .ok_or_else(|| unreadable(&self.cert, "certificate").of(cert))?;
+        let private = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|_| unreadable(&self.key, "private key").of(key))?;
+        let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map(|builder| builder.with_no_client_auth())
+            .and_then(|builder| builder.with_single_cert(chain, private))
+            .map_err(|error| refused(&error, &self.key).of(key))?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Tls(Arc::new(server)))
+    }
+}
+
+fn refused(error: &Error, key: &Path) -> Reason {
+    let shown = key.display();
+    match error {
+        Error::InconsistentKeys(_) => Reason::new(
+            format!("{shown} is not the key of the certificate in MCP_TLS_CERT"),
+            "name the two files of one pair, the service's own certificate first in its file",
+        ),
+        error => Reason::new(
+            format!("the pair with {shown} cannot be used: {error}"),
+            "make the pair anew",
+        ),
+    }
+}

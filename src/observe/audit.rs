@@ -1,0 +1,302 @@
+//! The audit: who asked for what, one JSON line a request, each chained to the one before.
+//!
+//! Lines are handed over a bounded queue to one task, which writes what has gathered in one go.
+//! Names of fields are recorded, never values.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{SecondsFormat, Utc};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use super::Metrics;
+use super::sink::Sink;
+
+/// Lines that wait to be written.
+const QUEUE: usize = 4_096;
+/// Lines that are written in one go.
+const BATCH: usize = 256;
+/// How long what was written may lie in the memory of the operating system.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often refusals without a line of their own are told.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Records what was asked and refused.
+#[derive(Debug)]
+pub struct Audit {
+    queue: mpsc::Sender<Job>,
+    /// Lines that found no room in the queue.
+    lost: Arc<AtomicU64>,
+    /// Refusals of strangers that have no line of their own.
+    unlisted: Arc<AtomicU64>,
+}
+
+/// A line that could not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotRecorded;
+
+/// Where lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Standard error, among the lines of the log.
+    StandardError,
+    /// A file, which is made if it is not there.
+    File(PathBuf),
+}
+
+/// What is recorded of a request, or of a client that was not let in.
+#[derive(Debug, Serialize)]
+pub struct Record<'r> {
+    /// `request`, or `refused` for what never became one.
+    pub event: &'static str,
+    /// The first characters of the token's digest.
+    pub token: Option<String>,
+    /// The client's address.
+    pub address: IpAddr,
+    /// The transport, as metrics name it.
+    pub transport: &'r str,
+    /// The action, or `unknown`.
+    pub action: Option<&'r str>,
+    /// The model, or `unknown`.
+    pub model: Option<&'r str>,
+    /// The readable fields that the filter names.
+    pub filters: &'r [String],
+    /// Rows that were read.
+    pub rows: usize,
+    /// Bytes of the answer.
+    pub bytes: usize,
+    /// `ok`, or the code of the error.
+    pub code: &'r str,
+    /// What it took.
+    pub ms: f64,
+}
+
+#[derive(Debug)]
+enum Job {
+    Line(String, Option<oneshot::Sender<Result<(), NotRecorded>>>),
+    Reopen,
+    Flush(oneshot::Sender<()>),
+}
+
+impl Audit {
+    /// Opens the target and begins to write; must be called within the runtime.
+    ///
+    /// # Errors
+    /// A file that cannot be written to, or that holds something else than an audit.
+    pub fn open(target: Target, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let sink = Sink::open(target)?;
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let unlisted = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            sink: Some(sink),
+            metrics,
+            lost: Arc::clone(&lost),
+            unlisted: Arc::clone(&unlisted),
+            told: Instant::now(),
+            failing: false,
+            unsynced: false,
+        };
+        tokio::spawn(writer.run(jobs));
+        Ok(Self {
+            queue,
+            lost,
+            unlisted,
+        })
+    }
+
+    /// Records, and waits until the line is written.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
+        let (done, written) = oneshot::channel();
+        let line = Job::Line(members(record), Some(done));
+        self.queue.send(line).await.map_err(|_| NotRecorded)?;
+        written.await.unwrap_or(Err(NotRecorded))
+    }
+
+    /// Records without waiting; what finds no room is counted, and the audit tells how many.
+    pub fn note(&self, record: &Record<'_>) {
+        if self
+            .queue
+            .try_send(Job::Line(members(record), None))
+            .is_err()
+        {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a refusal that has no line of its own; a line tells how many once a minute.
+    ///
+    /// Strangers would fill the disk otherwise.
+    pub fn count_refusal(&self) {
+        self.unlisted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Opens the file by its name again, for it may have been moved away.
+    pub fn reopen(&self) {
+        if self.queue.try_send(Job::Reopen).is_err() {
+            warn!("the audit is not opened again: its queue is full");
+        }
+    }
+
+    /// Waits until everything that was recorded so far is on the disk.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.queue.send(Job::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
+        }
+    }
+}
+
+/// The members of a line that do not depend on its place.
+fn members(record: &Record<'_>) -> String {
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    // A struct of texts and numbers is always JSON.
+    let json = serde_json::to_string(record).unwrap_or_default();
+    let inner = json
+        .strip_prefix('{')
+        .and_then(|json| json.strip_suffix('}'))
+        .unwrap_or_default();
+    format!("\"time\":\"{time}\",{inner}")
+}
+
+/// The task that writes.
+struct Writer {
+    /// Away while a batch is being written.
+    sink: Option<Sink>,
+    metrics: Arc<Metrics>,
+    lost: Arc<AtomicU64>,
+    unlisted: Arc<AtomicU64>,
+    told: Instant,
+    failing: bool,
+    unsynced: bool,
+}
+
+impl Writer {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            match tokio::time::timeout(SYNC_EVERY, jobs.recv_many(&mut batch, BATCH)).await {
+                Ok(0) => return,
+                Ok(_) => self.write(std::mem::take(&mut batch)).await,
+                Err(_) if self.unsynced => self.sync().await,
+                Err(_) => {}
+            }
+            if self.told.elapsed() >= TELL_EVERY {
+                self.tell_of_unlisted().await;
+            }
+        }
+    }
+
+    /// Writes the lines of a batch, and does what else it asks for, in its order.
+    async fn write(&mut self, batch: Vec<Job>) {
+        let (mut lines, mut waiting) = (Vec::new(), Vec::new());
+        for job in batch {
+            match job {
+                Job::Line(line, done) => {
+                    lines.push(line);
+                    waiting.push(done);
+                }
+                Job::Reopen => {
+                    self.lines(&mut lines, &mut waiting).await;
+                    let reopened = self.blocking(Sink::reopen).await;
+                    if let Some(Err(error)) = reopened {
+                        error!(kind = %error.kind(), "the audit file cannot be opened again: the one before is kept");
+                    }
+                }
+                Job::Flush(done) => {
+                    self.lines(&mut lines, &mut waiting).await;
+                    self.tell_of_unlisted().await;
+                    self.sync().await;
+                    let _ = done.send(());
+                }
+            }
+        }
+        self.lines(&mut lines, &mut waiting).await;
+    }
+
+    async fn lines(
+        &mut self,
+        lines: &mut Vec<String>,
+        waiting: &mut Vec<Option<oneshot::Sender<Result<(), NotRecorded>>>>,
+    ) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut batch = std::mem::take(lines);
+        let count = batch.len() as u64;
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            batch.insert(0, event("gap", "lost", lost));
+        }
+        let written = self.blocking(move |sink| sink.append(&batch)).await;
+        let outcome = match written {
+            Some(Ok(())) => {
+                if std::mem::take(&mut self.failing) {
+                    info!(lost, "the audit is written again");
+                }
+                self.unsynced = true;
+                self.metrics.audited("written", count);
+                Ok(())
+            }
+            other => {
+                self.lost.fetch_add(lost + count, Ordering::Relaxed);
+                self.metrics.audited("lost", count);
+                if !std::mem::replace(&mut self.failing, true) {
+                    let kind = other.and_then(Result::err).map(|error| error.kind());
+                    error!(kind = ?kind, "the audit cannot be written");
+                }
+                Err(NotRecorded)
+            }
+        };
+        for done in waiting.drain(..).flatten() {
+            let _ = done.send(outcome);
+        }
+    }
+
+    async fn tell_of_unlisted(&mut self) {
+        self.told = Instant::now();
+        let refusals = self.unlisted.swap(0, Ordering::Relaxed);
+        if refusals > 0 {
+            let line = event("unlisted", "refusals", refusals);
+            self.lines(&mut vec![line], &mut Vec::new()).await;
+        }
+    }
+
+    async fn sync(&mut self) {
+        self.unsynced = false;
+        if let Some(Err(error)) = self.blocking(Sink::sync).await {
+            error!(kind = %error.kind(), "the audit does not reach the disk");
+        }
+    }
+
+    /// Runs what may block beside the runtime; `None` when that broke, which writing never does.
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Sink) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut sink = self.sink.take()?;
+        let (sink, result) = tokio::task::spawn_blocking(move || {
+            let result = work(&mut sink);
+            (sink, result)
+        })
+        .await
+        .ok()?;
+        self.sink = Some(sink);
+        Some(result)
+    }
+}
+
+/// A line that tells of others.
+fn event(name: &str, member: &str, count: u64) -> String {
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!("\"time\":\"{time}\",\"event\":\"{name}\",\"{member}\":{count}")
+}

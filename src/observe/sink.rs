@@ -1,0 +1,227 @@
+//! Where the lines of the audit end up, and what is done when they do not fit.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::audit::Target;
+use super::chain::{self, Link};
+
+/// Far longer than a line.
+const LAST_LINE: u64 = 256 * 1024;
+
+/// An open target, and the last line of its chain.
+#[derive(Debug)]
+pub(super) struct Sink {
+    place: Place,
+    last: Link,
+}
+
+#[derive(Debug)]
+enum Place {
+    StandardError,
+    File { path: PathBuf, file: File },
+}
+
+impl Sink {
+    /// Opens a target and goes on after its last line.
+    pub(super) fn open(target: Target) -> io::Result<Self> {
+        let path = match target {
+            Target::StandardError => {
+                let (place, last) = (Place::StandardError, Link::default());
+                return Ok(Self { place, last });
+            }
+            Target::File(path) => path,
+        };
+        let file = open(&path)?;
+        let (last, torn) = last_line(&path, &file)?;
+        let mut sink = Self {
+            place: Place::File { path, file },
+            last,
+        };
+        if torn > 0 {
+            sink.cut(torn)?;
+        }
+        Ok(sink)
+    }
+
+    /// Takes off the beginning of a line that was never finished, and says so.
+    fn cut(&mut self, torn: u64) -> io::Result<()> {
+        if let Place::File { file, .. } = &self.place {
+            file.set_len(file.metadata()?.len().saturating_sub(torn))?;
+        }
+        let time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        self.append(&[format!(
+            "\"time\":\"{time}\",\"event\":\"torn\",\"bytes\":{torn}"
+        )])
+    }
+
+    /// Writes lines, all of them or none.
+    pub(super) fn append(&mut self, lines: &[String]) -> io::Result<()> {
+        if self.is_deleted() {
+            self.reopen()?;
+        }
+        let (mut last, mut out) = (self.last.clone(), Vec::new());
+        for line in lines {
+            chain::append(&mut last, line, &mut out);
+        }
+        match &mut self.place {
+            Place::StandardError => io::stderr().lock().write_all(&out)?,
+            Place::File { file, .. } => {
+                let before = file.metadata()?;
+                if let Err(error) = file.write_all(&out) {
+                    // The part that did fit is no line.
+                    if before.is_file() {
+                        file.set_len(before.len())?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.last = last;
+        Ok(())
+    }
+
+    /// Opens the file by its name again; the chain goes on.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        if let Place::File { path, file } = &mut self.place {
+            file.sync_data()?;
+            *file = open(path)?;
+        }
+        Ok(())
+    }
+
+    /// Has the operating system put on the disk what was written.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        match &self.place {
+            Place::File { file, .. } if file.metadata()?.is_file() => file.sync_data(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the file has no name any more: nobody would find what is written to it.
+    fn is_deleted(&self) -> bool {
+        match &self.place {
+            Place::File { file, .. } => file.metadata().is_ok_and(|file| file.nlink() == 0),
+            Place::StandardError => false,
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The last line of a file, and how many bytes of an unfinished one stand behind it.
+fn last_line(path: &Path, file: &File) -> io::Result<(Link, u64)> {
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() == 0 {
+        return Ok((Link::default(), 0));
+    }
+    let mut reader = File::open(path)?;
+    reader.seek(SeekFrom::Start(found.len().saturating_sub(LAST_LINE)))?;
+    let mut tail = Vec::new();
+    reader.take(LAST_LINE).read_to_end(&mut tail)?;
+    let other = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it does not end as an audit does",
+        )
+    };
+    let end = tail
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .ok_or_else(other)?;
+    let begin = tail[..end]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |before| before + 1);
+    let line = std::str::from_utf8(&tail[begin..end]).map_err(|_| other())?;
+    let last = chain::link(line).map_err(|_| other())?;
+    Ok((last, (tail.len() - end - 1) as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::Verifier;
+    use super::*;
+
+    fn verified(paths: &[&Path]) -> Verifier {
+        let mut verifier = Verifier::default();
+        for path in paths {
+            verifier
+                .read(io::BufReader::new(File::open(path).unwrap()))
+                .unwrap();
+        }
+        verifier
+    }
+
+    fn lines(count: usize) -> Vec<String> {
+        (0..count)
+            .map(|n| format!("\"event\":\"request\",\"n\":{n}"))
+            .collect()
+    }
+
+    #[test]
+    fn the_chain_goes_on_over_restarts_moves_and_deletions() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("audit"), folder.path().join("audit.1"));
+        let target = || Target::File(path.clone());
+        Sink::open(target()).unwrap().append(&lines(3)).unwrap();
+        let mut sink = Sink::open(target()).unwrap();
+        sink.append(&lines(2)).unwrap();
+        assert_eq!(verified(&[&path]).lines, 5);
+        std::fs::rename(&path, &moved).unwrap();
+        sink.append(&lines(1)).unwrap();
+        sink.reopen().unwrap();
+        sink.append(&lines(4)).unwrap();
+        let both = verified(&[&moved, &path]);
+        assert_eq!((both.first, both.lines), (1, 10));
+        assert_eq!(verified(&[&path]).first, 7);
+        std::fs::remove_file(&path).unwrap();
+        sink.append(&lines(1)).unwrap();
+        assert_eq!(verified(&[&path]).first, 11);
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn half_a_line_is_taken_off_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        Sink::open(Target::File(path.clone()))
+            .unwrap()
+            .append(&lines(2))
+            .unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"seq\":3,\"ti").unwrap();
+        Sink::open(Target::File(path.clone())).unwrap();
+        assert_eq!(verified(&[&path]).lines, 3);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"event\":\"torn\",\"bytes\":12"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_audit_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        for text in ["x", "a note\n", "{}\n", "{\"seq\":1}\n\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Sink::open(Target::File(path.clone())).is_err(), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert!(Sink::open(Target::File(folder.path().to_owned())).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_the_chain_as_it_was() {
+        let mut sink = Sink::open(Target::File("/dev/full".into())).unwrap();
+        let before = sink.last.clone();
+        assert!(sink.append(&lines(1)).is_err());
+        assert_eq!(sink.last, before);
+    }
+}

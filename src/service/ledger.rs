@@ -1,0 +1,187 @@
+//! What the audit is told of each request, and what becomes of an answer that it could not take.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::page::Fail;
+use super::{Answer, Service};
+use crate::auth::{Caller, TokenId};
+use crate::config::{AuditTarget, Config};
+use crate::db::{Db, StartFault};
+use crate::error::{Error, ErrorKind};
+use crate::observe::{Audit, Figures, Metrics, Record, Target};
+use crate::plan::Condition;
+
+/// How long an answer waits for its line: a disk that hangs is one that refuses.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Service {
+    /// Begins to record, where the configuration asks for it; must be called within the runtime.
+    ///
+    /// # Errors
+    /// A file that cannot be written to, or that holds something else.
+    pub fn begin_audit(&self, config: &Config) -> Result<(), StartFault> {
+        let target = match &config.audit {
+            None => return Ok(()),
+            Some(AuditTarget::StandardError) => Target::StandardError,
+            Some(AuditTarget::File(path)) => Target::File(path.clone()),
+        };
+        let metrics = Arc::clone(&self.metrics);
+        let audit = Audit::open(target, metrics).map_err(|error| StartFault {
+            what: format!("MCP_AUDIT_FILE: cannot be written to: {error}"),
+            help: "name a file of the audit's own, in a folder that the service may write to"
+                .to_owned(),
+        })?;
+        // Only a start begins, and there is one.
+        let _ = self.audit.set(audit);
+        Ok(())
+    }
+
+    /// The audit, where there is one.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.get()
+    }
+
+    /// Records a client or a message that never became a request; `token` where one was right.
+    pub fn note_refused(
+        &self,
+        address: IpAddr,
+        transport: &str,
+        token: Option<TokenId>,
+        code: &str,
+    ) {
+        if let Some(audit) = self.audit() {
+            audit.note(&Record {
+                event: "refused",
+                token: token.map(|token| token.to_string()),
+                address,
+                transport,
+                action: None,
+                model: None,
+                filters: &[],
+                rows: 0,
+                bytes: 0,
+                code,
+                ms: 0.0,
+            });
+        }
+    }
+
+    /// How requests and database sessions are used at this moment.
+    pub fn figures(&self) -> Figures {
+        let most = self.most_turns;
+        let running = most.saturating_sub(self.turns.available_permits()) as u64;
+        let Some(usage) = self.db.as_ref().map(Db::usage) else {
+            return Figures::default();
+        };
+        Figures {
+            running,
+            limit: usage.limit,
+            idle: usage.idle,
+            busy: usage.busy,
+            statements: usage.statements,
+            worked: usage.worked,
+            waits: usage.waits,
+            waited: usage.waited,
+        }
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Begins the entry of a request.
+    pub(super) fn entry<'r>(
+        &'r self,
+        caller: &'r Caller,
+        action: &'r str,
+        model: &'r str,
+    ) -> Entry<'r> {
+        Entry {
+            audit: self.audit(),
+            caller,
+            action,
+            model,
+            filters: Vec::new(),
+            begun: Instant::now(),
+        }
+    }
+}
+
+/// Takes the names of the fields that a filter tests, each once.
+pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
+    into.extend(filter.fields().into_iter().map(str::to_owned));
+    into.sort_unstable();
+    into.dedup();
+}
+
+/// A request on its way into the audit. One that is dropped on its way, because its client or the
+/// service is gone, is recorded as `cancelled`.
+pub(super) struct Entry<'r> {
+    audit: Option<&'r Audit>,
+    caller: &'r Caller,
+    action: &'r str,
+    model: &'r str,
+    /// The fields that the filter tests, once they are known.
+    pub(super) filters: Vec<String>,
+    begun: Instant,
+}
+
+impl Entry<'_> {
+    /// Records how the request went; with `denies` an answer that is not recorded is none.
+    pub(super) async fn settle(
+        mut self,
+        result: Result<Answer, Fail>,
+        took: Duration,
+        denies: bool,
+    ) -> Result<Answer, Fail> {
+        let Some(audit) = self.audit.take() else {
+            return result;
+        };
+        let (code, rows, bytes) = match &result {
+            Ok(answer) => ("ok", answer.rows, answer.out.len() + 1),
+            Err(fail) => (fail.error.code(), 0, 0),
+        };
+        let record = self.record(code, rows, bytes, took);
+        if !denies {
+            audit.note(&record);
+            return result;
+        }
+        match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
+            Ok(Ok(())) => result,
+            _ => Err(Error::from(ErrorKind::Overloaded).into()),
+        }
+    }
+
+    fn record<'r>(
+        &'r self,
+        code: &'r str,
+        rows: usize,
+        bytes: usize,
+        took: Duration,
+    ) -> Record<'r> {
+        Record {
+            event: "request",
+            token: Some(self.caller.token.to_string()),
+            address: self.caller.address,
+            transport: self.caller.transport,
+            action: Some(self.action),
+            model: Some(self.model),
+            filters: &self.filters,
+            rows,
+            bytes,
+            code,
+            ms: (took.as_secs_f64() * 1e5).round() / 1e2,
+        }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if let Some(audit) = self.audit.take() {
+            audit.note(&self.record("cancelled", 0, 0, self.begun.elapsed()));
+        }
+    }
+}

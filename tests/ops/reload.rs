@@ -1,0 +1,221 @@
+//! Settings change while the service runs: whole, checked, and at once for open sockets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::support::*;
+
+const SECOND: &str = "second-token-of-the-tests";
+
+async fn change_table(folder: &Folder, statement: &'static str) {
+    let url = format!("sqlite:{}", folder.path("shop.db").display());
+    let mut writer = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(statement).execute(&mut writer).await.unwrap();
+    writer.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_ends_its_sockets_and_no_others() {
+    let folder = Folder::new().await;
+    folder.put("token", &format!("{TOKEN},{SECOND}\n"));
+    folder.configure("MCP_TOKEN_FILE=token");
+    let served = folder.serve().await;
+    let (mut first, mut second) = (served.connect(TOKEN).await, served.connect(SECOND).await);
+    assert_eq!(code(&ask(&mut first, LIST).await), "ok");
+    // No signal: the file is watched.
+    let begun = Instant::now();
+    folder.put("token", &format!("{SECOND}\n"));
+    assert_eq!(closed(&mut first).await, Some(1008));
+    println!("revoked after {:?}", begun.elapsed());
+    assert_eq!(code(&ask(&mut second, LIST).await), "ok");
+    assert_eq!(served.try_connect(TOKEN).await.err(), Some(401));
+    assert_eq!(served.logged("MCP_TOKEN: changed"), 1);
+    let log = served.log();
+    assert!(!log.contains(TOKEN) && !log.contains(SECOND), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_sockets_follow_at_their_next_message() {
+    let folder = Folder::new().await;
+    folder.configure("MCP_MAX_LIMIT=9");
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    let email = r#"{"action":"query","model":"users","params":{"fields":["email"]}}"#;
+    let tickets = r#"{"action":"list","model":"tickets"}"#;
+    assert_eq!(ask(&mut socket, tickets).await["limit"], 9);
+    assert_eq!(code(&ask(&mut socket, email).await), "ok");
+    folder.configure(
+        "MCP_MAX_LIMIT=4\nMCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\n\
+         MCP_POOL_SIZE=2\nMCP_LISTEN=127.0.0.1:0",
+    );
+    served.reload().await;
+    let refused = ask(&mut socket, tickets).await;
+    assert_eq!(
+        refused["error"],
+        "Model 'tickets' not allowed. Allowed models: users"
+    );
+    assert_eq!(code(&ask(&mut socket, email).await), "invalid_parameter");
+    let list = ask(&mut socket, r#"{"action":"list","model":"users"}"#).await;
+    assert_eq!(list["limit"], 4);
+    assert!(list["data"][0].get("email").is_none());
+    let log = served.log();
+    for line in [
+        "reload: MCP_MAX_LIMIT: 9 -> 4",
+        "reload: MCP_ALLOWED_MODELS: users,tickets,change_log -> users",
+        "reload: MCP_HIDDEN_FIELDS: unset -> users.email",
+        "reload: MCP_POOL_SIZE: unset -> 2: needs a restart",
+        "reload: no longer exposed: change_log, ",
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_follows_and_the_largest_message_too() {
+    let folder = Folder::new().await;
+    folder.configure("");
+    let served = folder.serve().await;
+    let (mut limited, mut large) = (served.connect(TOKEN).await, served.connect(TOKEN).await);
+    for _ in 0..3 {
+        assert_eq!(code(&ask(&mut limited, LIST).await), "ok");
+    }
+    folder.configure("MCP_RATE_LIMIT=4\nMCP_MAX_MESSAGE_BYTES=256");
+    served.reload().await;
+    assert_eq!(code(&ask(&mut limited, LIST).await), "ok");
+    let over = ask(&mut limited, LIST).await;
+    assert_eq!(over["error"], "Rate limit exceeded: 4 requests per 60s");
+    assert_eq!(closed(&mut limited).await, Some(1008));
+    use futures_util::SinkExt as _;
+    let long = format!("{LIST}{}", " ".repeat(300));
+    large.send(long.into()).await.unwrap();
+    assert_eq!(closed(&mut large).await, Some(1009));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_reload_changes_nothing_and_says_so() {
+    let folder = Folder::new().await;
+    folder.configure("MCP_MAX_LIMIT=9");
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    let list = r#"{"action":"list","model":"tickets"}"#;
+    for (faulty, said) in [
+        (
+            "MCP_MAX_LIMIT=4\nMCP_RATE_LIMIT=many",
+            "MCP_RATE_LIMIT: expected",
+        ),
+        (
+            "MCP_MAX_LIMIT=4\nMCP_TOKEN=changeme",
+            "MCP_TOKEN: the token is a well-known",
+        ),
+        (
+            "MCP_MAX_LIMIT=4\nMCP_TOKEN_FILE=gone",
+            "MCP_TOKEN_FILE: cannot read gone",
+        ),
+        (
+            "MCP_MAX_LIMIT=4\nMCP_ALLOWED_MODELS=albums",
+            "none of albums is in shop.db",
+        ),
+        ("MCP_MAX_LIMIT=4\nMCP_ALLOWED_MODELS=", "MCP_ALLOWED_MODELS"),
+        (
+            "MCP_MAX_LIMIT=4\nMCP_MAX_LIMITS=5",
+            "did you mean MCP_MAX_LIMIT?",
+        ),
+    ] {
+        folder.configure(faulty);
+        served.reload().await;
+        assert!(served.log().contains(said), "{said}\n{}", served.log());
+        assert_eq!(ask(&mut socket, list).await["limit"], 9, "{faulty}");
+    }
+    assert_eq!(served.logged("nothing is changed"), 6);
+    assert_eq!(served.logged("reloaded"), 0);
+    folder.configure("MCP_MAX_LIMIT=4");
+    served.reload().await;
+    assert_eq!(ask(&mut socket, list).await["limit"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_is_added_is_hidden_until_it_was_judged() {
+    let folder = Folder::new().await;
+    folder.configure("");
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    change_table(
+        &folder,
+        "ALTER TABLE users ADD COLUMN nickname TEXT DEFAULT 'ace'",
+    )
+    .await;
+    change_table(
+        &folder,
+        "ALTER TABLE users ADD COLUMN smtp_password TEXT DEFAULT 's3same'",
+    )
+    .await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(row.get("nickname").is_none() && row.get("smtp_password").is_none());
+    served.reload().await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert_eq!(row["nickname"], "ace");
+    assert!(row.get("smtp_password").is_none());
+    assert!(
+        served
+            .log()
+            .contains("reload: exposed from now on: users.nickname")
+    );
+    change_table(&folder, "ALTER TABLE users DROP COLUMN nickname").await;
+    served.reload().await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(row.get("id").is_some() && row.get("nickname").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_sees_half_of_a_reload() {
+    let folder = Folder::new().await;
+    // In one configuration one model and pages of 3, in the other another model and pages of 5.
+    let sides = [
+        "MCP_RATE_LIMIT=0\nMCP_ALLOWED_MODELS=users\nMCP_MAX_LIMIT=3",
+        "MCP_RATE_LIMIT=0\nMCP_ALLOWED_MODELS=tickets\nMCP_MAX_LIMIT=5",
+    ];
+    folder.configure(sides[0]);
+    let served = Arc::new(folder.serve().await);
+    let (done, asked) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (served, done, asked) =
+                (Arc::clone(&served), Arc::clone(&done), Arc::clone(&asked));
+            tokio::spawn(async move {
+                let mut socket = served.connect(TOKEN).await;
+                while !done.load(Ordering::Relaxed) {
+                    let users = ask(&mut socket, r#"{"action":"list","model":"users"}"#).await;
+                    match code(&users) {
+                        "ok" => assert_eq!(users["limit"], 3),
+                        _ => assert_eq!(
+                            users["error"],
+                            "Model 'users' not allowed. Allowed models: tickets"
+                        ),
+                    }
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let reloads = 20;
+    for turn in 1..=reloads {
+        folder.configure(sides[turn % 2]);
+        served.reload().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    done.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert_eq!(served.logged("reloaded"), reloads);
+    println!(
+        "{reloads} reloads, {} requests",
+        asked.load(Ordering::Relaxed)
+    );
+}
