@@ -218,6 +218,7 @@ impl Session<'_> {
                 biased;
                 () = &mut stopping, if open => {
                     self.tell(self.channel.farewell());
+                    self.app.closed.fetch_add(1, Ordering::Relaxed);
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
