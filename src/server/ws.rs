@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::FusedStream as _;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -201,9 +202,10 @@ impl Session<'_> {
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
         let mut stopping = pin!(stop.stopping.cancelled());
-        let mut replaced = self.app.service.replacements();
+        let mut replacements = self.app.service.replacements();
         // A token that went while the handshake was under way goes at once.
-        replaced.mark_changed();
+        replacements.mark_changed();
+        let mut replaced = pin!(next(replacements));
         let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
@@ -222,7 +224,8 @@ impl Session<'_> {
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
-                Ok(()) = replaced.changed(), if open => {
+                replacements = &mut replaced, if open => {
+                    replaced.set(next(replacements));
                     self.follow();
                     let until = heard + self.policy.connections.idle_timeout;
                     idle.as_mut().reset(until.into());
@@ -421,6 +424,13 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Waits for the next policy; kept over many messages, for most of them come without one.
+async fn next(mut replacements: watch::Receiver<()>) -> watch::Receiver<()> {
+    // The service that sends is there for as long as a socket.
+    let _ = replacements.changed().await;
+    replacements
 }
 
 /// Answers a message, or says that there is no time left for it.
