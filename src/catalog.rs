@@ -140,6 +140,7 @@ pub struct Field {
     nullable: bool,
     sortable: bool,
     dynamic: bool,
+    bounded: bool,
     indexed: bool,
     description: Option<Box<str>>,
     values: Box<[Box<str>]>,
@@ -176,6 +177,11 @@ impl Field {
     /// Whether the column keeps values of any class, whatever its type says (SQLite).
     pub fn is_dynamic(&self) -> bool {
         self.dynamic
+    }
+
+    /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
+    pub fn is_bounded(&self) -> bool {
+        self.bounded
     }
 
     /// Whether an index leads with the field.

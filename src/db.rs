@@ -12,6 +12,7 @@ mod postgres;
 mod sqlite;
 
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
+pub use pool::Usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,15 @@ impl Db {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
             Self::MySql(_) => Dialect::MySql,
+        }
+    }
+
+    /// How its sessions are used.
+    pub fn usage(&self) -> Usage {
+        match self {
+            Self::Sqlite(db) => db.usage(),
+            Self::Postgres(db) => db.usage(),
+            Self::MySql(db) => db.usage(),
         }
     }
 

@@ -3,9 +3,11 @@
 mod audit;
 mod chain;
 mod sink;
+mod usage;
 
 pub use audit::{Audit, NotRecorded, Record, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
+pub use usage::Figures;
 
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ pub struct Metrics {
     rate_limited: Counter,
     connections_refused: Family<Reason, Counter>,
     audited: Family<Outcome, Counter>,
+    reloads: Family<Outcome, Counter>,
+    copied: usage::Copied,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +62,20 @@ impl Default for Metrics {
         let durations: Family<Tool, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(1e-4, 2.0, 18)));
         let auth_failures = Family::default();
+        // A series that is there from the start can be watched for its first event.
+        for tool in ["list", "get", "query", "describe"] {
+            let status = "ok";
+            drop(Family::<_, Counter>::get_or_create(
+                &invocations,
+                &Invocation { tool, status },
+            ));
+        }
+        for reason in ["missing", "invalid", "too_many"] {
+            drop(Family::<_, Counter>::get_or_create(
+                &auth_failures,
+                &Reason { reason },
+            ));
+        }
         let sessions = Gauge::default();
         let rate_limited = Counter::default();
         let connections_refused = Family::default();
@@ -93,6 +111,13 @@ impl Default for Metrics {
             "Lines of the audit, written and lost",
             audited.clone(),
         );
+        let reloads = Family::default();
+        registry.register(
+            "mcp_reloads",
+            "Reloads, by what became of them",
+            reloads.clone(),
+        );
+        let copied = usage::Copied::new(&mut registry);
         Self {
             registry,
             invocations,
@@ -102,6 +127,8 @@ impl Default for Metrics {
             rate_limited,
             connections_refused,
             audited,
+            reloads,
+            copied,
         }
     }
 }
@@ -141,6 +168,11 @@ impl Metrics {
             .inc_by(lines);
     }
 
+    /// A reload came to its end.
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// A socket was opened; it counts until the guard is dropped.
     pub fn session(&self) -> SessionGuard {
         self.sessions.inc();
@@ -152,8 +184,9 @@ impl Metrics {
         u64::try_from(self.sessions.get()).unwrap_or_default()
     }
 
-    /// All figures in Prometheus' text.
-    pub fn text(&self) -> String {
+    /// All figures in Prometheus' text, with those that others keep as they are now.
+    pub fn text(&self, now: &Figures) -> String {
+        self.copied.set(now);
         let mut text = String::new();
         // Writing into memory cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

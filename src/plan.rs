@@ -4,6 +4,7 @@
 //! reaches SQL only as a [`Value`] to be bound; names are `&Field` of the catalog.
 
 mod aggregate;
+mod condition;
 pub mod cursor;
 mod filter;
 mod guard;
@@ -12,8 +13,8 @@ mod projection;
 mod value;
 
 pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
+pub use condition::{Comparison, Condition, Pattern, Place};
 pub use cursor::{CursorKey, Seek};
-pub use filter::{Comparison, Condition, Pattern, Place};
 pub use page::Page;
 pub use projection::Expansion;
 pub use value::Value;

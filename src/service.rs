@@ -45,13 +45,14 @@ pub struct Service {
     models_changed: watch::Sender<()>,
     db: Option<Db>,
     metrics: Arc<Metrics>,
-    /// Whether the database gave no answer when it was last asked.
-    lost: AtomicBool,
     audit: OnceLock<Audit>,
     /// Places for requests that are being answered.
     turns: Semaphore,
+    most_turns: usize,
     /// The window of each token, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
+    /// Whether the database gave no answer when it was last asked.
+    lost: AtomicBool,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -118,14 +119,15 @@ impl Service {
     pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
         Self {
             turns: Semaphore::new(policy.connections.max_requests),
+            most_turns: policy.connections.max_requests,
             windows: Mutex::default(),
             policy: ArcSwap::from_pointee(policy),
             replaced: watch::Sender::new(()),
             models_changed: watch::Sender::new(()),
             db,
             metrics,
-            lost: AtomicBool::new(false),
             audit: OnceLock::new(),
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -136,13 +138,13 @@ impl Service {
 
     /// Puts a new policy in force, whole.
     pub fn replace_policy(&self, policy: Policy) {
-        self.lost.store(false, Ordering::Relaxed);
         let policy = Arc::new(policy);
         self.windows
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| policy.access.tokens.holds(token));
         let before = self.policy.swap(Arc::clone(&policy));
+        self.lost.store(false, Ordering::Relaxed);
         self.replaced.send_replace(());
         if before.names() != policy.names() {
             self.models_changed.send_replace(());
@@ -244,7 +246,7 @@ impl Service {
         let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
         let result = match turn {
             Ok(_turn) => self.run(terms, read, out, &mut entry.filters).await,
-            Err(_) => Err(ErrorKind::Overloaded.into()),
+            Err(_) => Err(Error::from(ErrorKind::Overloaded).into()),
         };
         let took = started.elapsed();
         let result = entry.settle(result, took, policy.audit_denies).await;

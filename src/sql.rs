@@ -11,11 +11,13 @@ mod mysql;
 mod seek;
 mod sums;
 
-use sea_query::{Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef};
+use sea_query::{
+    CaseStatement, Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef,
+};
 
 use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
-use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan};
+use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
 
 /// The alias of the model's own table.
 const BASE: &str = "t";
@@ -61,7 +63,7 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
         Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
     };
     let keys = plan.order.iter().filter_map(|order| match order.key {
-        OrderKey::Field(field) => Some(columns.field(BASE, field)),
+        OrderKey::Field(field) => Some(columns.key(field)),
         OrderKey::Output(_) => None,
     });
     let layout = Layout::new(members, keys.collect(), columns.oversize());
@@ -184,6 +186,8 @@ struct Columns<'s> {
     count: usize,
     /// Each a condition that holds where a value is too large.
     too_large: Vec<Expr>,
+    /// Each a condition that holds where a sort key is too large for a cursor.
+    keys_too_large: Vec<Expr>,
     /// The model's own fields that were added.
     added: Vec<(*const Field, Cell)>,
 }
@@ -196,6 +200,7 @@ impl<'s> Columns<'s> {
             max_bytes,
             count: 0,
             too_large: Vec::new(),
+            keys_too_large: Vec::new(),
             added: Vec::new(),
         }
     }
@@ -239,29 +244,66 @@ impl<'s> Columns<'s> {
 
     /// A column whose value comes from a field, or instead of it its size.
     fn guarded(&mut self, value: &Expr, projected: Expr, shape: Shape, field: &Field) -> Cell {
-        let size = large::size(value, field, self.dialect);
-        let guarded = size.is_some();
-        let expr = match size {
-            Some(size) => {
-                let too_large =
-                    large::exceeds(value, size.clone(), self.max_bytes, field, self.dialect);
-                self.too_large.push(too_large.clone());
-                large::guarded(projected, size, too_large, field, self.dialect)
-            }
-            None => projected,
-        };
-        Cell {
-            guarded,
-            ..self.plain(expr, shape)
-        }
+        let (cell, too_large) = self.measured(value, projected, shape, field, self.max_bytes);
+        self.too_large.extend(too_large);
+        cell
     }
 
-    /// The last column: 1 where any value of the row is too large.
+    /// A sort key, which has to fit a cursor; as it stands there already where it is sent anyway.
+    fn key(&mut self, field: &Field) -> Cell {
+        let same = |added: &&(*const Field, Cell)| std::ptr::eq(added.0, field);
+        if let Some((_, cell)) = self.added.iter().find(same) {
+            return *cell;
+        }
+        let column = column_of(BASE, field);
+        let (expr, shape) = column::projected(column.clone(), field, self.dialect);
+        let limit = self.max_bytes.min(cursor::MAX_LENGTH);
+        let (cell, too_large) = self.measured(&column, expr, shape, field, limit);
+        self.keys_too_large.extend(too_large);
+        cell
+    }
+
+    /// A column of values of at most so many bytes, and where a value is larger.
+    fn measured(
+        &mut self,
+        value: &Expr,
+        projected: Expr,
+        shape: Shape,
+        field: &Field,
+        max_bytes: usize,
+    ) -> (Cell, Option<Expr>) {
+        let size = large::size(value, field, self.dialect);
+        let exceeds = size
+            .clone()
+            .map(|size| large::exceeds(value, size, max_bytes, field, self.dialect));
+        let guarded = size.is_some();
+        let expr = match size.zip(exceeds.clone()) {
+            Some((size, exceeds)) => large::guarded(projected, size, exceeds, field, self.dialect),
+            None => projected,
+        };
+        let cell = Cell {
+            guarded,
+            ..self.plain(expr, shape)
+        };
+        (cell, exceeds)
+    }
+
+    /// The last column: 1 where any value of the row is too large, 2 where only sort keys are.
     fn oversize(&mut self) -> Option<usize> {
-        let any = std::mem::take(&mut self.too_large);
-        let any = any.into_iter().reduce(|one, other| one.or(other))?;
-        let told = Expr::case(any, Expr::cust("1")).finally(Expr::cust("0"));
-        Some(self.add(told.into()))
+        let any = |conditions: &mut Vec<Expr>| {
+            let conditions = std::mem::take(conditions).into_iter();
+            conditions.reduce(|one, other| one.or(other))
+        };
+        let mut told = CaseStatement::new();
+        let values = any(&mut self.too_large).map(|any| (any, "1"));
+        let keys = any(&mut self.keys_too_large).map(|any| (any, "2"));
+        if values.is_none() && keys.is_none() {
+            return None;
+        }
+        for (any, code) in values.into_iter().chain(keys) {
+            told = told.case(any, Expr::cust(code));
+        }
+        Some(self.add(told.finally(Expr::cust("0")).into()))
     }
 }
 

@@ -126,6 +126,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
             // The order of documents would tell of the members that are removed from them.
             sortable: column.sortable && column.field_type.is_comparable(),
             dynamic: column.dynamic,
+            bounded: column.bounded,
             indexed: false,
             description: column.comment.as_deref().map(Into::into),
             values: column

@@ -81,6 +81,8 @@ pub struct Column {
     pub sortable: bool,
     /// Whether the column keeps values of any class, whatever its type says (SQLite).
     pub dynamic: bool,
+    /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
+    pub bounded: bool,
     /// The database's comment.
     pub comment: Option<String>,
     /// The values of an enum, else empty.

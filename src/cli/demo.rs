@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let signals = serve::signals(server.stop())?;
         output::data(&screen(&token, &place, &created, &server, &opened))?;
         // What the demo decided by itself is not to be reloaded.
-        serve::serve(server, opened, config, signals, None).await
+        serve::serve(server, opened, config, None, signals).await
     })
 }
 

@@ -39,9 +39,10 @@ pub(super) fn run() -> Result<(), Failure> {
         let (server, opened) = start(&config).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(server.stop())?;
+        let source = Source::new(configuration)?;
         let weaknesses = opened.weaknesses().await;
         announce(&config, &server, &opened, &weaknesses);
-        serve(server, opened, config, signals, Some(configuration)).await
+        serve(server, opened, config, Some(source), signals).await
     })
 }
 
@@ -72,13 +73,13 @@ pub(super) async fn serve(
     server: Server,
     opened: Opened,
     config: Config,
-    signals: Signals,
     source: Option<Source>,
+    signals: Signals,
 ) -> Result<(), Failure> {
     let format = config.log_format;
     let notify = Notify::of_environment();
     let service = Arc::clone(&opened.service);
-    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone())?;
+    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone());
     let supervising = tokio::spawn(supervisor.run());
     notify.ready();
     let Stopped { sockets, cut } = server.run().await;
@@ -123,9 +124,10 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
 fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Weakness]) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
-    let scheme = match config.tls {
-        Some(_) => "https",
-        None => "http",
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
     };
     info!("lucarne {version} listens on {scheme}://{address}");
     let mut lines = 1;

@@ -19,13 +19,26 @@ use crate::service::{Live, NotReloaded};
 /// How often files and a database that has never answered are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where a configuration is read from, again and again.
-pub(super) type Source = fn() -> Result<Config, Faults>;
+/// Where a configuration is read from again, each time that a signal asks for it.
+#[derive(Debug)]
+pub(super) struct Source {
+    read: fn() -> Result<Config, Faults>,
+    hangup: Signal,
+}
+
+impl Source {
+    /// Hears SIGHUP from now on.
+    pub(super) fn new(read: fn() -> Result<Config, Faults>) -> Result<Self, Failure> {
+        let hangup = signal(SignalKind::hangup())
+            .map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))?;
+        Ok(Self { read, hangup })
+    }
+}
 
 /// Reloads on SIGHUP and when a secret file has changed; never ends by itself.
 pub(super) struct Supervisor {
     live: Live,
-    source: Option<(Source, Signal)>,
+    source: Option<Source>,
     notify: Notify,
     watch: Watch,
     /// A reload that found no database is tried again until it can be checked.
@@ -34,24 +47,14 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Without a source nothing is reloaded, and SIGHUP means what it always means.
-    pub(super) fn new(live: Live, source: Option<Source>, notify: Notify) -> Result<Self, Failure> {
-        let source = match source {
-            Some(source) => {
-                let hangup = signal(SignalKind::hangup()).map_err(|error| {
-                    Failure::unable(format!("signals cannot be heard: {error}"))
-                })?;
-                Some((source, hangup))
-            }
-            None => None,
-        };
-        let watch = Watch::new(live.config().watched_files());
-        Ok(Self {
+    pub(super) fn new(live: Live, source: Option<Source>, notify: Notify) -> Self {
+        Self {
+            watch: Watch::new(live.config().watched_files()),
             live,
             source,
             notify,
-            watch,
             unchecked: false,
-        })
+        }
     }
 
     /// Supervises for as long as its task lives.
@@ -61,7 +64,7 @@ impl Supervisor {
         loop {
             let hung_up = async {
                 match &mut self.source {
-                    Some((_, hangup)) => hangup.recv().await,
+                    Some(source) => source.hangup.recv().await,
                     None => std::future::pending().await,
                 }
             };
@@ -88,7 +91,7 @@ impl Supervisor {
     }
 
     async fn reload(&mut self, why: &str) {
-        let Some((source, _)) = &self.source else {
+        let Some(source) = &self.source else {
             return;
         };
         let again = std::mem::take(&mut self.unchecked);
@@ -96,7 +99,7 @@ impl Supervisor {
             info!("reload: {why}");
         }
         self.notify.reloading();
-        let config = match source() {
+        let config = match (source.read)() {
             Ok(config) => config,
             Err(faults) => {
                 for fault in faults.iter() {
@@ -112,6 +115,7 @@ impl Supervisor {
         match self.live.reload(config).await {
             Ok(()) => {
                 self.watch.look_at(files).await;
+                self.count("done");
                 self.notify.ready();
             }
             Err(NotReloaded::Faulty(fault)) => {
@@ -128,7 +132,12 @@ impl Supervisor {
         }
     }
 
+    fn count(&self, outcome: &'static str) {
+        self.live.service().metrics().reloaded(outcome);
+    }
+
     fn refused(&self, why: &str) {
+        self.count("refused");
         error!("reload: nothing is changed: {why}");
         self.notify.ready();
     }

@@ -21,7 +21,7 @@ use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
@@ -49,6 +49,10 @@ impl MySql {
             pool: Pool::new(options.pool_size, options.query_timeout),
             query_timeout: options.query_timeout,
         })
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.pool.usage()
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {

@@ -5,7 +5,8 @@
 //! place is free at once.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -23,6 +24,36 @@ pub(super) struct Pool<S> {
     idle: Mutex<Vec<S>>,
     permits: Semaphore,
     patience: Duration,
+    size: usize,
+    counts: Counts,
+}
+
+/// What was lent so far, and how long it took, in microseconds.
+#[derive(Debug, Default)]
+struct Counts {
+    lent: AtomicU64,
+    busy: AtomicU64,
+    waits: AtomicU64,
+    waited: AtomicU64,
+}
+
+/// How the sessions of a database are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Sessions at the most.
+    pub limit: u64,
+    /// Sessions that are open and at rest.
+    pub idle: u64,
+    /// Places at work.
+    pub busy: u64,
+    /// Statements that had a session so far.
+    pub statements: u64,
+    /// How long sessions were at work, all together.
+    pub worked: Duration,
+    /// Statements that had to wait for a session.
+    pub waits: u64,
+    /// How long they waited, all together.
+    pub waited: Duration,
 }
 
 impl<S: Session> Pool<S> {
@@ -32,6 +63,23 @@ impl<S: Session> Pool<S> {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(size),
             patience,
+            size,
+            counts: Counts::default(),
+        }
+    }
+
+    /// How the sessions are used.
+    pub(super) fn usage(&self) -> Usage {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let busy = self.size.saturating_sub(self.permits.available_permits());
+        Usage {
+            limit: self.size as u64,
+            idle: self.with_idle(|idle| idle.len()) as u64,
+            busy: busy as u64,
+            statements: count(&self.counts.lent),
+            worked: Duration::from_micros(count(&self.counts.busy)),
+            waits: count(&self.counts.waits),
+            waited: Duration::from_micros(count(&self.counts.waited)),
         }
     }
 
@@ -40,11 +88,11 @@ impl<S: Session> Pool<S> {
     /// # Errors
     /// `Overloaded` when every session stays at work.
     pub(super) async fn take(&self, fit: impl Fn(&S) -> bool) -> Result<Lease<'_, S>, Failure> {
-        let permit = tokio::time::timeout(self.patience, self.permits.acquire())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| Failure::new(FailureKind::Overloaded))?;
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await?,
+        };
+        self.counts.lent.fetch_add(1, Ordering::Relaxed);
         let session = loop {
             match self.with_idle(Vec::pop) {
                 Some(session) if !fit(&session) => drop(session),
@@ -54,8 +102,22 @@ impl<S: Session> Pool<S> {
         Ok(Lease {
             pool: self,
             session,
+            since: Instant::now(),
             _permit: permit,
         })
+    }
+
+    async fn wait(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let since = Instant::now();
+        let permit = tokio::time::timeout(self.patience, self.permits.acquire()).await;
+        self.counts.waits.fetch_add(1, Ordering::Relaxed);
+        self.counts
+            .waited
+            .fetch_add(micros(since), Ordering::Relaxed);
+        permit
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| Failure::new(FailureKind::Overloaded))
     }
 
     /// Closes the sessions at rest.
@@ -78,6 +140,7 @@ impl<S: Session> Pool<S> {
 pub(super) struct Lease<'p, S: Session> {
     pool: &'p Pool<S>,
     session: Option<S>,
+    since: Instant,
     _permit: SemaphorePermit<'p>,
 }
 
@@ -117,8 +180,14 @@ impl<S: Session> Lease<'_, S> {
 
 impl<S: Session> Drop for Lease<'_, S> {
     fn drop(&mut self) {
+        let busy = &self.pool.counts.busy;
+        busy.fetch_add(micros(self.since), Ordering::Relaxed);
         if let Some(session) = &mut self.session {
             session.abandon();
         }
     }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -29,7 +29,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Decode, Row as _, TypeInfo as _, Valu
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
@@ -56,6 +56,10 @@ impl Postgres {
             pool: Pool::new(options.pool_size, options.query_timeout),
             query_timeout: options.query_timeout,
         })
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.pool.usage()
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use sea_query_sqlx::SqlxBinder as _;
 use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions as _, Decode, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 
-use super::pool::{Pool, Session};
+use super::pool::{Pool, Session, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
 use crate::catalog::Table;
 use crate::config::{ModelName, SqliteFile};
@@ -58,6 +58,10 @@ impl Sqlite {
             pool: Pool::new(options.pool_size, options.query_timeout),
             query_timeout: options.query_timeout,
         })
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.pool.usage()
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {

@@ -77,7 +77,7 @@ pub struct Layout {
 
 impl Layout {
     /// Members in the order of the answer, sort keys in theirs, and the column that is 1 where a
-    /// value of the row was too large to be fetched.
+    /// value of the row was too large to be fetched, and 2 where only a sort key was.
     pub fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
         Self {
             members,

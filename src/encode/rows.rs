@@ -132,10 +132,15 @@ impl<'a> Rows<'a> {
             self.more = true;
             return Ok(ControlFlow::Break(()));
         }
-        let oversize = match self.layout.oversize {
-            Some(index) => matches!(row.datum(index)?, Datum::Int(1) | Datum::Uint(1)),
-            None => false,
+        let code = match self.layout.oversize {
+            Some(index) => match row.datum(index)? {
+                Datum::Int(code) => code,
+                Datum::Uint(code) => i64::try_from(code).unwrap_or_default(),
+                _ => 0,
+            },
+            None => 0,
         };
+        let oversize = code == 1;
         let start = self.out.len();
         if self.count > 0 {
             self.out.push(b',');
@@ -143,8 +148,13 @@ impl<'a> Rows<'a> {
         if !oversize {
             object(&mut self.out, &self.layout.members, row, self.style)?;
         }
-        let keys = self.layout.keys.iter();
+        // Without its keys a cursor goes on by position.
+        let keys: &[Cell] = match code {
+            2 => &[],
+            _ => &self.layout.keys,
+        };
         let keys = keys
+            .iter()
             .map(|cell| {
                 row.datum(cell.index)
                     .map(|datum| value::key(datum, cell.shape))

@@ -14,7 +14,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::filter::Condition;
+use super::condition::Condition;
 use super::{Order, OrderKey, Value};
 use crate::catalog::Model;
 use crate::error::{Error, ErrorKind};

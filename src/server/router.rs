@@ -91,7 +91,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
-    let mut response = Response::new(Body::from(app.metrics.text()));
+    let mut response = Response::new(Body::from(app.metrics.text(&app.service.figures())));
     let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response
         .headers_mut()

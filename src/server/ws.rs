@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::stream::FusedStream as _;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -25,7 +26,7 @@ use super::answers::Answers;
 use super::stream::Stream;
 use super::{App, mcp, seed};
 use crate::auth::Caller;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::service::Policy;
 
@@ -193,10 +194,9 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
-        let idle_timeout = self.policy.connections.idle_timeout;
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(idle_timeout));
+        let mut idle = pin!(tokio::time::sleep(self.policy.connections.idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
@@ -221,12 +221,14 @@ impl Session<'_> {
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
-                Some(answer) = self.answers.next() => {
-                    self.ready.push_back(answer);
-                    Ok(())
-                }
                 Ok(()) = replaced.changed(), if open => {
                     self.follow();
+                    let until = heard + self.policy.connections.idle_timeout;
+                    idle.as_mut().reset(until.into());
+                    Ok(())
+                }
+                Some(answer) = self.answers.next() => {
+                    self.ready.push_back(answer);
                     Ok(())
                 }
                 Ok(()) = changes.changed(), if open => {
@@ -254,7 +256,7 @@ impl Session<'_> {
                 }
                 // A client whose messages are not read just now is not silent.
                 () = &mut idle, if reads => {
-                    let until = heard + idle_timeout;
+                    let until = heard + self.policy.connections.idle_timeout;
                     if Instant::now() < until {
                         idle.as_mut().reset(until.into());
                     } else {
@@ -293,20 +295,15 @@ impl Session<'_> {
         match message {
             Message::Text(text) => {
                 self.follow();
-                let limits = &self.policy.connections;
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > limits.max_message_bytes {
+                if text.len() > self.policy.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
                 let (app, caller, channel) = (self.app, self.caller, self.channel);
-                let admitted = match self.window.admit(Instant::now()) {
-                    Ok(()) => app.service.admit(&self.policy, &caller.token),
-                    Err(_) => Err(mcp::rate_limited(app, &self.policy)),
-                };
                 let dialect = self.dialect(&text);
-                match admitted {
+                match self.admit() {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push(match dialect {
@@ -348,6 +345,14 @@ impl Session<'_> {
     fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
         for message in messages {
             self.answers.push(Box::pin(std::future::ready(message)));
+        }
+    }
+
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        match self.window.admit(Instant::now()) {
+            Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
+            Err(_) => Err(mcp::rate_limited(self.app, &self.policy)),
         }
     }
 
@@ -442,17 +447,26 @@ async fn close(mut socket: Socket, closing: Closing) {
     if !matches!(timeout(WRITE_TIMEOUT, said).await, Ok(Ok(()))) {
         return;
     }
-    let stream = socket.get_mut();
-    // The client's own close, or its end, or whatever it was still sending.
-    let mut rest = tokio::io::sink();
     let linger = if closing.end == End::Stopping {
         LINGER_AT_END
     } else {
         LINGER
     };
-    let _ = timeout(
-        linger,
-        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut rest),
-    )
+    // The client's own close, or its end, or whatever it was still sending.
+    let _ = timeout(linger, async {
+        let broken = socket.is_terminated()
+            || loop {
+                match socket.next().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => break true,
+                    None => break false,
+                }
+            };
+        if broken {
+            // No frame can be read any more, only bytes.
+            let mut rest = socket.get_mut().take(LINGER_BYTES);
+            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+        }
+    })
     .await;
 }

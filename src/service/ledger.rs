@@ -8,9 +8,9 @@ use super::page::Fail;
 use super::{Answer, Service};
 use crate::auth::{Caller, TokenId};
 use crate::config::{AuditTarget, Config};
-use crate::db::StartFault;
-use crate::error::ErrorKind;
-use crate::observe::{Audit, Record, Target};
+use crate::db::{Db, StartFault};
+use crate::error::{Error, ErrorKind};
+use crate::observe::{Audit, Figures, Metrics, Record, Target};
 use crate::plan::Condition;
 
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
@@ -66,6 +66,30 @@ impl Service {
                 ms: 0.0,
             });
         }
+    }
+
+    /// How requests and database sessions are used at this moment.
+    pub fn figures(&self) -> Figures {
+        let most = self.most_turns;
+        let running = most.saturating_sub(self.turns.available_permits()) as u64;
+        let Some(usage) = self.db.as_ref().map(Db::usage) else {
+            return Figures::default();
+        };
+        Figures {
+            running,
+            limit: usage.limit,
+            idle: usage.idle,
+            busy: usage.busy,
+            statements: usage.statements,
+            worked: usage.worked,
+            waits: usage.waits,
+            waited: usage.waited,
+        }
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Begins the entry of a request.
@@ -127,7 +151,7 @@ impl Entry<'_> {
         }
         match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
             Ok(Ok(())) => result,
-            _ => Err(ErrorKind::Overloaded.into()),
+            _ => Err(Error::from(ErrorKind::Overloaded).into()),
         }
     }
 

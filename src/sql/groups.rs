@@ -156,11 +156,11 @@ fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
         (Function::Min | Function::Max, Some(field)) => column::projected(expr, field, dialect),
         (Function::Sum, Some(field)) => match dialect {
             Dialect::Sqlite => (expr, Shape::Native),
+            _ if is_float(field) => (expr, Shape::Native),
             Dialect::Postgres => (
                 Func::cust("to_json").arg(expr).cast_as("text"),
                 Shape::Number,
             ),
-            Dialect::MySql if is_float(field) => (expr, Shape::Native),
             Dialect::MySql => (expr.cast_as("CHAR"), Shape::Number),
         },
         _ => (expr, Shape::Native),

@@ -12,6 +12,9 @@ const COMPRESSION: &str = "300";
 
 /// The size of a field's value in bytes, where its type sets no bound to it.
 pub(super) fn size(column: &Expr, field: &Field, dialect: Dialect) -> Option<Expr> {
+    if field.is_bounded() {
+        return None;
+    }
     let measured = match field.field_type() {
         FieldType::Bytes => column.clone(),
         FieldType::Text

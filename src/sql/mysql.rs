@@ -27,6 +27,7 @@ pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
             FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes,
             _,
         ) => (expr, Shape::Native),
+        (FieldType::Text, _) if field.is_bounded() => (expr, Shape::Native),
         (FieldType::Json, "geometry") => (Func::cust("ST_AsGeoJSON").arg(expr).into(), Shape::Json),
         (FieldType::Decimal { .. }, _) => (text(expr), Shape::Number),
         (FieldType::Time, _) => (text(expr), Shape::Clock),
@@ -94,10 +95,12 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
         (Value::Text(text), FieldType::Enum) => {
             let position = field.values().iter().position(|value| **value == **text);
             match position {
-                Some(index) => i64::try_from(index + 1).ok().map(Expr::val),
+                Some(index) => i64::try_from(index + 1).ok(),
                 // What a refused value leaves behind.
-                None => text.is_empty().then(|| Expr::val(0_i64)),
+                None => text.is_empty().then_some(0),
             }
+            // A bare parameter would take the column's type, and be a text again.
+            .map(|position| Expr::val(position).cast_as("UNSIGNED"))
         }
         // The session is in UTC, and the column takes no zone.
         (Value::Text(text), FieldType::Timestamp) => {
@@ -108,7 +111,7 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
             // They would be read as years of the century; nothing is between 0 and 1901.
             1..=99 => Some(Expr::val(1900_i64)),
             // Past the last year an integer would become the year 0.
-            2156.. => Some(Expr::val(*year as f64)),
+            2156.. => Some(Expr::val(*year).cast_as("DECIMAL(20, 0)")),
             _ => None,
         },
         _ => None,

@@ -35,6 +35,16 @@ fn examples(help: &str) -> Vec<String> {
         .collect()
 }
 
+/// What a command says once it serves, for it goes on until it is told to stop; `None` for one
+/// that ends by itself.
+fn served(line: &str) -> Option<&'static str> {
+    match line.split_once("lucarne ")?.1.split(' ').next()? {
+        "serve" => Some("listens on http://"),
+        "demo" => Some("Ctrl-C ends this."),
+        _ => None,
+    }
+}
+
 #[test]
 fn help_is_short_and_narrow() {
     for page in pages() {
@@ -76,18 +86,18 @@ fn every_example_runs() {
                 continue;
             }
             let run = Run::with(service)
+                .with_sample()
                 .file(
                     "requests.jsonl",
                     "{\"action\":\"list\",\"model\":\"users\"}\n",
                 )
                 .file("audit.jsonl", "");
-            let serves = line.contains("lucarne serve") || line.contains("lucarne demo");
-            let ended = if serves {
-                let line = line.replace("127.0.0.1:8001", "127.0.0.1:0");
-                run.set("MCP_LISTEN", "127.0.0.1:0").serving(&line)
-            } else {
-                let address = service.address.to_string();
-                run.shell(&line.replace("127.0.0.1:8000", &address))
+            let address = service.address.to_string();
+            let ended = match served(&line) {
+                Some(sign) => run
+                    .set("MCP_LISTEN", "127.0.0.1:0")
+                    .serve(&line.replace("127.0.0.1:8001", "127.0.0.1:0"), sign),
+                None => run.shell(&line.replace("127.0.0.1:8000", &address)),
             };
             assert_eq!(
                 (ended.code, ended.err.contains("error:")),

@@ -1,6 +1,6 @@
 //! The table of exit codes: each command with each way it can end.
 
-use crate::support::{LIST, REFUSED_MODEL, ROWS, Run, Service};
+use crate::support::{LIST, REFUSED_MODEL, ROWS, Run, Service, TOKEN};
 
 #[test]
 fn every_command_and_outcome_has_its_exit_code() {
@@ -68,6 +68,87 @@ fn every_command_and_outcome_has_its_exit_code() {
         assert!(
             !ended.out.contains('\u{1b}') && !ended.err.contains('\u{1b}'),
             "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn what_looks_at_a_database_has_its_exit_codes() {
+    const SOUND: (&str, &str) = ("MCP_TOKEN", TOKEN);
+    const WEAK: (&str, &str) = ("MCP_RATE_LIMIT", "0");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (expected, arguments, variables) in [
+        (0, &["check"][..], &[SOUND][..]),
+        (0, &["check", "--json"], &[SOUND]),
+        (0, &["check", "--strict"], &[SOUND]),
+        (0, &["check"], &[SOUND, WEAK]),
+        (1, &["check", "--strict"], &[SOUND, WEAK]),
+        (1, &["check", "--strict", "--json"], &[SOUND, WEAK]),
+        (2, &["check"], &[]),
+        (2, &["check"], &[SOUND, ("MCP_RATE_LIMIT", "x")]),
+        (2, &["check"], &[SOUND, ("MCP_TOKNE", "x")]),
+        (2, &["check"], &[SOUND, ("DATABASE_URL", "sqlite:gone.db")]),
+        (2, &["check"], &[SOUND, ("MCP_ALLOWED_MODELS", "nothing")]),
+        (2, &["check", "--strcit"], &[SOUND]),
+        (2, &["serve"], &[]),
+        (2, &["serve"], &[("MCP_TOKEN", "changeme")]),
+        (2, &["serve"], &[SOUND, ("DATABASE_URL", "sqlite:gone.db")]),
+        (2, &["serve", "now"], &[SOUND]),
+        (3, &["serve"], &[SOUND, ("MCP_LISTEN", &taken)]),
+        (3, &["demo"], &[("MCP_LISTEN", &taken)]),
+        (2, &["demo", "--path", "no/such/folder.db"], &[]),
+        (2, &["demo", "--path", "."], &[]),
+        (2, &["demo", "--database-url", "sqlite:x.db"], &[]),
+        (2, &["demo"], &[("MCP_RATE_LIMIT", "x")]),
+    ] {
+        let run = Run::new().with_sample();
+        let run = variables
+            .iter()
+            .fold(run, |run, (name, value)| run.set(name, value));
+        let ended = run.lucarne(arguments);
+        assert_eq!(
+            ended.code,
+            Some(expected),
+            "{arguments:?} {variables:?}: {}",
+            ended.err
+        );
+        if expected >= 2 {
+            assert!(
+                ended.err.starts_with("error: ") && ended.err.lines().count() <= 4,
+                "{arguments:?}: {}",
+                ended.err
+            );
+        } else {
+            assert!(
+                ended.out.contains("MCP_") || expected == 0,
+                "{arguments:?}: {}",
+                ended.out
+            );
+        }
+        assert!(!run.folder.path().join("gone.db").exists());
+    }
+}
+
+#[test]
+fn serve_and_demo_end_well() {
+    for (line, sign) in [
+        ("lucarne serve", "listens on http://"),
+        ("lucarne", "listens on http://"),
+        ("lucarne demo", "Ctrl-C ends this."),
+    ] {
+        let run = Run::new()
+            .with_sample()
+            .set("MCP_TOKEN", TOKEN)
+            .set("MCP_LISTEN", "127.0.0.1:0");
+        let ended = run.serve(line, sign);
+        assert_eq!(ended.code, Some(0), "{line}: {}", ended.out);
+        assert!(
+            ended
+                .out
+                .ends_with("stopped: 0 sockets closed, 0 requests cut\n"),
+            "{}",
+            ended.out
         );
     }
 }

@@ -6,7 +6,7 @@ use crate::support::{Ended, Run};
 
 /// Serves until the lines of the start are out, and tells them without their times.
 fn started(run: &Run) -> Vec<String> {
-    let ended = run.serving("lucarne serve");
+    let ended = run.serve("lucarne serve", "listens on http://");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let lines: Vec<String> = ended
         .out

@@ -1,10 +1,10 @@
 //! The program under test, and services that say what a test tells them to.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use tempfile::TempDir;
@@ -180,6 +180,46 @@ impl Run {
         self.end(command, input)
     }
 
+    /// Gives the run a database of its own, served once MCP is switched on, as it is.
+    pub(crate) fn with_sample(self) -> Self {
+        static SAMPLE: OnceLock<Vec<u8>> = OnceLock::new();
+        let sample = SAMPLE.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("sample.db");
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let made = lucarne::sample::create_sqlite(&path);
+            runtime.block_on(made).unwrap();
+            std::fs::read(path).unwrap()
+        });
+        std::fs::write(self.folder.path().join("shop.db"), sample).unwrap();
+        self.set("MCP_ENABLED", "true")
+            .set("DATABASE_URL", "sqlite:shop.db")
+    }
+
+    /// Runs a line of shell that serves, until it says this; then interrupts it.
+    pub(crate) fn serve(&self, line: &str, sign: &str) -> Ended {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec env {line} 2>&1")]);
+        let mut child = self.spawn(command);
+        let mut out = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines.by_ref().map_while(Result::ok) {
+            out += &format!("{line}\n");
+            if line.contains(sign) {
+                let id = child.id().to_string();
+                let sent = Command::new("kill").args(["-s", "INT", &id]).status();
+                assert!(sent.unwrap().success());
+                break;
+            }
+        }
+        out.extend(lines.map_while(Result::ok).map(|line| line + "\n"));
+        Ended {
+            code: child.wait().unwrap().code(),
+            err: out.clone(),
+            out,
+        }
+    }
+
     /// Runs a line of shell that finds the program as `lucarne`.
     pub(crate) fn shell(&self, line: &str) -> Ended {
         let mut command = Command::new("sh");
@@ -187,30 +227,8 @@ impl Run {
         self.end(command, "")
     }
 
-    /// Runs a line of shell that serves, until it says where, and ends it.
-    pub(crate) fn serving(&self, line: &str) -> Ended {
-        self.shell(&format!(
-            "{line} >said 2>&1 & p=$!; n=0; \
-             until grep -q '127.0.0.1:' said || [ $n = 400 ]; do n=$((n+1)); sleep 0.05; done; \
-             sleep 0.3; kill $p; wait $p; code=$?; cat said; exit $code"
-        ))
-    }
-
-    fn end(&self, mut command: Command, input: &str) -> Ended {
-        let programs = Path::new(env!("CARGO_BIN_EXE_lucarne")).parent().unwrap();
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-        let mut child = command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", path)
-            .env("HOME", self.folder.path())
-            .env("TERM", "xterm-256color")
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn end(&self, command: Command, input: &str) -> Ended {
+        let mut child = self.spawn(command);
         // A command that does not read its input has closed it already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let Output {
@@ -223,5 +241,22 @@ impl Run {
             out: String::from_utf8(stdout).unwrap(),
             err: String::from_utf8(stderr).unwrap(),
         }
+    }
+
+    fn spawn(&self, mut command: Command) -> Child {
+        let programs = Path::new(env!("CARGO_BIN_EXE_lucarne")).parent().unwrap();
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.folder.path())
+            .env("TERM", "xterm-256color")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 }

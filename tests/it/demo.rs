@@ -66,6 +66,7 @@ fn commands(screen: &str) -> Vec<String> {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "what is skipped is named")]
 fn the_screen_is_small_and_each_of_its_commands_works() {
     let folder = TempDir::new().unwrap();
     let (mut process, screen) = demo(folder.path());

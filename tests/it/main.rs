@@ -1,6 +1,10 @@
 //! The service as its clients meet it: real sockets, over the sample database.
 
-#![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a test cannot do fails it"
+)]
 
 mod auth;
 mod client;

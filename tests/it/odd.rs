@@ -76,7 +76,7 @@ fn json() -> impl Strategy<Value = String> {
         Just("\\u0000".to_owned()),
         Just("\\ud800".to_owned()),
     ];
-    let text = word.clone().prop_map(|word| format!("\"{word}\""));
+    let text = word.prop_map(|word| format!("\"{word}\""));
     let leaf = prop_oneof![
         text.clone(),
         any::<i64>().prop_map(|number| number.to_string()),

@@ -158,6 +158,8 @@ pub(crate) async fn read_close(stream: &mut TcpStream) -> u16 {
         .write_all(&frame(CLOSE, &payload[..2]))
         .await
         .unwrap();
+    // After broken frames the service waits for the end of what was still sent.
+    stream.shutdown().await.unwrap();
     assert_eq!(read_frame(stream).await, None);
     code
 }

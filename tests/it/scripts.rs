@@ -9,6 +9,7 @@ use crate::service::TOKEN;
 /// The script ends with this where the tools for a client are not there.
 const SKIPPED: i32 = 77;
 
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn run(client: &str) {
     let process = Process::serve(&[]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/run");

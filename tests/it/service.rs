@@ -1,6 +1,7 @@
 //! A service in this process, on a port of its own, over the sample.
 
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -32,14 +33,20 @@ pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
         .expect("it never came")
 }
 
-/// The sample with our views, made once.
+/// The sample with our views, made once for all processes that test the same of them.
 pub(crate) fn sample() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
+        let mut hasher = DefaultHasher::new();
+        (include_str!("../../schema/sqlite.sql"), VIEWS).hash(&mut hasher);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(format!("it-{}.db", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        make(&path);
+        let path = folder.join(format!("it-{:016x}.db", hasher.finish()));
+        if !path.exists() {
+            let draft = folder.join(format!("it-draft-{}.db", std::process::id()));
+            let _ = std::fs::remove_file(&draft);
+            make(&draft);
+            std::fs::rename(&draft, &path).unwrap();
+        }
         path
     })
 }
@@ -118,7 +125,7 @@ impl Service {
 
     /// The figure of that name and labels, as the metrics have it; 0 for none.
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let text = self.metrics.text();
+        let text = self.metrics.text(&lucarne::observe::Figures::default());
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.map_or(0, |figure| figure.trim().parse().unwrap())
     }

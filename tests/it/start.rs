@@ -93,7 +93,7 @@ async fn each_fault_of_the_file_has_its_own_words() {
     );
     drop(writer);
 
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::File::open(&path).is_err() {
         let (output, code) = refused("sqlite:copy.db", folder);
@@ -142,7 +142,7 @@ fn a_port_in_use_is_answered_with_a_free_one() {
 #[test]
 fn a_good_start_takes_few_lines_and_shows_no_secret() {
     let process = Process::serve(&[]);
-    process.line("reads sqlite:");
+    process.line("read-only: ");
     let output = process.output();
     assert!(output.lines().count() <= 6, "{output}");
     assert!(output.contains("3 models with"), "{output}");

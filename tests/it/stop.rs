@@ -1,5 +1,8 @@
 //! The end: what runs is finished or told, nothing new begins, and the exit code is 0.
 
+use std::time::Instant;
+
+use lucarne::server::GRACE;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -32,11 +35,14 @@ async fn either_signal_ends_an_idle_service_at_once() {
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET /mcp").await.unwrap();
         let _nothing = TcpStream::connect(address).await.unwrap();
+        let told = Instant::now();
         process.signal(signal);
         for client in &mut clients {
             says_goodbye(client).await;
         }
         assert_eq!(process.ended().code(), Some(0));
+        // Not after the grace, nor after the time that a head may take.
+        assert!(told.elapsed() < GRACE);
         let output = process.output();
         assert!(
             output.ends_with("stopped: 100 sockets closed, 0 requests cut\n"),

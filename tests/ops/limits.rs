@@ -35,7 +35,7 @@ async fn connecting_again_does_not_fill_the_window_of_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_has_so_many_sockets_and_behind_a_proxy_each_client_has() {
+async fn an_address_has_so_many_sockets() {
     let folder = Folder::new().await;
     folder.configure("MCP_MAX_CONNECTIONS_PER_ADDRESS=3");
     let served = folder.serve().await;

@@ -237,7 +237,7 @@ async fn aggregates_are_exact() {
          \"first\":null,\"last\":null,\"f\":null,\"d\":0},\
          {\"g\":\"a\",\"n\":2,\"sum\":0.30,\"wide\":18446744073709551614,\"avg\":0.15,\
          \"all\":false,\"any\":true,\"first\":\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\",\
-         \"last\":\"2026-02-28T12:00:00+00:00\",\"f\":2,\"d\":1}],\
+         \"last\":\"2026-02-28T12:00:00+00:00\",\"f\":2.0,\"d\":1}],\
          \"count\":2,\"limit\":50,\"offset\":0,\"has_more\":false}"
     );
     let params =

@@ -23,6 +23,7 @@ fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Co
         nullable: !name.ends_with("id") && name != "status",
         sortable: true,
         dynamic: dialect == Dialect::Sqlite,
+        bounded: false,
         comment: None,
         values: Vec::new(),
         cast: match dialect {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::engines::engines;
 use crate::support::Served;
 
 const LIMIT: usize = 20_000;
@@ -91,6 +92,46 @@ async fn a_row_too_large_is_named_with_its_large_fields() {
     );
     let answer = served.query("t", r#"{"fields":["id","n"]}"#).await;
     assert_eq!(answer["count"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_told_alike_on_every_engine() {
+    for engine in engines().await {
+        let ask = |id: i64| {
+            let (params, served) = (format!(r#"{{"id":{id}}}"#), &engine.served);
+            async move { served.ask("get", "large", &params).await }
+        };
+        let name = engine.name;
+        assert_eq!(ask(1).await.unwrap()["data"]["doc"], json!([1]), "{name}");
+        for (id, large) in [
+            (2, "s (30000 bytes)"),
+            (3, "raw (25000 bytes)"),
+            (4, "doc (400"),
+        ] {
+            let refusal = ask(id).await.unwrap_err();
+            assert_eq!(refusal.code, "response_too_large", "{name}");
+            let hint = refusal.hint.unwrap();
+            let told = format!("large fields: {large}");
+            assert!(
+                hint.starts_with(&told) && hint.contains("bytes); leave"),
+                "{name}: {hint}"
+            );
+        }
+        let answer = engine.served.ask("list", "large", "{}").await.unwrap();
+        let told = (&answer["count"], &answer["truncated"], &answer["has_more"]);
+        assert_eq!(told, (&json!(1), &json!(true), &json!(true)), "{name}");
+        // A sort key that is not sent may be larger than any answer.
+        for (sort, ids) in [("s", [4, 5, 1, 3, 2]), ("-s", [2, 3, 1, 5, 4])] {
+            let params = format!(r#"{{"fields":["id"],"sort":["{sort}"],"limit":1}}"#);
+            let walked = engine.served.walk("query", "large", &params).await;
+            let walked: Vec<Value> = walked
+                .concat()
+                .iter()
+                .map(|row| row["id"].clone())
+                .collect();
+            assert_eq!(json!(walked), json!(ids), "{name} {sort}");
+        }
+    }
 }
 
 /// The most resident memory of this process so far, in bytes.

@@ -1,10 +1,13 @@
 //! Requests and their answers over a real SQLite file, at the height of `Service::answer`.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::print_stderr,
     reason = "clippy knows test functions, not the functions they call"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod engines;
 mod support;
 
 mod aggregates;

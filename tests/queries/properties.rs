@@ -11,6 +11,7 @@ use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::engines::engines;
 use crate::support::Served;
 
 const SQL: &str = "
@@ -186,52 +187,125 @@ fn check<S: Strategy>(
     TestRunner::new(config).run(strategy, test).unwrap();
 }
 
-/// Filters on an engine find what the same predicate finds in memory, and the total counts them.
+/// Whether a filter folds more than ASCII, which PostgreSQL does not under the collation `C`.
+fn folds_beyond_ascii(filter: &Value) -> bool {
+    match filter {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let text = value.as_str().unwrap_or_default();
+            name.starts_with("$i") && !text.is_ascii() || folds_beyond_ascii(value)
+        }),
+        Value::Array(parts) => parts.iter().any(folds_beyond_ascii),
+        _ => false,
+    }
+}
+
+/// Filters on every engine find what the same predicate finds in memory, and are counted alike.
 #[test]
 fn filters_find_what_they_mean() {
     let runtime = Runtime::new().unwrap();
-    let served = runtime.block_on(Served::new(SQL, "t"));
-    let all = runtime.block_on(served.query("t", r#"{"limit":100}"#));
+    let engines = runtime.block_on(engines());
+    let sqlite = &engines[0].served;
+    let all = runtime.block_on(sqlite.query("t", r#"{"limit":100}"#));
     let rows = all["data"].as_array().unwrap();
     assert_eq!(rows.len(), 60);
-    check(400, &filters(), |filter| {
+    check(250, &filters(), |filter| {
         let expected: Vec<&Value> = rows.iter().filter(|row| meets(row, &filter)).collect();
-        let params = json!({"filters": filter, "limit": 100});
-        let answer = runtime.block_on(served.query("t", &params.to_string()));
-        let found: Vec<&Value> = answer["data"].as_array().unwrap().iter().collect();
-        prop_assert_eq!(&found, &expected, "{}", params);
-        let params = json!({"filters": filter, "aggregate": {"n": {"$count": "*"}}});
-        let answer = runtime.block_on(served.query("t", &params.to_string()));
-        prop_assert_eq!(&answer["data"][0]["n"], &json!(expected.len()));
+        let ids: Vec<&Value> = expected.iter().map(|row| &row["id"]).collect();
+        for engine in &engines {
+            if engine.name == "postgres" && folds_beyond_ascii(&filter) {
+                continue;
+            }
+            let ask = |params: Value| {
+                let params = params.to_string();
+                runtime.block_on(engine.served.query("t", &params))
+            };
+            let params = json!({"filters": filter, "limit": 100, "fields": ["id"]});
+            let answer = ask(params.clone());
+            let found = answer["data"].as_array().unwrap();
+            let found: Vec<&Value> = found.iter().map(|row| &row["id"]).collect();
+            prop_assert_eq!(&found, &ids, "{}: {}", engine.name, params);
+            let answer = ask(json!({"filters": filter, "aggregate": {"n": {"$count": "*"}}}));
+            prop_assert_eq!(
+                &answer["data"][0]["n"],
+                &json!(expected.len()),
+                "{}",
+                engine.name
+            );
+        }
         Ok(())
     });
 }
 
-/// A walk in random steps yields every row of the filter once, in the order of the sort.
+/// A walk in random steps yields every row of the filter once, in the order of the sort, and the
+/// order is the same on every engine.
 #[test]
 fn walks_yield_each_row_once() {
     let runtime = Runtime::new().unwrap();
-    let served = runtime.block_on(Served::new(SQL, "t"));
-    let keys = ["id", "n", "f", "s", "b", "must"];
+    let engines = runtime.block_on(engines());
+    let keys = ["id", "n", "f", "d", "s", "b", "must"];
     let sorts = prop::collection::vec((prop::sample::select(keys.to_vec()), any::<bool>()), 0..4);
     check(
-        150,
+        40,
         &(filters(), sorts, 1usize..25),
         |(filter, sort, limit)| {
             let sort: Vec<String> = sort
                 .into_iter()
                 .map(|(key, down)| format!("{}{key}", if down { "-" } else { "" }))
                 .collect();
-            let whole = json!({"filters": filter, "sort": sort, "limit": 100});
-            let whole = runtime.block_on(served.query("t", &whole.to_string()));
-            let params = json!({"filters": filter, "sort": sort, "limit": limit}).to_string();
-            let walked = runtime
-                .block_on(served.walk("query", "t", &params))
-                .concat();
-            prop_assert_eq!(&whole["data"], &Value::from(walked), "{}", params);
+            let mut first = None;
+            for engine in &engines {
+                if engine.name == "postgres" && folds_beyond_ascii(&filter) {
+                    continue;
+                }
+                let whole = json!({"filters": filter, "sort": sort, "limit": 100});
+                let whole = runtime.block_on(engine.served.query("t", &whole.to_string()));
+                let params = json!({"filters": filter, "sort": sort, "limit": limit}).to_string();
+                let walked = runtime.block_on(engine.served.walk("query", "t", &params));
+                prop_assert_eq!(
+                    &whole["data"],
+                    &Value::from(walked.concat()),
+                    "{} {}",
+                    engine.name,
+                    params
+                );
+                let data = whole["data"].as_array().unwrap().iter();
+                let ids: Vec<Value> = data.map(|row| row["id"].clone()).collect();
+                let first = first.get_or_insert_with(|| ids.clone());
+                prop_assert_eq!(&*first, &ids, "{} {}", engine.name, params);
+            }
             Ok(())
         },
     );
+}
+
+/// Groups and their numbers are the same on every engine.
+#[test]
+fn groups_are_the_same_on_every_engine() {
+    let runtime = Runtime::new().unwrap();
+    let engines = runtime.block_on(engines());
+    for params in [
+        r#"{"group_by":["n"],"aggregate":{"rows":{"$count":"*"},"f":{"$sum":"f"},"d":{"$sum":"d"}}}"#,
+        r#"{"group_by":["b","must"],"aggregate":{"d":{"$avg":"d"},"n":{"$avg":"n"},"s":{"$max":"s"}},"sort":["-d"]}"#,
+        r#"{"group_by":["s"],"aggregate":{"d":{"$sum":"d"},"f":{"$min":"f"},"k":{"$count_distinct":"n"}},"sort":["d","-k"],"limit":7,"offset":2,"total":true}"#,
+        r#"{"aggregate":{"b":{"$min":"b"},"c":{"$max":"b"},"n":{"$count":"s"},"d":{"$sum":"d"}},"filters":{"n":{"$ne":4}}}"#,
+        r#"{"aggregate":{"d":{"$sum":"d"},"a":{"$avg":"f"},"n":{"$sum":"n"}},"filters":{"id":-1}}"#,
+        r#"{"limit":3,"sort":["-d"],"fields":["id","b"],"total":true}"#,
+    ] {
+        let message = format!(r#"{{"action":"query","model":"t","params":{params}}}"#);
+        let answers: Vec<Value> = engines
+            .iter()
+            .map(|engine| {
+                let text = runtime.block_on(engine.served.raw(&message));
+                let mut answer: Value = serde_json::from_str(&text).unwrap();
+                answer.as_object_mut().unwrap().remove("next_cursor");
+                answer
+            })
+            .collect();
+        for (engine, answer) in engines.iter().zip(&answers) {
+            assert_eq!(*answer, answers[0], "{}: {params}", engine.name);
+        }
+        assert_eq!(answers[0]["status"], "ok");
+    }
 }
 
 /// Any JSON, with the words of the contract among its names and values.

@@ -51,11 +51,17 @@ impl Served {
 
     /// Serves a file.
     pub(crate) async fn over(path: &Path, models: &str, variables: &[(&str, &str)]) -> Self {
-        let url = format!("sqlite:{}", path.display());
+        let mut served = Self::at(&format!("sqlite:{}", path.display()), models, variables).await;
+        served.path = path.to_owned();
+        served
+    }
+
+    /// Serves a database.
+    pub(crate) async fn at(url: &str, models: &str, variables: &[(&str, &str)]) -> Self {
         let own = [
             ("MCP_ENABLED", "true"),
             ("MCP_TOKEN", TOKEN),
-            ("DATABASE_URL", &url),
+            ("DATABASE_URL", url),
             ("MCP_ALLOWED_MODELS", models),
         ];
         // Of a variable that is given twice the first counts.
@@ -74,7 +80,7 @@ impl Served {
         Self {
             opened,
             caller,
-            path: path.to_owned(),
+            path: PathBuf::new(),
             _folder: None,
         }
     }

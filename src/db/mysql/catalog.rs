@@ -200,6 +200,7 @@ impl Raw {
             nullable: self.nullable,
             sortable: class.sortable,
             dynamic: false,
+            bounded: class.bounded,
             comment: Some(self.comment.clone()).filter(|comment| !comment.is_empty()),
             values: class.values,
             cast: class.cast,

@@ -20,6 +20,7 @@ pub(super) struct Declared<'c> {
 pub(super) struct Class {
     pub(super) field_type: FieldType,
     pub(super) sortable: bool,
+    pub(super) bounded: bool,
     pub(super) values: Vec<String>,
     /// The character set of a text that cannot hold all of Unicode, or the type whose values need
     /// care in SQL: `bit`, `year`, `set`, `inet4`, `inet6`, `geometry`, `vector`.
@@ -38,14 +39,14 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
         "tinyint" | "smallint" | "mediumint" | "int" | "integer" => integer(false, false),
         "bigint" => integer(declared.contains("unsigned"), true),
         "bit" => {
-            cast = kind;
+            cast.clone_from(&kind);
             match width(&declared) {
                 1 => FieldType::Boolean,
                 bits => integer(bits == 64, bits > 32),
             }
         }
         "year" => {
-            cast = kind;
+            cast.clone_from(&kind);
             integer(false, false)
         }
         "decimal" | "numeric" => FieldType::Decimal {
@@ -68,14 +69,14 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
             FieldType::Enum
         }
         "set" => {
-            cast = kind;
+            cast.clone_from(&kind);
             FieldType::Text
         }
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             FieldType::Bytes
         }
         "vector" => {
-            cast = kind;
+            cast.clone_from(&kind);
             FieldType::Bytes
         }
         "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
@@ -85,13 +86,23 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
         }
         "uuid" => FieldType::Uuid,
         "inet4" | "inet6" => {
-            cast = kind;
+            cast.clone_from(&kind);
             FieldType::Address
         }
         _ => FieldType::Other,
     };
+    let long = [
+        "mediumtext",
+        "longtext",
+        "mediumblob",
+        "longblob",
+        "json",
+        "vector",
+    ];
     Class {
         field_type,
+        bounded: !long.contains(&kind.as_str())
+            && !matches!(field_type, FieldType::Json | FieldType::Other),
         // A set is ordered by its members' positions, and compared as text.
         sortable: cast != "set",
         values,

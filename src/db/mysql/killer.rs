@@ -7,6 +7,8 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection};
 use tracing::debug;
 
+use super::session::command;
+
 /// What connecting, or ending one session, may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -76,8 +78,7 @@ impl Killer {
             None => self.options.connect().await?,
         };
         // KILL ends a statement that has yet to begin, too; KILL QUERY would come before it.
-        sqlx::query("KILL ?")
-            .bind(id)
+        command(format!("KILL {id}"))
             .execute(connection.insert(connected))
             .await?;
         Ok(())

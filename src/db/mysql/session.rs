@@ -1,22 +1,24 @@
 //! A session: opened within bounds, told to read only, and asked whether it does.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sea_query::Values;
+use sea_query_sqlx::SqlxValues;
 use secrecy::ExposeSecret as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySqlConnection, Row as _};
+use sqlx::query::Query;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection, Row as _};
 
 use super::killer::Killer;
 use crate::config::ServerUrl;
+use crate::db::gate::Gate;
 use crate::db::pool::Session;
-use crate::db::{Failure, FailureKind, StartFault, Weakness};
+use crate::db::{Failure, FailureKind, StartFault, Weakness, bound};
 
 /// What opening a session may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a failed attempt keeps back the next one.
-const BACK_OFF: Duration = Duration::from_millis(100);
 /// How long a session may rest: balancers and firewalls forget connections without a word.
 const REST: Duration = Duration::from_secs(300);
 
@@ -31,7 +33,7 @@ pub(super) enum Flavour {
 pub(super) struct Sessions {
     options: MySqlConnectOptions,
     killer: Arc<Killer>,
-    failed: Mutex<Option<Instant>>,
+    gate: Gate,
 }
 
 impl Sessions {
@@ -50,7 +52,7 @@ impl Sessions {
         Ok(Self {
             killer: Arc::new(Killer::new(options.clone())),
             options,
-            failed: Mutex::new(None),
+            gate: Gate::default(),
         })
     }
 
@@ -80,19 +82,18 @@ impl Sessions {
 
     /// Opens a session whose statements may take as long as `allowed`.
     pub(super) async fn open(&self, allowed: Duration) -> Result<Reader, Failure> {
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failed) = failed {
-            tokio::time::sleep(BACK_OFF.saturating_sub(failed.elapsed())).await;
-        }
-        let opened = tokio::time::timeout(CONNECT, self.attempt(allowed))
+        let attempt = self.gate.enter()?;
+        let opened = tokio::time::timeout(CONNECT, self.connect(allowed))
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Unavailable)));
-        let failed = opened.is_err().then(Instant::now);
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        match opened {
+            Ok(_) => attempt.succeeded(),
+            Err(_) => attempt.failed(),
+        }
         opened
     }
 
-    async fn attempt(&self, allowed: Duration) -> Result<Reader, Failure> {
+    async fn connect(&self, allowed: Duration) -> Result<Reader, Failure> {
         let connected = self.options.connect().await;
         let mut connection = connected.map_err(|error| match &error {
             sqlx::Error::Database(_) => Failure::from_driver(error),
@@ -126,21 +127,16 @@ async fn prepare(
     flavour: Flavour,
     allowed: Duration,
 ) -> Result<(), Failure> {
-    // A transaction left open would show the same rows for ever.
     tell(connection, "SET SESSION TRANSACTION READ ONLY").await?;
-    // Without modes no reading fails over a zero date, and nothing is quoted or padded otherwise.
+    // Without autocommit a session would see the same rows for ever; with modes a zero date could
+    // fail a reading, or text be quoted and padded otherwise.
     let limit = match flavour {
-        Flavour::MariaDb => {
-            sqlx::query("SET SESSION autocommit = 1, sql_mode = '', max_statement_time = ?")
-                .bind(allowed.as_secs_f64())
-        }
-        Flavour::MySql => {
-            let allowed = u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX);
-            sqlx::query("SET SESSION autocommit = 1, sql_mode = '', max_execution_time = ?")
-                .bind(allowed)
-        }
+        Flavour::MariaDb => format!("max_statement_time = {:.3}", allowed.as_secs_f64()),
+        Flavour::MySql => format!("max_execution_time = {}", allowed.as_millis()),
     };
-    let limited = limit.persistent(false).execute(&mut *connection).await;
+    // Not by a parameter: MySQL would have to guess its type.
+    let limit = format!("SET SESSION autocommit = 1, sql_mode = '', {limit}");
+    let limited = command(limit).execute(&mut *connection).await;
     limited.map_err(Failure::from_driver)?;
     // Beyond this many bytes of a text its order is not kept; a server that does not let a session
     // raise it keeps its own.
@@ -181,6 +177,11 @@ async fn prepare(
         FailureKind::Unavailable,
         sqlx::Error::Configuration(missing.into()),
     ))
+}
+
+/// A statement of our own words and numbers.
+pub(super) fn command(sql: String) -> Query<'static, MySql, SqlxValues> {
+    bound::<MySql>((sql, SqlxValues(Values(Vec::new())))).persistent(false)
 }
 
 /// A constant statement by the text protocol: one round trip.

@@ -96,6 +96,7 @@ impl Described {
             nullable: !self.filled,
             sortable: self.sortable,
             dynamic: false,
+            bounded: false,
             comment: self.comment,
             values: self.labels,
         }

@@ -131,6 +131,7 @@ async fn table(connection: &mut SqliteConnection, known: &Known) -> Result<Table
                 || (*pk > 0 && known.without_rowid)),
             sortable: true,
             dynamic: !known.strict || declared.eq_ignore_ascii_case("any"),
+            bounded: false,
             comment: None,
             values: Vec::new(),
             cast: String::new(),

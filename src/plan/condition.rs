@@ -1,0 +1,150 @@
+//! Conditions on rows, as a plan holds them.
+//!
+//! Every condition is true or false, never unknown: a NULL fails each comparison, and a negation
+//! is the exact complement. So negations are moved down to the single tests, and `sql` writes a
+//! negated test so that it holds for NULL.
+
+use sha2::{Digest, Sha256};
+
+use super::value::Value;
+use crate::catalog::Field;
+
+/// Which rows are meant.
+#[derive(Debug)]
+pub enum Condition<'c> {
+    /// All of these hold; none of them means every row.
+    All(Vec<Condition<'c>>),
+    /// At least one of these holds; none of them means no row.
+    Any(Vec<Condition<'c>>),
+    /// A test of one field.
+    Test {
+        /// The field.
+        field: &'c Field,
+        /// What is tested.
+        comparison: Comparison,
+        /// Whether the test must fail; it then holds for NULL, unless NULL is what is tested.
+        negated: bool,
+    },
+}
+
+/// What a test compares the field with.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each is the operator of its name")]
+pub enum Comparison {
+    Null,
+    Equal(Value),
+    Greater(Value),
+    GreaterOrEqual(Value),
+    Less(Value),
+    LessOrEqual(Value),
+    /// One of a list; `null` says whether NULL is in it.
+    In {
+        values: Vec<Value>,
+        null: bool,
+    },
+    Text(Pattern),
+}
+
+/// A literal text that is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern {
+    /// Where it must stand.
+    pub place: Place,
+    /// The text; nothing in it is a wildcard.
+    pub text: String,
+    /// Whether upper and lower case are the same.
+    pub fold: bool,
+}
+
+/// Where a pattern must stand in the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Place {
+    Anywhere,
+    Start,
+    End,
+}
+
+impl Condition<'_> {
+    /// Whether every row is meant.
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Self::All(conditions) if conditions.is_empty())
+    }
+
+    /// The names of the fields that are tested, each as often as it is.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().flat_map(Condition::fields).collect()
+            }
+            Self::Test { field, .. } => vec![field.name()],
+        }
+    }
+
+    /// Whether no row can be meant.
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Any(conditions) if conditions.is_empty())
+    }
+
+    /// What makes this condition different from others.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut into = Sha256::new();
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                // The members of an object have no order of their own.
+                let mut digests: Vec<_> = conditions.iter().map(Self::digest).collect();
+                digests.sort_unstable();
+                into.update(if matches!(self, Self::All(_)) {
+                    b"&"
+                } else {
+                    b"|"
+                });
+                for digest in digests {
+                    into.update(digest);
+                }
+            }
+            Self::Test {
+                field,
+                comparison,
+                negated,
+            } => {
+                let text = format!("{}{:?}{comparison:?};", u8::from(*negated), field.name());
+                into.update(text.as_bytes());
+            }
+        }
+        into.finalize().into()
+    }
+}
+
+/// Conditions side by side are all required; negated, one that fails is enough.
+pub(super) fn join(conditions: Vec<Condition<'_>>, negated: bool) -> Condition<'_> {
+    if negated {
+        any(conditions)
+    } else {
+        all(conditions)
+    }
+}
+
+/// All of them, without those that always hold: only tests, which are counted, make SQL longer.
+pub(super) fn all(mut conditions: Vec<Condition<'_>>) -> Condition<'_> {
+    conditions.retain(|condition| !condition.is_everything());
+    if conditions.iter().any(Condition::is_nothing) {
+        return Condition::Any(Vec::new());
+    }
+    match conditions.len() {
+        1 => conditions.remove(0),
+        _ => Condition::All(conditions),
+    }
+}
+
+/// At least one of them, without those that never hold.
+pub(super) fn any(mut conditions: Vec<Condition<'_>>) -> Condition<'_> {
+    conditions.retain(|condition| !condition.is_nothing());
+    if conditions.iter().any(Condition::is_everything) {
+        return Condition::All(Vec::new());
+    }
+    match conditions.len() {
+        1 => conditions.remove(0),
+        _ => Condition::Any(conditions),
+    }
+}

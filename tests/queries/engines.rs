@@ -1,0 +1,153 @@
+//! The same rows on every engine that answers.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
+
+use crate::common::server;
+use crate::support::Served;
+
+const MODELS: &str = "t,large";
+const SMALL: [(&str, &str); 1] = [("MCP_MAX_RESPONSE_BYTES", "20000")];
+
+/// A service over one engine, and what is left behind by it.
+pub(crate) struct Engine {
+    pub(crate) name: &'static str,
+    pub(crate) served: Served,
+    left: Option<(String, String)>,
+}
+
+/// `t`: 60 rows with NULLs, ties and odd texts, the same everywhere. Text is compared by its bytes.
+///
+/// `large`: values that no answer of 20 000 bytes holds.
+fn script(text: &str, float: &str, bytes: &str, json: &str) -> Vec<String> {
+    let quoted = |text: Option<String>| match text {
+        Some(text) => format!("'{text}'"),
+        None => "NULL".to_owned(),
+    };
+    let rows: Vec<String> = (1..=60)
+        .map(|i: i64| {
+            let n = (i * 7 % 11 != 3).then_some(i * 7 % 11);
+            let f = (i * 13 % 9 - 4) as f64 / 2.0;
+            let s = match i % 8 {
+                0 => None,
+                1 => Some(String::new()),
+                2 => Some("a%b".to_owned()),
+                3 => Some("A_B".to_owned()),
+                4 => Some("Ärger".to_owned()),
+                5 => Some("ä*[x]".to_owned()),
+                _ => Some(format!("x{i}")),
+            };
+            let b = ["TRUE", "FALSE", "NULL"][(i % 3) as usize];
+            format!(
+                "({i}, {}, {}, {}, {}, {b}, 'm{}')",
+                n.map_or("NULL".to_owned(), |n| n.to_string()),
+                if f == 1.5 {
+                    "NULL".to_owned()
+                } else {
+                    format!("{f:?}")
+                },
+                n.map_or("NULL".to_owned(), |n| format!("{n}.{:02}", i % 100)),
+                quoted(s),
+                i % 4
+            )
+        })
+        .collect();
+    vec![
+        format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, f {float}, d NUMERIC(10, 2), s {text}, \
+             b BOOLEAN, must {text} NOT NULL)"
+        ),
+        "CREATE INDEX by_n ON t (n)".to_owned(),
+        format!("INSERT INTO t VALUES {}", rows.join(", ")),
+        format!("CREATE TABLE large (id INTEGER PRIMARY KEY, s {text}, raw {bytes}, doc {json})")
+            .replace("VARCHAR(60)", "LONGTEXT"),
+        format!(
+            "INSERT INTO large VALUES (1, 'small', NULL, '[1]'), (2, '{}', NULL, NULL), \
+             (3, 'x', '{}', '{{}}'), (4, NULL, NULL, '[\"{}\"]'), (5, 'last', NULL, NULL)",
+            "é".repeat(15_000),
+            "r".repeat(25_000),
+            "d".repeat(40_000)
+        ),
+    ]
+}
+
+/// SQLite, and the servers that are there.
+pub(crate) async fn engines() -> Vec<Engine> {
+    let mut engines = Vec::new();
+    let sqlite = script("TEXT", "REAL", "BLOB", "JSON").join(";\n");
+    engines.push(Engine {
+        name: "sqlite",
+        served: Served::with(&sqlite, MODELS, &SMALL).await,
+        left: None,
+    });
+    let name = format!("lucarne_queries_{}_{}", std::process::id(), thread());
+    let url = "postgres://root@127.0.0.1:5432/postgres";
+    if let Some(server) = server::<PgConnection>("postgres", "LUCARNE_TEST_POSTGRES", url).await {
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        for statement in script("TEXT COLLATE \"C\"", "DOUBLE PRECISION", "BYTEA", "JSONB") {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        engines.push(Engine {
+            name: "postgres",
+            served: Served::at(&url, MODELS, &SMALL).await,
+            left: Some((server, format!("DROP DATABASE {name} WITH (FORCE)"))),
+        });
+    }
+    let url = "mysql://root@127.0.0.1:3306/";
+    if let Some(server) = server::<MySqlConnection>("mysql", "LUCARNE_TEST_MYSQL", url).await {
+        let mut admin = MySqlConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+        let mut connection = MySqlConnection::connect(&url).await.unwrap();
+        for statement in script(
+            "VARCHAR(60) COLLATE utf8mb4_bin",
+            "DOUBLE",
+            "LONGBLOB",
+            "JSON",
+        ) {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        engines.push(Engine {
+            name: "mysql",
+            served: Served::at(&url, MODELS, &SMALL).await,
+            left: Some((server, format!("DROP DATABASE {name}"))),
+        });
+    }
+    engines
+}
+
+/// A number of this test's thread, for several tests make their databases at once.
+fn thread() -> String {
+    let id = format!("{:?}", std::thread::current().id());
+    id.chars().filter(char::is_ascii_digit).collect()
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let Some((server, sql)) = self.left.take() else {
+            return;
+        };
+        let postgres = self.name == "postgres";
+        // A thread of its own, for the test's runtime may be the one that unwinds.
+        let dropping = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async {
+                let sql = AssertSqlSafe(sql);
+                if postgres {
+                    let mut admin = PgConnection::connect(&server).await.unwrap();
+                    admin.execute(sql).await.unwrap();
+                } else {
+                    let mut admin = MySqlConnection::connect(&server).await.unwrap();
+                    admin.execute(sql).await.unwrap();
+                }
+            });
+        });
+        let _ = dropping.join();
+    }
+}
