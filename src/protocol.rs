@@ -6,6 +6,7 @@
 
 mod object;
 pub mod schema;
+pub mod tool;
 
 pub use object::{Kind, Object, decode_string, kind};
 

@@ -13,7 +13,6 @@ mod message;
 mod prompts;
 mod resources;
 mod revision;
-mod schema;
 mod tools;
 
 pub(super) use channel::{Channel, is_mcp, rate_limited, refused, too_large};

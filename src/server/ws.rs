@@ -306,9 +306,8 @@ impl Session<'_> {
                     return self.refuse(Closing::TOO_LARGE);
                 }
                 let (app, caller, channel) = (self.app, self.caller, self.channel);
-                let admitted = self.admit();
                 let dialect = self.dialect(&text);
-                match admitted {
+                match self.admit() {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push(match dialect {
@@ -334,14 +333,6 @@ impl Session<'_> {
         }
     }
 
-    /// Admits a message to the window of the connection, then to that of its token.
-    fn admit(&mut self) -> Result<(), Error> {
-        if self.window.admit(Instant::now()).is_err() {
-            return Err(mcp::rate_limited(self.app, &self.policy));
-        }
-        self.app.service.admit(&self.policy, &self.caller.token)
-    }
-
     /// What the socket speaks, chosen by its first message at the latest.
     fn dialect(&mut self, text: &str) -> Dialect {
         let dialect = *self.dialect.get_or_insert_with(|| match mcp::is_mcp(text) {
@@ -358,6 +349,14 @@ impl Session<'_> {
     fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
         for message in messages {
             self.answers.push(Box::pin(std::future::ready(message)));
+        }
+    }
+
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        match self.window.admit(Instant::now()) {
+            Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
+            Err(_) => Err(mcp::rate_limited(self.app, &self.policy)),
         }
     }
 

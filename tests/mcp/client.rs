@@ -11,20 +11,31 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
 use rmcp::model::{
-    CallToolRequestParams, ClientJsonRpcMessage, ReadResourceRequestParams, ServerJsonRpcMessage,
+    CallToolRequestParams, ClientJsonRpcMessage, ProtocolVersion, ReadResourceRequestParams,
+    ServerJsonRpcMessage,
 };
+use rmcp::service::RunningService;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
     StreamableHttpPostResponse,
 };
-use rmcp::{RoleClient, ServiceExt as _, service::RunningService};
+use rmcp::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, ServiceExt as _};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Events, Socket, TOKEN, ended, pipes, sample, soon, start, stdio_command};
+
+/// The lifecycle of both eras.
+fn lifecycles() -> [ClientLifecycleMode; 2] {
+    let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+    [
+        ClientLifecycleMode::Initialize,
+        ClientLifecycleMode::Discover { preferred_versions },
+    ]
+}
 
 /// Asks what an agent would ask.
 async fn explore(client: RunningService<RoleClient, ()>) {
@@ -71,38 +82,47 @@ async fn explore(client: RunningService<RoleClient, ()>) {
 #[tokio::test]
 async fn by_streamable_http() {
     let running = start(&[]).await;
-    let mut config = StreamableHttpClientTransportConfig::default();
-    config.uri = format!("http://{}/mcp", running.address).into();
-    config.auth_header = Some(TOKEN.to_owned());
-    let transport = StreamableHttpClientTransport::with_client(Http, config);
-    explore(soon(().serve(transport)).await.unwrap()).await;
+    for lifecycle in lifecycles() {
+        let mut config = StreamableHttpClientTransportConfig::default();
+        config.uri = format!("http://{}/mcp", running.address).into();
+        config.auth_header = Some(TOKEN.to_owned());
+        let transport = StreamableHttpClientTransport::with_client(Http, config);
+        let client = soon(().serve_with_lifecycle(transport, lifecycle)).await;
+        explore(client.unwrap()).await;
+    }
 }
 
 #[tokio::test]
 async fn by_websocket() {
     let running = start(&[]).await;
-    let (sink, stream) = Socket::open(running.address, Some("mcp"))
-        .await
-        .stream
-        .split();
-    let sink = Box::pin(sink.with(async |message: ClientJsonRpcMessage| {
-        let text = serde_json::to_string(&message).unwrap();
-        Ok::<_, tokio_tungstenite::tungstenite::Error>(Message::text(text))
-    }));
-    let stream = Box::pin(stream.filter_map(async |message| match message {
-        Ok(Message::Text(text)) => serde_json::from_str::<ServerJsonRpcMessage>(&text).ok(),
-        _ => None,
-    }));
-    explore(soon(().serve((sink, stream))).await.unwrap()).await;
+    for lifecycle in lifecycles() {
+        let (sink, stream) = Socket::open(running.address, Some("mcp"))
+            .await
+            .stream
+            .split();
+        let sink = Box::pin(sink.with(async |message: ClientJsonRpcMessage| {
+            let text = serde_json::to_string(&message).unwrap();
+            Ok::<_, tokio_tungstenite::tungstenite::Error>(Message::text(text))
+        }));
+        let stream = Box::pin(stream.filter_map(async |message| match message {
+            Ok(Message::Text(text)) => serde_json::from_str::<ServerJsonRpcMessage>(&text).ok(),
+            _ => None,
+        }));
+        let client = soon(().serve_with_lifecycle((sink, stream), lifecycle)).await;
+        explore(client.unwrap()).await;
+    }
 }
 
 #[tokio::test]
 async fn by_standard_input_and_output() {
     let url = format!("sqlite:{}", sample().await.display());
-    let mut child = stdio_command(&url, &[]).spawn().unwrap();
-    let (input, output) = pipes(&mut child);
-    explore(soon(().serve((output, input))).await.unwrap()).await;
-    assert!(ended(child).await.success());
+    for lifecycle in lifecycles() {
+        let mut child = stdio_command(&url, &[]).spawn().unwrap();
+        let (input, output) = pipes(&mut child);
+        let client = soon(().serve_with_lifecycle((output, input), lifecycle)).await;
+        explore(client.unwrap()).await;
+        assert!(ended(child).await.success());
+    }
 }
 
 #[tokio::test]

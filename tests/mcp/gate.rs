@@ -31,12 +31,7 @@ async fn a_token_is_asked_everywhere_and_never_taken_from_the_query() {
         let both = [JSON, BEARER, ("x-mcp-token", OTHER_TOKEN)];
         let refused = http(running.address, method, path, &both, "{}").await;
         assert_eq!(refused.status, 401, "two that differ");
-        assert!(
-            running
-                .metrics
-                .text(&lucarne::observe::Figures::default())
-                .contains("mcp_auth_failures_total")
-        );
+        assert!(running.figures().contains("mcp_auth_failures_total"));
     }
     let running = start(&[]).await;
     let ping = request(1, "ping", json!({}));
@@ -145,10 +140,5 @@ async fn the_window_counts_by_token_and_address() {
     let elsewhere = [JSON, BEARER, ("x-forwarded-for", "192.0.2.7")];
     let asked = http(running.address, "POST", "/mcp", &elsewhere, &ping).await;
     assert_eq!(asked.status, 200, "another address");
-    assert!(
-        running
-            .metrics
-            .text(&lucarne::observe::Figures::default())
-            .contains("mcp_rate_limited_total 1")
-    );
+    assert!(running.figures().contains("mcp_rate_limited_total 1"));
 }

@@ -6,6 +6,7 @@ mod client;
 mod gate;
 mod http;
 mod parity;
+mod snippets;
 mod sse;
 mod stdio;
 mod support;

@@ -23,12 +23,7 @@ async fn a_stream_carries_the_answers() {
     assert!(answer.contains(r#""isError":false"#), "{answer}");
     let answer = events.ask("not JSON").await;
     assert!(answer.contains("-32700"), "{answer}");
-    assert!(
-        running
-            .metrics
-            .text(&lucarne::observe::Figures::default())
-            .contains("mcp_active_sessions 1")
-    );
+    assert!(running.figures().contains("mcp_active_sessions 1"));
 }
 
 #[tokio::test]

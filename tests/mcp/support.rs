@@ -12,7 +12,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use lucarne::config;
-use lucarne::observe::Metrics;
+use lucarne::observe::{Figures, Metrics};
 use lucarne::server::{Server, Stop};
 use lucarne::service::{self, Service};
 use serde_json::{Value, json};
@@ -56,6 +56,13 @@ pub(crate) struct Running {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: Stop,
+}
+
+impl Running {
+    /// What was counted, as Prometheus reads it.
+    pub(crate) fn figures(&self) -> String {
+        self.metrics.text(&Figures::default())
+    }
 }
 
 impl Drop for Running {

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::message::{Call, Fault, INVALID_PARAMS, Reply};
 use super::revision::Era;
 use super::{Context, FIXED_MS, RELOADED_MS};
-use crate::catalog::Model;
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object, decode_string};
 use crate::service::{Policy, Read};
@@ -141,12 +140,10 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         Address::Models => (Action::Describe, None, RELOADED_MS),
         Address::Model(model) => (Action::Describe, Some(&**model), RELOADED_MS),
         Address::Record(model, key) => {
-            let known = context
-                .policy
-                .catalog()
-                .ok()
-                .and_then(|all| all.model(model));
-            id = written(key, known)?;
+            let known = context.policy.catalog().ok();
+            let known = known.and_then(|all| all.model(model));
+            let fields = known.map_or(1, |known| known.identity().len());
+            id = written(key, fields)?;
             params = Object::single("id", &id);
             (Action::Get, Some(&**model), 0)
         }
@@ -164,9 +161,9 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
 }
 
 /// The id as a parameter: text, or the object that a key of several fields is.
-fn written(key: &str, model: Option<&Model>) -> Result<Box<RawValue>, Error> {
-    let text = match model.map(|model| model.identity().len()) {
-        Some(2..) if Object::parse(key).is_some() => key.to_owned(),
+fn written(key: &str, fields: usize) -> Result<Box<RawValue>, Error> {
+    let text = match fields {
+        2.. if Object::parse(key).is_some() => key.to_owned(),
         _ => Value::from(key).to_string(),
     };
     RawValue::from_string(text).map_err(|_| ErrorKind::InvalidJson.into())

@@ -4,10 +4,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::message::{Call, Fault, Reply};
-use super::{Context, RELOADED_MS, schema};
+use super::{Context, RELOADED_MS};
 use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::{Action, Kind, Object, decode_string, kind};
+use crate::protocol::{self, Action, Kind, Object, decode_string, kind};
 use crate::service::{Policy, Read};
 
 /// A tool, as a client sees it.
@@ -78,8 +78,8 @@ pub(super) fn list(policy: &Policy) -> Reply {
                 "name": tool.name,
                 "title": tool.title,
                 "description": tool.description,
-                "inputSchema": schema::input(tool.action, &models),
-                "outputSchema": schema::output(tool.action),
+                "inputSchema": protocol::tool::input(tool.action, &models),
+                "outputSchema": protocol::tool::output(tool.action),
                 "annotations": {
                     "title": tool.title,
                     "readOnlyHint": true,

@@ -1,4 +1,4 @@
-//! The schemas of the tools, made from the published types of the seed's messages.
+//! The schemas of the MCP tools, made from the published types of the seed's messages.
 //!
 //! A model pays for every word of them, and clients differ in what they understand: references are
 //! written out, choices of plain types become lists, and what nests without end is told in words.
@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::Action;
-use crate::protocol::schema::{DescribeParams, GetParams, ListParams, QueryParams, Response};
+use super::Action;
+use super::schema::{DescribeParams, GetParams, ListParams, QueryParams, Response};
 
 /// What `filters` of a query take, where the published schema is ten times as long.
 const OPERATORS: &str = "Field and value, or field and operators: \
@@ -22,7 +22,7 @@ const FUNCTIONS: &str = "What to tell of each group, by a name of your own: \
     $min $max.";
 
 /// What a tool takes: the action's parameters, and a model of those that are served.
-pub(super) fn input(action: Action, models: &[&str]) -> Value {
+pub fn input(action: Action, models: &[&str]) -> Value {
     let mut schema = match action {
         Action::List => whole::<ListParams>(),
         Action::Get => whole::<GetParams>(),
@@ -65,7 +65,7 @@ pub(super) fn input(action: Action, models: &[&str]) -> Value {
 }
 
 /// What a tool gives: the answer without `id` and `status`, or an error.
-pub(super) fn output(action: Action) -> Value {
+pub fn output(action: Action) -> Value {
     let (members, required): (&[&str], &[&str]) = match action {
         Action::Get => (&["data"], &["data"]),
         Action::Describe => (&["data", "count", "truncated"], &["data"]),
