@@ -179,11 +179,6 @@ impl Metrics {
         SessionGuard(self.sessions.clone())
     }
 
-    /// Sockets open now.
-    pub fn sessions(&self) -> u64 {
-        u64::try_from(self.sessions.get()).unwrap_or_default()
-    }
-
     /// All figures in Prometheus' text, with those that others keep as they are now.
     pub fn text(&self, now: &Figures) -> String {
         self.copied.set(now);

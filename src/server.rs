@@ -61,7 +61,9 @@ pub struct App {
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
-    /// Requests that were cut.
+    /// Sockets that the end closed.
+    closed: AtomicU64,
+    /// Requests that the end cut.
     cut: AtomicU64,
 }
 
@@ -85,7 +87,7 @@ pub struct Server {
 /// How an end went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// Sockets that were open when the service was told to stop.
+    /// Sockets that were closed for it.
     pub sockets: u64,
     /// Requests that were cut after the grace.
     pub cut: u64,
@@ -168,7 +170,6 @@ impl Server {
             ));
         }
         stop.stopping.cancelled().await;
-        let sockets = app.metrics.sessions();
         tracker.close();
         let in_time = tokio::select! {
             () = tracker.wait() => true,
@@ -181,7 +182,7 @@ impl Server {
             let _ = tokio::time::timeout(Duration::from_secs(1), tracker.wait()).await;
         }
         Stopped {
-            sockets,
+            sockets: app.closed.load(Ordering::Relaxed),
             cut: app.cut.load(Ordering::Relaxed),
         }
     }
@@ -210,6 +211,7 @@ impl App {
             ready: Mutex::new(None),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
+            closed: AtomicU64::new(0),
             cut: AtomicU64::new(0),
         }
     }

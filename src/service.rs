@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{debug, error, info};
 
 use page::{Fail, failed};
@@ -243,10 +243,9 @@ impl Service {
         let action = Action::parse(read.action).map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model);
-        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
-        let result = match turn {
-            Ok(_turn) => self.run(terms, read, out, &mut entry.filters).await,
-            Err(_) => Err(Error::from(ErrorKind::Overloaded).into()),
+        let result = match self.turn(policy).await {
+            Some(_turn) => self.run(terms, read, out, &mut entry.filters).await,
+            None => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
         let result = entry.settle(result, took, policy.audit_denies).await;
@@ -269,6 +268,15 @@ impl Service {
             info!(%address, %transport, %token, %action, %model, %code, %ms, "refused");
         }
         Err(error)
+    }
+
+    /// A place among the requests that are answered at once, unless none comes free in time.
+    async fn turn(&self, policy: &Policy) -> Option<SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Some(turn);
+        }
+        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
+        turn.ok()?.ok()
     }
 
     /// Whether a failure is told as such: of a database that is lost, only the first is.

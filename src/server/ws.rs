@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::FusedStream as _;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -201,9 +202,10 @@ impl Session<'_> {
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
         let mut stopping = pin!(stop.stopping.cancelled());
-        let mut replaced = self.app.service.replacements();
+        let mut replacements = self.app.service.replacements();
         // A token that went while the handshake was under way goes at once.
-        replaced.mark_changed();
+        replacements.mark_changed();
+        let mut replaced = pin!(next(replacements));
         let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
@@ -218,10 +220,12 @@ impl Session<'_> {
                 biased;
                 () = &mut stopping, if open => {
                     self.tell(self.channel.farewell());
+                    self.app.closed.fetch_add(1, Ordering::Relaxed);
                     self.closing = Some(Closing::STOPPING);
                     Ok(())
                 }
-                Ok(()) = replaced.changed(), if open => {
+                replacements = &mut replaced, if open => {
+                    replaced.set(next(replacements));
                     self.follow();
                     let until = heard + self.policy.connections.idle_timeout;
                     idle.as_mut().reset(until.into());
@@ -302,8 +306,9 @@ impl Session<'_> {
                     return self.refuse(Closing::TOO_LARGE);
                 }
                 let (app, caller, channel) = (self.app, self.caller, self.channel);
+                let admitted = self.admit();
                 let dialect = self.dialect(&text);
-                match self.admit() {
+                match admitted {
                     Ok(()) => {
                         let policy = Arc::clone(&self.policy);
                         self.answers.push(match dialect {
@@ -329,6 +334,14 @@ impl Session<'_> {
         }
     }
 
+    /// Admits a message to the window of the connection, then to that of its token.
+    fn admit(&mut self) -> Result<(), Error> {
+        if self.window.admit(Instant::now()).is_err() {
+            return Err(mcp::rate_limited(self.app, &self.policy));
+        }
+        self.app.service.admit(&self.policy, &self.caller.token)
+    }
+
     /// What the socket speaks, chosen by its first message at the latest.
     fn dialect(&mut self, text: &str) -> Dialect {
         let dialect = *self.dialect.get_or_insert_with(|| match mcp::is_mcp(text) {
@@ -345,14 +358,6 @@ impl Session<'_> {
     fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
         for message in messages {
             self.answers.push(Box::pin(std::future::ready(message)));
-        }
-    }
-
-    /// Admits a message to the window of the connection, then to that of its token.
-    fn admit(&mut self) -> Result<(), Error> {
-        match self.window.admit(Instant::now()) {
-            Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
-            Err(_) => Err(mcp::rate_limited(self.app, &self.policy)),
         }
     }
 
@@ -419,6 +424,13 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Waits for the next policy; kept over many messages, for most of them come without one.
+async fn next(mut replacements: watch::Receiver<()>) -> watch::Receiver<()> {
+    // The service that sends is there for as long as a socket.
+    let _ = replacements.changed().await;
+    replacements
 }
 
 /// Answers a message, or says that there is no time left for it.
