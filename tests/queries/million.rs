@@ -130,7 +130,7 @@ async fn a_page_costs_the_same_at_any_depth() {
             "{sort}: {costs:?}"
         );
     }
-    // The rest of the walk is `examples/walk.rs`: a million rows take their time in a debug build.
+    // The rest of the walk is `benches/walk.rs`: a million rows take their time in a debug build.
     let mut next = 20_000;
     let params = json!({"limit":100,"fields":["id"],"sort":["-id"],"filters":{"id":{"$lte":next}}});
     for page in served.walk("query", "t", &params.to_string()).await {

@@ -1,6 +1,6 @@
 //! Walks a million rows by cursor and says what the pages cost.
 //!
-//! `cargo run --release --example walk`
+//! `cargo bench --bench walk`
 #![allow(
     clippy::print_stdout,
     reason = "figures on the terminal are what it is for"
@@ -21,7 +21,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 const ROWS: i64 = 1_000_000;
-const TOKEN: &str = "a-token-for-this-example";
+const TOKEN: &str = "a-token-for-this-bench";
 /// Pages whose time is averaged at each depth.
 const PAGES: usize = 100;
 
