@@ -82,7 +82,7 @@ async fn what_nobody_waits_for_ends() {
     place.run(MADE).await;
     let asker = Asker::with(&place.url(), MODELS, &[("MCP_POOL_SIZE", "4")]).await;
     let mut clients = JoinSet::new();
-    for index in 0..120_u64 {
+    for index in 0..1_000_u64 {
         let asker = asker.clone();
         clients.spawn(async move {
             let model = if index % 2 == 0 { "slow" } else { "busy" };

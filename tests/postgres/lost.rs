@@ -58,13 +58,13 @@ async fn a_slow_statement_ends_at_its_time() {
 }
 
 #[tokio::test]
-async fn requests_that_are_given_up_leave_nothing_running() {
+async fn a_thousand_requests_that_are_given_up_leave_nothing_running() {
     let Some(place) = Database::new(TABLE).await else {
         return;
     };
     let asked = place.service("t,slow").await;
-    for wave in 0..30 {
-        let waiting: Vec<JoinHandle<_>> = (0..5)
+    for wave in 0..100 {
+        let waiting: Vec<JoinHandle<_>> = (0..10)
             .map(|_| {
                 let asked = asked.clone();
                 tokio::spawn(async move { asked.ask("list", "slow", "{}").await })

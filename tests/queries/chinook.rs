@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 
+use crate::engines::Engine;
 use crate::support::Served;
 
 /// The tables, and their keys.
@@ -68,6 +69,75 @@ async fn direct(connection: &mut SqliteConnection, table: &str, key: &str) -> Ve
         all.push(Value::Object(object));
     }
     all
+}
+
+/// The script that makes Chinook in another dialect, from its first table on.
+fn dialect(name: &str) -> Vec<String> {
+    let script = std::fs::read_to_string(file().unwrap().with_file_name(name)).unwrap();
+    let start = script.find("CREATE TABLE").unwrap();
+    vec![script[start..].replace("\r\n", "\n")]
+}
+
+/// `InvoiceLine` as PostgreSQL's script spells it: `invoice_line`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, character) in name.char_indices() {
+        if character.is_ascii_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// A row with its members renamed, and its texts without backslashes and without the blanks at
+/// their end: the scripts themselves differ in those.
+fn plain(row: &Value, named: &dyn Fn(&str) -> String) -> Value {
+    let members = row.as_object().unwrap().iter();
+    members
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => (named(name), text.replace('\\', "").trim_end().into()),
+            None => (named(name), value.clone()),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_dialect_answers_the_same() {
+    let Some(sqlite) = served().await else {
+        return;
+    };
+    let names = TABLES.map(|(table, _)| table.to_owned()).join(",");
+    let aliased = TABLES.map(|(table, _)| format!("{table}={}", snake(table)));
+    let others = [
+        Engine::postgres(dialect("Chinook_PostgreSql.sql"), &aliased.join(","), &[]).await,
+        Engine::mysql(dialect("Chinook_MySql.sql"), &names, &[]).await,
+    ];
+    for other in others.iter().flatten() {
+        let named = |field: &str| match other.name {
+            "postgres" => snake(field),
+            _ => field.to_owned(),
+        };
+        for (table, _) in TABLES {
+            let listed = sqlite
+                .walk("list", table, r#"{"limit":100}"#)
+                .await
+                .concat();
+            let expected: Vec<Value> = listed.iter().map(|row| plain(row, &named)).collect();
+            let rows = other
+                .served
+                .walk("list", table, r#"{"limit":100}"#)
+                .await
+                .concat();
+            let rows: Vec<Value> = rows.iter().map(|row| plain(row, &str::to_owned)).collect();
+            let differ = rows
+                .iter()
+                .zip(&expected)
+                .find(|(row, expected)| row != expected);
+            assert_eq!(differ, None, "{table} on {}", other.name);
+            assert_eq!(rows.len(), expected.len(), "{table} on {}", other.name);
+        }
+    }
 }
 
 #[tokio::test]

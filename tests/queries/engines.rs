@@ -72,60 +72,77 @@ fn script(text: &str, float: &str, bytes: &str, json: &str) -> Vec<String> {
 
 /// SQLite, and the servers that are there.
 pub(crate) async fn engines() -> Vec<Engine> {
-    let mut engines = Vec::new();
     let sqlite = script("TEXT", "REAL", "BLOB", "JSON").join(";\n");
-    engines.push(Engine {
+    let mut engines = vec![Engine {
         name: "sqlite",
         served: Served::with(&sqlite, MODELS, &SMALL).await,
         left: None,
-    });
-    let name = format!("lucarne_queries_{}_{}", std::process::id(), thread());
-    let url = "postgres://root@127.0.0.1:5432/postgres";
-    if let Some(server) = server::<PgConnection>("postgres", "LUCARNE_TEST_POSTGRES", url).await {
+    }];
+    let statements = script("TEXT COLLATE \"C\"", "DOUBLE PRECISION", "BYTEA", "JSONB");
+    engines.extend(Engine::postgres(statements, MODELS, &SMALL).await);
+    let text = "VARCHAR(60) COLLATE utf8mb4_bin";
+    let statements = script(text, "DOUBLE", "LONGBLOB", "JSON");
+    engines.extend(Engine::mysql(statements, MODELS, &SMALL).await);
+    engines
+}
+
+impl Engine {
+    /// A database of its own on PostgreSQL, where there is one.
+    pub(crate) async fn postgres(
+        statements: Vec<String>,
+        models: &str,
+        variables: &[(&str, &str)],
+    ) -> Option<Self> {
+        let url = "postgres://root@127.0.0.1:5432/postgres";
+        let server = server::<PgConnection>("postgres", "LUCARNE_TEST_POSTGRES", url).await?;
+        let name = name();
         let mut admin = PgConnection::connect(&server).await.unwrap();
         let create = format!("CREATE DATABASE {name}");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
         let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
         let mut connection = PgConnection::connect(&url).await.unwrap();
-        for statement in script("TEXT COLLATE \"C\"", "DOUBLE PRECISION", "BYTEA", "JSONB") {
+        for statement in statements {
             connection.execute(AssertSqlSafe(statement)).await.unwrap();
         }
         connection.close().await.unwrap();
-        engines.push(Engine {
+        Some(Self {
             name: "postgres",
-            served: Served::at(&url, MODELS, &SMALL).await,
+            served: Served::at(&url, models, variables).await,
             left: Some((server, format!("DROP DATABASE {name} WITH (FORCE)"))),
-        });
+        })
     }
-    let url = "mysql://root@127.0.0.1:3306/";
-    if let Some(server) = server::<MySqlConnection>("mysql", "LUCARNE_TEST_MYSQL", url).await {
+
+    /// A database of its own on MariaDB or MySQL, where there is one.
+    pub(crate) async fn mysql(
+        statements: Vec<String>,
+        models: &str,
+        variables: &[(&str, &str)],
+    ) -> Option<Self> {
+        let url = "mysql://root@127.0.0.1:3306/";
+        let server = server::<MySqlConnection>("mysql", "LUCARNE_TEST_MYSQL", url).await?;
+        let name = name();
         let mut admin = MySqlConnection::connect(&server).await.unwrap();
         let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
         let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
         let mut connection = MySqlConnection::connect(&url).await.unwrap();
-        for statement in script(
-            "VARCHAR(60) COLLATE utf8mb4_bin",
-            "DOUBLE",
-            "LONGBLOB",
-            "JSON",
-        ) {
+        for statement in statements {
             connection.execute(AssertSqlSafe(statement)).await.unwrap();
         }
         connection.close().await.unwrap();
-        engines.push(Engine {
+        Some(Self {
             name: "mysql",
-            served: Served::at(&url, MODELS, &SMALL).await,
+            served: Served::at(&url, models, variables).await,
             left: Some((server, format!("DROP DATABASE {name}"))),
-        });
+        })
     }
-    engines
 }
 
-/// A number of this test's thread, for several tests make their databases at once.
-fn thread() -> String {
+/// A name for a database of this test, for several tests make theirs at once.
+fn name() -> String {
     let id = format!("{:?}", std::thread::current().id());
-    id.chars().filter(char::is_ascii_digit).collect()
+    let thread: String = id.chars().filter(char::is_ascii_digit).collect();
+    format!("lucarne_queries_{}_{thread}", std::process::id())
 }
 
 impl Drop for Engine {
