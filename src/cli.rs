@@ -28,7 +28,6 @@ mod settings;
 mod show;
 mod snippet;
 mod stdio;
-mod suggest;
 mod supervise;
 mod table;
 mod text;

@@ -6,23 +6,34 @@ use crate::catalog::Model;
 const LISTED: usize = 24;
 
 /// The candidate that the name is most likely a misspelling of, or none rather than a wrong one.
+///
+/// One slip is allowed, two in names of six letters or more; where two candidates are equally
+/// near, none is named.
 pub(crate) fn nearest<'a>(
     name: &str,
-    candidates: impl Iterator<Item = &'a str>,
+    candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     // Names of a request may be as long as the message: what is far longer than any field is no
     // misspelling, and is not worth the quadratic comparison.
     if name.len() > 128 {
         return None;
     }
-    let lower = name.to_lowercase();
-    candidates
-        .map(|candidate| {
-            let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).clamp(1, 3))
-        .min_by_key(|(distance, _)| *distance)
+    let name = name.to_lowercase();
+    let allowed = if name.chars().count() < 6 { 1 } else { 2 };
+    let mut best: Option<(usize, &str)> = None;
+    let mut tied = false;
+    for candidate in candidates {
+        let distance = strsim::osa_distance(&name, &candidate.to_lowercase());
+        match best {
+            Some((least, _)) if distance > least => {}
+            Some((least, _)) if distance == least => tied = true,
+            _ => {
+                best = Some((distance, candidate));
+                tied = false;
+            }
+        }
+    }
+    best.filter(|(distance, _)| !tied && *distance <= allowed)
         .map(|(_, candidate)| candidate)
 }
 
@@ -49,12 +60,19 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_misspelling_finds_its_name_and_a_stranger_none() {
-        let names = || ["limit", "offset", "filters", "cursor"].into_iter();
-        assert_eq!(nearest("limt", names()), Some("limit"));
-        assert_eq!(nearest("Filter", names()), Some("filters"));
-        assert_eq!(nearest("ofsfet", names()), Some("offset"));
-        assert_eq!(nearest("password", names()), None);
-        assert_eq!(nearest(&"x".repeat(9000), names()), None);
+    fn a_slip_is_recognised_and_a_stranger_is_not() {
+        let models = ["users", "tickets", "change_log"];
+        assert_eq!(nearest("user", models), Some("users"));
+        assert_eq!(nearest("Users", models), Some("users"));
+        assert_eq!(nearest("usres", models), Some("users"));
+        assert_eq!(nearest("chnage_lo", models), Some("change_log"));
+        assert_eq!(nearest("orders", models), None);
+        assert_eq!(nearest("instal", ["init", "config"]), None);
+        assert_eq!(nearest(&"x".repeat(9000), models), None);
+    }
+
+    #[test]
+    fn a_tie_names_nobody() {
+        assert_eq!(nearest("cat", ["bat", "rat"]), None);
     }
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
-use super::suggest::nearest;
 use super::text::visible;
+use crate::suggest::nearest;
 
 /// The members of an answer that are shown; values stay as they were received.
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
-use super::suggest::nearest;
 use super::text::{cut, prefix, visible, width};
+use crate::suggest::nearest;
 
 /// The actions that can be named by a word, without JSON.
 const ACTIONS: [&str; 4] = ["list", "get", "query", "describe"];

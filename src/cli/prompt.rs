@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::message::{self, Message};
 use super::output;
 use super::query::Asking;
-use super::suggest::nearest;
+use crate::suggest::nearest;
 
 const PROMPT: &str = "lucarne> ";
 const COMMANDS: [&str; 8] = [

@@ -4,7 +4,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::failure::Failure;
-use super::suggest::nearest;
+use crate::suggest::nearest;
 
 /// What to tell about arguments that do not fit the definition, with the nearest name that does.
 pub(super) fn failure(error: &clap::Error, definition: &Command, arguments: &[String]) -> Failure {
