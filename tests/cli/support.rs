@@ -93,8 +93,10 @@ impl Service {
     }
 }
 
-// The signature of the callback is that of tungstenite.
-#[allow(clippy::result_large_err)]
+#[allow(
+    clippy::result_large_err,
+    reason = "the signature of the callback is that of tungstenite"
+)]
 fn talk(stream: TcpStream, seen: &Mutex<Vec<String>>, step: &impl Fn(&str) -> Step) {
     let note = |line: String| seen.lock().unwrap().push(line);
     let greet = |request: &Request, response: Response| {
