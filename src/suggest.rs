@@ -26,7 +26,7 @@ pub(crate) fn nearest<'a>(
         let distance = strsim::osa_distance(&name, &candidate.to_lowercase());
         match best {
             Some((least, _)) if distance > least => {}
-            Some((least, _)) if distance == least => tied = true,
+            Some((least, named)) if distance == least => tied |= named != candidate,
             _ => {
                 best = Some((distance, candidate));
                 tied = false;
@@ -74,5 +74,6 @@ mod tests {
     #[test]
     fn a_tie_names_nobody() {
         assert_eq!(nearest("cat", ["bat", "rat"]), None);
+        assert_eq!(nearest("cat", ["bat", "bat"]), Some("bat"));
     }
 }
