@@ -11,7 +11,7 @@ pub use build::{Built, Hidden, Missing, build};
 pub use table::{Column, ForeignKey, Kind, Table, TableName};
 pub use types::FieldType;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The whitelist as the database really is, in the order of `MCP_ALLOWED_MODELS`.
 #[derive(Debug, Default)]
@@ -30,6 +30,20 @@ impl Catalog {
     /// Every model, in the order of the whitelist.
     pub fn models(&self) -> &[Model] {
         &self.models
+    }
+
+    /// The tables behind the models, each once, with the fields that any of its models shows.
+    pub fn tables(&self) -> BTreeMap<&TableName, Vec<&str>> {
+        let mut tables: BTreeMap<&TableName, Vec<&str>> = BTreeMap::new();
+        for model in &self.models {
+            let fields = tables.entry(model.table()).or_default();
+            for name in model.fields().iter().map(Field::name) {
+                if !fields.contains(&name) {
+                    fields.push(name);
+                }
+            }
+        }
+        tables
     }
 
     /// The names of the models as errors list them: `users, tickets`.

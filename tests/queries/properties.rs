@@ -11,6 +11,8 @@ use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use lucarne::error::CODES;
+
 use crate::engines::engines;
 use crate::support::Served;
 
@@ -383,26 +385,6 @@ fn oddly_shaped() -> impl Strategy<Value = Value> {
         ]
     })
 }
-
-const CODES: [&str; 17] = [
-    "invalid_json",
-    "invalid_request",
-    "model_not_allowed",
-    "read_only",
-    "unsupported_action",
-    "missing_parameter",
-    "invalid_parameter",
-    "invalid_filter",
-    "invalid_value",
-    "not_found",
-    "rate_limited",
-    "timeout",
-    "response_too_large",
-    "overloaded",
-    "unavailable",
-    "ok",
-    "internal",
-];
 
 fn is_contracts(text: &str) -> Result<(), TestCaseError> {
     let answer: Value = serde_json::from_str(text)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor as _, MySqlConnection, Row as _};
 
-use crate::catalog::{Catalog, Field, Hidden, TableName};
+use crate::catalog::{Catalog, Hidden, TableName};
 use crate::db::{Failure, Weakness};
 
 /// The account in the SQL that makes one.
@@ -65,7 +65,7 @@ pub(super) async fn weaknesses(
         });
     }
     let mut written: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for table in tables(catalog).keys() {
+    for table in catalog.tables().keys() {
         let on_it = grants
             .iter()
             .filter(|grant| grant.schema != "*" && grant.covers(table));
@@ -234,7 +234,7 @@ pub(super) fn setup_sql(catalog: &Catalog, hidden: &[Hidden]) -> String {
          -- this as an administrator.\n\
          CREATE USER {READER} IDENTIFIED BY 'choose-a-password';\n"
     );
-    for (table, fields) in tables(catalog) {
+    for (table, fields) in catalog.tables() {
         let columns = if hidden.iter().any(|hidden| hidden.table == *table) {
             let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
             format!(" ({})", names.join(", "))
@@ -249,20 +249,6 @@ pub(super) fn setup_sql(catalog: &Catalog, hidden: &[Hidden]) -> String {
         );
     }
     sql
-}
-
-/// The tables of the catalog, each once, with the fields that any of its models shows.
-fn tables(catalog: &Catalog) -> BTreeMap<&TableName, Vec<&str>> {
-    let mut tables: BTreeMap<&TableName, Vec<&str>> = BTreeMap::new();
-    for model in catalog.models() {
-        let fields = tables.entry(model.table()).or_default();
-        for name in model.fields().iter().map(Field::name) {
-            if !fields.contains(&name) {
-                fields.push(name);
-            }
-        }
-    }
-    tables
 }
 
 fn identifier(name: &str) -> String {

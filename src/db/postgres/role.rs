@@ -1,10 +1,8 @@
 //! The role: what it could do beyond reading what is served, and how one is made that cannot.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 
-use crate::catalog::{Catalog, Field, Hidden, TableName};
+use crate::catalog::{Catalog, Hidden, TableName};
 use crate::db::{Failure, Weakness};
 
 /// The name of the role in the SQL that makes one.
@@ -77,7 +75,7 @@ async fn rights(
     connection: &mut PgConnection,
     catalog: &Catalog,
 ) -> Result<(Vec<TableName>, Vec<TableName>), Failure> {
-    let tables = tables(catalog);
+    let tables = catalog.tables();
     let (schemas, names) = split(tables.keys().copied());
     let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
         "SELECT w.schema, w.name, pg_has_role(c.relowner, 'MEMBER'), \
@@ -141,7 +139,7 @@ fn split<'t>(tables: impl Iterator<Item = &'t TableName>) -> (Vec<String>, Vec<S
 
 /// The SQL that makes a role for just what is served.
 pub(super) fn setup_sql(database: Option<&str>, catalog: &Catalog, hidden: &[Hidden]) -> String {
-    let tables = tables(catalog);
+    let tables = catalog.tables();
     let mut sql = format!(
         "-- A role that may read what is served and nothing else. Choose a password, then run this\n\
          -- as the owner of the tables.\n\
@@ -178,20 +176,6 @@ pub(super) fn setup_sql(database: Option<&str>, catalog: &Catalog, hidden: &[Hid
         );
     }
     sql
-}
-
-/// The tables of the catalog, each once, with the fields that any of its models shows.
-fn tables(catalog: &Catalog) -> BTreeMap<&TableName, Vec<&str>> {
-    let mut tables: BTreeMap<&TableName, Vec<&str>> = BTreeMap::new();
-    for model in catalog.models() {
-        let fields = tables.entry(model.table()).or_default();
-        for name in model.fields().iter().map(Field::name) {
-            if !fields.contains(&name) {
-                fields.push(name);
-            }
-        }
-    }
-    tables
 }
 
 fn shown(tables: &[TableName]) -> String {
