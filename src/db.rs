@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use sea_query::Values;
 use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
@@ -131,7 +132,7 @@ impl Db {
     ///
     /// # Errors
     /// Everything that can go wrong below, each with its kind.
-    pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
+    pub async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
             Self::Postgres(db) => db.fetch(statement, rows).await,
@@ -145,7 +146,7 @@ impl Db {
     /// As [`Db::fetch`].
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
-            Self::Sqlite(db) => db.estimate(statement).await,
+            Self::Sqlite(_) => Ok(None),
             Self::Postgres(db) => db.estimate(statement).await,
             Self::MySql(db) => db.estimate(statement).await,
         }
@@ -198,9 +199,9 @@ impl Db {
 /// that is given back must be at rest.
 async fn stream<DB>(
     connection: &mut DB::Connection,
-    statement: (String, SqlxValues),
+    statement: &Statement,
     persistent: bool,
-    rows: &mut Rows<'_>,
+    rows: &mut Rows,
 ) -> Result<(), Failure>
 where
     DB: Database + HasStatementCache,
@@ -208,7 +209,8 @@ where
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let mut fetched = bound(statement).persistent(persistent).fetch(connection);
+    let query = bound(Arc::clone(&statement.text), statement.values.clone());
+    let mut fetched = query.persistent(persistent).fetch(connection);
     let mut wanted = true;
     while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
         if wanted {
@@ -219,12 +221,12 @@ where
 }
 
 /// The query of a statement that sea-query wrote, with its values bound.
-fn bound<DB>((sql, values): (String, SqlxValues)) -> Query<'static, DB, SqlxValues>
+fn bound<DB>(text: impl Into<Arc<str>>, values: Values) -> Query<'static, DB, SqlxValues>
 where
     DB: Database,
     SqlxValues: IntoArguments<DB>,
 {
     // Safe, for sea-query wrote it from the catalog's names. This is the only place where a
     // statement that is not a constant becomes a query.
-    sqlx::query_with(AssertSqlSafe(sql), values)
+    sqlx::query_with(AssertSqlSafe(text.into()), SqlxValues(values))
 }

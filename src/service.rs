@@ -93,14 +93,14 @@ impl<'p> Terms<'p> {
         }
     }
 
-    fn style(self) -> Style<'p> {
+    fn style(self) -> Style {
         let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
             (Form::Tool, Numbers::Native) => Numbers::Doubles,
             (_, numbers) => numbers,
         };
         Style {
             numbers,
-            sensitive: &self.policy.sensitive,
+            sensitive: Arc::clone(&self.policy.sensitive),
         }
     }
 }
@@ -336,11 +336,10 @@ impl Service {
         let db = self.reachable()?;
         let statement = sql::get(plan, db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let style = terms.style();
-        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(terms));
-        db.fetch(&statement, &mut rows)
-            .await
-            .map_err(|failure| failed(terms, plan.model, &failure))?;
+        let layout = Arc::clone(&statement.layout);
+        let rows = Rows::new(out, layout, terms.style(), 1, page::room(terms));
+        let fetched = db.fetch(&statement, rows).await;
+        let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {

@@ -73,9 +73,14 @@ impl MySql {
     pub(super) async fn fetch(
         &self,
         statement: &Statement,
-        rows: &mut Rows<'_>,
-    ) -> Result<(), Failure> {
-        self.read(work::Fetch { statement, rows }).await
+        mut rows: Rows,
+    ) -> Result<Rows, Failure> {
+        let fetch = work::Fetch {
+            statement,
+            rows: &mut rows,
+        };
+        self.read(fetch).await?;
+        Ok(rows)
     }
 
     /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.

@@ -155,6 +155,21 @@ impl<S: Session> Lease<'_, S> {
         self.session = None;
     }
 
+    /// The session that is held, if there is one.
+    pub(super) fn held(&self) -> Option<&S> {
+        self.session.as_ref()
+    }
+
+    /// Lends the session to another thread, which gives it back or drops it.
+    pub(super) fn lend(&mut self) -> Option<S> {
+        self.session.take()
+    }
+
+    /// Takes back what was lent, or what was opened instead.
+    pub(super) fn give_back(&mut self, session: S) {
+        self.session = Some(session);
+    }
+
     /// The session; opened if there is none.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ pub(super) fn policy(
             scan_limit: config.scan_limit,
         },
         cursors,
-        sensitive: config.sensitive.clone(),
+        sensitive: Arc::new(config.sensitive.clone()),
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         tool_max_bytes: config.tool_max_bytes,

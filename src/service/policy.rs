@@ -28,7 +28,7 @@ pub struct Policy {
     /// The key of the cursors.
     pub cursors: Arc<CursorKey>,
     /// Which members of JSON documents are left out.
-    pub sensitive: Sensitive,
+    pub sensitive: Arc<Sensitive>,
     /// Whether large numbers are strings.
     pub numbers: Numbers,
     /// The largest answer, in bytes.

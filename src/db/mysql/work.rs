@@ -1,7 +1,5 @@
 //! What is done on a session: each may be run again on another one.
 
-use sea_query::MysqlQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
 use sqlx::mysql::MySql as Driver;
 use sqlx::{Connection as _, MySqlConnection};
 
@@ -62,18 +60,17 @@ impl Work for Names {
     }
 }
 
-pub(super) struct Fetch<'a, 'r> {
+pub(super) struct Fetch<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) rows: &'a mut Rows<'r>,
+    pub(super) rows: &'a mut Rows,
 }
 
-impl Work for Fetch<'_, '_> {
+impl Work for Fetch<'_> {
     type Output = ();
 
     async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
         self.rows.restart();
-        let sql = self.statement.select.build_sqlx(MysqlQueryBuilder);
-        crate::db::stream::<Driver>(connection, sql, true, self.rows).await
+        crate::db::stream::<Driver>(connection, self.statement, true, self.rows).await
     }
 }
 
@@ -87,7 +84,7 @@ impl Work for Estimate<'_> {
         connection: &mut MySqlConnection,
         _: Flavour,
     ) -> Result<Self::Output, Failure> {
-        plan::rows(connection, self.0.select.clone()).await
+        plan::rows(connection, self.0).await
     }
 }
 

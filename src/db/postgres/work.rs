@@ -1,7 +1,5 @@
 //! What is done on a session: each may be run again on another one.
 
-use sea_query::PostgresQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
 use sqlx::postgres::Postgres as Driver;
 use sqlx::{Executor as _, PgConnection};
 
@@ -53,19 +51,18 @@ impl Work for Names {
     }
 }
 
-pub(super) struct Fetch<'a, 'r> {
+pub(super) struct Fetch<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) rows: &'a mut Rows<'r>,
+    pub(super) rows: &'a mut Rows,
     pub(super) persistent: bool,
 }
 
-impl Work for Fetch<'_, '_> {
+impl Work for Fetch<'_> {
     type Output = ();
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.rows.restart();
-        let sql = self.statement.select.build_sqlx(PostgresQueryBuilder);
-        crate::db::stream::<Driver>(connection, sql, self.persistent, self.rows).await
+        crate::db::stream::<Driver>(connection, self.statement, self.persistent, self.rows).await
     }
 }
 
@@ -75,7 +72,7 @@ impl Work for Estimate<'_> {
     type Output = Option<u64>;
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
-        plan::rows(connection, self.0.select.clone()).await
+        plan::rows(connection, self.0).await
     }
 }
 
