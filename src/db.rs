@@ -4,6 +4,7 @@
 //! `sql`, run by the extended protocol with its values bound, on a session that reads only. What a
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
+mod batch;
 mod failure;
 mod gate;
 mod mysql;
@@ -14,6 +15,7 @@ mod sqlite;
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
 pub use pool::Usage;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
+use crate::sql::lookup::Lookup;
 use crate::sql::{Dialect, Statement};
 
 /// How the database is reached and held.
@@ -140,6 +143,21 @@ impl Db {
         }
     }
 
+    /// Reads the record of an id, and writes it where there is one.
+    ///
+    /// Requests for the same lookup that wait at the same time share one statement. Dropping the
+    /// future gives up the place in it.
+    ///
+    /// # Errors
+    /// As [`Db::fetch`].
+    pub async fn lookup(&self, lookup: Arc<Lookup>, id: i64, rows: Rows) -> Result<Rows, Failure> {
+        match self {
+            Self::Sqlite(db) => db.lookup(&lookup, id, rows).await,
+            Self::Postgres(db) => batch::ask(db, lookup, id, rows).await,
+            Self::MySql(db) => batch::ask(db, lookup, id, rows).await,
+        }
+    }
+
     /// The rows that the engine's planner expects of a statement, where it can say.
     ///
     /// # Errors
@@ -193,15 +211,15 @@ impl Db {
     }
 }
 
-/// Runs one statement on one session and writes its rows.
+/// Runs one statement on one session and hands on its rows, for as long as they are wanted.
 ///
 /// The rows are read to their end even when no more are wanted: there is a LIMIT, and a session
 /// that is given back must be at rest.
 async fn stream<DB>(
     connection: &mut DB::Connection,
-    statement: &Statement,
+    statement: Statement,
     persistent: bool,
-    rows: &mut Rows,
+    mut take: impl FnMut(&DB::Row) -> Result<ControlFlow<()>, Failure> + Send,
 ) -> Result<(), Failure>
 where
     DB: Database + HasStatementCache,
@@ -209,12 +227,12 @@ where
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let query = bound(Arc::clone(&statement.text), statement.values.clone());
+    let query = bound(statement.text, statement.values);
     let mut fetched = query.persistent(persistent).fetch(connection);
     let mut wanted = true;
     while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
         if wanted {
-            wanted = rows.push(&row)?.is_continue();
+            wanted = take(&row)?.is_continue();
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
 use crate::db::Db;
-use crate::encode::{Numbers, Rows, Style};
+use crate::encode::{Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
@@ -334,11 +334,22 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect(), terms.max_bytes());
+        let (dialect, max_bytes) = (db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let layout = Arc::clone(&statement.layout);
-        let rows = Rows::new(out, layout, terms.style(), 1, page::room(terms));
-        let fetched = db.fetch(&statement, rows).await;
+        let rows = |layout: &Arc<Layout>| {
+            let layout = Arc::clone(layout);
+            Rows::new(out, layout, terms.style(), 1, page::room(terms))
+        };
+        let fetched = match terms.policy.lookups.find(plan, dialect, max_bytes) {
+            Some((lookup, id)) => {
+                let rows = rows(lookup.layout());
+                db.lookup(lookup, id, rows).await
+            }
+            None => {
+                let statement = sql::get(plan, dialect, max_bytes);
+                db.fetch(&statement, rows(&statement.layout)).await
+            }
+        };
         let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
         self.found();
         let page = rows.finish();

@@ -7,6 +7,7 @@ mod column;
 mod condition;
 mod groups;
 mod large;
+pub mod lookup;
 mod mysql;
 mod seek;
 mod sums;

@@ -29,7 +29,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::pool::{Lease, Pool, Usage};
+use super::batch::{Batch, Gather, Waiting};
+use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
@@ -45,6 +46,7 @@ pub struct Postgres {
     url: ServerUrl,
     sessions: Sessions,
     pool: Pool<Reader>,
+    waiting: Waiting,
     query_timeout: Duration,
 }
 
@@ -54,6 +56,7 @@ impl Postgres {
             url: url.clone(),
             sessions: Sessions::new(url, options)?,
             pool: Pool::new(options.pool_size, options.query_timeout),
+            waiting: Waiting::new(options.pool_size),
             query_timeout: options.query_timeout,
         })
     }
@@ -128,8 +131,17 @@ impl Postgres {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, bounds: Bounds, mut work: W) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(|_| true).await?;
+    async fn read<W: Work>(&self, bounds: Bounds, work: W) -> Result<W::Output, Failure> {
+        self.read_for(Purpose::Any, bounds, work).await
+    }
+
+    async fn read_for<W: Work>(
+        &self,
+        purpose: Purpose,
+        bounds: Bounds,
+        mut work: W,
+    ) -> Result<W::Output, Failure> {
+        let mut lease = self.pool.take(purpose, |_| true).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, bounds, &mut work).await;
         if used && result.as_ref().is_err_and(is_lost) {
@@ -169,6 +181,19 @@ impl Postgres {
         tokio::time::timeout(bounds.allowed + GRACE, whole)
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout)))
+    }
+}
+
+impl Gather for Postgres {
+    fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
+        let persistent = !self.sessions.pooled();
+        let work = work::Gather { batch, persistent };
+        let bounds = self.of_statement(false);
+        self.read_for(Purpose::Lookup, bounds, work).await
     }
 }
 

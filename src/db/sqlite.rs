@@ -18,12 +18,13 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use self::session::{Reader, Watch};
-use super::pool::{Lease, Pool, Usage};
+use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
 use crate::catalog::Table;
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
+use crate::sql::lookup::Lookup;
 
 /// How long a read may hold up the thread that asks.
 const MOMENT: Duration = Duration::from_micros(500);
@@ -77,13 +78,28 @@ impl Sqlite {
         .await
     }
 
-    pub(super) async fn fetch(
+    pub(super) async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
+        self.fetch_for(Purpose::Any, statement, rows).await
+    }
+
+    pub(super) async fn lookup(
         &self,
+        lookup: &Lookup,
+        id: i64,
+        rows: Rows,
+    ) -> Result<Rows, Failure> {
+        let statement = lookup.statement(&[id]);
+        self.fetch_for(Purpose::Lookup, &statement, rows).await
+    }
+
+    async fn fetch_for(
+        &self,
+        purpose: Purpose,
         statement: &Statement,
         mut rows: Rows,
     ) -> Result<Rows, Failure> {
         let begun = Instant::now();
-        let lease = self.lease().await?;
+        let lease = self.lease(purpose).await?;
         if let Some(reader) = lease.held() {
             let result =
                 reader.at_once(MOMENT, |connection| read(connection, statement, &mut rows));
@@ -114,13 +130,14 @@ impl Sqlite {
         allowed: Duration,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let lease = self.lease().await?;
+        let lease = self.lease(Purpose::Any).await?;
         self.on_thread(lease, allowed, work).await
     }
 
-    async fn lease(&self) -> Result<Lease<'_, Reader>, Failure> {
+    async fn lease(&self, purpose: Purpose) -> Result<Lease<'_, Reader>, Failure> {
         let identity = self.identity()?;
-        self.pool.take(|reader| reader.identity == identity).await
+        let fit = |reader: &Reader| reader.identity == identity;
+        self.pool.take(purpose, fit).await
     }
 
     async fn on_thread<T: Send + 'static>(

@@ -1,12 +1,15 @@
 //! What is done on a session: each may be run again on another one.
 
+use std::ops::ControlFlow;
+
 use sqlx::postgres::Postgres as Driver;
 use sqlx::{Executor as _, PgConnection};
 
 use super::{catalog, plan, role};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::ModelName;
-use crate::db::{Failure, Weakness};
+use crate::db::batch::Batch;
+use crate::db::{Failure, Weakness, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -62,7 +65,25 @@ impl Work for Fetch<'_> {
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.rows.restart();
-        crate::db::stream::<Driver>(connection, self.statement, self.persistent, self.rows).await
+        let (statement, rows) = (self.statement.clone(), &mut *self.rows);
+        let take = |row: &_| rows.push(row).map_err(Failure::from);
+        stream::<Driver>(connection, statement, self.persistent, take).await
+    }
+}
+
+pub(super) struct Gather<'a> {
+    pub(super) batch: &'a mut Batch,
+    pub(super) persistent: bool,
+}
+
+impl Work for Gather<'_> {
+    type Output = ();
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
+        self.batch.restart();
+        let (statement, batch) = (self.batch.statement(), &mut *self.batch);
+        let take = |row: &_| batch.push(row).map(|()| ControlFlow::Continue(()));
+        stream::<Driver>(connection, statement, self.persistent, take).await
     }
 }
 
