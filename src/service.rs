@@ -340,7 +340,7 @@ impl Service {
             let layout = Arc::clone(layout);
             Rows::new(out, layout, terms.style(), 1, page::room(terms))
         };
-        let fetched = match terms.policy.lookups.find(plan, dialect, max_bytes) {
+        let fetched = match terms.policy.shapes.lookup(plan, dialect, max_bytes) {
             Some((lookup, id)) => {
                 let rows = rows(lookup.layout());
                 db.lookup(lookup, id, rows).await

@@ -10,6 +10,7 @@ mod large;
 pub mod lookup;
 mod mysql;
 mod seek;
+pub mod shapes;
 mod sums;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use sea_query::{
     Values,
 };
 
+use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
@@ -89,25 +91,18 @@ fn limited((mut text, mut values): (String, Values)) -> (String, Values) {
 /// until the page is full. They share one layout.
 ///
 /// Each fetches one row more than the page, to see whether there is one. Of a value larger than
-/// `max_bytes` only the size is fetched.
-pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Statement> {
-    let mut select = Query::select();
-    let mut columns = Columns::new(&mut select, dialect, max_bytes);
-    let members = match &plan.output {
-        Output::Rows { fields, expand } => {
-            let mut members = columns.fields(BASE, fields.iter().copied());
-            for (index, expansion) in expand.iter().enumerate() {
-                members.push(expanded(&mut columns, plan.model, expansion, index));
-            }
-            members
-        }
-        Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
+/// `max_bytes` only the size is fetched. What the model's statements share is taken from `shapes`.
+pub fn rows(
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+    max_bytes: usize,
+    shapes: &Shapes,
+) -> Vec<Statement> {
+    let (mut select, layout) = match shapes.whole(plan, dialect, max_bytes) {
+        Some(whole) => (whole.select(), whole.layout(plan.model, &plan.order)),
+        None => columns_of(plan, dialect, max_bytes),
     };
-    let keys = plan.order.iter().filter_map(|order| match order.key {
-        OrderKey::Field(field) => Some(columns.key(field)),
-        OrderKey::Output(_) => None,
-    });
-    let layout = Arc::new(Layout::new(members, keys.collect(), columns.oversize()));
+    let layout = Arc::new(layout);
     source(&mut select, plan.model);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
@@ -131,6 +126,32 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
         .into_iter()
         .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), of_view))
         .collect()
+}
+
+/// A SELECT of the columns that a plan wants, from nothing yet, and how its rows become an answer.
+fn columns_of(
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+    max_bytes: usize,
+) -> (SelectStatement, Layout) {
+    let mut select = Query::select();
+    let mut columns = Columns::new(&mut select, dialect, max_bytes);
+    let members = match &plan.output {
+        Output::Rows { fields, expand } => {
+            let mut members = columns.fields(BASE, fields.iter().copied());
+            for (index, expansion) in expand.iter().enumerate() {
+                members.push(expanded(&mut columns, plan.model, expansion, index));
+            }
+            members
+        }
+        Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
+    };
+    let keys = plan.order.iter().filter_map(|order| match order.key {
+        OrderKey::Field(field) => Some(columns.key(field)),
+        OrderKey::Output(_) => None,
+    });
+    let layout = Layout::new(members, keys.collect(), columns.oversize());
+    (select, layout)
 }
 
 /// From where the page begins: at a number of rows, or in parts after a row.

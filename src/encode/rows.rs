@@ -217,7 +217,7 @@ impl Rows {
         oversize: bool,
     ) -> Result<Vec<(String, usize)>, Undecodable> {
         let mut sizes = Vec::with_capacity(self.layout.members.len());
-        for member in &self.layout.members {
+        for member in self.layout.members.iter() {
             let bytes = self.measured(member, row, oversize)?;
             sizes.push((member.name.to_string(), bytes));
         }

@@ -12,7 +12,7 @@ use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
-use crate::sql::lookup::Lookups;
+use crate::sql::shapes::Shapes;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -129,7 +129,7 @@ pub(super) fn policy(
 ) -> Policy {
     Policy {
         serving,
-        lookups: Lookups::default(),
+        shapes: Shapes::default(),
         read_only: config.read_only,
         limits: Limits {
             default_limit: config.default_limit,

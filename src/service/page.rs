@@ -27,7 +27,8 @@ pub(super) async fn fetch(
     db: &Db,
     out: Vec<u8>,
 ) -> Result<Page, Fail> {
-    let statements = sql::rows(plan, db.dialect(), terms.max_bytes());
+    let shapes = &terms.policy.shapes;
+    let statements = sql::rows(plan, db.dialect(), terms.max_bytes(), shapes);
     let layout = statements.first().map(|first| Arc::clone(&first.layout));
     let limit = plan.page.limit as usize;
     let layout = layout.unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
 use crate::sensitive::Sensitive;
-use crate::sql::lookup::Lookups;
+use crate::sql::shapes::Shapes;
 use crate::suggest;
 
 /// Everything that decides over a request.
@@ -22,8 +22,8 @@ use crate::suggest;
 pub struct Policy {
     /// What is served.
     pub serving: Serving,
-    /// How single records of it are read.
-    pub lookups: Lookups,
+    /// What the statements of its models share.
+    pub shapes: Shapes,
     /// Whether an unknown action is refused as a write.
     pub read_only: bool,
     /// What bounds a plan.

@@ -1,16 +1,16 @@
 //! Single records by a whole number: statements that are written once and bound often, for one id
 //! or for several at once.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use sea_query::{Query, Values};
+use sea_query::Values;
 
-use super::{BASE, Columns, Dialect, Statement, condition, source};
-use crate::catalog::{FieldType, Kind};
+use super::shapes::Whole;
+use super::{Dialect, Statement, condition, source};
+use crate::catalog::{FieldType, Kind, Model};
 use crate::encode::{Cell, Layout};
-use crate::plan::{Comparison, Condition, GetPlan, Value};
+use crate::plan::{Comparison, Condition, Value};
 
 /// The most ids of one statement.
 pub const MOST: usize = 64;
@@ -27,22 +27,20 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// The lookup of a plan's model; `None` where its key is none that can be told apart here for
-    /// certain, or where rows of a view could share it.
-    fn of(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Option<Self> {
-        let mut key = plan.model.key();
+    /// The lookup of a model; `None` where its key is none that can be told apart here for certain,
+    /// or where rows of a view could share it.
+    pub(super) fn of(model: &Model, whole: &Whole, dialect: Dialect) -> Option<Self> {
+        let mut key = model.key();
         let field = key.next().filter(|_| key.next().is_none())?;
-        let whole = matches!(field.field_type(), FieldType::Integer { .. });
+        let number = matches!(field.field_type(), FieldType::Integer { .. });
         // A year is bound by its value.
-        if !whole || field.cast() == "year" || plan.model.kind() != Kind::Table {
+        if !number || field.cast() == "year" || model.kind() != Kind::Table {
             return None;
         }
-        let mut select = Query::select();
-        let mut columns = Columns::new(&mut select, dialect, max_bytes);
-        let members = columns.fields(BASE, plan.model.fields().iter());
-        let key = columns.field(BASE, field);
-        let layout = Arc::new(Layout::new(members, Vec::new(), columns.oversize()));
-        source(&mut select, plan.model);
+        let key = whole.cell(model, field)?;
+        let layout = Arc::new(whole.layout(model, &[]));
+        let mut select = whole.select();
+        source(&mut select, model);
         let written = |size: usize| {
             let comparison = match size {
                 1 => Comparison::Equal(Value::Int(0)),
@@ -98,42 +96,5 @@ impl fmt::Debug for Lookup {
         f.debug_struct("Lookup")
             .field("text", &self.statements[0].text)
             .finish_non_exhaustive()
-    }
-}
-
-/// The lookups of a catalog's models, each written when it is first needed.
-#[derive(Debug, Default)]
-pub struct Lookups(RwLock<HashMap<Place, Option<Arc<Lookup>>>>);
-
-/// The model, by its number, and the size that a value must not pass.
-type Place = (u64, usize);
-
-impl Lookups {
-    /// The lookup that a plan can use, and the id that it asks for.
-    pub fn find(
-        &self,
-        plan: &GetPlan<'_>,
-        dialect: Dialect,
-        max_bytes: usize,
-    ) -> Option<(Arc<Lookup>, i64)> {
-        let Condition::Test {
-            comparison: Comparison::Equal(Value::Int(id)),
-            negated: false,
-            ..
-        } = plan.filter
-        else {
-            return None;
-        };
-        let place = (plan.model.number(), max_bytes);
-        // A map is sound whatever a panicking holder was about to do.
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lookup) = known.get(&place) {
-            return Some((Arc::clone(lookup.as_ref()?), id));
-        }
-        drop(known);
-        let lookup = Lookup::of(plan, dialect, max_bytes).map(Arc::new);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(place, lookup.clone());
-        Some((lookup?, id))
     }
 }

@@ -11,7 +11,7 @@ use lucarne::plan::{
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
-use lucarne::sql::lookup::Lookups;
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect, Statement};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
@@ -212,7 +212,7 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
             write!(out, "\nplan:\n{}", told(&plan)).unwrap();
         }
         writeln!(out, "\n{dialect:?}:").unwrap();
-        for statement in sql::rows(&plan, dialect, 1_048_576) {
+        for statement in sql::rows(&plan, dialect, 1_048_576, &Shapes::default()) {
             out.push_str(&written(&statement));
         }
         if plan.total != plan::Total::None {
@@ -237,7 +237,7 @@ fn gets_become_these_statements() {
     for dialect in DIALECTS {
         let catalog = catalog(dialect);
         let plan = plan::get(&params, catalog.model("users").unwrap()).unwrap();
-        let (lookup, id) = Lookups::default().find(&plan, dialect, 1_048_576).unwrap();
+        let (lookup, id) = Shapes::default().lookup(&plan, dialect, 1_048_576).unwrap();
         writeln!(out, "\n{dialect:?}:").unwrap();
         for ids in [vec![id], vec![id, 9, 12]] {
             out.push_str(&written(&lookup.statement(&ids)));

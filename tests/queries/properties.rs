@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use lucarne::plan;
 use lucarne::protocol::{Action, Object};
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -465,7 +466,7 @@ fn every_value_is_bound() {
             );
             let plan = plan.map_err(|error| TestCaseError::fail(format!("{params}: {error}")))?;
             for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
-                let mut statements = sql::rows(&plan, dialect, 1000);
+                let mut statements = sql::rows(&plan, dialect, 1000, &Shapes::default());
                 statements.push(sql::count(&plan, dialect));
                 statements.extend(sql::estimated(&plan, dialect));
                 for statement in statements {
