@@ -393,3 +393,6 @@ impl Service {
             .ok_or_else(|| ErrorKind::Unavailable.into())
     }
 }
+
+#[cfg(test)]
+mod tests;
