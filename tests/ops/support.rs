@@ -48,7 +48,7 @@ impl Folder {
 
     /// Writes `.env`: the sample, any free port, and what is given.
     pub(crate) fn configure(&self, lines: &str) {
-        let token = if lines.contains("MCP_TOKEN") {
+        let token = if lines.contains("MCP_TOKEN=") || lines.contains("MCP_TOKEN_FILE=") {
             String::new()
         } else {
             format!("MCP_TOKEN={TOKEN}\n")
