@@ -27,7 +27,7 @@ use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
 use crate::db::Db;
-use crate::encode::{Numbers, Rows, Style};
+use crate::encode::{Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
@@ -93,14 +93,14 @@ impl<'p> Terms<'p> {
         }
     }
 
-    fn style(self) -> Style<'p> {
+    fn style(self) -> Style {
         let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
             (Form::Tool, Numbers::Native) => Numbers::Doubles,
             (_, numbers) => numbers,
         };
         Style {
             numbers,
-            sensitive: &self.policy.sensitive,
+            sensitive: Arc::clone(&self.policy.sensitive),
         }
     }
 }
@@ -334,13 +334,23 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect(), terms.max_bytes());
+        let (dialect, max_bytes) = (db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let style = terms.style();
-        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(terms));
-        db.fetch(&statement, &mut rows)
-            .await
-            .map_err(|failure| failed(terms, plan.model, &failure))?;
+        let rows = |layout: &Arc<Layout>| {
+            let layout = Arc::clone(layout);
+            Rows::new(out, layout, terms.style(), 1, page::room(terms))
+        };
+        let fetched = match terms.policy.lookups.find(plan, dialect, max_bytes) {
+            Some((lookup, id)) => {
+                let rows = rows(lookup.layout());
+                db.lookup(lookup, id, rows).await
+            }
+            None => {
+                let statement = sql::get(plan, dialect, max_bytes);
+                db.fetch(&statement, rows(&statement.layout)).await
+            }
+        };
+        let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {

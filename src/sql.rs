@@ -7,12 +7,17 @@ mod column;
 mod condition;
 mod groups;
 mod large;
+pub mod lookup;
 mod mysql;
 mod seek;
 mod sums;
 
+use std::sync::Arc;
+
 use sea_query::{
-    CaseStatement, Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef,
+    CaseStatement, ExplainFormat, ExplainStatement, Expr, ExprTrait as _, MysqlQueryBuilder,
+    NullOrdering, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, TableRef,
+    Values,
 };
 
 use crate::catalog::{Field, Kind, Model, TableName};
@@ -34,14 +39,32 @@ pub enum Dialect {
 }
 
 /// A statement, and how its rows become an answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// The SELECT.
-    pub select: SelectStatement,
+    pub text: Arc<str>,
+    /// What is bound in it, in its order.
+    pub values: Values,
     /// What its columns are.
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     /// Whether a view takes part, and with it the functions that it calls.
     pub of_view: bool,
+}
+
+impl Statement {
+    fn new(select: &SelectStatement, dialect: Dialect, layout: Arc<Layout>, of_view: bool) -> Self {
+        let (text, values) = match dialect {
+            Dialect::Sqlite => select.build(SqliteQueryBuilder),
+            Dialect::Postgres => select.build(PostgresQueryBuilder),
+            Dialect::MySql => select.build(MysqlQueryBuilder),
+        };
+        Self {
+            text: text.into(),
+            values,
+            layout,
+            of_view,
+        }
+    }
 }
 
 /// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn
@@ -66,7 +89,7 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
         OrderKey::Field(field) => Some(columns.key(field)),
         OrderKey::Output(_) => None,
     });
-    let layout = Layout::new(members, keys.collect(), columns.oversize());
+    let layout = Arc::new(Layout::new(members, keys.collect(), columns.oversize()));
     source(&mut select, plan.model);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
@@ -86,21 +109,20 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
             Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
             Output::Groups { .. } => false,
         };
-    pages(&select, plan, dialect)
+    pages(select, plan, dialect)
         .into_iter()
-        .map(|select| Statement {
-            select,
-            layout: layout.clone(),
-            of_view,
-        })
+        .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), of_view))
         .collect()
 }
 
 /// From where the page begins: at a number of rows, or in parts after a row.
-fn pages(select: &SelectStatement, plan: &ReadPlan<'_>, dialect: Dialect) -> Vec<SelectStatement> {
+fn pages(
+    mut select: SelectStatement,
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+) -> Vec<SelectStatement> {
     let seek = plan.page.seek.as_ref();
     let Some(seek) = seek.filter(|seek| !seek.keys.is_empty()) else {
-        let mut select = select.clone();
         if plan.page.passed() > 0 {
             select.offset(plan.page.passed());
         }
@@ -130,24 +152,30 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement {
-        select,
-        layout,
-        of_view: is_view(plan.model),
-    }
+    Statement::new(&select, dialect, Arc::new(layout), is_view(plan.model))
 }
 
-/// The statement whose rows a planner can estimate: those of the filter, all of them.
-pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
+/// The statement that asks a server's planner how many rows the filter leaves; its one row is the
+/// plan, as JSON. SQLite's planner does not say.
+pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
     let mut select = Query::select();
     select.expr(Expr::cust("1"));
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
-    Statement {
-        select,
-        layout: Layout::count(),
+    let explain = ExplainStatement::new()
+        .format(ExplainFormat::Json)
+        .statement(select);
+    let (text, values) = match dialect {
+        Dialect::Sqlite => return None,
+        Dialect::Postgres => explain.build(PostgresQueryBuilder),
+        Dialect::MySql => explain.build(MysqlQueryBuilder),
+    };
+    Some(Statement {
+        text: text.into(),
+        values,
+        layout: Arc::default(),
         of_view: is_view(plan.model),
-    }
+    })
 }
 
 /// The statement that counts all rows, or groups, of a plan: one column.
@@ -171,11 +199,8 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     } else {
         select.expr(Expr::cust("COUNT(*)"));
     }
-    Statement {
-        select,
-        layout: Layout::count(),
-        of_view: is_view(plan.model),
-    }
+    let layout = Arc::new(Layout::count());
+    Statement::new(&select, dialect, layout, is_view(plan.model))
 }
 
 /// The columns of a statement as they are added.

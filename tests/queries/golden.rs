@@ -12,7 +12,6 @@ use lucarne::plan::{
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
 use lucarne::sql::{self, Dialect, Statement};
-use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
 
@@ -172,13 +171,9 @@ fn told(plan: &ReadPlan<'_>) -> String {
     out
 }
 
-fn written(statement: &Statement, dialect: Dialect) -> String {
-    let (sql, values) = match dialect {
-        Dialect::Sqlite => statement.select.build(SqliteQueryBuilder),
-        Dialect::Postgres => statement.select.build(PostgresQueryBuilder),
-        Dialect::MySql => statement.select.build(MysqlQueryBuilder),
-    };
-    let mut lines = sql;
+fn written(statement: &Statement) -> String {
+    let values = &statement.values;
+    let mut lines = statement.text.to_string();
     for word in [
         "FROM",
         "LEFT JOIN",
@@ -217,10 +212,10 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
         }
         writeln!(out, "\n{dialect:?}:").unwrap();
         for statement in sql::rows(&plan, dialect, 1_048_576) {
-            out.push_str(&written(&statement, dialect));
+            out.push_str(&written(&statement));
         }
         if plan.total != plan::Total::None {
-            out.push_str(&written(&sql::count(&plan, dialect), dialect));
+            out.push_str(&written(&sql::count(&plan, dialect)));
         }
     }
     let mut settings = insta::Settings::clone_current();
