@@ -11,6 +11,8 @@ mod limits;
 mod metrics;
 mod proxy;
 mod reload;
+mod restarts;
+mod servers;
 #[path = "../common/skipped.rs"]
 mod skipped;
 mod support;
