@@ -7,6 +7,7 @@ mod audit;
 mod clock;
 mod faults;
 mod fuzz;
+mod fuzz_tokens;
 mod limits;
 mod metrics;
 mod proxy;
