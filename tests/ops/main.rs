@@ -6,6 +6,7 @@
 mod audit;
 mod clock;
 mod faults;
+mod floods;
 mod fuzz;
 mod fuzz_tokens;
 mod limits;
