@@ -252,7 +252,7 @@ impl Service {
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
+        let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
         let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;

@@ -54,7 +54,7 @@ pub struct Statement {
 impl Statement {
     fn new(select: &SelectStatement, dialect: Dialect, layout: Arc<Layout>, of_view: bool) -> Self {
         let (text, values) = match dialect {
-            Dialect::Sqlite => select.build(SqliteQueryBuilder),
+            Dialect::Sqlite => limited(select.build(SqliteQueryBuilder)),
             Dialect::Postgres => select.build(PostgresQueryBuilder),
             Dialect::MySql => select.build(MysqlQueryBuilder),
         };
@@ -65,6 +65,24 @@ impl Statement {
             of_view,
         }
     }
+}
+
+/// Puts the number of the LIMIT, which ends the text, in its place: SQLite would plan a statement
+/// anew each time that a LIMIT is bound.
+fn limited((mut text, mut values): (String, Values)) -> (String, Values) {
+    let (start, offset) = match text.strip_suffix(" OFFSET ?") {
+        Some(start) => (start, " OFFSET ?"),
+        None => (&*text, ""),
+    };
+    let at = values.0.len().checked_sub(1 + offset.matches('?').count());
+    if let Some(start) = start.strip_suffix(" LIMIT ?")
+        && let Some(at) = at
+        && let Some(&sea_query::Value::BigUnsigned(Some(limit))) = values.0.get(at)
+    {
+        text = format!("{start} LIMIT {limit}{offset}");
+        values.0.remove(at);
+    }
+    (text, values)
 }
 
 /// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn

@@ -4,18 +4,23 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::audit::Target;
 use super::chain::{self, Link};
 
 /// Far longer than a line.
 const LAST_LINE: u64 = 256 * 1024;
+/// How often it is looked whether somebody has deleted the file: a look costs as much as a line.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An open target, and the last line of its chain.
 #[derive(Debug)]
 pub(super) struct Sink {
     place: Place,
     last: Link,
+    /// When it was last looked whether the file still has its name.
+    looked: Instant,
 }
 
 #[derive(Debug)]
@@ -29,8 +34,11 @@ impl Sink {
     pub(super) fn open(target: Target) -> io::Result<Self> {
         let path = match target {
             Target::StandardError => {
-                let (place, last) = (Place::StandardError, Link::default());
-                return Ok(Self { place, last });
+                return Ok(Self {
+                    place: Place::StandardError,
+                    last: Link::default(),
+                    looked: Instant::now(),
+                });
             }
             Target::File(path) => path,
         };
@@ -39,6 +47,7 @@ impl Sink {
         let mut sink = Self {
             place: Place::File { path, file },
             last,
+            looked: Instant::now(),
         };
         if torn > 0 {
             sink.cut(torn)?;
@@ -59,8 +68,11 @@ impl Sink {
 
     /// Writes lines, all of them or none.
     pub(super) fn append(&mut self, lines: &[String]) -> io::Result<()> {
-        if self.is_deleted() {
-            self.reopen()?;
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            if self.is_deleted() {
+                self.reopen()?;
+            }
         }
         let (mut last, mut out) = (self.last.clone(), Vec::new());
         for line in lines {
@@ -69,11 +81,12 @@ impl Sink {
         match &mut self.place {
             Place::StandardError => io::stderr().lock().write_all(&out)?,
             Place::File { file, .. } => {
-                let before = file.metadata()?;
-                if let Err(error) = file.write_all(&out) {
+                let mut written = 0;
+                if let Err(error) = write_all(file, &out, &mut written) {
                     // The part that did fit is no line.
-                    if before.is_file() {
-                        file.set_len(before.len())?;
+                    let found = file.metadata()?;
+                    if found.is_file() {
+                        file.set_len(found.len().saturating_sub(written as u64))?;
                     }
                     return Err(error);
                 }
@@ -107,6 +120,19 @@ impl Sink {
             Place::StandardError => false,
         }
     }
+}
+
+/// Writes everything, and tells how much of it came through.
+fn write_all(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < bytes.len() {
+        match file.write(&bytes[*written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => *written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -184,6 +210,7 @@ mod tests {
         assert_eq!((both.first, both.lines), (1, 10));
         assert_eq!(verified(&[&path]).first, 7);
         std::fs::remove_file(&path).unwrap();
+        std::thread::sleep(LOOK_EVERY);
         sink.append(&lines(1)).unwrap();
         assert_eq!(verified(&[&path]).first, 11);
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);

@@ -87,6 +87,13 @@ pub(crate) async fn engines() -> Vec<Engine> {
 }
 
 impl Engine {
+    /// A session of one's own on PostgreSQL, past the service.
+    pub(crate) async fn postgres_connection(&self) -> PgConnection {
+        let (server, _) = self.left.as_ref().unwrap();
+        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        PgConnection::connect(&url).await.unwrap()
+    }
+
     /// A database of its own on PostgreSQL, where there is one.
     pub(crate) async fn postgres(
         statements: Vec<String>,

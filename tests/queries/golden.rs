@@ -11,6 +11,7 @@ use lucarne::plan::{
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
+use lucarne::sql::lookup::Lookups;
 use lucarne::sql::{self, Dialect, Statement};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
@@ -218,11 +219,34 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
             out.push_str(&written(&sql::count(&plan, dialect)));
         }
     }
+    compare(name, &out);
+}
+
+fn compare(name: &str, out: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("golden");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, out));
+}
+
+#[test]
+fn gets_become_these_statements() {
+    let mut out = String::new();
+    let params = Object::parse(r#"{"id":7}"#).unwrap();
+    for dialect in DIALECTS {
+        let catalog = catalog(dialect);
+        let plan = plan::get(&params, catalog.model("users").unwrap()).unwrap();
+        let (lookup, id) = Lookups::default().find(&plan, dialect, 1_048_576).unwrap();
+        writeln!(out, "\n{dialect:?}:").unwrap();
+        for ids in [vec![id], vec![id, 9, 12]] {
+            out.push_str(&written(&lookup.statement(&ids)));
+        }
+        let one = sql::get(&plan, dialect, 1_048_576);
+        let unlimited = one.text.split(" LIMIT ").next().unwrap();
+        assert_eq!(*lookup.statement(&[7]).text, *unlimited);
+    }
+    compare("gets", &out);
 }
 
 #[test]

@@ -97,6 +97,11 @@ impl Served {
         writer(&self.path).await
     }
 
+    /// How many statements were run so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.opened.service.db().unwrap().usage().statements
+    }
+
     /// The policy in force.
     pub(crate) fn policy(&self) -> Arc<service::Policy> {
         self.opened.service.policy()

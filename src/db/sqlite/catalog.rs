@@ -236,7 +236,7 @@ fn estimate(
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .to_owned();
-    let counted = u64::try_from(number(connection, count)?).ok();
+    let counted = u64::try_from(number(connection, &count)?).ok();
     if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
         return Ok(counted.filter(|rows| *rows <= COUNTED));
     }
@@ -255,12 +255,12 @@ fn estimate(
             .expr(sea_query::Func::cust(function).arg(Expr::col(Alias::new(&id))))
             .from(Alias::new(&known.name))
             .to_owned();
-        *end = number(connection, select)?;
+        *end = number(connection, &select)?;
     }
     Ok(u64::try_from(ends[0].saturating_sub(ends[1]).saturating_add(1)).ok())
 }
 
-fn number(connection: &Connection, select: sea_query::SelectStatement) -> Result<i64> {
+fn number(connection: &Connection, select: &sea_query::SelectStatement) -> Result<i64> {
     // A LIMIT is all that is bound here, and it may stand in the text.
     connection.query_row(&select.to_string(SqliteQueryBuilder), [], |row| row.get(0))
 }
