@@ -9,14 +9,18 @@ use tracing::error;
 use crate::observe::Metrics;
 
 /// What the work comes to; `None` for a panic, which is counted and told to the log.
-pub(super) async fn caught<T>(metrics: &Metrics, work: impl Future<Output = T>) -> Option<T> {
+pub(super) fn caught<T>(
+    metrics: &Metrics,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Option<T>> {
     // What the work was about to do is not used any more: locks forgive a holder that panicked.
-    let ended = AssertUnwindSafe(work).catch_unwind().await;
-    if ended.is_err() {
-        metrics.answered("unknown", "internal", Duration::ZERO);
-        error!("a request was ended by a fault of the service");
-    }
-    ended.ok()
+    AssertUnwindSafe(work).catch_unwind().map(|ended| {
+        if ended.is_err() {
+            metrics.answered("unknown", "internal", Duration::ZERO);
+            error!("a request was ended by a fault of the service");
+        }
+        ended.ok()
+    })
 }
 
 #[cfg(test)]

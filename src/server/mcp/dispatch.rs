@@ -20,7 +20,9 @@ pub(super) async fn answer(
     id: &RawValue,
     call: &Call<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    let answered = caught(&context.app.metrics, run(context, era, call));
+    // In a box, for the compiler follows futures within futures only so deep.
+    let running = Box::pin(run(context, era, call));
+    let answered = caught(&context.app.metrics, running);
     let result = tokio::select! {
         biased;
         answered = answered => answered
