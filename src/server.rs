@@ -5,6 +5,7 @@
 
 mod admission;
 mod answers;
+mod caught;
 mod events;
 pub mod gate;
 mod handshake;

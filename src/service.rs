@@ -6,6 +6,7 @@
 mod describe;
 mod ledger;
 mod open;
+mod outage;
 mod page;
 mod policy;
 mod reload;
@@ -15,7 +16,6 @@ pub use policy::{Access, ConnectionLimits, Policy, Serving};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{debug, error, info};
 
+use outage::Outage;
 use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
@@ -51,8 +52,7 @@ pub struct Service {
     most_turns: usize,
     /// The window of each token, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
-    /// Whether the database gave no answer when it was last asked.
-    lost: AtomicBool,
+    outage: Outage,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -127,7 +127,7 @@ impl Service {
             db,
             metrics,
             audit: OnceLock::new(),
-            lost: AtomicBool::new(false),
+            outage: Outage::default(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Service {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| policy.access.tokens.holds(token));
         let before = self.policy.swap(Arc::clone(&policy));
-        self.lost.store(false, Ordering::Relaxed);
+        self.outage.forget();
         self.replaced.send_replace(());
         if before.names() != policy.names() {
             self.models_changed.send_replace(());
@@ -281,12 +281,12 @@ impl Service {
 
     /// Whether a failure is told as such: of a database that is lost, only the first is.
     fn is_news(&self, kind: &ErrorKind) -> bool {
-        *kind != ErrorKind::Unavailable || !self.lost.swap(true, Ordering::Relaxed)
+        *kind != ErrorKind::Unavailable || self.outage.missed(Instant::now())
     }
 
-    /// A database that answers is no longer lost.
+    /// A database that answers for a moment is no longer lost.
     fn found(&self) {
-        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed) {
+        if self.outage.lasts() && self.outage.answered(Instant::now()) {
             info!("the database answers again");
         }
     }
@@ -403,3 +403,6 @@ impl Service {
             .ok_or_else(|| ErrorKind::Unavailable.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

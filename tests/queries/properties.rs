@@ -481,6 +481,10 @@ fn every_value_is_bound() {
                         sql
                     );
                     prop_assert!(sql.starts_with("SELECT ") && !sql.contains(';'), "{}", sql);
+                    // Columns are named, each of them.
+                    for all in ["SELECT *", ".*", ", *"] {
+                        prop_assert!(!sql.contains(all), "{}", sql);
+                    }
                 }
             }
         }

@@ -177,3 +177,46 @@ impl ToSql for Bound<'_> {
         Ok(ToSqlOutput::Borrowed(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::sqlite::file::File;
+
+    #[test]
+    fn a_session_cannot_write_whatever_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        let script = "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);
+                      CREATE VIEW sly AS SELECT load_extension('planted') AS id;";
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(script)
+            .unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let identity = File::find(&path).unwrap().identity().unwrap();
+        let reader = Reader::open(&path, identity, Arc::new(Watch::new())).unwrap();
+        let other = folder.path().join("other.db");
+        let attach = format!("ATTACH '{}' AS other", other.display());
+        for statement in [
+            "INSERT INTO t VALUES (2)",
+            "DELETE FROM t",
+            "CREATE TABLE planted (id INTEGER)",
+            "CREATE TEMP TABLE planted (id INTEGER)",
+            "PRAGMA query_only = 0; INSERT INTO t VALUES (2)",
+            "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = ''",
+            "SELECT load_extension('planted')",
+            "SELECT * FROM sly",
+            &attach,
+        ] {
+            let ran = reader.patiently(Duration::from_secs(5), |connection| {
+                connection
+                    .execute_batch(statement)
+                    .map_err(Failure::from_sqlite)
+            });
+            assert!(ran.is_err(), "{statement}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
