@@ -17,6 +17,8 @@ pub(super) struct Answer<'a> {
     #[serde(default)]
     pub(super) error: Option<String>,
     #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
     hint: Option<String>,
     #[serde(default)]
     pub(super) count: Option<u64>,
@@ -85,10 +87,10 @@ impl<'a> Answer<'a> {
             .error
             .as_deref()
             .unwrap_or("the service gave no reason");
-        let help = self.hint.clone().or_else(|| {
-            let meant = meant(error)?;
-            Some(format!("did you mean \"{meant}\"?"))
-        });
+        let hint = self.hint.clone();
+        let help = hint
+            .or_else(|| Some(format!("did you mean \"{}\"?", meant(error)?)))
+            .or_else(|| self.code.as_deref().and_then(remedy).map(str::to_owned));
         let mut told = format!("error: {}", visible(error));
         if let Some(help) = help {
             told.push_str("\nhelp: ");
@@ -96,6 +98,19 @@ impl<'a> Answer<'a> {
         }
         told
     }
+}
+
+/// What to do about a failure of which the service itself tells no client more.
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unavailable" => {
+            "ask again: the service looks for it by itself, and its log says what is missing"
+        }
+        "overloaded" => "ask again in a moment",
+        "timeout" => "ask for less: by an indexed field, or with a smaller limit",
+        "internal" => "the log of the service says more",
+        _ => return None,
+    })
 }
 
 /// The nearest of the names that the error itself lists to the one it refuses.
@@ -117,6 +132,18 @@ mod tests {
     fn told(error: &str) -> String {
         let text = serde_json::json!({"id": 1, "status": "error", "error": error}).to_string();
         Answer::parse(&text).unwrap().told()
+    }
+
+    #[test]
+    fn a_failure_has_a_remedy() {
+        for code in ["unavailable", "overloaded", "timeout", "internal"] {
+            let text = format!(r#"{{"status":"error","error":"x","code":"{code}"}}"#);
+            let told = Answer::parse(&text).unwrap().told();
+            assert!(told.starts_with("error: x\nhelp: "), "{told}");
+        }
+        let text = r#"{"status":"error","error":"x","code":"timeout","hint":"its own"}"#;
+        let told = Answer::parse(text).unwrap().told();
+        assert_eq!(told, "error: x\nhelp: its own");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod check;
 mod help;
+mod mistakes;
 mod outcomes;
 mod query;
 mod refusals;

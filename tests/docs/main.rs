@@ -8,4 +8,5 @@
 mod errors;
 mod readme;
 mod schemas;
+mod security;
 mod support;

@@ -5,6 +5,7 @@
     clippy::expect_used,
     reason = "what a test cannot do fails it"
 )]
+#![allow(clippy::print_stdout, reason = "figures for the documentation")]
 
 mod auth;
 mod client;

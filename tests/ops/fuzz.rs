@@ -10,10 +10,12 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use lucarne::auth::{Caller, Tokens};
 use lucarne::observe::Metrics;
-use lucarne::protocol::Request;
+use lucarne::plan;
+use lucarne::protocol::{Action, Object, Request};
 use lucarne::service::{Read, Service};
 use serde_json::Value;
 
+use crate::planning;
 use crate::support::*;
 
 /// Numbers that look random and are the same for the same seed (xorshift64*).
@@ -221,6 +223,16 @@ const VALUES: &[&str] = &[
     "\"customer\"",
     "[\"2020-01-01\",\"2030-01-01\"]",
 ];
+/// Values as a cursor holds them.
+const SEALED: &[&str] = &[
+    "null",
+    r#"{"Int":7}"#,
+    r#"{"Int":-9223372036854775808}"#,
+    r#"{"Uint":18446744073709551615}"#,
+    r#"{"Bool":true}"#,
+    r#"{"Decimal":"1.50"}"#,
+    r#"{"Text":"a%_\u0000"}"#,
+];
 const MESSAGES: &[&str] = &[
     LIST,
     r#"{"id":"a","action":"get","model":"users","params":{"id":1}}"#,
@@ -333,6 +345,47 @@ async fn no_filter_is_too_odd() {
         format!(r#"{{"action":"query","model":"users","params":{{"filters":{filter},"limit":2}}}}"#)
     });
     println!("filters: {}", target.answers(inputs).await);
+}
+
+/// The same for every dialect, and for places of cursors that only the key's owner could seal.
+#[test]
+fn no_plan_is_too_odd() {
+    let mut dice = Dice::new(6);
+    let models = ["users", "tickets", "change_log"];
+    let mut planned = 0;
+    let tries = inputs() / 4;
+    for _ in 0..tries {
+        let depth = dice.below(5);
+        let (filter, model) = (dice.filter(depth), dice.pick(&models));
+        let params = format!(r#"{{"filters":{filter},"sort":["-id"],"limit":2}}"#);
+        let params = Object::parse(&params).unwrap();
+        match planning::planned(Action::Query, model, &params) {
+            Ok(()) => planned += 1,
+            Err(error) => assert!(!error.kind().is_failure(), "{filter}: {error}"),
+        }
+        let keys: Vec<&str> = (0..dice.below(3)).map(|_| dice.pick(SEALED)).collect();
+        let (ties, passed) = (
+            dice.below(3),
+            dice.pick(&["0", "7", "18446744073709551615"]),
+        );
+        let seek = format!(
+            r#"{{"keys":[{}],"ties":{ties},"passed":{passed}}}"#,
+            keys.join(",")
+        );
+        let seek: plan::Seek = serde_json::from_str(&seek).unwrap();
+        let first = Object::parse(r#"{"sort":["-created_at"]}"#).unwrap();
+        let first = planning::plan(Action::Query, model, &first).unwrap();
+        let cursors = &planning::policy().cursors;
+        let sealed = cursors.seal(seek, &first.binding(), 60_000).unwrap();
+        let next = format!(r#"{{"sort":["-created_at"],"cursor":"{sealed}"}}"#);
+        let next = Object::parse(&next).unwrap();
+        match planning::planned(Action::Query, model, &next) {
+            Ok(()) => planned += 1,
+            Err(error) => assert!(!error.kind().is_failure(), "{error}"),
+        }
+    }
+    assert!(planned > tries / 20, "{planned}");
+    println!("plans: {planned} of {}", 2 * tries);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,9 @@ mod fuzz;
 mod fuzz_tokens;
 mod limits;
 mod metrics;
+#[path = "../common/planning.rs"]
+#[allow(unreachable_pub, reason = "it is a library to the targets in fuzz/")]
+mod planning;
 mod proxy;
 mod reload;
 mod restarts;

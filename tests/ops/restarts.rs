@@ -2,12 +2,14 @@
 //! request has one answer, a right one or `Database is unavailable`, and the service goes on.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt as _;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::servers::{End, Engine, Server};
@@ -100,15 +102,49 @@ async fn ready(served: &Served, expected: u16) {
     }
 }
 
-async fn survives(engine: Engine, statements: &[&'static str]) {
-    let Some(mut server) = Server::new(engine).await else {
+/// What is taken away and given back.
+enum Database {
+    Server(Server),
+    /// A file of SQLite in the folder of the service.
+    File(PathBuf),
+}
+
+impl Database {
+    fn end(&mut self, how: End) {
+        match self {
+            Self::Server(server) => server.end(how),
+            Self::File(path) => std::fs::rename(&*path, path.with_extension("away")).unwrap(),
+        }
+    }
+
+    async fn start(&mut self) {
+        match self {
+            Self::Server(server) => server.start().await,
+            Self::File(path) => std::fs::rename(path.with_extension("away"), path).unwrap(),
+        }
+    }
+}
+
+async fn server_survives(engine: Engine, statements: &[&'static str]) {
+    let Some(server) = Server::new(engine).await else {
         return;
     };
     server.run(statements).await;
     let folder = Folder::new().await;
-    let url = format!("DATABASE_URL={}", server.url());
+    let url = server.url();
+    survives(
+        &format!("{engine:?}"),
+        Database::Server(server),
+        &folder,
+        &url,
+    )
+    .await;
+}
+
+async fn survives(engine: &str, mut database: Database, folder: &Folder, url: &str) {
     folder.configure(&format!(
-        "{url}\nMCP_ALLOWED_MODELS=items\nMCP_RATE_LIMIT=0\nMCP_AUDIT_FILE=audit.jsonl"
+        "DATABASE_URL={url}\nMCP_ALLOWED_MODELS=items\nMCP_RATE_LIMIT=0\n\
+         MCP_AUDIT_FILE=audit.jsonl"
     ));
     let mut served = folder.serve().await;
     let (counts, stop) = (
@@ -123,17 +159,17 @@ async fn survives(engine: Engine, statements: &[&'static str]) {
     }
     counts.further("right answers", right, 200).await;
     for (outage, end) in (1..).zip(ENDS) {
-        server.end(end);
+        database.end(end);
         let missed = counts.further("refusals", unavailable, 200).await;
         ready(&served, 503).await;
-        server.start().await;
+        database.start().await;
         let found = counts.further("right answers", right, 200).await;
         ready(&served, 200).await;
         served.says("the database answers again", outage).await;
         for words in ["Database is unavailable", "the database answers again"] {
             assert_eq!(served.logged(words), outage, "{}", served.log());
         }
-        println!("{engine:?} {end:?}: missed after {missed:?}, found after {found:?}");
+        println!("{engine} {end:?}: missed after {missed:?}, found after {found:?}");
     }
     stop.store(true, Ordering::Relaxed);
     for client in clients {
@@ -146,7 +182,7 @@ async fn survives(engine: Engine, statements: &[&'static str]) {
     );
     let (right, unavailable) = (right(&counts), unavailable(&counts));
     println!(
-        "{engine:?}: {sent} sent, {right} right, {unavailable} unavailable, wrong {wrong:?}; the slowest {AT_ONCE} took {slowest} ms"
+        "{engine}: {sent} sent, {right} right, {unavailable} unavailable, wrong {wrong:?}; the slowest {AT_ONCE} took {slowest} ms"
     );
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(sent, right + unavailable);
@@ -165,7 +201,7 @@ async fn postgres_may_stop_die_and_come_back_under_load() {
         "CREATE TABLE items (id int PRIMARY KEY, n int)",
         "INSERT INTO items SELECT g, g * 7 FROM generate_series(1, 200) g",
     ];
-    survives(Engine::Postgres, &statements).await;
+    server_survives(Engine::Postgres, &statements).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,5 +210,19 @@ async fn mariadb_may_stop_die_and_come_back_under_load() {
         "CREATE TABLE items (id int PRIMARY KEY, n int)",
         "INSERT INTO items SELECT seq, seq * 7 FROM seq_1_to_200",
     ];
-    survives(Engine::MariaDb, &statements).await;
+    server_survives(Engine::MariaDb, &statements).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_sqlite_may_go_and_come_back_under_load() {
+    let folder = Folder::new().await;
+    let path = folder.path("shop.db");
+    let url = format!("sqlite:{}", path.display());
+    let mut writer = SqliteConnection::connect(&url).await.unwrap();
+    let script = "CREATE TABLE items (id INTEGER PRIMARY KEY, n INTEGER);
+        WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 200)
+        INSERT INTO items SELECT i, i * 7 FROM g;";
+    writer.execute(script).await.unwrap();
+    writer.close().await.unwrap();
+    survives("SQLite", Database::File(path), &folder, "sqlite:shop.db").await;
 }

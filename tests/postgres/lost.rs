@@ -141,6 +141,7 @@ async fn terminated_sessions_are_replaced_under_load() {
         failed.load(Ordering::Relaxed),
     );
     assert!(right > 100, "{right} right answers, {failed} failures");
+    crate::common::note(&format!("8 rounds: {right} right, {failed} unavailable"));
     assert_eq!(get(&asked).await.unwrap(), RIGHT, "the next one is right");
     terminate(&place).await;
     assert_eq!(
