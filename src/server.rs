@@ -7,6 +7,7 @@ mod admission;
 mod answers;
 mod caught;
 mod events;
+mod frames;
 pub mod gate;
 mod handshake;
 mod listen;

@@ -1,14 +1,15 @@
 //! The audit: who asked for what, one JSON line a request, each chained to the one before.
 //!
-//! Lines are handed over a bounded queue to a thread, for a disk may hold up whoever writes; it
-//! writes what has gathered in one go. Names of fields are recorded, never values.
+//! A thread writes, for a disk may hold up whoever does. Lines of one turn of the runtime are handed
+//! to it together, and it writes what has gathered in one go, so that under load many answers cost
+//! one way there and back. Names of fields are recorded, never values.
 
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
@@ -33,11 +34,75 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(10);
 /// Records what was asked and refused.
 #[derive(Debug)]
 pub struct Audit {
+    handover: Arc<Handover>,
+}
+
+/// Lines on their way to the thread.
+#[derive(Debug)]
+struct Handover {
     queue: SyncSender<Job>,
-    /// Lines that found no room in the queue.
-    lost: Arc<AtomicU64>,
+    /// Lines of this turn of the runtime.
+    gathered: Mutex<Vec<Line>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Lines that are neither written nor lost.
+    waiting: AtomicUsize,
+    /// Lines that found no room, or could not be written, and are not told of yet.
+    lost: AtomicU64,
     /// Refusals of strangers that have no line of their own.
-    unlisted: Arc<AtomicU64>,
+    unlisted: AtomicU64,
+}
+
+/// The members of a line, and who waits for it.
+type Line = (String, Option<oneshot::Sender<Result<(), NotRecorded>>>);
+
+impl Handover {
+    /// Takes a line; those that come before the runtime has been round go with it.
+    fn take(self: &Arc<Self>, line: Line) -> Result<(), NotRecorded> {
+        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.give_up(1);
+            return Err(NotRecorded);
+        }
+        let first = {
+            let mut gathered = self.gathered();
+            gathered.push(line);
+            gathered.len() == 1
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if first => {
+                let handover = Arc::clone(self);
+                drop(runtime.spawn(async move {
+                    tokio::task::yield_now().await;
+                    handover.hand_over();
+                }));
+            }
+            Ok(_) => {}
+            // Whoever ends has no turn to wait for.
+            Err(_) => self.hand_over(),
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self) {
+        let lines = std::mem::take(&mut *self.gathered());
+        let count = lines.len();
+        if count > 0 && self.queue.try_send(Job::Lines(lines)).is_err() {
+            self.give_up(count);
+        }
+    }
+
+    fn give_up(&self, count: usize) {
+        self.counts.waiting.fetch_sub(count, Ordering::Relaxed);
+        self.counts.lost.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Vec<Line>> {
+        // A list is sound whatever a panicking holder was about to do.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A line that could not be written.
@@ -82,7 +147,7 @@ pub struct Record<'r> {
 
 #[derive(Debug)]
 enum Job {
-    Line(String, Option<oneshot::Sender<Result<(), NotRecorded>>>),
+    Lines(Vec<Line>),
     Reopen,
     Flush(oneshot::Sender<()>),
 }
@@ -95,24 +160,23 @@ impl Audit {
     pub fn open(target: Target, metrics: Arc<Metrics>) -> io::Result<Self> {
         let sink = Sink::open(target)?;
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
-        let unlisted = Arc::new(AtomicU64::new(0));
+        let counts = Arc::<Counts>::default();
+        let handover = Arc::new(Handover {
+            queue,
+            gathered: Mutex::default(),
+            counts: Arc::clone(&counts),
+        });
         let writer = Writer {
             sink,
             metrics,
-            lost: Arc::clone(&lost),
-            unlisted: Arc::clone(&unlisted),
+            counts,
             told: Instant::now(),
             failing: false,
             unsynced: false,
         };
         let thread = std::thread::Builder::new().name("audit".to_owned());
         thread.spawn(move || writer.run(&jobs))?;
-        Ok(Self {
-            queue,
-            lost,
-            unlisted,
-        })
+        Ok(Self { handover })
     }
 
     /// Records, and waits until the line is written.
@@ -121,32 +185,29 @@ impl Audit {
     /// When it is not, or when too many lines wait already.
     pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
-        let line = Job::Line(members(record), Some(done));
-        self.queue.try_send(line).map_err(|_| NotRecorded)?;
+        self.handover.take((members(record), Some(done)))?;
         written.await.unwrap_or(Err(NotRecorded))
     }
 
     /// Records without waiting; what finds no room is counted, and the audit tells how many.
     pub fn note(&self, record: &Record<'_>) {
-        if self
-            .queue
-            .try_send(Job::Line(members(record), None))
-            .is_err()
-        {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        // What finds no room is counted there.
+        let _ = self.handover.take((members(record), None));
     }
 
     /// Counts a refusal that has no line of its own; a line tells how many once a minute.
     ///
     /// Strangers would fill the disk otherwise.
     pub fn count_refusal(&self) {
-        self.unlisted.fetch_add(1, Ordering::Relaxed);
+        self.handover
+            .counts
+            .unlisted
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Opens the file by its name again, for it may have been moved away.
     pub fn reopen(&self) {
-        if self.queue.try_send(Job::Reopen).is_err() {
+        if self.handover.queue.try_send(Job::Reopen).is_err() {
             warn!("the audit is not opened again: its queue is full");
         }
     }
@@ -154,8 +215,9 @@ impl Audit {
     /// Waits until everything that was recorded so far is on the disk.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
+        self.handover.hand_over();
         let mut job = Job::Flush(done);
-        while let Err(TrySendError::Full(again)) = self.queue.try_send(job) {
+        while let Err(TrySendError::Full(again)) = self.handover.queue.try_send(job) {
             job = again;
             tokio::time::sleep(FLUSH_AGAIN).await;
         }
@@ -179,8 +241,7 @@ fn members(record: &Record<'_>) -> String {
 struct Writer {
     sink: Sink,
     metrics: Arc<Metrics>,
-    lost: Arc<AtomicU64>,
-    unlisted: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     told: Instant,
     failing: bool,
     unsynced: bool,
@@ -209,9 +270,11 @@ impl Writer {
         let (mut lines, mut waiting) = (Vec::new(), Vec::new());
         for job in batch {
             match job {
-                Job::Line(line, done) => {
-                    lines.push(line);
-                    waiting.push(done);
+                Job::Lines(some) => {
+                    for (line, done) in some {
+                        lines.push(line);
+                        waiting.push(done);
+                    }
                 }
                 Job::Reopen => {
                     self.lines(&mut lines, &mut waiting);
@@ -240,7 +303,7 @@ impl Writer {
         }
         let mut batch = std::mem::take(lines);
         let count = batch.len() as u64;
-        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let lost = self.counts.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             batch.insert(0, event("gap", "lost", lost));
         }
@@ -254,7 +317,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                self.lost.fetch_add(lost + count, Ordering::Relaxed);
+                self.counts.lost.fetch_add(lost + count, Ordering::Relaxed);
                 self.metrics.audited("lost", count);
                 if !std::mem::replace(&mut self.failing, true) {
                     error!(kind = %error.kind(), "the audit cannot be written");
@@ -262,6 +325,8 @@ impl Writer {
                 Err(NotRecorded)
             }
         };
+        let many = waiting.len();
+        self.counts.waiting.fetch_sub(many, Ordering::Relaxed);
         for done in waiting.drain(..).flatten() {
             let _ = done.send(outcome);
         }
@@ -269,7 +334,7 @@ impl Writer {
 
     fn tell_of_unlisted(&mut self) {
         self.told = Instant::now();
-        let refusals = self.unlisted.swap(0, Ordering::Relaxed);
+        let refusals = self.counts.unlisted.swap(0, Ordering::Relaxed);
         if refusals > 0 {
             let line = event("unlisted", "refusals", refusals);
             self.lines(&mut vec![line], &mut Vec::new());
