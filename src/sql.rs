@@ -103,6 +103,18 @@ pub fn rows(
         None => columns_of(plan, dialect, max_bytes),
     };
     let layout = Arc::new(layout);
+    if passes_over(plan, dialect) {
+        select.from_subquery(page_of(plan, dialect), BASE);
+        for key in &plan.order {
+            order_by(&mut select, key, plan, dialect);
+        }
+        return vec![Statement::new(
+            &select,
+            dialect,
+            layout,
+            is_view(plan.model),
+        )];
+    }
     source(&mut select, plan.model);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
@@ -126,6 +138,32 @@ pub fn rows(
         .into_iter()
         .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), of_view))
         .collect()
+}
+
+/// Whether rows are passed over by an engine that would write out each of them first: PostgreSQL
+/// computes the columns below the OFFSET.
+fn passes_over(plan: &ReadPlan<'_>, dialect: Dialect) -> bool {
+    let seeks = plan.page.seek.as_ref();
+    dialect == Dialect::Postgres
+        && matches!(&plan.output, Output::Rows { expand, .. } if expand.is_empty())
+        && seeks.is_none_or(|seek| seek.keys.is_empty())
+        && plan.page.passed() > 0
+}
+
+/// The rows of a page as they are stored, for their columns to be computed outside.
+fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
+    let mut rows = Query::select();
+    for field in plan.model.fields() {
+        rows.expr(column_of(BASE, field));
+    }
+    source(&mut rows, plan.model);
+    filter(&mut rows, &plan.filter, dialect);
+    for key in &plan.order {
+        order_by(&mut rows, key, plan, dialect);
+    }
+    rows.limit(u64::from(plan.page.limit) + 1)
+        .offset(plan.page.passed());
+    rows
 }
 
 /// A SELECT of the columns that a plan wants, from nothing yet, and how its rows become an answer.
