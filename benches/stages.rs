@@ -125,7 +125,7 @@ fn stages(criterion: &mut Criterion) {
     let id = Object::parse(r#"{"id":123456}"#).unwrap();
     let get = plan::get(&id, model).unwrap();
     criterion.bench_function("plan/get", |b| {
-        b.iter(|| plan::get(black_box(&id), model).is_ok())
+        b.iter(|| plan::get(black_box(&id), model).is_ok());
     });
     criterion.bench_function("build/get", |b| {
         b.iter(|| {

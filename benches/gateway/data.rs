@@ -58,11 +58,11 @@ pub(crate) fn cents(id: u64) -> u64 {
 }
 
 fn priority(id: u64) -> Option<&'static str> {
-    (id % 10 != 0).then(|| PRIORITIES[(id % 3) as usize])
+    (!id.is_multiple_of(10)).then(|| PRIORITIES[(id % 3) as usize])
 }
 
 fn assignee(id: u64) -> Option<u64> {
-    (id % 7 != 0).then(|| 1 + id % 50)
+    (!id.is_multiple_of(7)).then(|| 1 + id % 50)
 }
 
 /// Writes a ticket as the service must.
@@ -89,7 +89,7 @@ pub(crate) fn record(out: &mut Vec<u8>, id: u64) {
         assignee(id).map_or("null".to_owned(), |id| id.to_string()),
         cents / 100,
         cents % 100,
-        id % 20 == 0,
+        id.is_multiple_of(20),
         moment(id * 37),
         moment(id * 37 + id % 1000 * 60),
     );
@@ -106,7 +106,7 @@ pub(crate) fn record_length(id: u64) -> usize {
         + digits(user(id))
         + assignee(id).map_or(4, digits)
         + digits(cents(id) / 100)
-        + if id % 20 == 0 { 4 } else { 5 }
+        + if id.is_multiple_of(20) { 4 } else { 5 }
 }
 
 fn digits(number: u64) -> usize {
