@@ -145,7 +145,7 @@ async fn a_flood_of_messages_does_not_put_the_end_off() {
     };
     let end = async {
         service.until("mcp_active_sessions", 1).await;
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         stop.stopping.cancel();
         (service.stopped().await, begun.elapsed())
     };
