@@ -247,7 +247,7 @@ async fn connections_that_ask_for_nothing_are_bounded_and_dropped() {
         half_open.push(stream);
     }
     // Whoever comes now is closed at once, and counted.
-    for _ in 0..10 {
+    for _ in 0..20 {
         let mut beyond = TcpStream::connect(served.address).await.unwrap();
         let mut byte = [0];
         assert!(!matches!(beyond.read(&mut byte).await, Ok(1..)));

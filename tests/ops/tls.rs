@@ -133,8 +133,10 @@ async fn a_new_pair_is_taken_and_a_bad_one_changes_nothing() {
     folder.put("tls.crt", &next[0]);
     served.says("is not the key of the certificate", 1).await;
     assert!(trusting(&folder, &served, "first", BOTH).await.is_ok());
+    let begun = std::time::Instant::now();
     folder.put("tls.key", &next[1]);
     served.says("reloaded", 1).await;
+    println!("a renewed pair is taken after {:?}", begun.elapsed());
     assert!(trusting(&folder, &served, "next", BOTH).await.is_ok());
     assert!(trusting(&folder, &served, "first", BOTH).await.is_err());
     folder.put("tls.crt", "nothing");

@@ -241,5 +241,7 @@ async fn a_server_that_is_gone_is_found_again() {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let took = back.elapsed();
+        crate::common::note(&format!("{refused} refused, found after {took:?}"));
     }
 }
