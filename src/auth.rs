@@ -1,5 +1,9 @@
 //! Who asks: tokens compared in constant time, and the caller that a token makes.
 
+mod scope;
+
+pub use scope::Scope;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -8,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 /// The SHA-256 of a token.
-type Digest = [u8; 32];
+pub type Digest = [u8; 32];
 
 /// The tokens that are valid now.
 #[derive(Clone)]
@@ -53,7 +57,8 @@ impl Tokens {
     }
 }
 
-fn digest(token: &str) -> Digest {
+/// What is kept and compared of a token.
+pub fn digest(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }
 

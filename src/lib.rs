@@ -30,4 +30,5 @@ pub mod sensitive;
 pub mod server;
 pub mod service;
 pub mod sql;
+pub mod store;
 mod suggest;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::check::Check;
+
 /// One fault of the configuration: the service does not start with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -60,6 +62,11 @@ impl Faults {
         } else {
             Err(Self(faults))
         }
+    }
+
+    /// What a check found, of which it is known that it found something.
+    pub(super) fn of(check: Check) -> Self {
+        Self(check.faults)
     }
 
     pub(super) fn one(fault: Fault) -> Self {
