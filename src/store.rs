@@ -38,7 +38,7 @@ use self::backend::Backend;
 use self::row::Record;
 use self::table::{Holds, Session};
 use crate::auth::Digest;
-use crate::config::{self, DatabaseUrl, Fault, StoreUrl};
+use crate::config::{self, DatabaseUrl, Fault, Faults, StoreUrl};
 
 /// What anything that is asked of the store may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -235,11 +235,12 @@ impl Store {
             return Ok(());
         };
         if place::holds_a_store(&self.place, &url).await {
-            return Err(Refusal::Invalid(vec![Fault {
+            let fault = Fault {
                 variable: "url".to_owned(),
                 message: format!("{url} holds a store of Lucarne, which is never exposed"),
                 help: "name the database whose tables shall be read".to_owned(),
-            }]));
+            };
+            return Faults::none_or(vec![fault]).map_err(Refusal::Invalid);
         }
         Ok(())
     }

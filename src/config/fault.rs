@@ -56,7 +56,10 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// `Err` with the faults, or `Ok` if there is none.
-    pub(super) fn none_or(faults: Vec<Fault>) -> Result<(), Self> {
+    ///
+    /// # Errors
+    /// The faults.
+    pub fn none_or(faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {

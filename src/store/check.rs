@@ -18,12 +18,8 @@ const MAX_RULES: usize = 100;
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    pub(super) fn none_or(self) -> Result<(), Vec<Fault>> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(self.0)
-        }
+    pub(super) fn none_or(self) -> Result<(), config::Faults> {
+        config::Faults::none_or(self.0)
     }
 
     pub(super) fn take(&mut self, read: Result<(), config::Faults>) {

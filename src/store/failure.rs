@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::Fault;
+use crate::config::Faults;
 
 /// The store gave no answer, or none that can be used.
 pub struct StoreFailure {
@@ -107,7 +107,7 @@ pub enum Refusal {
         name: String,
     },
     /// Values that cannot be; each names its member, such as `models`.
-    Invalid(Vec<Fault>),
+    Invalid(Faults),
     /// There is a credential to seal and no key.
     NoKey,
     /// The store failed.

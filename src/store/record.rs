@@ -69,6 +69,8 @@ pub struct Database {
     pub reveal: String,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
+    /// Whether it came by the admin API: then it may only be where the operator allows.
+    pub guarded: bool,
     /// When it was added.
     pub created_at: DateTime<Utc>,
     /// When it was changed.
@@ -186,6 +188,8 @@ pub struct NewDatabase {
     pub reveal: String,
     /// As `MCP_PGBOUNCER`.
     pub pgbouncer: bool,
+    /// Whether it comes by the admin API.
+    pub guarded: bool,
 }
 
 /// What a token is made of.
@@ -199,8 +203,8 @@ pub struct NewToken {
     pub models: Option<Vec<String>>,
     /// The tools that it may call; `None` for all that its scopes allow.
     pub tools: Option<Vec<String>>,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
+    /// What it may do, by the names of [`Scope`].
+    pub scopes: Vec<String>,
     /// Which rows it sees.
     pub rows: Vec<RowRule>,
     /// How much it may ask for.

@@ -114,6 +114,7 @@ impl Record for Database {
             hidden: row.hidden,
             reveal: row.reveal,
             pgbouncer: row.pgbouncer,
+            guarded: row.guarded,
             created_at: time(row.created_at)?,
             updated_at: time(row.updated_at)?,
             sealed: Some(Arc::new(sealed)),
@@ -139,6 +140,7 @@ impl Record for Database {
             hidden: self.hidden.clone(),
             reveal: self.reveal.clone(),
             pgbouncer: self.pgbouncer,
+            guarded: self.guarded,
             created_at: self.created_at.timestamp_millis(),
             updated_at: self.updated_at.timestamp_millis(),
         })

@@ -184,6 +184,7 @@ pub(crate) fn database(name: &str) -> NewDatabase {
         hidden: "users.phone".to_owned(),
         reveal: String::new(),
         pgbouncer: false,
+        guarded: false,
     }
 }
 
@@ -193,7 +194,9 @@ pub(crate) fn token(name: &str) -> NewToken {
         expires_at: None,
         models: None,
         tools: None,
-        scopes: vec![Scope::Describe, Scope::Read],
+        scopes: [Scope::Describe, Scope::Read]
+            .map(|scope| scope.name().to_owned())
+            .into(),
         rows: Vec::new(),
         limits: Default::default(),
     }
