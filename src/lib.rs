@@ -14,6 +14,7 @@
 //! gets in there, so nothing after it can name one. Stages to the left may use those to the right,
 //! never back.
 
+pub mod admin;
 pub mod auth;
 pub mod catalog;
 pub mod cli;

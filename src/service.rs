@@ -8,10 +8,12 @@ mod ledger;
 mod open;
 mod page;
 mod policy;
+mod probe;
 mod reload;
 
 pub use open::{Opened, open};
 pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;

@@ -240,7 +240,7 @@ impl Store {
                 message: format!("{url} holds a store of Lucarne, which is never exposed"),
                 help: "name the database whose tables shall be read".to_owned(),
             };
-            return Faults::none_or(vec![fault]).map_err(Refusal::Invalid);
+            return Err(Refusal::Invalid(Faults::one(fault)));
         }
         Ok(())
     }

@@ -72,7 +72,8 @@ impl Faults {
         Self(check.faults)
     }
 
-    pub(super) fn one(fault: Fault) -> Self {
+    /// One fault alone.
+    pub fn one(fault: Fault) -> Self {
         Self(vec![fault])
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
@@ -77,6 +78,30 @@ pub struct Record<'r> {
     pub ms: f64,
 }
 
+/// What is recorded of a change of the store.
+#[derive(Debug, Serialize)]
+pub struct ChangeRecord<'r> {
+    /// `change_asked` before it is tried, `change` once it is made.
+    pub event: &'static str,
+    /// `command` or `api`.
+    pub by: &'static str,
+    /// The user of the system, or the client's address.
+    pub who: &'r str,
+    /// What was done, such as `tenant.update`.
+    pub what: &'r str,
+    /// The name or id of what is to be changed, or the id of what was.
+    pub of: &'r str,
+    /// The revision that the change made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// What it was, without secrets; absent for what was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What it is, without secrets; absent for what was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
 #[derive(Debug)]
 enum Job {
     Line(String, Option<oneshot::Sender<Result<(), NotRecorded>>>),
@@ -116,6 +141,18 @@ impl Audit {
     /// # Errors
     /// When it is not.
     pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
+        self.write(record).await
+    }
+
+    /// Records a change, and waits until the line is written.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn record_change(&self, change: &ChangeRecord<'_>) -> Result<(), NotRecorded> {
+        self.write(change).await
+    }
+
+    async fn write(&self, record: &(impl Serialize + Sync)) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
         let line = Job::Line(members(record), Some(done));
         self.queue.send(line).await.map_err(|_| NotRecorded)?;
@@ -157,7 +194,7 @@ impl Audit {
 }
 
 /// The members of a line that do not depend on its place.
-fn members(record: &Record<'_>) -> String {
+fn members(record: &impl Serialize) -> String {
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     // A struct of texts and numbers is always JSON.
     let json = serde_json::to_string(record).unwrap_or_default();

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::check::Faults;
 use super::seal::{SealFault, Sealed};
 use super::{DatabaseId, RowRule, TenantId, TokenKey};
-use crate::auth::{Digest, Scope};
+use crate::auth::Digest;
 use crate::config;
 
 /// Everything that the store holds, at one revision.
@@ -124,7 +125,7 @@ pub struct Token {
     pub models: Option<Vec<String>>,
     /// The tools that it may call; `None` for all that its scopes allow.
     pub tools: Option<Vec<String>>,
-    /// What it may do, by the names of [`Scope`]; an unknown one grants nothing.
+    /// What it may do, by the names of [`crate::auth::Scope`]; an unknown one grants nothing.
     pub scopes: Vec<String>,
     /// Which rows it sees of those of its tenant.
     pub rows: Vec<RowRule>,
@@ -146,7 +147,7 @@ pub struct Previous {
 }
 
 /// How much may be asked for; what is absent is not limited here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientLimits {
     /// Requests per window.
@@ -203,7 +204,7 @@ pub struct NewToken {
     pub models: Option<Vec<String>>,
     /// The tools that it may call; `None` for all that its scopes allow.
     pub tools: Option<Vec<String>>,
-    /// What it may do, by the names of [`Scope`].
+    /// What it may do, by the names of [`crate::auth::Scope`].
     pub scopes: Vec<String>,
     /// Which rows it sees.
     pub rows: Vec<RowRule>,
