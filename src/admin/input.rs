@@ -29,7 +29,7 @@ pub struct TenantInput {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub rows: Vec<RowRule>,
-    /// How much each of its tokens may ask for.
+    /// How much its tokens may ask for together.
     #[serde(default)]
     pub limits: ClientLimits,
 }
@@ -47,7 +47,7 @@ pub struct TenantPatch {
     /// Which rows its tokens see, in the place of all rules before.
     #[schemars(with = "Option<Vec<String>>")]
     pub rows: Option<Vec<RowRule>>,
-    /// How much each of its tokens may ask for.
+    /// How much its tokens may ask for together.
     pub limits: LimitsPatch,
 }
 
@@ -86,6 +86,9 @@ pub struct DatabaseInput {
     /// Whether a transaction pooler stands in front of it.
     #[serde(default)]
     pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
+    #[serde(default)]
+    pub row_security: bool,
 }
 
 /// What is to be changed of a database.
@@ -105,6 +108,8 @@ pub struct DatabasePatch {
     pub reveal: Option<String>,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: Option<bool>,
+    /// Whether each transaction names its token and tenant.
+    pub row_security: Option<bool>,
 }
 
 /// A token to be made.
@@ -213,6 +218,7 @@ impl DatabaseInput {
             hidden: self.hidden,
             reveal: self.reveal,
             pgbouncer: self.pgbouncer,
+            row_security: self.row_security,
             guarded,
         }
     }
@@ -230,6 +236,7 @@ impl DatabasePatch {
         set(&mut database.hidden, self.hidden);
         set(&mut database.reveal, self.reveal);
         set(&mut database.pgbouncer, self.pgbouncer);
+        set(&mut database.row_security, self.row_security);
     }
 }
 

@@ -19,7 +19,7 @@ pub struct TenantView {
     pub active: bool,
     /// Which rows its tokens see, such as `tickets.company_id = 42`.
     pub rows: Vec<String>,
-    /// How much each of its tokens may ask for.
+    /// How much its tokens may ask for together.
     pub limits: ClientLimits,
     /// When it was made.
     pub created_at: String,
@@ -50,6 +50,8 @@ pub struct DatabaseView {
     pub reveal: String,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
+    pub row_security: bool,
     /// Whether it may only be where the operator allows, for it came by the admin API.
     pub guarded: bool,
     /// When it was added.
@@ -127,6 +129,7 @@ impl DatabaseView {
             hidden: database.hidden.clone(),
             reveal: database.reveal.clone(),
             pgbouncer: database.pgbouncer,
+            row_security: database.row_security,
             guarded: database.guarded,
             created_at: time(database.created_at),
             updated_at: time(database.updated_at),

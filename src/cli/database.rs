@@ -137,6 +137,9 @@ struct Add {
     /// It is behind a transaction pooler
     #[arg(long)]
     pgbouncer: bool,
+    /// Each transaction names token and tenant, for PostgreSQL's row security
+    #[arg(long)]
+    row_security: bool,
     /// Take the URL from this variable
     #[arg(long, value_name = "VARIABLE", conflicts_with = "url")]
     url_env: Option<String>,
@@ -172,6 +175,9 @@ struct Update {
     /// Whether it is behind a transaction pooler
     #[arg(long)]
     pgbouncer: Option<bool>,
+    /// Whether each transaction names token and tenant, for row security
+    #[arg(long)]
+    row_security: Option<bool>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -201,6 +207,7 @@ fn add(add: Add) -> Result<(), Failure> {
         hidden: add.hidden,
         reveal: add.reveal,
         pgbouncer: add.pgbouncer,
+        row_security: add.row_security,
     };
     let added = desk::change(async |admin| Ok(admin.add_database(&add.tenant, input).await?))?;
     print_record(&added, add.json)
@@ -297,6 +304,7 @@ fn update(update: Update) -> Result<(), Failure> {
         hidden: update.hidden,
         reveal: update.reveal,
         pgbouncer: update.pgbouncer,
+        row_security: update.row_security,
     };
     let changed = desk::change(async |admin| {
         let reference = update.of.reference(&update.database);

@@ -84,6 +84,7 @@ impl Store {
             hidden: new.hidden,
             reveal: new.reveal,
             pgbouncer: new.pgbouncer,
+            row_security: new.row_security,
             guarded: new.guarded,
             created_at: now,
             updated_at: now,

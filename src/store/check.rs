@@ -28,7 +28,7 @@ impl Faults {
         }
     }
 
-    fn add(&mut self, member: &str, message: impl Into<String>, help: &str) {
+    pub(super) fn add(&mut self, member: &str, message: impl Into<String>, help: &str) {
         self.0.push(Fault {
             variable: member.to_owned(),
             message: message.into(),

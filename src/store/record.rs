@@ -11,7 +11,7 @@ use super::check::Faults;
 use super::seal::{SealFault, Sealed};
 use super::{DatabaseId, RowRule, TenantId, TokenKey};
 use crate::auth::Digest;
-use crate::config;
+use crate::config::{self, Engine};
 
 /// Everything that the store holds, at one revision.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +42,7 @@ pub struct Tenant {
     pub active: bool,
     /// Which rows its tokens see.
     pub rows: Vec<RowRule>,
-    /// How much each of its tokens may ask for.
+    /// How much its tokens may ask for together.
     pub limits: ClientLimits,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -70,6 +70,8 @@ pub struct Database {
     pub reveal: String,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
+    pub row_security: bool,
     /// Whether it came by the admin API: then it may only be where the operator allows.
     pub guarded: bool,
     /// When it was added.
@@ -129,7 +131,7 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// Which rows it sees of those of its tenant.
     pub rows: Vec<RowRule>,
-    /// How much it may ask for; the narrower of these and its tenant's holds.
+    /// How much it may ask for over all its connections; its tenant's hold beside them.
     pub limits: ClientLimits,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -170,7 +172,7 @@ pub struct NewTenant {
     pub description: String,
     /// Which rows its tokens see.
     pub rows: Vec<RowRule>,
-    /// How much each of its tokens may ask for.
+    /// How much its tokens may ask for together.
     pub limits: ClientLimits,
 }
 
@@ -189,6 +191,8 @@ pub struct NewDatabase {
     pub reveal: String,
     /// As `MCP_PGBOUNCER`.
     pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant.
+    pub row_security: bool,
     /// Whether it comes by the admin API.
     pub guarded: bool,
 }
@@ -228,7 +232,16 @@ impl Database {
         let mut faults = Faults::default();
         faults.name("name", &self.name);
         if let Ok(url) = &self.url {
-            faults.take(config::database_url("url", url.expose_secret()).map(drop));
+            match config::database_url("url", url.expose_secret()) {
+                Ok(url) if self.row_security && url.engine() != Engine::Postgres => {
+                    faults.add(
+                        "row_security",
+                        format!("{} has no row security", url.engine()),
+                        "leave it out: it is for PostgreSQL",
+                    );
+                }
+                read => faults.take(read.map(drop)),
+            }
         }
         faults.take(config::model_names("models", &self.models).map(drop));
         let fields = config::sensitive(("hidden", &self.hidden), ("reveal", &self.reveal));

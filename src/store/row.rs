@@ -114,9 +114,11 @@ impl Record for Database {
             hidden: row.hidden,
             reveal: row.reveal,
             pgbouncer: row.pgbouncer,
+            row_security: row.row_security,
             guarded: row.guarded,
-            created_at: time(row.created_at)?,
-            updated_at: time(row.updated_at)?,
+            // A database is never left out: its tenant must not be taken for one without.
+            created_at: time(row.created_at).unwrap_or_default(),
+            updated_at: time(row.updated_at).unwrap_or_default(),
             sealed: Some(Arc::new(sealed)),
         })
     }
@@ -140,6 +142,7 @@ impl Record for Database {
             hidden: self.hidden.clone(),
             reveal: self.reveal.clone(),
             pgbouncer: self.pgbouncer,
+            row_security: self.row_security,
             guarded: self.guarded,
             created_at: self.created_at.timestamp_millis(),
             updated_at: self.updated_at.timestamp_millis(),

@@ -30,6 +30,7 @@ pub(super) struct DatabaseRow {
     pub(super) hidden: String,
     pub(super) reveal: String,
     pub(super) pgbouncer: bool,
+    pub(super) row_security: bool,
     pub(super) guarded: bool,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
@@ -181,13 +182,13 @@ const PUT_TENANT: &str = "INSERT INTO lucarne_tenants \
     updated_at = excluded.updated_at";
 
 const PUT_DATABASE: &str = "INSERT INTO lucarne_databases \
-    (id, tenant, name, key_id, sealed_url, models, hidden, reveal, pgbouncer, guarded, \
-    created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+    (id, tenant, name, key_id, sealed_url, models, hidden, reveal, pgbouncer, \
+    row_security, guarded, created_at, updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, key_id = excluded.key_id, \
     sealed_url = excluded.sealed_url, models = excluded.models, hidden = excluded.hidden, \
     reveal = excluded.reveal, pgbouncer = excluded.pgbouncer, \
-    guarded = excluded.guarded, updated_at = excluded.updated_at";
+    row_security = excluded.row_security, guarded = excluded.guarded, updated_at = excluded.updated_at";
 
 /// When a token was used is written by `record_use` alone.
 const PUT_TOKEN: &str = "INSERT INTO lucarne_tokens \
@@ -207,7 +208,7 @@ macro_rules! tables {
             id name description active row_rules limits created_at updated_at);
         holds!($connection, Database, DatabaseRow, "lucarne_databases" by "tenant, name, id",
             PUT_DATABASE, id tenant name key_id sealed_url models hidden reveal pgbouncer
-            guarded created_at updated_at);
+            row_security guarded created_at updated_at);
         holds!($connection, Token, TokenRow, "lucarne_tokens" by "tenant, name, id", PUT_TOKEN,
             id tenant name digest suffix previous_digest previous_until active expires_at models
             tools scopes row_rules limits created_at updated_at);

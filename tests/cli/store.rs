@@ -457,6 +457,11 @@ fn what_is_wrong_is_told_with_its_remedy() {
             "expected a whole number from 1",
         ),
         (
+            &["database", "update", "shop", "--row-security", "true"],
+            2,
+            "error: --row-security: SQLite has no row security",
+        ),
+        (
             &[
                 "database",
                 "add",

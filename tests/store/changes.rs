@@ -80,23 +80,33 @@ async fn each_change_makes_the_next_revision_and_is_what_is_read_after_it() {
             .update_database(&kept, |database| {
                 database.url = Ok("mysql://u:p@127.0.0.1:1/other".into());
                 database.pgbouncer = true;
+                database.hidden = String::new();
             })
             .await
             .unwrap();
         assert_eq!(changed.revision, 6);
         let read = store.contents().await.unwrap().databases.remove(0);
         assert_eq!(read.place(), "MySQL at 127.0.0.1:1/other");
+        let changed = store
+            .update_database(&kept, |database| {
+                database.url = Ok(URL.into());
+                database.row_security = true;
+            })
+            .await
+            .unwrap();
+        assert!(changed.after.unwrap().row_security);
+        assert!(store.contents().await.unwrap().databases[0].row_security);
         assert!(read.pgbouncer && read.models == "users,tickets");
 
-        assert_eq!(store.remove_token(&night.id).await.unwrap().revision, 7);
-        assert_eq!(store.remove_database(&kept).await.unwrap().revision, 8);
+        assert_eq!(store.remove_token(&night.id).await.unwrap().revision, 8);
+        assert_eq!(store.remove_database(&kept).await.unwrap().revision, 9);
         assert!(store.contents().await.unwrap().databases.is_empty());
         store
             .add_database(&acme.id, database("shop"))
             .await
             .unwrap();
         store.create_token(&acme.id, token("day")).await.unwrap();
-        assert_eq!(store.remove_tenant(&acme.id).await.unwrap().revision, 11);
+        assert_eq!(store.remove_tenant(&acme.id).await.unwrap().revision, 12);
         let contents = store.contents().await.unwrap();
         assert!(contents.tenants.is_empty());
         assert!(contents.databases.is_empty() && contents.tokens.is_empty());

@@ -184,6 +184,7 @@ pub(crate) fn database(name: &str) -> NewDatabase {
         hidden: "users.phone".to_owned(),
         reveal: String::new(),
         pgbouncer: false,
+        row_security: false,
         guarded: false,
     }
 }

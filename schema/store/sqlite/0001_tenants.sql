@@ -33,6 +33,8 @@ CREATE TABLE lucarne_databases (
     hidden TEXT NOT NULL,
     reveal TEXT NOT NULL,
     pgbouncer BOOLEAN NOT NULL,
+    -- whether each transaction names its token and tenant, for the database's own row security
+    row_security BOOLEAN NOT NULL,
     -- whether it came by the admin API, and may only be where the operator allows
     guarded BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,

@@ -70,6 +70,7 @@ impl Show for DatabaseView {
             ("hidden", self.hidden.clone()),
             ("reveal", self.reveal.clone()),
             ("pooler", yes(self.pgbouncer)),
+            ("row security", yes(self.row_security)),
             ("created", self.created_at.clone()),
             ("changed", self.updated_at.clone()),
         ];
