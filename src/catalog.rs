@@ -55,6 +55,7 @@ impl Catalog {
 /// A table or view that may be read, under the name that clients use.
 #[derive(Debug)]
 pub struct Model {
+    number: u64,
     name: Box<str>,
     table: TableName,
     kind: Kind,
@@ -69,6 +70,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// A number that no other model of this process has, or had.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The name or alias of the whitelist.
     pub fn name(&self) -> &str {
         &self.name

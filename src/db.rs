@@ -4,6 +4,7 @@
 //! `sql`, run by the extended protocol with its values bound, on a session that reads only. What a
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
+mod batch;
 mod failure;
 mod gate;
 mod mysql;
@@ -14,10 +15,12 @@ mod sqlite;
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
 pub use pool::Usage;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use sea_query::Values;
 use sea_query_sqlx::SqlxValues;
 use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
@@ -26,6 +29,7 @@ use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
+use crate::sql::lookup::Lookup;
 use crate::sql::{Dialect, Statement};
 
 /// How the database is reached and held.
@@ -131,11 +135,26 @@ impl Db {
     ///
     /// # Errors
     /// Everything that can go wrong below, each with its kind.
-    pub async fn fetch(&self, statement: &Statement, rows: &mut Rows<'_>) -> Result<(), Failure> {
+    pub async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
         match self {
             Self::Sqlite(db) => db.fetch(statement, rows).await,
             Self::Postgres(db) => db.fetch(statement, rows).await,
             Self::MySql(db) => db.fetch(statement, rows).await,
+        }
+    }
+
+    /// Reads the record of an id, and writes it where there is one.
+    ///
+    /// Requests for the same lookup that wait at the same time share one statement. Dropping the
+    /// future gives up the place in it.
+    ///
+    /// # Errors
+    /// As [`Db::fetch`].
+    pub async fn lookup(&self, lookup: Arc<Lookup>, id: i64, rows: Rows) -> Result<Rows, Failure> {
+        match self {
+            Self::Sqlite(db) => db.lookup(&lookup, id, rows).await,
+            Self::Postgres(db) => batch::ask(db, lookup, id, rows).await,
+            Self::MySql(db) => batch::ask(db, lookup, id, rows).await,
         }
     }
 
@@ -145,7 +164,7 @@ impl Db {
     /// As [`Db::fetch`].
     pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
         match self {
-            Self::Sqlite(db) => db.estimate(statement).await,
+            Self::Sqlite(_) => Ok(None),
             Self::Postgres(db) => db.estimate(statement).await,
             Self::MySql(db) => db.estimate(statement).await,
         }
@@ -192,15 +211,15 @@ impl Db {
     }
 }
 
-/// Runs one statement on one session and writes its rows.
+/// Runs one statement on one session and hands on its rows, for as long as they are wanted.
 ///
 /// The rows are read to their end even when no more are wanted: there is a LIMIT, and a session
 /// that is given back must be at rest.
 async fn stream<DB>(
     connection: &mut DB::Connection,
-    statement: (String, SqlxValues),
+    statement: Statement,
     persistent: bool,
-    rows: &mut Rows<'_>,
+    mut take: impl FnMut(&DB::Row) -> Result<ControlFlow<()>, Failure> + Send,
 ) -> Result<(), Failure>
 where
     DB: Database + HasStatementCache,
@@ -208,23 +227,24 @@ where
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let mut fetched = bound(statement).persistent(persistent).fetch(connection);
+    let query = bound(statement.text, statement.values);
+    let mut fetched = query.persistent(persistent).fetch(connection);
     let mut wanted = true;
     while let Some(row) = fetched.try_next().await.map_err(Failure::from_driver)? {
         if wanted {
-            wanted = rows.push(&row)?.is_continue();
+            wanted = take(&row)?.is_continue();
         }
     }
     Ok(())
 }
 
 /// The query of a statement that sea-query wrote, with its values bound.
-fn bound<DB>((sql, values): (String, SqlxValues)) -> Query<'static, DB, SqlxValues>
+fn bound<DB>(text: impl Into<Arc<str>>, values: Values) -> Query<'static, DB, SqlxValues>
 where
     DB: Database,
     SqlxValues: IntoArguments<DB>,
 {
     // Safe, for sea-query wrote it from the catalog's names. This is the only place where a
     // statement that is not a constant becomes a query.
-    sqlx::query_with(AssertSqlSafe(sql), values)
+    sqlx::query_with(AssertSqlSafe(text.into()), SqlxValues(values))
 }

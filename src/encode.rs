@@ -5,15 +5,19 @@
 
 mod double;
 mod layout;
+mod moment;
 mod redact;
 mod rows;
+mod text;
 mod value;
 
 pub use layout::{Cell, Layout, Member};
 pub use rows::{Page, RowFault, Rows};
+pub use text::text;
 pub use value::key;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::config;
 use crate::sensitive::Sensitive;
@@ -32,6 +36,14 @@ pub enum Datum<'r> {
     /// Text that is not UTF-8, which SQLite keeps.
     RawText(Cow<'r, [u8]>),
     Bytes(Cow<'r, [u8]>),
+    Uuid([u8; 16]),
+    /// Days since 2000-01-01; the ends of the range are the infinities.
+    Day(i32),
+    /// Microseconds since 2000-01-01; the ends of the range are the infinities.
+    Moment {
+        microseconds: i64,
+        utc: bool,
+    },
 }
 
 /// A row of any driver.
@@ -104,15 +116,9 @@ impl From<config::Numbers> for Numbers {
 
 /// How values are written.
 #[derive(Debug, Clone)]
-pub struct Style<'s> {
+pub struct Style {
     /// Which numbers are strings.
     pub numbers: Numbers,
     /// Which members of JSON documents are left out.
-    pub sensitive: &'s Sensitive,
-}
-
-/// Writes text as a JSON string.
-pub fn text(out: &mut Vec<u8>, text: &str) {
-    // Writing into memory cannot fail, and text is always JSON.
-    let _ = serde_json::to_writer(out, text);
+    pub sensitive: Arc<Sensitive>,
 }

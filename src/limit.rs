@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// The requests that one connection was admitted for, by their exact instants.
 ///
 /// A bucket that refills would admit up to twice the number in some span; a log of instants does
-/// not. It takes 16 bytes an admitted request, and only as many as are in the window.
+/// not. It takes 16 bytes for each request that was admitted and still counts, and room for at most
+/// twice the number.
 #[derive(Debug)]
 pub struct Window {
     limit: usize,
@@ -30,7 +31,11 @@ impl Window {
 
     /// Takes on another number or length, from the next request on.
     pub fn follow(&mut self, limit: u32, span: Duration) {
-        self.limit = limit as usize;
+        let limit = limit as usize;
+        if limit < self.limit {
+            self.admitted.shrink_to(limit);
+        }
+        self.limit = limit;
         self.span = span;
     }
 
@@ -89,6 +94,22 @@ mod tests {
         let now = Instant::now();
         assert!((0..1000).all(|_| window.admit(now).is_ok()));
         assert!(window.admitted.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_number() {
+        let start = Instant::now();
+        let mut window = Window::new(1_000, SPAN);
+        for millisecond in 0..200_000 {
+            let _ = window.admit(start + Duration::from_millis(millisecond));
+            assert!(window.admitted.len() <= 1_000);
+        }
+        assert!(window.admitted.capacity() <= 2_000);
+        // What a reload takes away is given back once it counts no more.
+        let later = start + Duration::from_secs(400);
+        assert!(window.admit(later).is_ok());
+        window.follow(10, SPAN);
+        assert!(window.admitted.capacity() <= 20);
     }
 
     proptest! {

@@ -5,7 +5,9 @@
 
 mod admission;
 mod answers;
+mod caught;
 mod events;
+mod frames;
 pub mod gate;
 mod handshake;
 mod listen;

@@ -6,6 +6,7 @@
 mod describe;
 mod ledger;
 mod open;
+mod outage;
 mod page;
 mod policy;
 mod probe;
@@ -17,7 +18,6 @@ pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -25,11 +25,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{debug, error, info};
 
+use outage::Outage;
 use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
 use crate::db::Db;
-use crate::encode::{Numbers, Rows, Style};
+use crate::encode::{Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
@@ -53,8 +54,7 @@ pub struct Service {
     most_turns: usize,
     /// The window of each token, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
-    /// Whether the database gave no answer when it was last asked.
-    lost: AtomicBool,
+    outage: Outage,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -95,14 +95,14 @@ impl<'p> Terms<'p> {
         }
     }
 
-    fn style(self) -> Style<'p> {
+    fn style(self) -> Style {
         let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
             (Form::Tool, Numbers::Native) => Numbers::Doubles,
             (_, numbers) => numbers,
         };
         Style {
             numbers,
-            sensitive: &self.policy.sensitive,
+            sensitive: Arc::clone(&self.policy.sensitive),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Service {
             db,
             metrics,
             audit: OnceLock::new(),
-            lost: AtomicBool::new(false),
+            outage: Outage::default(),
         }
     }
 
@@ -146,7 +146,7 @@ impl Service {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| policy.access.tokens.holds(token));
         let before = self.policy.swap(Arc::clone(&policy));
-        self.lost.store(false, Ordering::Relaxed);
+        self.outage.forget();
         self.replaced.send_replace(());
         if before.names() != policy.names() {
             self.models_changed.send_replace(());
@@ -254,7 +254,7 @@ impl Service {
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let ms = format!("{:.2}", took.as_secs_f64() * 1e3);
+        let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
         let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
@@ -283,12 +283,12 @@ impl Service {
 
     /// Whether a failure is told as such: of a database that is lost, only the first is.
     fn is_news(&self, kind: &ErrorKind) -> bool {
-        *kind != ErrorKind::Unavailable || !self.lost.swap(true, Ordering::Relaxed)
+        *kind != ErrorKind::Unavailable || self.outage.missed(Instant::now())
     }
 
-    /// A database that answers is no longer lost.
+    /// A database that answers for a moment is no longer lost.
     fn found(&self) {
-        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed) {
+        if self.outage.lasts() && self.outage.answered(Instant::now()) {
             info!("the database answers again");
         }
     }
@@ -336,13 +336,23 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let db = self.reachable()?;
-        let statement = sql::get(plan, db.dialect(), terms.max_bytes());
+        let (dialect, max_bytes) = (db.dialect(), terms.max_bytes());
         out.extend_from_slice(b"\"data\":");
-        let style = terms.style();
-        let mut rows = Rows::new(out, &statement.layout, &style, 1, page::room(terms));
-        db.fetch(&statement, &mut rows)
-            .await
-            .map_err(|failure| failed(terms, plan.model, &failure))?;
+        let rows = |layout: &Arc<Layout>| {
+            let layout = Arc::clone(layout);
+            Rows::new(out, layout, terms.style(), 1, page::room(terms))
+        };
+        let fetched = match terms.policy.shapes.lookup(plan, dialect, max_bytes) {
+            Some((lookup, id)) => {
+                let rows = rows(lookup.layout());
+                db.lookup(lookup, id, rows).await
+            }
+            None => {
+                let statement = sql::get(plan, dialect, max_bytes);
+                db.fetch(&statement, rows(&statement.layout)).await
+            }
+        };
+        let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {
@@ -395,3 +405,6 @@ impl Service {
             .ok_or_else(|| ErrorKind::Unavailable.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

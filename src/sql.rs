@@ -7,14 +7,21 @@ mod column;
 mod condition;
 mod groups;
 mod large;
+pub mod lookup;
 mod mysql;
 mod seek;
+pub mod shapes;
 mod sums;
 
+use std::sync::Arc;
+
 use sea_query::{
-    CaseStatement, Expr, ExprTrait as _, NullOrdering, Query, SelectStatement, TableRef,
+    CaseStatement, ExplainFormat, ExplainStatement, Expr, ExprTrait as _, MysqlQueryBuilder,
+    NullOrdering, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, TableRef,
+    Values,
 };
 
+use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
@@ -34,39 +41,68 @@ pub enum Dialect {
 }
 
 /// A statement, and how its rows become an answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// The SELECT.
-    pub select: SelectStatement,
+    pub text: Arc<str>,
+    /// What is bound in it, in its order.
+    pub values: Values,
     /// What its columns are.
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     /// Whether a view takes part, and with it the functions that it calls.
     pub of_view: bool,
+}
+
+impl Statement {
+    fn new(select: &SelectStatement, dialect: Dialect, layout: Arc<Layout>, of_view: bool) -> Self {
+        let (text, values) = match dialect {
+            Dialect::Sqlite => limited(select.build(SqliteQueryBuilder)),
+            Dialect::Postgres => select.build(PostgresQueryBuilder),
+            Dialect::MySql => select.build(MysqlQueryBuilder),
+        };
+        Self {
+            text: text.into(),
+            values,
+            layout,
+            of_view,
+        }
+    }
+}
+
+/// Puts the number of the LIMIT, which ends the text, in its place: SQLite would plan a statement
+/// anew each time that a LIMIT is bound.
+fn limited((mut text, mut values): (String, Values)) -> (String, Values) {
+    let (start, offset) = match text.strip_suffix(" OFFSET ?") {
+        Some(start) => (start, " OFFSET ?"),
+        None => (&*text, ""),
+    };
+    let at = values.0.len().checked_sub(1 + offset.matches('?').count());
+    if let Some(start) = start.strip_suffix(" LIMIT ?")
+        && let Some(at) = at
+        && let Some(&sea_query::Value::BigUnsigned(Some(limit))) = values.0.get(at)
+    {
+        text = format!("{start} LIMIT {limit}{offset}");
+        values.0.remove(at);
+    }
+    (text, values)
 }
 
 /// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn
 /// until the page is full. They share one layout.
 ///
 /// Each fetches one row more than the page, to see whether there is one. Of a value larger than
-/// `max_bytes` only the size is fetched.
-pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Statement> {
-    let mut select = Query::select();
-    let mut columns = Columns::new(&mut select, dialect, max_bytes);
-    let members = match &plan.output {
-        Output::Rows { fields, expand } => {
-            let mut members = columns.fields(BASE, fields.iter().copied());
-            for (index, expansion) in expand.iter().enumerate() {
-                members.push(expanded(&mut columns, plan.model, expansion, index));
-            }
-            members
-        }
-        Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
+/// `max_bytes` only the size is fetched. What the model's statements share is taken from `shapes`.
+pub fn rows(
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+    max_bytes: usize,
+    shapes: &Shapes,
+) -> Vec<Statement> {
+    let (mut select, layout) = match shapes.whole(plan, dialect, max_bytes) {
+        Some(whole) => (whole.select(), whole.layout(plan.model, &plan.order)),
+        None => columns_of(plan, dialect, max_bytes),
     };
-    let keys = plan.order.iter().filter_map(|order| match order.key {
-        OrderKey::Field(field) => Some(columns.key(field)),
-        OrderKey::Output(_) => None,
-    });
-    let layout = Layout::new(members, keys.collect(), columns.oversize());
+    let layout = Arc::new(layout);
     source(&mut select, plan.model);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
@@ -86,21 +122,46 @@ pub fn rows(plan: &ReadPlan<'_>, dialect: Dialect, max_bytes: usize) -> Vec<Stat
             Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
             Output::Groups { .. } => false,
         };
-    pages(&select, plan, dialect)
+    pages(select, plan, dialect)
         .into_iter()
-        .map(|select| Statement {
-            select,
-            layout: layout.clone(),
-            of_view,
-        })
+        .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), of_view))
         .collect()
 }
 
+/// A SELECT of the columns that a plan wants, from nothing yet, and how its rows become an answer.
+fn columns_of(
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+    max_bytes: usize,
+) -> (SelectStatement, Layout) {
+    let mut select = Query::select();
+    let mut columns = Columns::new(&mut select, dialect, max_bytes);
+    let members = match &plan.output {
+        Output::Rows { fields, expand } => {
+            let mut members = columns.fields(BASE, fields.iter().copied());
+            for (index, expansion) in expand.iter().enumerate() {
+                members.push(expanded(&mut columns, plan.model, expansion, index));
+            }
+            members
+        }
+        Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
+    };
+    let keys = plan.order.iter().filter_map(|order| match order.key {
+        OrderKey::Field(field) => Some(columns.key(field)),
+        OrderKey::Output(_) => None,
+    });
+    let layout = Layout::new(members, keys.collect(), columns.oversize());
+    (select, layout)
+}
+
 /// From where the page begins: at a number of rows, or in parts after a row.
-fn pages(select: &SelectStatement, plan: &ReadPlan<'_>, dialect: Dialect) -> Vec<SelectStatement> {
+fn pages(
+    mut select: SelectStatement,
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+) -> Vec<SelectStatement> {
     let seek = plan.page.seek.as_ref();
     let Some(seek) = seek.filter(|seek| !seek.keys.is_empty()) else {
-        let mut select = select.clone();
         if plan.page.passed() > 0 {
             select.offset(plan.page.passed());
         }
@@ -130,24 +191,30 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement {
-        select,
-        layout,
-        of_view: is_view(plan.model),
-    }
+    Statement::new(&select, dialect, Arc::new(layout), is_view(plan.model))
 }
 
-/// The statement whose rows a planner can estimate: those of the filter, all of them.
-pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
+/// The statement that asks a server's planner how many rows the filter leaves; its one row is the
+/// plan, as JSON. SQLite's planner does not say.
+pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
     let mut select = Query::select();
     select.expr(Expr::cust("1"));
     source(&mut select, plan.model);
     filter(&mut select, &plan.filter, dialect);
-    Statement {
-        select,
-        layout: Layout::count(),
+    let explain = ExplainStatement::new()
+        .format(ExplainFormat::Json)
+        .statement(select);
+    let (text, values) = match dialect {
+        Dialect::Sqlite => return None,
+        Dialect::Postgres => explain.build(PostgresQueryBuilder),
+        Dialect::MySql => explain.build(MysqlQueryBuilder),
+    };
+    Some(Statement {
+        text: text.into(),
+        values,
+        layout: Arc::default(),
         of_view: is_view(plan.model),
-    }
+    })
 }
 
 /// The statement that counts all rows, or groups, of a plan: one column.
@@ -171,11 +238,8 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     } else {
         select.expr(Expr::cust("COUNT(*)"));
     }
-    Statement {
-        select,
-        layout: Layout::count(),
-        of_view: is_view(plan.model),
-    }
+    let layout = Arc::new(Layout::count());
+    Statement::new(&select, dialect, layout, is_view(plan.model))
 }
 
 /// The columns of a statement as they are added.

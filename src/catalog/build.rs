@@ -1,10 +1,14 @@
 //! From tables and the whitelist to the catalog, leaving out what is sensitive.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Catalog, Field, Model, Reference, Relation, Table, TableName};
 use crate::config::ModelName;
 use crate::sensitive::{Rule, Sensitive};
+
+/// The numbers that models are known by within this process.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 const ALL_HIDDEN: &str = "every one of its fields is hidden";
 
@@ -170,6 +174,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         key.clone()
     };
     Model {
+        number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         name: name.into(),
         table: table.name.clone(),
         kind: table.kind,

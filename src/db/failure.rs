@@ -7,7 +7,13 @@ use crate::encode::RowFault;
 /// A statement, or the way to it, failed.
 pub struct Failure {
     kind: FailureKind,
-    source: Option<sqlx::Error>,
+    source: Option<Source>,
+}
+
+/// What a driver said: that of the servers, or that of SQLite.
+enum Source {
+    Server(sqlx::Error),
+    Sqlite(rusqlite::Error),
 }
 
 /// What a failure means to a client.
@@ -37,22 +43,30 @@ impl Failure {
     pub(super) fn classified(kind: FailureKind, source: sqlx::Error) -> Self {
         Self {
             kind,
-            source: Some(source),
+            source: Some(Source::Server(source)),
         }
     }
 
-    /// A failure of the driver: each engine knows its own codes, the rest is the connection's.
+    /// A failure of SQLite.
+    pub(super) fn from_sqlite(source: rusqlite::Error) -> Self {
+        let kind = match &source {
+            rusqlite::Error::SqliteFailure(error, _) => super::sqlite::kind_of(error.extended_code),
+            _ => FailureKind::Internal,
+        };
+        Self {
+            kind,
+            source: Some(Source::Sqlite(source)),
+        }
+    }
+
+    /// A failure of a server's driver: each engine knows its own codes, the rest is the
+    /// connection's.
     pub(super) fn from_driver(source: sqlx::Error) -> Self {
         use sqlx::Error as Driver;
         let kind = match &source {
             Driver::Database(error) => {
                 let code = error.code().unwrap_or_default().into_owned();
                 if error
-                    .try_downcast_ref::<sqlx::sqlite::SqliteError>()
-                    .is_some()
-                {
-                    super::sqlite::kind_of(&code)
-                } else if error
                     .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
                     .is_some()
                 {
@@ -83,31 +97,38 @@ impl Failure {
     /// A server's are left out, for they may repeat a value; [`Failure::cause`] is its code.
     pub fn detail(&self) -> Option<String> {
         match self.source.as_ref()? {
-            sqlx::Error::Database(error) => error
-                .try_downcast_ref::<sqlx::sqlite::SqliteError>()
-                .map(ToString::to_string),
-            other => Some(other.to_string()),
+            Source::Server(sqlx::Error::Database(_)) => None,
+            Source::Server(other) => Some(other.to_string()),
+            Source::Sqlite(error) => Some(error.to_string()),
         }
     }
 
     /// What the log names in a word: the engine's code, or that the connection failed.
     pub fn cause(&self) -> Option<String> {
         self.code().or_else(|| match self.source.as_ref()? {
-            sqlx::Error::Io(error) => Some(error.kind().to_string()),
-            sqlx::Error::Tls(_) => Some("tls".to_owned()),
+            Source::Server(sqlx::Error::Io(error)) => Some(error.kind().to_string()),
+            Source::Server(sqlx::Error::Tls(_)) => Some("tls".to_owned()),
             _ => Some("driver".to_owned()),
         })
     }
 
-    /// What the driver said.
+    /// What a server's driver said.
     pub(super) fn source(&self) -> Option<&sqlx::Error> {
-        self.source.as_ref()
+        match &self.source {
+            Some(Source::Server(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// The engine's code of the error, where there is one.
     pub(super) fn code(&self) -> Option<String> {
         match &self.source {
-            Some(sqlx::Error::Database(error)) => error.code().map(|code| code.into_owned()),
+            Some(Source::Server(sqlx::Error::Database(error))) => {
+                error.code().map(|code| code.into_owned())
+            }
+            Some(Source::Sqlite(rusqlite::Error::SqliteFailure(error, _))) => {
+                Some(error.extended_code.to_string())
+            }
             _ => None,
         }
     }

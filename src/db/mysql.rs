@@ -21,7 +21,8 @@ use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::pool::{Lease, Pool, Usage};
+use super::batch::{Batch, Gather, Waiting};
+use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
@@ -38,6 +39,7 @@ pub struct MySql {
     url: ServerUrl,
     sessions: Sessions,
     pool: Pool<Reader>,
+    waiting: Waiting,
     query_timeout: Duration,
 }
 
@@ -47,6 +49,7 @@ impl MySql {
             url: url.clone(),
             sessions: Sessions::new(url)?,
             pool: Pool::new(options.pool_size, options.query_timeout),
+            waiting: Waiting::new(options.pool_size),
             query_timeout: options.query_timeout,
         })
     }
@@ -73,9 +76,14 @@ impl MySql {
     pub(super) async fn fetch(
         &self,
         statement: &Statement,
-        rows: &mut Rows<'_>,
-    ) -> Result<(), Failure> {
-        self.read(work::Fetch { statement, rows }).await
+        mut rows: Rows,
+    ) -> Result<Rows, Failure> {
+        let fetch = work::Fetch {
+            statement,
+            rows: &mut rows,
+        };
+        self.read(fetch).await?;
+        Ok(rows)
     }
 
     /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.
@@ -102,8 +110,12 @@ impl MySql {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(Reader::is_fresh).await?;
+    async fn read<W: Work>(&self, work: W) -> Result<W::Output, Failure> {
+        self.read_for(Purpose::Any, work).await
+    }
+
+    async fn read_for<W: Work>(&self, purpose: Purpose, mut work: W) -> Result<W::Output, Failure> {
+        let mut lease = self.pool.take(purpose, Reader::is_fresh).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, &mut work).await;
         if used && result.as_ref().is_err_and(is_lost) {
@@ -142,6 +154,16 @@ impl MySql {
         let told = bounded(CATALOG, work.run(reader.begin(), flavour)).await?;
         reader.close().await;
         Ok(told)
+    }
+}
+
+impl Gather for MySql {
+    fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
+        self.read_for(Purpose::Lookup, work::Gather { batch }).await
     }
 }
 

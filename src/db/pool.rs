@@ -18,11 +18,22 @@ pub(super) trait Session: Send {
     fn abandon(&mut self);
 }
 
+/// What a session is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Records by their keys, which are quick: one session is left to them.
+    Lookup,
+    /// Whatever may take its time.
+    Any,
+}
+
 /// Sessions at rest, and how many may be at work.
 #[derive(Debug)]
 pub(super) struct Pool<S> {
     idle: Mutex<Vec<S>>,
     permits: Semaphore,
+    /// Places of those that may take their time.
+    unhurried: Semaphore,
     patience: Duration,
     size: usize,
     counts: Counts,
@@ -62,6 +73,7 @@ impl<S: Session> Pool<S> {
         Self {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(size),
+            unhurried: Semaphore::new(size.saturating_sub(1).max(1)),
             patience,
             size,
             counts: Counts::default(),
@@ -87,11 +99,16 @@ impl<S: Session> Pool<S> {
     ///
     /// # Errors
     /// `Overloaded` when every session stays at work.
-    pub(super) async fn take(&self, fit: impl Fn(&S) -> bool) -> Result<Lease<'_, S>, Failure> {
-        let permit = match self.permits.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => self.wait().await?,
+    pub(super) async fn take(
+        &self,
+        purpose: Purpose,
+        fit: impl Fn(&S) -> bool,
+    ) -> Result<Lease<'_, S>, Failure> {
+        let unhurried = match purpose {
+            Purpose::Lookup => None,
+            Purpose::Any => Some(self.place(&self.unhurried).await?),
         };
+        let permit = self.place(&self.permits).await?;
         self.counts.lent.fetch_add(1, Ordering::Relaxed);
         let session = loop {
             match self.with_idle(Vec::pop) {
@@ -103,13 +120,16 @@ impl<S: Session> Pool<S> {
             pool: self,
             session,
             since: Instant::now(),
-            _permit: permit,
+            _permits: (unhurried, permit),
         })
     }
 
-    async fn wait(&self) -> Result<SemaphorePermit<'_>, Failure> {
+    async fn place<'s>(&self, places: &'s Semaphore) -> Result<SemaphorePermit<'s>, Failure> {
+        if let Ok(permit) = places.try_acquire() {
+            return Ok(permit);
+        }
         let since = Instant::now();
-        let permit = tokio::time::timeout(self.patience, self.permits.acquire()).await;
+        let permit = tokio::time::timeout(self.patience, places.acquire()).await;
         self.counts.waits.fetch_add(1, Ordering::Relaxed);
         self.counts
             .waited
@@ -141,7 +161,7 @@ pub(super) struct Lease<'p, S: Session> {
     pool: &'p Pool<S>,
     session: Option<S>,
     since: Instant,
-    _permit: SemaphorePermit<'p>,
+    _permits: (Option<SemaphorePermit<'p>>, SemaphorePermit<'p>),
 }
 
 impl<S: Session> Lease<'_, S> {
@@ -153,6 +173,21 @@ impl<S: Session> Lease<'_, S> {
     /// Closes the session that is held and keeps the place.
     pub(super) fn discard(&mut self) {
         self.session = None;
+    }
+
+    /// The session that is held, if there is one.
+    pub(super) fn held(&self) -> Option<&S> {
+        self.session.as_ref()
+    }
+
+    /// Lends the session to another thread, which gives it back or drops it.
+    pub(super) fn lend(&mut self) -> Option<S> {
+        self.session.take()
+    }
+
+    /// Takes back what was lent, or what was opened instead.
+    pub(super) fn give_back(&mut self, session: S) {
+        self.session = Some(session);
     }
 
     /// The session; opened if there is none.

@@ -24,12 +24,13 @@ mod work;
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgRow, Postgres as Driver};
-use sqlx::{AssertSqlSafe, Connection as _, Decode, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::pool::{Lease, Pool, Usage};
+use super::batch::{Batch, Gather, Waiting};
+use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
@@ -45,6 +46,7 @@ pub struct Postgres {
     url: ServerUrl,
     sessions: Sessions,
     pool: Pool<Reader>,
+    waiting: Waiting,
     query_timeout: Duration,
 }
 
@@ -54,6 +56,7 @@ impl Postgres {
             url: url.clone(),
             sessions: Sessions::new(url, options)?,
             pool: Pool::new(options.pool_size, options.query_timeout),
+            waiting: Waiting::new(options.pool_size),
             query_timeout: options.query_timeout,
         })
     }
@@ -80,14 +83,16 @@ impl Postgres {
     pub(super) async fn fetch(
         &self,
         statement: &Statement,
-        rows: &mut Rows<'_>,
-    ) -> Result<(), Failure> {
+        mut rows: Rows,
+    ) -> Result<Rows, Failure> {
         let fetch = work::Fetch {
             statement,
-            rows,
+            rows: &mut rows,
             persistent: !self.sessions.pooled(),
         };
-        self.read(self.of_statement(statement.of_view), fetch).await
+        self.read(self.of_statement(statement.of_view), fetch)
+            .await?;
+        Ok(rows)
     }
 
     /// Asks the planner; the rows of the page's LIMIT are not what is meant.
@@ -126,8 +131,17 @@ impl Postgres {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, bounds: Bounds, mut work: W) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(|_| true).await?;
+    async fn read<W: Work>(&self, bounds: Bounds, work: W) -> Result<W::Output, Failure> {
+        self.read_for(Purpose::Any, bounds, work).await
+    }
+
+    async fn read_for<W: Work>(
+        &self,
+        purpose: Purpose,
+        bounds: Bounds,
+        mut work: W,
+    ) -> Result<W::Output, Failure> {
+        let mut lease = self.pool.take(purpose, |_| true).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, bounds, &mut work).await;
         if used && result.as_ref().is_err_and(is_lost) {
@@ -167,6 +181,19 @@ impl Postgres {
         tokio::time::timeout(bounds.allowed + GRACE, whole)
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout)))
+    }
+}
+
+impl Gather for Postgres {
+    fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
+        let persistent = !self.sessions.pooled();
+        let work = work::Gather { batch, persistent };
+        let bounds = self.of_statement(false);
+        self.read_for(Purpose::Lookup, bounds, work).await
     }
 }
 
@@ -212,22 +239,38 @@ impl Row for PgRow {
         if value.is_null() {
             return Ok(Datum::Null);
         }
-        let class = value.type_info();
-        match class.name() {
-            "BOOL" => <bool as Decode<Driver>>::decode(value).map(Datum::Bool),
-            "INT2" => <i16 as Decode<Driver>>::decode(value).map(|it| Datum::Int(it.into())),
-            "INT4" => <i32 as Decode<Driver>>::decode(value).map(|it| Datum::Int(it.into())),
-            "INT8" => <i64 as Decode<Driver>>::decode(value).map(Datum::Int),
-            "FLOAT4" => <f32 as Decode<Driver>>::decode(value).map(Datum::Float32),
-            "FLOAT8" => <f64 as Decode<Driver>>::decode(value).map(Datum::Float),
-            "BYTEA" => <&[u8] as Decode<Driver>>::decode(value).map(|it| Datum::Bytes(it.into())),
-            "TEXT" | "VARCHAR" | "CHAR" | "NAME" => {
-                <&str as Decode<Driver>>::decode(value).map(|it| Datum::Text(it.into()))
-            }
-            _ => return Err(undecodable()),
-        }
-        .map_err(|_| undecodable())
+        let class = value.type_info().oid().map(|oid| oid.0);
+        let bytes = value.as_bytes().map_err(|_| undecodable())?;
+        binary(class, bytes).ok_or_else(undecodable)
     }
+}
+
+/// A value in the binary form of its type, by the number that PostgreSQL gives the type for good.
+fn binary(class: Option<u32>, bytes: &[u8]) -> Option<Datum<'_>> {
+    Some(match class? {
+        // bool
+        16 => Datum::Bool(u8::from_be_bytes(bytes.try_into().ok()?) != 0),
+        // int8, int2, int4
+        20 => Datum::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+        21 => Datum::Int(i16::from_be_bytes(bytes.try_into().ok()?).into()),
+        23 => Datum::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
+        // float4, float8
+        700 => Datum::Float32(f32::from_be_bytes(bytes.try_into().ok()?)),
+        701 => Datum::Float(f64::from_be_bytes(bytes.try_into().ok()?)),
+        // bytea
+        17 => Datum::Bytes(bytes.into()),
+        // text, varchar, bpchar, name, "char"
+        25 | 1043 | 1042 | 19 | 18 => Datum::Text(std::str::from_utf8(bytes).ok()?.into()),
+        // date, timestamp, timestamptz
+        1082 => Datum::Day(i32::from_be_bytes(bytes.try_into().ok()?)),
+        1114 | 1184 => Datum::Moment {
+            microseconds: i64::from_be_bytes(bytes.try_into().ok()?),
+            utc: class == Some(1184),
+        },
+        // uuid
+        2950 => Datum::Uuid(bytes.try_into().ok()?),
+        _ => return None,
+    })
 }
 
 /// The meaning of PostgreSQL's codes (SQLSTATE).

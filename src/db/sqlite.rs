@@ -1,60 +1,48 @@
 //! SQLite: a file, opened to be read alone.
 //!
-//! Sessions are opened `mode=ro` with `query_only` and without trust in the schema. A progress
-//! handler ends a statement at its deadline, and when nobody waits for it any more.
+//! A session is opened read-only, with `query_only`, in defensive mode and without trust in the
+//! schema. A read begins on the thread that asks: most are over in microseconds, and a way to
+//! another thread and back costs more than that. One that is not over after a moment, or finds the
+//! file locked, is stopped and begins anew on a thread of its own, where nobody waits behind it. A
+//! progress handler ends a statement at its deadline, and when nobody waits for it any more.
 
 mod catalog;
 mod file;
 mod keys;
+mod session;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sea_query::SqliteQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
-use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Decode, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
-use super::pool::{Pool, Session, Usage};
+use self::session::{Reader, Watch};
+use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
 use crate::catalog::Table;
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
+use crate::sql::lookup::Lookup;
 
-/// Virtual machine instructions between two looks at the clock.
-const INSTRUCTIONS: i32 = 4_096;
-/// How long a session waits for a writer that holds the file.
-const BUSY: Duration = Duration::from_secs(1);
-/// Rows on their way from the driver's thread; more would only hold memory.
-const ROW_BUFFER: usize = 16;
+/// How long a read may hold up the thread that asks.
+const MOMENT: Duration = Duration::from_micros(500);
+/// Reading the catalog is no client's statement: it takes the time that it takes.
+const CATALOG: Duration = Duration::from_secs(60);
 
 /// An SQLite file and the sessions on it.
 #[derive(Debug)]
 pub struct Sqlite {
     file: file::File,
-    options: SqliteConnectOptions,
     pool: Pool<Reader>,
     query_timeout: Duration,
 }
 
 impl Sqlite {
     pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, StartFault> {
-        let path = url.path();
-        let file = file::File::find(path)?;
-        let connect = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .create_if_missing(false)
-            .pragma("query_only", "on")
-            .pragma("trusted_schema", "off")
-            .busy_timeout(BUSY.min(options.query_timeout))
-            .row_buffer_size(ROW_BUFFER)
-            .disable_statement_logging();
         Ok(Self {
-            file,
-            options: connect,
+            file: file::File::find(url.path())?,
             pool: Pool::new(options.pool_size, options.query_timeout),
             query_timeout: options.query_timeout,
         })
@@ -65,64 +53,120 @@ impl Sqlite {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        let identity = self.identity()?;
-        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
-        let reader = lease.session(self.open(identity)).await?;
-        reader.begin(self.query_timeout);
-        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
-            .fetch_optional(&mut reader.connection)
-            .await
-            .map_err(Failure::from_driver)?;
-        lease.keep();
-        Ok(())
+        self.work(self.query_timeout, |connection| {
+            let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+            asked.map_err(Failure::from_sqlite)
+        })
+        .await
     }
 
     pub(super) async fn tables(
         &self,
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
-        let identity = self.identity()?;
-        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
-        let reader = lease.session(self.open(identity)).await?;
-        // Reading the catalog is no client's statement: it takes the time that it takes.
-        reader.begin(Duration::from_secs(60));
-        let tables = catalog::tables(&mut reader.connection, names).await?;
-        lease.keep();
-        Ok(tables)
+        let names = names.to_vec();
+        self.work(CATALOG, move |connection| {
+            catalog::tables(connection, &names).map_err(Failure::from_sqlite)
+        })
+        .await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
-        let identity = self.identity()?;
-        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
-        let reader = lease.session(self.open(identity)).await?;
-        reader.begin(self.query_timeout);
-        let names = catalog::names(&mut reader.connection).await?;
-        lease.keep();
-        Ok(names)
+        self.work(self.query_timeout, |connection| {
+            catalog::names(connection).map_err(Failure::from_sqlite)
+        })
+        .await
     }
 
-    pub(super) async fn fetch(
+    pub(super) async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
+        self.fetch_for(Purpose::Any, statement, rows).await
+    }
+
+    pub(super) async fn lookup(
         &self,
-        statement: &Statement,
-        rows: &mut Rows<'_>,
-    ) -> Result<(), Failure> {
-        let identity = self.identity()?;
-        let mut lease = self.pool.take(|reader| reader.identity == identity).await?;
-        let reader = lease.session(self.open(identity)).await?;
-        reader.begin(self.query_timeout);
-        let sql = statement.select.build_sqlx(SqliteQueryBuilder);
-        super::stream::<Driver>(&mut reader.connection, sql, true, rows).await?;
-        lease.keep();
-        Ok(())
+        lookup: &Lookup,
+        id: i64,
+        rows: Rows,
+    ) -> Result<Rows, Failure> {
+        let statement = lookup.statement(&[id]);
+        self.fetch_for(Purpose::Lookup, &statement, rows).await
     }
 
-    /// SQLite's planner does not say how many rows it expects.
-    pub(super) async fn estimate(&self, _statement: &Statement) -> Result<Option<u64>, Failure> {
-        Ok(None)
+    async fn fetch_for(
+        &self,
+        purpose: Purpose,
+        statement: &Statement,
+        mut rows: Rows,
+    ) -> Result<Rows, Failure> {
+        let begun = Instant::now();
+        let lease = self.lease(purpose).await?;
+        if let Some(reader) = lease.held() {
+            let result =
+                reader.at_once(MOMENT, |connection| read(connection, statement, &mut rows));
+            match result {
+                Err(failure) if is_put_off(&failure) => rows.restart(),
+                result => {
+                    lease.keep();
+                    return result.map(|()| rows);
+                }
+            }
+        }
+        let allowed = self.query_timeout.saturating_sub(begun.elapsed());
+        let statement = statement.clone();
+        self.on_thread(lease, allowed, move |connection| {
+            read(connection, &statement, &mut rows)?;
+            Ok(rows)
+        })
+        .await
     }
 
     pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
         Some(self.file.start_fault(failure))
+    }
+
+    /// Does what may take its time, on a thread of its own.
+    async fn work<T: Send + 'static>(
+        &self,
+        allowed: Duration,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let lease = self.lease(Purpose::Any).await?;
+        self.on_thread(lease, allowed, work).await
+    }
+
+    async fn lease(&self, purpose: Purpose) -> Result<Lease<'_, Reader>, Failure> {
+        let identity = self.identity()?;
+        let fit = |reader: &Reader| reader.identity == identity;
+        self.pool.take(purpose, fit).await
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        mut lease: Lease<'_, Reader>,
+        allowed: Duration,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (held, path, identity) = (lease.lend(), self.file.path(), self.identity()?);
+        let watch = match &held {
+            Some(reader) => Arc::clone(&reader.watch),
+            None => Arc::new(Watch::new()),
+        };
+        let abandoned = watch.abandoned_with_this();
+        let thread = tokio::task::spawn_blocking(move || {
+            let reader = match held {
+                Some(reader) => reader,
+                None => Reader::open(&path, identity, watch)?,
+            };
+            let result = reader.patiently(allowed, work);
+            Ok::<_, Failure>((reader, result))
+        });
+        let ended = thread.await;
+        abandoned.defuse();
+        // A thread that panicked took its session with it.
+        let (reader, result) = ended.map_err(|_| Failure::new(FailureKind::Internal))??;
+        lease.give_back(reader);
+        lease.keep();
+        result
     }
 
     /// The file as it is now: one that was replaced needs new sessions, one that is gone has none.
@@ -132,108 +176,59 @@ impl Sqlite {
             Failure::new(FailureKind::Unavailable)
         })
     }
+}
 
-    async fn open(&self, identity: file::Identity) -> Result<Reader, Failure> {
-        let mut connection = self.options.connect().await.map_err(Failure::from_driver)?;
-        let watch = Arc::new(Watch::new());
-        let seen = Arc::clone(&watch);
-        connection
-            .lock_handle()
-            .await
-            .map_err(Failure::from_driver)?
-            .set_progress_handler(INSTRUCTIONS, move || seen.goes_on());
-        Ok(Reader {
-            connection,
-            watch,
-            identity,
-        })
+/// Runs a statement and writes its rows.
+fn read(connection: &Connection, statement: &Statement, rows: &mut Rows) -> Result<(), Failure> {
+    let prepared = connection.prepare_cached(&statement.text);
+    let mut prepared = prepared.map_err(Failure::from_sqlite)?;
+    for (index, value) in statement.values.iter().enumerate() {
+        let value = session::Bound::of(value)?;
+        prepared
+            .raw_bind_parameter(index + 1, value)
+            .map_err(Failure::from_sqlite)?;
     }
-}
-
-/// A session.
-#[derive(Debug)]
-struct Reader {
-    connection: SqliteConnection,
-    watch: Arc<Watch>,
-    identity: file::Identity,
-}
-
-impl Reader {
-    fn begin(&self, allowed: Duration) {
-        self.watch.begin(allowed);
-    }
-}
-
-impl Session for Reader {
-    fn abandon(&mut self) {
-        self.watch.abandoned.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What the progress handler looks at, from the driver's thread.
-#[derive(Debug)]
-struct Watch {
-    epoch: Instant,
-    /// Milliseconds after the epoch.
-    deadline: AtomicU64,
-    abandoned: AtomicBool,
-}
-
-impl Watch {
-    fn new() -> Self {
-        Self {
-            epoch: Instant::now(),
-            deadline: AtomicU64::new(u64::MAX),
-            abandoned: AtomicBool::new(false),
+    let mut fetched = prepared.raw_query();
+    while let Some(row) = fetched.next().map_err(Failure::from_sqlite)? {
+        if rows.push(row)?.is_break() {
+            break;
         }
     }
-
-    fn begin(&self, allowed: Duration) {
-        let deadline = (self.epoch.elapsed() + allowed).as_millis();
-        self.deadline.store(
-            u64::try_from(deadline).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.abandoned.load(Ordering::Relaxed)
-            && self.epoch.elapsed().as_millis() < u128::from(self.deadline.load(Ordering::Relaxed))
-    }
+    Ok(())
 }
 
-impl Row for SqliteRow {
+/// Whether a read was only stopped for the sake of the thread that it was on.
+fn is_put_off(failure: &Failure) -> bool {
+    let code = failure.code().and_then(|code| code.parse::<u32>().ok());
+    // INTERRUPT, and BUSY
+    matches!(code.map(|code| code & 0xff), Some(9 | 5))
+}
+
+impl Row for rusqlite::Row<'_> {
     /// Each value has a type of its own, whatever its column says.
     fn datum(&self, index: usize) -> Result<Datum<'_>, Undecodable> {
-        let undecodable = || Undecodable { index };
-        let value = self.try_get_raw(index).map_err(|_| undecodable())?;
-        if value.is_null() {
-            return Ok(Datum::Null);
-        }
-        let class = value.type_info().name().to_owned();
-        match class.as_str() {
-            "INTEGER" => <i64 as Decode<Driver>>::decode(value).map(Datum::Int),
-            "REAL" => <f64 as Decode<Driver>>::decode(value).map(Datum::Float),
-            "BLOB" => {
-                <&[u8] as Decode<Driver>>::decode(value).map(|bytes| Datum::Bytes(bytes.into()))
-            }
-            _ => <&[u8] as Decode<Driver>>::decode(value)
+        Ok(
+            match self.get_ref(index).map_err(|_| Undecodable { index })? {
+                ValueRef::Null => Datum::Null,
+                ValueRef::Integer(value) => Datum::Int(value),
+                ValueRef::Real(value) => Datum::Float(value),
                 // SQLite does not hold text to UTF-8.
-                .map(|bytes| match std::str::from_utf8(bytes) {
+                ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
                     Ok(text) => Datum::Text(text.into()),
                     Err(_) => Datum::RawText(bytes.into()),
-                }),
-        }
-        .map_err(|_| undecodable())
+                },
+                ValueRef::Blob(bytes) => Datum::Bytes(bytes.into()),
+            },
+        )
     }
 }
 
 /// The meaning of SQLite's result codes, extended ones by their primary.
-pub(super) fn kind_of(code: &str) -> FailureKind {
-    match code.parse::<u32>().map(|code| code & 0xff) {
-        Ok(9) => FailureKind::Timeout,
+pub(super) fn kind_of(code: i32) -> FailureKind {
+    match code & 0xff {
+        9 => FailureKind::Timeout,
         // BUSY, LOCKED, IOERR, CORRUPT, CANTOPEN, NOTADB
-        Ok(5 | 6 | 10 | 11 | 14 | 26) => FailureKind::Unavailable,
+        5 | 6 | 10 | 11 | 14 | 26 => FailureKind::Unavailable,
         _ => FailureKind::Internal,
     }
 }

@@ -1,5 +1,7 @@
 //! Where each column of a statement stands in the answer.
 
+use std::sync::Arc;
+
 use super::Shape;
 
 /// One column of a statement.
@@ -70,7 +72,7 @@ fn json_key(name: &str) -> Box<[u8]> {
 /// The members of each row, and the columns that a cursor is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Arc<[Member]>,
     pub(super) keys: Vec<Cell>,
     pub(super) oversize: Option<usize>,
 }
@@ -79,6 +81,11 @@ impl Layout {
     /// Members in the order of the answer, sort keys in theirs, and the column that is 1 where a
     /// value of the row was too large to be fetched, and 2 where only a sort key was.
     pub fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
+        Self::shared(members.into(), keys, oversize)
+    }
+
+    /// The same with members that other layouts have as well.
+    pub fn shared(members: Arc<[Member]>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
         Self {
             members,
             keys,

@@ -1,6 +1,7 @@
 //! The rows of one answer, counted and measured while they are written.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::layout::{Cell, Layout, Member, Slot};
 use super::{Datum, Row, Shape, Style, Undecodable, value};
@@ -11,17 +12,19 @@ const NAMED: usize = 3;
 
 /// Rows as JSON, written as they come.
 #[derive(Debug)]
-pub struct Rows<'a> {
+pub struct Rows {
     out: Vec<u8>,
     mark: Mark,
-    layout: &'a Layout,
-    style: &'a Style<'a>,
+    layout: Arc<Layout>,
+    style: Style,
     limit: usize,
     max_bytes: usize,
     count: usize,
     more: bool,
     truncated: bool,
     keys: Vec<Option<Value>>,
+    /// The keys of the row at hand, whose room is used again for each.
+    next_keys: Vec<Option<Value>>,
     ties: u64,
 }
 
@@ -66,13 +69,13 @@ pub struct Page {
     pub ties: u64,
 }
 
-impl<'a> Rows<'a> {
+impl Rows {
     /// Begins after what `out` holds already; no more than `limit` rows and, with what is there,
     /// `max_bytes`.
     pub fn new(
         out: Vec<u8>,
-        layout: &'a Layout,
-        style: &'a Style<'a>,
+        layout: Arc<Layout>,
+        style: Style,
         limit: usize,
         max_bytes: usize,
     ) -> Self {
@@ -91,6 +94,7 @@ impl<'a> Rows<'a> {
             more: false,
             truncated: false,
             keys: Vec::new(),
+            next_keys: Vec::new(),
             ties: 0,
         }
     }
@@ -146,24 +150,22 @@ impl<'a> Rows<'a> {
             self.out.push(b',');
         }
         if !oversize {
-            object(&mut self.out, &self.layout.members, row, self.style)?;
+            object(&mut self.out, &self.layout.members, row, &self.style)?;
         }
         // Without its keys a cursor goes on by position.
         let keys: &[Cell] = match code {
             2 => &[],
             _ => &self.layout.keys,
         };
-        let keys = keys
-            .iter()
-            .map(|cell| {
-                row.datum(cell.index)
-                    .map(|datum| value::key(datum, cell.shape))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        self.next_keys.clear();
+        for cell in keys {
+            let datum = row.datum(cell.index)?;
+            self.next_keys.push(value::key(datum, cell.shape));
+        }
         let fits = match self.count {
             // A row that is alone leaves too little room for its cursor at the worst.
             0 => self.out.len() <= self.max_bytes,
-            _ => self.fits_with(&keys),
+            _ => self.fits_with(&self.next_keys),
         };
         if oversize || !fits {
             if self.count == 0 {
@@ -175,11 +177,11 @@ impl<'a> Rows<'a> {
             return Ok(ControlFlow::Break(()));
         }
         self.count += 1;
-        self.ties = match keys == self.keys {
+        self.ties = match self.next_keys == self.keys {
             true => self.ties + 1,
             false => 1,
         };
-        self.keys = keys;
+        std::mem::swap(&mut self.keys, &mut self.next_keys);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -215,7 +217,7 @@ impl<'a> Rows<'a> {
         oversize: bool,
     ) -> Result<Vec<(String, usize)>, Undecodable> {
         let mut sizes = Vec::with_capacity(self.layout.members.len());
-        for member in &self.layout.members {
+        for member in self.layout.members.iter() {
             let bytes = self.measured(member, row, oversize)?;
             sizes.push((member.name.to_string(), bytes));
         }
@@ -253,7 +255,7 @@ impl<'a> Rows<'a> {
                     return Ok(size);
                 }
                 let mut out = Vec::new();
-                write_cell(&mut out, *cell, row, self.style)?;
+                write_cell(&mut out, *cell, row, &self.style)?;
                 Ok(out.len())
             }
         }
@@ -264,7 +266,7 @@ fn object<R: Row>(
     out: &mut Vec<u8>,
     members: &[Member],
     row: &R,
-    style: &Style<'_>,
+    style: &Style,
 ) -> Result<(), Undecodable> {
     out.push(b'{');
     for (index, one) in members.iter().enumerate() {
@@ -281,7 +283,7 @@ fn member<R: Row>(
     out: &mut Vec<u8>,
     member: &Member,
     row: &R,
-    style: &Style<'_>,
+    style: &Style,
 ) -> Result<(), Undecodable> {
     out.extend_from_slice(&member.key);
     match &member.slot {
@@ -305,7 +307,7 @@ fn write_cell<R: Row>(
     out: &mut Vec<u8>,
     cell: Cell,
     row: &R,
-    style: &Style<'_>,
+    style: &Style,
 ) -> Result<(), Undecodable> {
     let first = row.datum(cell.index)?;
     match cell.shape {

@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::{Datum, Numbers, Shape, Style, double, redact, text};
+use super::{Datum, Numbers, Shape, Style, double, moment, redact, text};
 use crate::plan::Value;
 use crate::protocol::{Kind, decode_string, kind};
 
 /// Writes a value as JSON.
-pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style<'_>) {
+pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style) {
     let quoted = style.numbers == Numbers::String && matches!(shape, Shape::Wide | Shape::Number);
     let rounds = |number: &str| style.numbers == Numbers::Doubles && double::rounds(number);
     match (datum, shape) {
@@ -19,14 +19,14 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
         (Datum::Bool(value), _) => literal(out, value),
         (Datum::Int(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
         (Datum::Uint(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
-        (Datum::Int(value), _) => number(out, &value, quoted),
-        (Datum::Uint(value), _) => number(out, &value, quoted),
+        (Datum::Int(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
+        (Datum::Uint(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
         (Datum::Float32(value), _) => match value.is_finite() {
             true => json(out, &value),
             false => text(out, nonfinite(f64::from(value))),
         },
         (Datum::Float(value), _) => match value.is_finite() {
-            true if quoted => number(out, &value, true),
+            true if quoted => number(out, &value.to_string(), true),
             true => json(out, &value),
             false => text(out, nonfinite(value)),
         },
@@ -39,17 +39,22 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
             out.push(b'"');
         }
+        (datum @ (Datum::Uuid(_) | Datum::Day(_) | Datum::Moment { .. }), _) => {
+            out.push(b'"');
+            plain(out, &datum);
+            out.push(b'"');
+        }
         (Datum::Text(value), Shape::Number) => {
             let value = unpadded(&value);
             if is_number(value) {
-                number(out, &value, quoted || rounds(value));
+                number(out, value, quoted || rounds(value));
             } else {
                 text(out, value.trim_matches('"'));
             }
         }
         (Datum::Text(value), Shape::Json) => {
             let start = out.len();
-            if redact::document(out, &value, style.sensitive).is_err() {
+            if redact::document(out, &value, &style.sensitive).is_err() {
                 text(out, &value);
             } else if style.numbers == Numbers::Doubles {
                 double::quote_rounded(out, start);
@@ -63,7 +68,7 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             let value = trimmed(&value).replacen(' ', "T", 1);
             text(out, &if utc { value + "Z" } else { value });
         }
-        (Datum::Text(value), _) => match redact::embedded(&value, style.sensitive) {
+        (Datum::Text(value), _) => match redact::embedded(&value, &style.sensitive) {
             Some(redacted) => text(out, &redacted),
             None => text(out, &value),
         },
@@ -80,6 +85,11 @@ pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
         Datum::Float32(value) => Value::Float(f64::from(value)),
         Datum::Float(value) => Value::Float(value),
         Datum::Bytes(bytes) => Value::Bytes(bytes.into_owned()),
+        datum @ (Datum::Uuid(_) | Datum::Day(_) | Datum::Moment { .. }) => {
+            let mut text = Vec::with_capacity(36);
+            plain(&mut text, &datum);
+            Value::Text(String::from_utf8(text).ok()?)
+        }
         Datum::RawText(bytes) => Value::RawText(bytes.into_owned()),
         Datum::Text(value) => match shape {
             Shape::Number => Value::Decimal(value.trim_matches('"').to_owned()),
@@ -98,12 +108,29 @@ fn literal(out: &mut Vec<u8>, value: bool) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
-fn number(out: &mut Vec<u8>, value: &dyn std::fmt::Display, quoted: bool) {
-    // Writing into memory cannot fail.
-    let _ = match quoted {
-        true => write!(out, "\"{value}\""),
-        false => write!(out, "{value}"),
-    };
+fn number(out: &mut Vec<u8>, digits: &str, quoted: bool) {
+    let quote: &[u8] = if quoted { b"\"" } else { b"" };
+    for part in [quote, digits.as_bytes(), quote] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Writes what needs no escape.
+fn plain(out: &mut Vec<u8>, datum: &Datum<'_>) {
+    match *datum {
+        Datum::Uuid(bytes) => {
+            for (index, byte) in bytes.into_iter().enumerate() {
+                if matches!(index, 4 | 6 | 8 | 10) {
+                    out.push(b'-');
+                }
+                // Writing into memory cannot fail.
+                let _ = write!(out, "{byte:02x}");
+            }
+        }
+        Datum::Day(days) => moment::day(out, days),
+        Datum::Moment { microseconds, utc } => moment::moment(out, microseconds, utc),
+        _ => {}
+    }
 }
 
 fn json<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
@@ -141,7 +168,7 @@ pub(super) fn sum(
     out: &mut Vec<u8>,
     parts: [Datum<'_>; 3],
     (scale, fixed): (u8, bool),
-    style: &Style<'_>,
+    style: &Style,
 ) {
     let [high, low, rest] = parts;
     let units = match (high, low) {
@@ -162,7 +189,7 @@ pub(super) fn sum(
                 false => trimmed(&decimal),
             };
             let rounds = style.numbers == Numbers::Doubles && double::rounds(decimal);
-            number(out, &decimal, quoted || rounds);
+            number(out, decimal, quoted || rounds);
         }
     }
 }
@@ -200,11 +227,13 @@ fn trimmed(value: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::sensitive::Sensitive;
 
     fn written(datum: Datum<'_>, shape: Shape, numbers: Numbers) -> String {
-        let sensitive = Sensitive::default();
+        let sensitive = Arc::new(Sensitive::default());
         let mut out = Vec::new();
         write(
             &mut out,
@@ -212,7 +241,7 @@ mod tests {
             shape,
             &Style {
                 numbers,
-                sensitive: &sensitive,
+                sensitive: Arc::clone(&sensitive),
             },
         );
         String::from_utf8(out).unwrap()
@@ -297,7 +326,7 @@ mod tests {
     #[test]
     fn sums_keep_their_digits() {
         use Datum::{Float, Int, Null};
-        let sensitive = Sensitive::default();
+        let sensitive = Arc::new(Sensitive::default());
         for (parts, scale, native, string) in [
             ([Null, Null, Null], (2, true), "null", "null"),
             (
@@ -326,7 +355,7 @@ mod tests {
             for (numbers, expected) in [(Numbers::Native, native), (Numbers::String, string)] {
                 let style = Style {
                     numbers,
-                    sensitive: &sensitive,
+                    sensitive: Arc::clone(&sensitive),
                 };
                 let mut out = Vec::new();
                 sum(&mut out, parts.clone(), scale, &style);

@@ -1,19 +1,20 @@
 //! The audit: who asked for what, one JSON line a request, each chained to the one before.
 //!
-//! Lines are handed over a bounded queue to one task, which writes what has gathered in one go.
-//! Names of fields are recorded, never values.
+//! Lines are handed over a bounded queue to a thread, for a disk may hold up whoever writes; it
+//! writes what has gathered in one go. Names of fields are recorded, never values.
 
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::Metrics;
@@ -27,11 +28,13 @@ const BATCH: usize = 256;
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How often refusals without a line of their own are told.
 const TELL_EVERY: Duration = Duration::from_secs(60);
+/// How long a flush waits for a place in a full queue before it looks again.
+const FLUSH_AGAIN: Duration = Duration::from_millis(10);
 
 /// Records what was asked and refused.
 #[derive(Debug)]
 pub struct Audit {
-    queue: mpsc::Sender<Job>,
+    queue: SyncSender<Job>,
     /// Lines that found no room in the queue.
     lost: Arc<AtomicU64>,
     /// Refusals of strangers that have no line of their own.
@@ -110,17 +113,17 @@ enum Job {
 }
 
 impl Audit {
-    /// Opens the target and begins to write; must be called within the runtime.
+    /// Opens the target and begins to write.
     ///
     /// # Errors
-    /// A file that cannot be written to, or that holds something else than an audit.
+    /// A file that cannot be written to, or that holds something else than an audit; no thread.
     pub fn open(target: Target, metrics: Arc<Metrics>) -> io::Result<Self> {
         let sink = Sink::open(target)?;
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let unlisted = Arc::new(AtomicU64::new(0));
         let writer = Writer {
-            sink: Some(sink),
+            sink,
             metrics,
             lost: Arc::clone(&lost),
             unlisted: Arc::clone(&unlisted),
@@ -128,7 +131,8 @@ impl Audit {
             failing: false,
             unsynced: false,
         };
-        tokio::spawn(writer.run(jobs));
+        let thread = std::thread::Builder::new().name("audit".to_owned());
+        thread.spawn(move || writer.run(&jobs))?;
         Ok(Self {
             queue,
             lost,
@@ -139,7 +143,7 @@ impl Audit {
     /// Records, and waits until the line is written.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is not, or when too many lines wait already.
     pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
         self.write(record).await
     }
@@ -155,7 +159,7 @@ impl Audit {
     async fn write(&self, record: &(impl Serialize + Sync)) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
         let line = Job::Line(members(record), Some(done));
-        self.queue.send(line).await.map_err(|_| NotRecorded)?;
+        self.queue.try_send(line).map_err(|_| NotRecorded)?;
         written.await.unwrap_or(Err(NotRecorded))
     }
 
@@ -187,9 +191,12 @@ impl Audit {
     /// Waits until everything that was recorded so far is on the disk.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        if self.queue.send(Job::Flush(done)).await.is_ok() {
-            let _ = flushed.await;
+        let mut job = Job::Flush(done);
+        while let Err(TrySendError::Full(again)) = self.queue.try_send(job) {
+            job = again;
+            tokio::time::sleep(FLUSH_AGAIN).await;
         }
+        let _ = flushed.await;
     }
 }
 
@@ -205,10 +212,9 @@ fn members(record: &impl Serialize) -> String {
     format!("\"time\":\"{time}\",{inner}")
 }
 
-/// The task that writes.
+/// The thread that writes.
 struct Writer {
-    /// Away while a batch is being written.
-    sink: Option<Sink>,
+    sink: Sink,
     metrics: Arc<Metrics>,
     lost: Arc<AtomicU64>,
     unlisted: Arc<AtomicU64>,
@@ -218,23 +224,25 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH);
+    fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            match tokio::time::timeout(SYNC_EVERY, jobs.recv_many(&mut batch, BATCH)).await {
-                Ok(0) => return,
-                Ok(_) => self.write(std::mem::take(&mut batch)).await,
-                Err(_) if self.unsynced => self.sync().await,
-                Err(_) => {}
+            match jobs.recv_timeout(SYNC_EVERY) {
+                Ok(first) => {
+                    let rest = jobs.try_iter().take(BATCH - 1);
+                    self.write(std::iter::once(first).chain(rest).collect());
+                }
+                Err(RecvTimeoutError::Timeout) if self.unsynced => self.sync(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.told.elapsed() >= TELL_EVERY {
-                self.tell_of_unlisted().await;
+                self.tell_of_unlisted();
             }
         }
     }
 
     /// Writes the lines of a batch, and does what else it asks for, in its order.
-    async fn write(&mut self, batch: Vec<Job>) {
+    fn write(&mut self, batch: Vec<Job>) {
         let (mut lines, mut waiting) = (Vec::new(), Vec::new());
         for job in batch {
             match job {
@@ -243,24 +251,23 @@ impl Writer {
                     waiting.push(done);
                 }
                 Job::Reopen => {
-                    self.lines(&mut lines, &mut waiting).await;
-                    let reopened = self.blocking(Sink::reopen).await;
-                    if let Some(Err(error)) = reopened {
+                    self.lines(&mut lines, &mut waiting);
+                    if let Err(error) = self.sink.reopen() {
                         error!(kind = %error.kind(), "the audit file cannot be opened again: the one before is kept");
                     }
                 }
                 Job::Flush(done) => {
-                    self.lines(&mut lines, &mut waiting).await;
-                    self.tell_of_unlisted().await;
-                    self.sync().await;
+                    self.lines(&mut lines, &mut waiting);
+                    self.tell_of_unlisted();
+                    self.sync();
                     let _ = done.send(());
                 }
             }
         }
-        self.lines(&mut lines, &mut waiting).await;
+        self.lines(&mut lines, &mut waiting);
     }
 
-    async fn lines(
+    fn lines(
         &mut self,
         lines: &mut Vec<String>,
         waiting: &mut Vec<Option<oneshot::Sender<Result<(), NotRecorded>>>>,
@@ -274,9 +281,8 @@ impl Writer {
         if lost > 0 {
             batch.insert(0, event("gap", "lost", lost));
         }
-        let written = self.blocking(move |sink| sink.append(&batch)).await;
-        let outcome = match written {
-            Some(Ok(())) => {
+        let outcome = match self.sink.append(&batch) {
+            Ok(()) => {
                 if std::mem::take(&mut self.failing) {
                     info!(lost, "the audit is written again");
                 }
@@ -284,12 +290,11 @@ impl Writer {
                 self.metrics.audited("written", count);
                 Ok(())
             }
-            other => {
+            Err(error) => {
                 self.lost.fetch_add(lost + count, Ordering::Relaxed);
                 self.metrics.audited("lost", count);
                 if !std::mem::replace(&mut self.failing, true) {
-                    let kind = other.and_then(Result::err).map(|error| error.kind());
-                    error!(kind = ?kind, "the audit cannot be written");
+                    error!(kind = %error.kind(), "the audit cannot be written");
                 }
                 Err(NotRecorded)
             }
@@ -299,36 +304,20 @@ impl Writer {
         }
     }
 
-    async fn tell_of_unlisted(&mut self) {
+    fn tell_of_unlisted(&mut self) {
         self.told = Instant::now();
         let refusals = self.unlisted.swap(0, Ordering::Relaxed);
         if refusals > 0 {
             let line = event("unlisted", "refusals", refusals);
-            self.lines(&mut vec![line], &mut Vec::new()).await;
+            self.lines(&mut vec![line], &mut Vec::new());
         }
     }
 
-    async fn sync(&mut self) {
+    fn sync(&mut self) {
         self.unsynced = false;
-        if let Some(Err(error)) = self.blocking(Sink::sync).await {
+        if let Err(error) = self.sink.sync() {
             error!(kind = %error.kind(), "the audit does not reach the disk");
         }
-    }
-
-    /// Runs what may block beside the runtime; `None` when that broke, which writing never does.
-    async fn blocking<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut Sink) -> T + Send + 'static,
-    ) -> Option<T> {
-        let mut sink = self.sink.take()?;
-        let (sink, result) = tokio::task::spawn_blocking(move || {
-            let result = work(&mut sink);
-            (sink, result)
-        })
-        .await
-        .ok()?;
-        self.sink = Some(sink);
-        Some(result)
     }
 }
 

@@ -7,18 +7,23 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::audit::Target;
 use super::chain::{self, Link};
 
 /// Far longer than a line.
 const LAST_LINE: u64 = 256 * 1024;
+/// How often it is looked whether somebody has deleted the file: a look costs as much as a line.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An open target, and the last line of its chain.
 #[derive(Debug)]
 pub(super) struct Sink {
     place: Place,
     last: Link,
+    /// When it was last looked whether the file still has its name.
+    looked: Instant,
 }
 
 #[derive(Debug)]
@@ -29,6 +34,8 @@ enum Place {
         file: File,
         /// How long it was when it was last looked at.
         length: u64,
+        /// Whether it is one, and no device or pipe.
+        regular: bool,
     },
 }
 
@@ -37,19 +44,24 @@ impl Sink {
     pub(super) fn open(target: Target) -> io::Result<Self> {
         let path = match target {
             Target::StandardError => {
-                let (place, last) = (Place::StandardError, Link::default());
-                return Ok(Self { place, last });
+                return Ok(Self {
+                    place: Place::StandardError,
+                    last: Link::default(),
+                    looked: Instant::now(),
+                });
             }
             Target::File(path) => path,
         };
         let file = open(&path)?;
         let mut sink = Self {
             place: Place::File {
+                regular: file.metadata()?.is_file(),
                 path,
                 file,
                 length: 0,
             },
             last: Link::default(),
+            looked: Instant::now(),
         };
         sink.locked(Self::follow)?;
         Ok(sink)
@@ -57,16 +69,24 @@ impl Sink {
 
     /// Takes up the last line of a file that others wrote to.
     fn follow(&mut self) -> io::Result<()> {
-        let Place::File { path, file, length } = &mut self.place else {
+        let Place::File {
+            path,
+            file,
+            length,
+            regular: true,
+        } = &mut self.place
+        else {
             return Ok(());
         };
         let found = file.metadata()?;
+        if found.len() == std::mem::replace(length, found.len()) {
+            return Ok(());
+        }
         // A file that is empty was begun anew, and one that was moved away nobody else opens.
-        if !found.is_file() || found.len() == 0 || found.len() == *length || !is_at(path, &found) {
+        if found.len() == 0 || !is_at(path, &found) {
             return Ok(());
         }
         let (last, torn) = last_line(path, file)?;
-        *length = found.len();
         self.last = last;
         if torn > 0 {
             self.cut(torn)?;
@@ -76,8 +96,9 @@ impl Sink {
 
     /// Takes off the beginning of a line that was never finished, and says so.
     fn cut(&mut self, torn: u64) -> io::Result<()> {
-        if let Place::File { file, .. } = &self.place {
-            file.set_len(file.metadata()?.len().saturating_sub(torn))?;
+        if let Place::File { file, length, .. } = &mut self.place {
+            *length = length.saturating_sub(torn);
+            file.set_len(*length)?;
         }
         let time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         self.write(&[format!(
@@ -87,8 +108,11 @@ impl Sink {
 
     /// Writes lines, all of them or none.
     pub(super) fn append(&mut self, lines: &[String]) -> io::Result<()> {
-        if self.is_deleted() {
-            self.reopen()?;
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            if self.is_deleted() {
+                self.reopen()?;
+            }
         }
         self.locked(|sink| {
             sink.follow()?;
@@ -98,15 +122,21 @@ impl Sink {
 
     /// Does something while no other process writes.
     fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        let held = match &self.place {
-            Place::File { file, .. } if file.metadata()?.is_file() => {
-                file.lock()?;
-                Some(file.try_clone()?)
-            }
-            _ => None,
-        };
+        if let Place::File {
+            file,
+            regular: true,
+            ..
+        } = &self.place
+        {
+            file.lock()?;
+        }
         let done = work(self);
-        if let Some(file) = held {
+        if let Place::File {
+            file,
+            regular: true,
+            ..
+        } = &self.place
+        {
             file.unlock()?;
         }
         done
@@ -120,15 +150,16 @@ impl Sink {
         match &mut self.place {
             Place::StandardError => io::stderr().lock().write_all(&out)?,
             Place::File { file, length, .. } => {
-                let before = file.metadata()?;
-                if let Err(error) = file.write_all(&out) {
+                let mut written = 0;
+                if let Err(error) = write_all(file, &out, &mut written) {
                     // The part that did fit is no line.
-                    if before.is_file() {
-                        file.set_len(before.len())?;
+                    let found = file.metadata()?;
+                    if found.is_file() {
+                        file.set_len(found.len().saturating_sub(written as u64))?;
                     }
                     return Err(error);
                 }
-                *length = before.len() + out.len() as u64;
+                *length += out.len() as u64;
             }
         }
         self.last = last;
@@ -137,10 +168,17 @@ impl Sink {
 
     /// Opens the file by its name again; the chain goes on.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Place::File { path, file, length } = &mut self.place {
+        if let Place::File {
+            path,
+            file,
+            length,
+            regular,
+        } = &mut self.place
+        {
             file.sync_data()?;
             *file = open(path)?;
             *length = 0;
+            *regular = file.metadata()?.is_file();
         }
         Ok(())
     }
@@ -166,6 +204,19 @@ impl Sink {
 fn is_at(path: &Path, open: &Metadata) -> bool {
     let there = path.metadata();
     there.is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino()))
+}
+
+/// Writes everything, and tells how much of it came through.
+fn write_all(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < bytes.len() {
+        match file.write(&bytes[*written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => *written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -243,6 +294,7 @@ mod tests {
         assert_eq!((both.first, both.lines), (1, 10));
         assert_eq!(verified(&[&path]).first, 7);
         std::fs::remove_file(&path).unwrap();
+        std::thread::sleep(LOOK_EVERY);
         sink.append(&lines(1)).unwrap();
         assert_eq!(verified(&[&path]).first, 11);
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);

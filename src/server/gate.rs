@@ -3,19 +3,19 @@
 //! Host and origin first (against rebinding and foreign pages), then the token, by every way of
 //! the contract. Failures are counted by address; the right token always passes.
 
+mod addresses;
+
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
 use axum::http::request::Parts;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tracing::warn;
+
+use addresses::Addresses;
 
 use crate::auth::{self, Refused, TokenId};
 use crate::service::{Access, Policy};
@@ -23,7 +23,7 @@ use crate::service::{Access, Policy};
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
 /// Failures between two sweeps of the addresses that failed long ago.
-const SWEEP: u32 = 1_024;
+const SWEEP: u32 = 256;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
@@ -32,11 +32,11 @@ pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 /// Counts who failed to get in; each policy decides anew who does.
 #[derive(Debug)]
 pub struct Gate {
-    failures: DefaultKeyedRateLimiter<IpAddr>,
+    failures: Addresses,
     /// At most one line a minute and address in the log.
-    logged: DefaultKeyedRateLimiter<IpAddr>,
+    logged: Addresses,
     /// As many refusals of an address are recorded one by one.
-    listed: DefaultKeyedRateLimiter<IpAddr>,
+    listed: Addresses,
     counted: AtomicU32,
 }
 
@@ -62,11 +62,10 @@ pub enum Denied {
 
 impl Default for Gate {
     fn default() -> Self {
-        let failures = NonZeroU32::new(FAILURES_A_MINUTE).unwrap_or(NonZeroU32::MIN);
         Self {
-            failures: RateLimiter::keyed(Quota::per_minute(failures)),
-            logged: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
-            listed: RateLimiter::keyed(Quota::per_minute(failures)),
+            failures: Addresses::each(FAILURES_A_MINUTE),
+            logged: Addresses::each(1),
+            listed: Addresses::each(FAILURES_A_MINUTE),
             counted: AtomicU32::new(0),
         }
     }
@@ -151,31 +150,25 @@ impl Gate {
 
     /// Whether a refusal of this address is recorded by itself, or only counted.
     pub fn lists(&self, address: IpAddr) -> bool {
-        // Addresses that failed long ago are forgotten from time to time, so that strangers cannot
-        // fill the memory.
         if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            for limiter in [&self.failures, &self.logged, &self.listed] {
-                limiter.retain_recent();
-                limiter.shrink_to_fit();
+            for addresses in [&self.failures, &self.logged, &self.listed] {
+                addresses.sweep();
             }
         }
-        self.listed.check_key(&network(address)).is_ok()
+        self.listed.count(address).is_ok()
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
-        match self.failures.check_key(&network(address)) {
+        match self.failures.count(address) {
             Ok(()) => Denied::Token(refused),
-            Err(until) => {
-                let wait: Duration = until.wait_time_from(DefaultClock::default().now());
-                Denied::TooManyFailures(wait.as_secs() + 1)
-            }
+            Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),
         }
     }
 
     /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
     /// client sent.
     pub fn log(&self, denied: Denied, address: IpAddr) {
-        if self.logged.check_key(&network(address)).is_ok() {
+        if self.logged.count(address).is_ok() {
             warn!(%address, "MCP connection rejected: {}", denied.text());
         }
     }

@@ -1,10 +1,8 @@
 //! The seed's messages: one JSON object a text frame, and one back.
 
-use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
-use std::panic::AssertUnwindSafe;
-use tracing::error;
 
+use super::caught::caught;
 use crate::auth::Caller;
 use crate::encode;
 use crate::error::{Error, ErrorKind};
@@ -34,12 +32,12 @@ pub(super) async fn answer(
             let mut out = Vec::with_capacity(512);
             begin(&mut out, request.id);
             out.extend_from_slice(b",\"status\":\"ok\",");
-            let answered =
-                AssertUnwindSafe(service.answer_by(terms, caller, &read, out)).catch_unwind();
-            let result = answered.await.unwrap_or_else(|_| {
-                error!("a request was ended by a fault of the service");
-                Err(ErrorKind::Internal.into())
-            });
+            let answered = caught(
+                service.metrics(),
+                service.answer_by(terms, caller, &read, out),
+            );
+            let result = answered.await;
+            let result = result.unwrap_or_else(|| Err(ErrorKind::Internal.into()));
             (request.id, result)
         }
         Err(Rejected { id, error }) => {

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FusedStream as _;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _, TryFutureExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 
 use super::answers::Answers;
 use super::stream::Stream;
-use super::{App, mcp, seed};
+use super::{App, frames, mcp, seed};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
@@ -35,6 +35,8 @@ use crate::service::Policy;
 pub(super) const IN_FLIGHT: usize = 32;
 /// How often the client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// Answers that are written together are at most this large, unless one is larger by itself.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
 /// How long a client may take to read what was written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closed socket is still read, so that the close reaches the client.
@@ -380,27 +382,28 @@ impl Session<'_> {
             .note_refused(address, transport, Some(token), code);
     }
 
-    /// Writes the answers that are ready, and those that become so meanwhile, and flushes once.
+    /// Writes the answers that are ready, and those that become so meanwhile, as many at once as
+    /// are small.
     async fn write(&mut self, socket: &mut Socket) -> Result<(), End> {
+        // What the library has written of itself comes whole before ours.
+        self.while_answering(socket.flush()).await?;
         loop {
-            while let Some(answer) = self.ready.pop_front() {
-                // A notification has no answer.
-                if answer.is_empty() {
-                    continue;
-                }
-                // Answers are made of JSON text alone.
-                let text = Utf8Bytes::try_from(answer).unwrap_or_default();
-                let fed = socket.feed(Message::Text(text));
-                self.while_answering(fed).await?;
-            }
-            if let Some(Some(next)) = self.answers.next().now_or_never() {
+            while let Some(Some(next)) = self.answers.next().now_or_never() {
                 self.ready.push_back(next);
-                continue;
             }
-            self.while_answering(socket.flush()).await?;
-            if self.ready.is_empty() {
+            let (mut texts, mut bytes) = (Vec::new(), 0);
+            while let Some(next) = self.ready.front()
+                && (texts.is_empty() || bytes + next.len() <= WRITTEN_AT_ONCE)
+            {
+                bytes += next.len();
+                // A notification has no answer.
+                texts.extend(self.ready.pop_front().filter(|text| !text.is_empty()));
+            }
+            if texts.is_empty() && self.ready.is_empty() {
                 return Ok(());
             }
+            let written = frames::write(socket.get_mut(), &texts);
+            self.while_answering(written.map_err(WsError::Io)).await?;
         }
     }
 

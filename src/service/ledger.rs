@@ -17,7 +17,7 @@ use crate::plan::Condition;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Service {
-    /// Begins to record, where the configuration asks for it; must be called within the runtime.
+    /// Begins to record, where the configuration asks for it.
     ///
     /// # Errors
     /// A file that cannot be written to, or that holds something else.

@@ -12,6 +12,7 @@ use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
+use crate::sql::shapes::Shapes;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -128,6 +129,7 @@ pub(super) fn policy(
 ) -> Policy {
     Policy {
         serving,
+        shapes: Shapes::default(),
         read_only: config.read_only,
         limits: Limits {
             default_limit: config.default_limit,
@@ -135,7 +137,7 @@ pub(super) fn policy(
             scan_limit: config.scan_limit,
         },
         cursors,
-        sensitive: config.sensitive.clone(),
+        sensitive: Arc::new(config.sensitive.clone()),
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         tool_max_bytes: config.tool_max_bytes,

@@ -1,5 +1,7 @@
 //! The rows of a plan: fetched, counted, and where to go on.
 
+use std::sync::Arc;
+
 use tracing::debug;
 
 use super::Terms;
@@ -25,19 +27,19 @@ pub(super) async fn fetch(
     db: &Db,
     out: Vec<u8>,
 ) -> Result<Page, Fail> {
-    let statements = sql::rows(plan, db.dialect(), terms.max_bytes());
-    let layout = statements.first().map(|first| first.layout.clone());
-    let (layout, style) = (layout.unwrap_or_default(), terms.style());
+    let shapes = &terms.policy.shapes;
+    let statements = sql::rows(plan, db.dialect(), terms.max_bytes(), shapes);
+    let layout = statements.first().map(|first| Arc::clone(&first.layout));
     let limit = plan.page.limit as usize;
-    let mut rows = Rows::new(out, &layout, &style, limit, room(terms));
+    let layout = layout.unwrap_or_default();
+    let mut rows = Rows::new(out, layout, terms.style(), limit, room(terms));
     if let Some(seek) = &plan.page.seek {
         rows = rows.after(seek);
     }
     for statement in &statements {
         if rows.begin() {
-            db.fetch(statement, &mut rows)
-                .await
-                .map_err(|failure| failed(terms, plan.model, &failure))?;
+            let fetched = db.fetch(statement, rows).await;
+            rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
         }
     }
     Ok(rows.finish())
@@ -78,10 +80,13 @@ pub(super) async fn total(
         let known = plan.model.estimated_rows();
         let estimated = match known.filter(|_| plan.filter.is_everything()) {
             Some(rows) => Some(rows),
-            None => db
-                .estimate(&sql::estimated(plan, db.dialect()))
-                .await
-                .map_err(|failure| failed(terms, plan.model, &failure))?,
+            None => match sql::estimated(plan, db.dialect()) {
+                Some(explain) => db
+                    .estimate(&explain)
+                    .await
+                    .map_err(|failure| failed(terms, plan.model, &failure))?,
+                None => None,
+            },
         };
         if let Some(rows) = estimated {
             // An estimate never says less than was just seen.
@@ -98,11 +103,10 @@ pub(super) async fn total(
 /// Counts all rows, or groups, of a plan.
 async fn count(terms: Terms<'_>, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Fail> {
     let statement = sql::count(plan, db.dialect());
-    let style = terms.style();
-    let mut rows = Rows::new(Vec::new(), &statement.layout, &style, 1, room(terms));
-    db.fetch(&statement, &mut rows)
-        .await
-        .map_err(|failure| failed(terms, plan.model, &failure))?;
+    let layout = Arc::clone(&statement.layout);
+    let rows = Rows::new(Vec::new(), layout, terms.style(), 1, room(terms));
+    let fetched = db.fetch(&statement, rows).await;
+    let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),

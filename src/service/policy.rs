@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
 use crate::sensitive::Sensitive;
+use crate::sql::shapes::Shapes;
 use crate::suggest;
 
 /// Everything that decides over a request.
@@ -21,6 +22,8 @@ use crate::suggest;
 pub struct Policy {
     /// What is served.
     pub serving: Serving,
+    /// What the statements of its models share.
+    pub shapes: Shapes,
     /// Whether an unknown action is refused as a write.
     pub read_only: bool,
     /// What bounds a plan.
@@ -28,7 +31,7 @@ pub struct Policy {
     /// The key of the cursors.
     pub cursors: Arc<CursorKey>,
     /// Which members of JSON documents are left out.
-    pub sensitive: Sensitive,
+    pub sensitive: Arc<Sensitive>,
     /// Whether large numbers are strings.
     pub numbers: Numbers,
     /// The largest answer, in bytes.

@@ -36,17 +36,25 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
     }
 }
 
-/// PostgreSQL: its own JSON for whatever the driver does not know to the last digit.
+/// PostgreSQL: its own text or JSON for whatever is not read from its binary form to the last digit.
 fn postgres(expr: Expr, field: &Field) -> (Expr, Shape) {
     match field.field_type() {
         FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
         FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
             (expr, Shape::Native)
         }
-        FieldType::Bytes => (expr, Shape::Native),
+        FieldType::Bytes
+        | FieldType::Uuid
+        | FieldType::Date
+        | FieldType::DateTime
+        | FieldType::Timestamp => (expr, Shape::Native),
         // Other types of text, like citext, the driver would have to look up first.
         FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
-        FieldType::Decimal { .. } => (json_text(expr), Shape::Number),
+        FieldType::Decimal { .. } => (expr.cast_as("text"), Shape::Number),
+        FieldType::Enum => (expr.cast_as("text"), Shape::Native),
+        FieldType::Json if matches!(field.cast(), "json" | "jsonb") => {
+            (expr.cast_as("text"), Shape::Json)
+        }
         _ => (json_text(expr), Shape::Json),
     }
 }

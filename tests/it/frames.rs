@@ -189,3 +189,20 @@ async fn clients_that_break_off_leave_nothing_behind() {
     let reply = raw::reply(&mut stream).await;
     assert!(matches!(reply.status, 0 | 400), "{reply:?}");
 }
+
+#[tokio::test]
+async fn compression_is_not_agreed_on() {
+    let service = Service::new().await;
+    let token = format!("X-MCP-Token: {}", crate::service::TOKEN);
+    for offered in [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame",
+    ] {
+        let offer = format!("Sec-WebSocket-Extensions: {offered}");
+        let reply = raw::shake(service.address, "/mcp/ws", &[&token, &offer]).await;
+        assert_eq!(
+            (reply.status, reply.header("sec-websocket-extensions")),
+            (101, None)
+        );
+    }
+}

@@ -77,6 +77,8 @@ async fn talk(process: &Process, path: &std::path::Path) -> Vec<String> {
         answers.push(lost.to_string());
     }
     std::fs::rename(&away, path).unwrap();
+    // It is said to be back once nothing has failed for a second.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     client.send(requests[14]).await;
     answers.push(client.text().await);
     client.send("x".repeat(70_000)).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lucarne::service::{Access, Policy, Service, Serving};
+use lucarne::sql::shapes::Shapes;
 use serde_json::{Value, json};
 
 use crate::support::{Events, Socket, modern, request, start};
@@ -12,6 +13,7 @@ pub(crate) fn serve_other_models(service: &Service) {
     let before = service.policy();
     service.replace_policy(Policy {
         serving: Serving::Waiting(vec!["others".to_owned()]),
+        shapes: Shapes::default(),
         read_only: before.read_only,
         limits: before.limits.clone(),
         cursors: Arc::clone(&before.cursors),

@@ -2,6 +2,8 @@
 
 use crate::support::{BEARER, Events, JSON, http, modern, post, request, send, start};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn what_is_no_request_is_told_so() {
@@ -46,6 +48,27 @@ async fn what_is_no_request_is_told_so() {
             "{method}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_read_to_the_largest_request_alone() {
+    let running = start(&[]).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let (name, token) = BEARER;
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\n{name}: {token}\r\n\
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        running.address
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It never ends, and is answered all the same.
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+    let (mut read, mut write) = stream.split();
+    let sending = async { while write.write_all(chunk.as_bytes()).await.is_ok() {} };
+    let mut answer = [0; 12];
+    let (answered, ()) = tokio::join!(read.read_exact(&mut answer), sending);
+    answered.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
 #[tokio::test]

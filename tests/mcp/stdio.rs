@@ -41,6 +41,23 @@ async fn it_answers_by_lines_and_ends_with_its_input() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_no_more_ends_it_without_noise() {
+    let mut piped = Piped::start(&[]).await;
+    let ping = request(1, "ping", json!({}));
+    assert!(piped.ask(&ping).await.contains("\"result\""));
+    drop(piped.output);
+    let mut written = piped.child.stderr.take().unwrap();
+    // The pipe may be found broken by an answer, or by the end of the input after it.
+    let line = format!("{ping}\n");
+    let _ = tokio::io::AsyncWriteExt::write_all(&mut piped.input, line.as_bytes()).await;
+    drop(piped.input);
+    assert!(ended(piped.child).await.success());
+    let mut log = String::new();
+    written.read_to_string(&mut log).unwrap();
+    assert!(!log.contains("panic") && !log.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
 async fn the_window_holds_and_the_pipe_stays() {
     let mut piped = Piped::start(&[("MCP_RATE_LIMIT", "1"), ("MCP_RATE_WINDOW", "1")]).await;
     let ping = request(7, "ping", json!({}));

@@ -2,9 +2,9 @@
 
 use lucarne::plan;
 use lucarne::protocol::{Action, Object};
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
-use sea_query::MysqlQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
+use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
 use crate::support::{Asker, Database};
@@ -280,8 +280,8 @@ async fn key_used(asker: &Asker, admin: &mut MySqlConnection, filters: &str) -> 
     let params = Object::parse(&params).unwrap();
     let (limits, cursors) = (&policy.limits, &policy.cursors);
     let plan = plan::rows(Action::Query, &params, model, catalog, limits, cursors).unwrap();
-    let statement = sql::rows(&plan, Dialect::MySql, 1 << 20).remove(0);
-    let (sql, values) = statement.select.build_sqlx(MysqlQueryBuilder);
+    let statement = sql::rows(&plan, Dialect::MySql, 1 << 20, &Shapes::default()).remove(0);
+    let (sql, values) = (statement.text.to_string(), SqlxValues(statement.values));
     let explain = AssertSqlSafe(format!("EXPLAIN {sql}"));
     let row = sqlx::query_with(explain, values)
         .fetch_one(admin)

@@ -13,6 +13,7 @@ mod support;
 mod catalog;
 mod chinook;
 mod filters;
+mod hostile;
 mod lost;
 mod order;
 mod role;

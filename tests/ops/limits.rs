@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::*;
@@ -100,4 +100,17 @@ async fn requests_over_the_number_at_once_wait_and_are_answered() {
             .await,
         Some(160.0)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_nothing_is_asked_whether_it_is_there() {
+    let folder = Folder::new().await;
+    folder.configure("");
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    // The first ping comes after half a minute.
+    let pinged = tokio::time::timeout(2 * PATIENCE, socket.next()).await;
+    let ping = pinged.unwrap().unwrap().unwrap();
+    assert_eq!(ping, Message::Ping("".into()));
+    assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
 }

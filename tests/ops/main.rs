@@ -1,15 +1,21 @@
 //! The service as its operator meets it: the built program, real sockets, signals and files.
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
-#![allow(clippy::print_stderr, reason = "what is not checked says so")]
 #![allow(clippy::print_stdout, reason = "figures for the documentation")]
 
 mod audit;
+mod clock;
 mod faults;
+mod floods;
 mod fuzz;
+mod fuzz_tokens;
 mod limits;
 mod metrics;
 mod proxy;
 mod reload;
+mod restarts;
+mod servers;
+#[path = "../common/skipped.rs"]
+mod skipped;
 mod support;
 mod tls;

@@ -8,6 +8,7 @@ use tokio::net::TcpSocket;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use crate::skipped::skipped;
 use crate::support::*;
 
 struct Nginx(Child);
@@ -30,7 +31,7 @@ fn location() -> &'static str {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_nginx_passes_sockets_and_addresses_on() {
     if Command::new("nginx").arg("-v").output().is_err() {
-        eprintln!("not checked: there is no nginx");
+        skipped("nginx", "there is no nginx");
         return;
     }
     let folder = Folder::new().await;

@@ -48,15 +48,20 @@ impl Folder {
 
     /// Writes `.env`: the sample, any free port, and what is given.
     pub(crate) fn configure(&self, lines: &str) {
-        let token = if lines.contains("MCP_TOKEN") {
+        let token = if lines.contains("MCP_TOKEN=") || lines.contains("MCP_TOKEN_FILE=") {
             String::new()
         } else {
             format!("MCP_TOKEN={TOKEN}\n")
         };
+        let database = if lines.contains("DATABASE_URL=") {
+            ""
+        } else {
+            "DATABASE_URL=sqlite:shop.db\n"
+        };
         self.put(
             ".env",
             &format!(
-                "MCP_ENABLED=true\n{token}DATABASE_URL=sqlite:shop.db\nMCP_LISTEN=127.0.0.1:0\n\
+                "MCP_ENABLED=true\n{token}{database}MCP_LISTEN=127.0.0.1:0\n\
                  MCP_ADMIN_LISTEN=127.0.0.1:0\n{lines}\n"
             ),
         );

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, crypto}
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use crate::skipped::skipped;
 use crate::support::*;
 
 /// Makes a certificate for 127.0.0.1 that trusts itself; without openssl there is none.
@@ -39,7 +40,7 @@ fn make(folder: &Folder, name: &str) -> bool {
         .current_dir(folder.root())
         .output();
     if !made.is_ok_and(|made| made.status.success()) {
-        eprintln!("not checked: there is no openssl");
+        skipped("openssl", "there is no openssl");
         return false;
     }
     true

@@ -2,9 +2,9 @@
 
 use lucarne::plan::{self, CursorKey, Limits};
 use lucarne::protocol::{Action, Object};
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
-use sea_query::PostgresQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
+use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::support::{Database, built, configured, database};
@@ -196,9 +196,14 @@ async fn indexes_stay_in_use() {
                 let params = Object::parse(&params).unwrap();
                 let model = catalog.model("t").unwrap();
                 let read = plan::rows(Action::Query, &params, model, &catalog, &limits, &cursors);
-                let statements = sql::rows(&read.unwrap(), Dialect::Postgres, 1 << 20);
+                let statements = sql::rows(
+                    &read.unwrap(),
+                    Dialect::Postgres,
+                    1 << 20,
+                    &Shapes::default(),
+                );
                 let statement = statements.into_iter().next().unwrap();
-                let (sql, values) = statement.select.build_sqlx(PostgresQueryBuilder);
+                let (sql, values) = (statement.text.to_string(), SqlxValues(statement.values));
                 let explain = format!("EXPLAIN {sql}");
                 let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(explain), values)
                     .fetch_all(&mut connection)

@@ -87,6 +87,43 @@ pub(crate) async fn engines() -> Vec<Engine> {
 }
 
 impl Engine {
+    /// All that is in the database, past the service: what there is, and every row of it.
+    pub(crate) async fn contents(&self) -> String {
+        let Some((server, _)) = &self.left else {
+            return self.served.file();
+        };
+        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        if self.name == "postgres" {
+            let sql = "SELECT concat(\
+                (SELECT string_agg(concat(relname, relkind, relacl::text), ',' ORDER BY oid) \
+                 FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace), \
+                (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_namespace), \
+                (SELECT string_agg(t::text, '|' ORDER BY id) FROM t), \
+                (SELECT string_agg(l::text, '|' ORDER BY id) FROM large l))";
+            let mut admin = PgConnection::connect(&url).await.unwrap();
+            return sqlx::query_scalar(sql).fetch_one(&mut admin).await.unwrap();
+        }
+        let mut admin = MySqlConnection::connect(&url).await.unwrap();
+        let sql = "SELECT CAST(CONCAT( \
+            (SELECT GROUP_CONCAT(table_name ORDER BY table_name) FROM information_schema.tables \
+             WHERE table_schema = DATABASE()), \
+            (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = DATABASE())) \
+            AS CHAR)";
+        let objects: String = sqlx::query_scalar(sql).fetch_one(&mut admin).await.unwrap();
+        let rows: Vec<(String, Option<i64>)> = sqlx::query_as("CHECKSUM TABLE t, large")
+            .fetch_all(&mut admin)
+            .await
+            .unwrap();
+        format!("{objects} {rows:?}")
+    }
+
+    /// A session of one's own on PostgreSQL, past the service.
+    pub(crate) async fn postgres_connection(&self) -> PgConnection {
+        let (server, _) = self.left.as_ref().unwrap();
+        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        PgConnection::connect(&url).await.unwrap()
+    }
+
     /// A database of its own on PostgreSQL, where there is one.
     pub(crate) async fn postgres(
         statements: Vec<String>,

@@ -11,8 +11,8 @@ use lucarne::plan::{
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect, Statement};
-use sea_query::{MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
 
@@ -172,13 +172,9 @@ fn told(plan: &ReadPlan<'_>) -> String {
     out
 }
 
-fn written(statement: &Statement, dialect: Dialect) -> String {
-    let (sql, values) = match dialect {
-        Dialect::Sqlite => statement.select.build(SqliteQueryBuilder),
-        Dialect::Postgres => statement.select.build(PostgresQueryBuilder),
-        Dialect::MySql => statement.select.build(MysqlQueryBuilder),
-    };
-    let mut lines = sql;
+fn written(statement: &Statement) -> String {
+    let values = &statement.values;
+    let mut lines = statement.text.to_string();
     for word in [
         "FROM",
         "LEFT JOIN",
@@ -216,18 +212,41 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
             write!(out, "\nplan:\n{}", told(&plan)).unwrap();
         }
         writeln!(out, "\n{dialect:?}:").unwrap();
-        for statement in sql::rows(&plan, dialect, 1_048_576) {
-            out.push_str(&written(&statement, dialect));
+        for statement in sql::rows(&plan, dialect, 1_048_576, &Shapes::default()) {
+            out.push_str(&written(&statement));
         }
         if plan.total != plan::Total::None {
-            out.push_str(&written(&sql::count(&plan, dialect), dialect));
+            out.push_str(&written(&sql::count(&plan, dialect)));
         }
     }
+    compare(name, &out);
+}
+
+fn compare(name: &str, out: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("golden");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, out));
+}
+
+#[test]
+fn gets_become_these_statements() {
+    let mut out = String::new();
+    let params = Object::parse(r#"{"id":7}"#).unwrap();
+    for dialect in DIALECTS {
+        let catalog = catalog(dialect);
+        let plan = plan::get(&params, catalog.model("users").unwrap()).unwrap();
+        let (lookup, id) = Shapes::default().lookup(&plan, dialect, 1_048_576).unwrap();
+        writeln!(out, "\n{dialect:?}:").unwrap();
+        for ids in [vec![id], vec![id, 9, 12]] {
+            out.push_str(&written(&lookup.statement(&ids)));
+        }
+        let one = sql::get(&plan, dialect, 1_048_576);
+        let unlimited = one.text.split(" LIMIT ").next().unwrap();
+        assert_eq!(*lookup.statement(&[7]).text, *unlimited);
+    }
+    compare("gets", &out);
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod engines;
 mod support;
 
 mod aggregates;
+mod attacks;
+mod batches;
 mod chinook;
 mod contract;
 mod cursors;

@@ -2,9 +2,9 @@
 
 use lucarne::plan::{self, Seek, Value};
 use lucarne::protocol::{Action, Object};
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
-use sea_query::SqliteQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
+use sea_query_sqlx::SqlxValues;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use std::sync::Arc;
@@ -49,9 +49,9 @@ async fn steps(served: &Served, sort: &str, keys: Option<Vec<Option<Value>>>) ->
             true
         });
     let mut rows = 0;
-    for statement in sql::rows(&plan, Dialect::Sqlite, 1_000_000) {
+    for statement in sql::rows(&plan, Dialect::Sqlite, 1_000_000, &Shapes::default()) {
         if rows <= 50 {
-            let (sql, values) = statement.select.build_sqlx(SqliteQueryBuilder);
+            let (sql, values) = (statement.text.to_string(), SqlxValues(statement.values));
             let fetched = sqlx::query_with(AssertSqlSafe(sql), values)
                 .fetch_all(&mut connection)
                 .await;

@@ -92,9 +92,22 @@ impl Served {
         connection.close().await.unwrap();
     }
 
+    /// The bytes of the file, and the names of all that lies beside it.
+    pub(crate) fn file(&self) -> String {
+        let beside = std::fs::read_dir(self.path.parent().unwrap()).unwrap();
+        let mut names: Vec<_> = beside.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        format!("{names:?} {:?}", std::fs::read(&self.path).unwrap())
+    }
+
     /// A session of one's own, to look at the database directly.
     pub(crate) async fn connection(&self) -> SqliteConnection {
         writer(&self.path).await
+    }
+
+    /// How many statements were run so far.
+    pub(crate) fn statements(&self) -> u64 {
+        self.opened.service.db().unwrap().usage().statements
     }
 
     /// The policy in force.

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use sea_query::{Expr, ExprTrait as _, Func, MysqlQueryBuilder, Query};
-use sea_query_sqlx::SqlxBinder as _;
 use sqlx::{MySql, MySqlConnection, Row as _};
 
 use super::columns::{self, Declared};
@@ -285,7 +284,8 @@ async fn json_columns<'r>(
         sea_query::TableRef::from((schema, name.name.clone())).alias("t"),
         Expr::cust("1 = 0"),
     );
-    let asked = bound::<MySql>(select.build_sqlx(MysqlQueryBuilder)).persistent(false);
+    let (text, values) = select.build(MysqlQueryBuilder);
+    let asked = bound::<MySql>(text, values).persistent(false);
     let row = match asked.fetch_one(connection).await {
         Ok(row) => row,
         // A view that is broken: its columns are known, and reading it fails in its own time.

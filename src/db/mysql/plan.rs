@@ -1,11 +1,12 @@
 //! How many rows the optimizer expects of a statement.
 
-use sea_query::{ExplainFormat, ExplainStatement, MysqlQueryBuilder, SelectStatement};
-use sea_query_sqlx::SqlxValues;
+use std::sync::Arc;
+
 use serde_json::Value;
 use sqlx::{MySql, MySqlConnection, Row as _};
 
 use crate::db::{Failure, bound};
+use crate::sql::Statement;
 
 /// The alias that `sql` gives the model's own table.
 const BASE: &str = "t";
@@ -14,14 +15,9 @@ const BASE: &str = "t";
 /// as for a view whose tables have names of their own.
 pub(super) async fn rows(
     connection: &mut MySqlConnection,
-    mut select: SelectStatement,
+    explain: &Statement,
 ) -> Result<Option<u64>, Failure> {
-    select.reset_limit().reset_offset().clear_order_by();
-    let (sql, values) = ExplainStatement::new()
-        .format(ExplainFormat::Json)
-        .statement(select)
-        .build(MysqlQueryBuilder);
-    let row = bound::<MySql>((sql, SqlxValues(values)))
+    let row = bound::<MySql>(Arc::clone(&explain.text), explain.values.clone())
         .persistent(false)
         .fetch_one(connection)
         .await

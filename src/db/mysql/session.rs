@@ -181,7 +181,7 @@ async fn prepare(
 
 /// A statement of our own words and numbers.
 pub(super) fn command(sql: String) -> Query<'static, MySql, SqlxValues> {
-    bound::<MySql>((sql, SqlxValues(Values(Vec::new())))).persistent(false)
+    bound::<MySql>(sql, Values(Vec::new())).persistent(false)
 }
 
 /// A constant statement by the text protocol: one round trip.

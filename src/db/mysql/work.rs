@@ -1,7 +1,7 @@
 //! What is done on a session: each may be run again on another one.
 
-use sea_query::MysqlQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
+use std::ops::ControlFlow;
+
 use sqlx::mysql::MySql as Driver;
 use sqlx::{Connection as _, MySqlConnection};
 
@@ -9,7 +9,8 @@ use super::session::Flavour;
 use super::{catalog, plan, role};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::ModelName;
-use crate::db::{Failure, Weakness};
+use crate::db::batch::Batch;
+use crate::db::{Failure, Weakness, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -62,18 +63,34 @@ impl Work for Names {
     }
 }
 
-pub(super) struct Fetch<'a, 'r> {
+pub(super) struct Fetch<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) rows: &'a mut Rows<'r>,
+    pub(super) rows: &'a mut Rows,
 }
 
-impl Work for Fetch<'_, '_> {
+impl Work for Fetch<'_> {
     type Output = ();
 
     async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
         self.rows.restart();
-        let sql = self.statement.select.build_sqlx(MysqlQueryBuilder);
-        crate::db::stream::<Driver>(connection, sql, true, self.rows).await
+        let (statement, rows) = (self.statement.clone(), &mut *self.rows);
+        let take = |row: &_| rows.push(row).map_err(Failure::from);
+        stream::<Driver>(connection, statement, true, take).await
+    }
+}
+
+pub(super) struct Gather<'a> {
+    pub(super) batch: &'a mut Batch,
+}
+
+impl Work for Gather<'_> {
+    type Output = ();
+
+    async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
+        self.batch.restart();
+        let (statement, batch) = (self.batch.statement(), &mut *self.batch);
+        let take = |row: &_| batch.push(row).map(|()| ControlFlow::Continue(()));
+        stream::<Driver>(connection, statement, true, take).await
     }
 }
 
@@ -87,7 +104,7 @@ impl Work for Estimate<'_> {
         connection: &mut MySqlConnection,
         _: Flavour,
     ) -> Result<Self::Output, Failure> {
-        plan::rows(connection, self.0.select.clone()).await
+        plan::rows(connection, self.0).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! What PostgreSQL tells of its tables.
 
 use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
-use sea_query_sqlx::SqlxBinder as _;
 use sqlx::postgres::types::Oid;
 use sqlx::{PgConnection, Postgres, Row as _};
 
@@ -286,11 +285,11 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
         .from((Alias::new(schema), Alias::new(&known.name.name)))
         .limit(COUNTED + 1)
         .to_owned();
-    let count = Query::select()
+    let (text, values) = Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
-        .build_sqlx(PostgresQueryBuilder);
-    let rows: i64 = bound::<Postgres>(count)
+        .build(PostgresQueryBuilder);
+    let rows: i64 = bound::<Postgres>(text, values)
         .persistent(false)
         .fetch_one(connection)
         .await

@@ -1,21 +1,18 @@
 //! What the planner expects.
 
-use sea_query::{ExplainFormat, ExplainStatement, PostgresQueryBuilder, SelectStatement};
-use sea_query_sqlx::SqlxValues;
+use std::sync::Arc;
+
 use sqlx::{PgConnection, Postgres, Row as _};
 
 use crate::db::{Failure, bound};
+use crate::sql::Statement;
 
-/// How many rows a statement would yield without its LIMIT.
+/// How many rows the plan of a statement expects.
 pub(super) async fn rows(
     connection: &mut PgConnection,
-    select: SelectStatement,
+    explain: &Statement,
 ) -> Result<Option<u64>, Failure> {
-    let explain = ExplainStatement::new()
-        .format(ExplainFormat::Json)
-        .statement(select);
-    let (sql, values) = explain.build(PostgresQueryBuilder);
-    let row = bound::<Postgres>((sql, SqlxValues(values)))
+    let row = bound::<Postgres>(Arc::clone(&explain.text), explain.values.clone())
         .persistent(false)
         .fetch_one(connection)
         .await

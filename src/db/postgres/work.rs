@@ -1,14 +1,15 @@
 //! What is done on a session: each may be run again on another one.
 
-use sea_query::PostgresQueryBuilder;
-use sea_query_sqlx::SqlxBinder as _;
+use std::ops::ControlFlow;
+
 use sqlx::postgres::Postgres as Driver;
 use sqlx::{Executor as _, PgConnection};
 
 use super::{catalog, plan, role};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::ModelName;
-use crate::db::{Failure, Weakness};
+use crate::db::batch::Batch;
+use crate::db::{Failure, Weakness, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -53,19 +54,36 @@ impl Work for Names {
     }
 }
 
-pub(super) struct Fetch<'a, 'r> {
+pub(super) struct Fetch<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) rows: &'a mut Rows<'r>,
+    pub(super) rows: &'a mut Rows,
     pub(super) persistent: bool,
 }
 
-impl Work for Fetch<'_, '_> {
+impl Work for Fetch<'_> {
     type Output = ();
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.rows.restart();
-        let sql = self.statement.select.build_sqlx(PostgresQueryBuilder);
-        crate::db::stream::<Driver>(connection, sql, self.persistent, self.rows).await
+        let (statement, rows) = (self.statement.clone(), &mut *self.rows);
+        let take = |row: &_| rows.push(row).map_err(Failure::from);
+        stream::<Driver>(connection, statement, self.persistent, take).await
+    }
+}
+
+pub(super) struct Gather<'a> {
+    pub(super) batch: &'a mut Batch,
+    pub(super) persistent: bool,
+}
+
+impl Work for Gather<'_> {
+    type Output = ();
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
+        self.batch.restart();
+        let (statement, batch) = (self.batch.statement(), &mut *self.batch);
+        let take = |row: &_| batch.push(row).map(|()| ControlFlow::Continue(()));
+        stream::<Driver>(connection, statement, self.persistent, take).await
     }
 }
 
@@ -75,7 +93,7 @@ impl Work for Estimate<'_> {
     type Output = Option<u64>;
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
-        plan::rows(connection, self.0.select.clone()).await
+        plan::rows(connection, self.0).await
     }
 }
 

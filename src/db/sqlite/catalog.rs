@@ -1,28 +1,26 @@
 //! What SQLite tells of its tables.
 
+use rusqlite::{Connection, Params, Result, Row};
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
-use sea_query_sqlx::SqlxBinder as _;
-use sqlx::{Row as _, Sqlite, SqliteConnection};
 
 use super::keys::foreign_keys;
 use crate::catalog::{Column, FieldType, Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::{Failure, bound};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many; beyond, the span of the row ids is the estimate.
 const COUNTED: u64 = 100_000;
 
 /// Reads the tables of the whitelist, in its order.
-pub(super) async fn tables(
-    connection: &mut SqliteConnection,
+pub(super) fn tables(
+    connection: &Connection,
     names: &[ModelName],
-) -> Result<Vec<Result<Table, String>>, Failure> {
-    let known = known(connection).await?;
+) -> Result<Vec<std::result::Result<Table, String>>> {
+    let known = known(connection)?;
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
         tables.push(match find(name, &known) {
-            Ok(known) => Ok(table(connection, known).await?),
+            Ok(known) => Ok(table(connection, known)?),
             Err(reason) => Err(reason),
         });
     }
@@ -30,9 +28,8 @@ pub(super) async fn tables(
 }
 
 /// The names of all tables and views.
-pub(super) async fn names(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
-    Ok(known(connection)
-        .await?
+pub(super) fn names(connection: &Connection) -> Result<Vec<String>> {
+    Ok(known(connection)?
         .into_iter()
         .map(|known| known.name)
         .collect())
@@ -46,15 +43,15 @@ struct Known {
     strict: bool,
 }
 
-async fn known(connection: &mut SqliteConnection) -> Result<Vec<Known>, Failure> {
-    let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
+fn known(connection: &Connection) -> Result<Vec<Known>> {
+    let rows: Vec<(String, String, bool, bool)> = all(
+        connection,
         "SELECT name, type, wr, strict FROM pragma_table_list \
          WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') \
          AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name",
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(Failure::from_driver)?;
+        [],
+        |row| row.try_into(),
+    )?;
     Ok(rows
         .into_iter()
         .map(|(name, kind, without_rowid, strict)| Known {
@@ -71,7 +68,7 @@ async fn known(connection: &mut SqliteConnection) -> Result<Vec<Known>, Failure>
 }
 
 /// The table that a name of the whitelist stands for, or why there is none.
-fn find<'k>(name: &ModelName, known: &'k [Known]) -> Result<&'k Known, String> {
+fn find<'k>(name: &ModelName, known: &'k [Known]) -> std::result::Result<&'k Known, String> {
     if name.is_system(Engine::Sqlite) {
         return Err("it belongs to SQLite's own catalog".to_owned());
     }
@@ -98,14 +95,13 @@ fn find<'k>(name: &ModelName, known: &'k [Known]) -> Result<&'k Known, String> {
     })
 }
 
-async fn table(connection: &mut SqliteConnection, known: &Known) -> Result<Table, Failure> {
-    let rows: Vec<(String, String, bool, i64)> = sqlx::query_as(
+fn table(connection: &Connection, known: &Known) -> Result<Table> {
+    let rows: Vec<(String, String, bool, i64)> = all(
+        connection,
         "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid",
-    )
-    .bind(&known.name)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(Failure::from_driver)?;
+        [&known.name],
+        |row| row.try_into(),
+    )?;
     let mut key: Vec<(i64, &str)> = rows
         .iter()
         .filter(|row| row.3 > 0)
@@ -137,10 +133,10 @@ async fn table(connection: &mut SqliteConnection, known: &Known) -> Result<Table
             cast: String::new(),
         })
         .collect();
-    let foreign_keys = foreign_keys(connection, &known.name, &columns).await?;
-    let indexes = indexes(connection, &known.name).await?;
+    let foreign_keys = foreign_keys(connection, &known.name, &columns)?;
+    let indexes = indexes(connection, &known.name)?;
     let estimated_rows = match known.kind {
-        Kind::Table => estimate(connection, known, row_id, &columns).await?,
+        Kind::Table => estimate(connection, known, row_id, &columns)?,
         _ => None,
     };
     Ok(Table {
@@ -196,18 +192,14 @@ fn scale(declared: &str) -> Option<u8> {
     }
 }
 
-async fn indexes(
-    connection: &mut SqliteConnection,
-    table: &str,
-) -> Result<Vec<Vec<String>>, Failure> {
-    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+fn indexes(connection: &Connection, table: &str) -> Result<Vec<Vec<String>>> {
+    let rows: Vec<(String, Option<String>)> = all(
+        connection,
         "SELECT list.name, info.name FROM pragma_index_list(?) AS list, \
          pragma_index_info(list.name) AS info WHERE list.partial = 0 ORDER BY list.seq, info.seqno",
-    )
-    .bind(table)
-    .fetch_all(connection)
-    .await
-    .map_err(Failure::from_driver)?;
+        [table],
+        |row| row.try_into(),
+    )?;
     let mut indexes: Vec<(String, Vec<Option<String>>)> = Vec::new();
     for (index, column) in rows {
         match indexes.last_mut() {
@@ -229,12 +221,12 @@ async fn indexes(
 }
 
 /// How many rows there are: exactly for a small table, by the row ids for a large one.
-async fn estimate(
-    connection: &mut SqliteConnection,
+fn estimate(
+    connection: &Connection,
     known: &Known,
     row_id: Option<String>,
     columns: &[Column],
-) -> Result<Option<u64>, Failure> {
+) -> Result<Option<u64>> {
     let some = Query::select()
         .expr(Expr::cust("1"))
         .from(Alias::new(&known.name))
@@ -244,7 +236,7 @@ async fn estimate(
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
         .to_owned();
-    let counted = u64::try_from(number(connection, count).await?).ok();
+    let counted = u64::try_from(number(connection, &count)?).ok();
     if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
         return Ok(counted.filter(|rows| *rows <= COUNTED));
     }
@@ -263,18 +255,23 @@ async fn estimate(
             .expr(sea_query::Func::cust(function).arg(Expr::col(Alias::new(&id))))
             .from(Alias::new(&known.name))
             .to_owned();
-        *end = number(connection, select).await?;
+        *end = number(connection, &select)?;
     }
     Ok(u64::try_from(ends[0].saturating_sub(ends[1]).saturating_add(1)).ok())
 }
 
-async fn number(
-    connection: &mut SqliteConnection,
-    select: sea_query::SelectStatement,
-) -> Result<i64, Failure> {
-    bound::<Sqlite>(select.build_sqlx(SqliteQueryBuilder))
-        .fetch_one(connection)
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(Failure::from_driver)
+fn number(connection: &Connection, select: &sea_query::SelectStatement) -> Result<i64> {
+    // A LIMIT is all that is bound here, and it may stand in the text.
+    connection.query_row(&select.to_string(SqliteQueryBuilder), [], |row| row.get(0))
+}
+
+/// Every row of a statement, each as a tuple.
+pub(super) fn all<T>(
+    connection: &Connection,
+    statement: &'static str,
+    parameters: impl Params,
+    row: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut prepared = connection.prepare(statement)?;
+    prepared.query_map(parameters, row)?.collect()
 }

@@ -71,6 +71,11 @@ impl File {
         })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
     /// Which file is there now; `None` for none.
     pub(super) fn identity(&self) -> Option<Identity> {
         let metadata = fs::metadata(&self.path).ok()?;

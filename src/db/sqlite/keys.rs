@@ -2,32 +2,31 @@
 
 use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, OptionalExtension as _, Result};
 
+use super::catalog::all;
 use crate::catalog::{Column, ForeignKey, TableName};
-use crate::db::Failure;
 
 /// Reads the keys of a table, in the order in which they were declared.
 ///
 /// SQLite does not hold the other side to be unique; a key to one that is not is left out, for to
 /// follow it would make several rows of one.
-pub(super) async fn foreign_keys(
-    connection: &mut SqliteConnection,
+pub(super) fn foreign_keys(
+    connection: &Connection,
     table: &str,
     columns: &[Column],
-) -> Result<Vec<ForeignKey>, Failure> {
-    let rows: Vec<(i64, String, String, Option<String>)> = sqlx::query_as(
+) -> Result<Vec<ForeignKey>> {
+    let rows: Vec<(i64, String, String, Option<String>)> = all(
+        connection,
         "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?) ORDER BY id, seq",
-    )
-    .bind(table)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(Failure::from_driver)?;
+        [table],
+        |row| row.try_into(),
+    )?;
     let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
     let mut targets: HashMap<String, Target> = HashMap::new();
     for (id, target, from, to) in rows {
         if !targets.contains_key(&target) {
-            let found = Target::read(connection, &target).await?;
+            let found = Target::read(connection, &target)?;
             targets.insert(target.clone(), found);
         }
         let Some(found) = targets.get(&target) else {
@@ -88,29 +87,28 @@ struct Target {
 }
 
 impl Target {
-    async fn read(connection: &mut SqliteConnection, table: &str) -> Result<Self, Failure> {
-        let name: Option<(String,)> = sqlx::query_as(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
-        )
-        .bind(table)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(Failure::from_driver)?;
-        let mut rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid")
-                .bind(table)
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(Failure::from_driver)?;
-        let indexed: Vec<(String, Option<String>)> = sqlx::query_as(
+    fn read(connection: &Connection, table: &str) -> Result<Self> {
+        let name: Option<String> = connection
+            .query_row(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
+                [table],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let mut rows: Vec<(String, i64)> = all(
+            connection,
+            "SELECT name, pk FROM pragma_table_info(?) ORDER BY cid",
+            [table],
+            |row| row.try_into(),
+        )?;
+        let indexed: Vec<(String, Option<String>)> = all(
+            connection,
             "SELECT list.name, info.name FROM pragma_index_list(?) AS list, \
              pragma_index_info(list.name) AS info WHERE list.\"unique\" AND list.partial = 0 \
              ORDER BY list.seq, info.name",
-        )
-        .bind(table)
-        .fetch_all(connection)
-        .await
-        .map_err(Failure::from_driver)?;
+            [table],
+            |row| row.try_into(),
+        )?;
         let columns = rows.iter().map(|(name, _)| name.clone()).collect();
         rows.retain(|(_, pk)| *pk > 0);
         rows.sort_by_key(|(_, pk)| *pk);
@@ -124,7 +122,7 @@ impl Target {
             unique.extend(columns);
         }
         Ok(Self {
-            name: name.map_or_else(|| table.to_owned(), |(name,)| name),
+            name: name.unwrap_or_else(|| table.to_owned()),
             columns,
             key,
             unique,

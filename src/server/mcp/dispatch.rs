@@ -1,18 +1,16 @@
 //! From a method to its answer.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 
-use futures_util::FutureExt as _;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::error;
 
 use super::message::{self, Call, Fault, METHOD_NOT_FOUND, Reply};
 use super::revision::{self, Era};
 use super::{Context, FIXED_MS, INSTRUCTIONS, completion, prompts, resources, tools};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
+use crate::server::caught::caught;
 
 /// Answers one request, whatever happens: a panic on the way is no reason to leave the client
 /// without an answer, nor is the end of the service.
@@ -22,13 +20,13 @@ pub(super) async fn answer(
     id: &RawValue,
     call: &Call<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    let answered = AssertUnwindSafe(run(context, era, call)).catch_unwind();
+    // In a box, for the compiler follows futures within futures only so deep.
+    let running = Box::pin(run(context, era, call));
+    let answered = caught(&context.app.metrics, running);
     let result = tokio::select! {
         biased;
-        answered = answered => answered.unwrap_or_else(|_| {
-            error!("a request was ended by a fault of the service");
-            Err(Fault::of(&Error::from(ErrorKind::Internal)))
-        }),
+        answered = answered => answered
+            .unwrap_or_else(|| Err(Fault::of(&Error::from(ErrorKind::Internal)))),
         () = context.app.stop.cut.cancelled() => {
             context.app.cut.fetch_add(1, Ordering::Relaxed);
             Err(Fault::of(&Error::from(ErrorKind::ShuttingDown)))

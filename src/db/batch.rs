@@ -1,0 +1,255 @@
+//! Gets that wait together share one statement.
+//!
+//! A batch is what has arrived and not begun when a worker is free: nothing waits for more to come,
+//! and no answer is older than its request. Workers come with work and go with it; few of them do
+//! most, for the fewer there are, the more each takes at once. A request that goes away leaves its
+//! place empty and stops nobody else's statement.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Failure, FailureKind};
+use crate::encode::{Datum, Row, Rows, Undecodable};
+use crate::sql::lookup::{Lookup, MOST};
+
+/// Workers at work while statements are quick.
+const WORKERS: usize = 2;
+/// A request that waits this long calls one worker more, for those that are there are held up.
+const STALL: Duration = Duration::from_millis(20);
+
+/// Reads what one statement of an engine reads for several.
+pub(super) trait Gather: Send + Sync + 'static {
+    /// Where its requests wait.
+    fn waiting(&self) -> &Waiting;
+
+    /// Reads the records of a batch, which share their lookup.
+    fn gather(&self, batch: &mut Batch) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// Requests that wait for a worker.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    queue: Mutex<Queue>,
+    most_workers: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    workers: usize,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Job {
+    lookup: Arc<Lookup>,
+    id: i64,
+    rows: Rows,
+    answer: oneshot::Sender<Result<Rows, Failure>>,
+}
+
+impl Waiting {
+    /// A queue for at most so many workers, however much they are held up.
+    pub(super) fn new(most_workers: usize) -> Self {
+        Self {
+            queue: Mutex::default(),
+            most_workers,
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // A queue is sound whatever a panicking holder was about to do.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be done next: the oldest request, and those that can share its statement.
+    fn take(&self) -> Option<Batch> {
+        let mut queue = self.queue();
+        let lookup = loop {
+            // Without work the worker goes, and whoever comes next calls another.
+            let Some(job) = queue.jobs.front() else {
+                queue.workers -= 1;
+                return None;
+            };
+            if !job.answer.is_closed() {
+                break Arc::clone(&job.lookup);
+            }
+            queue.jobs.pop_front();
+        };
+        let mut jobs = Vec::new();
+        let waiting = queue.jobs.len();
+        for _ in 0..waiting {
+            let Some(job) = queue.jobs.pop_front() else {
+                break;
+            };
+            if job.answer.is_closed() {
+                continue;
+            }
+            if jobs.len() < MOST && Arc::ptr_eq(&job.lookup, &lookup) {
+                jobs.push(Part { job, fault: None });
+            } else {
+                queue.jobs.push_back(job);
+            }
+        }
+        Some(Batch { lookup, jobs })
+    }
+
+    /// Whether one worker more may begin, and counts it.
+    fn call(&self, most: usize) -> bool {
+        let mut queue = self.queue();
+        let may = queue.workers < most.min(self.most_workers) && !queue.jobs.is_empty();
+        queue.workers += usize::from(may);
+        may
+    }
+}
+
+/// Reads one record, together with whoever else waits for the same model's.
+pub(super) async fn ask<G: Gather>(
+    engine: &Arc<G>,
+    lookup: Arc<Lookup>,
+    id: i64,
+    rows: Rows,
+) -> Result<Rows, Failure> {
+    let (answer, mut answered) = oneshot::channel();
+    let waiting = engine.waiting();
+    waiting.queue().jobs.push_back(Job {
+        lookup,
+        id,
+        rows,
+        answer,
+    });
+    let mut most = WORKERS;
+    loop {
+        if waiting.call(most) {
+            tokio::spawn(work(Arc::clone(engine)));
+        }
+        match tokio::time::timeout(STALL, &mut answered).await {
+            // A worker that panicked dropped what it had.
+            Ok(answer) => return answer.unwrap_or(Err(Failure::new(FailureKind::Internal))),
+            Err(_) => most = waiting.most_workers,
+        }
+    }
+}
+
+/// Takes batches until nothing waits.
+async fn work<G: Gather>(engine: Arc<G>) {
+    let mut present = Present(&*engine, true);
+    while let Some(batch) = engine.waiting().take() {
+        run(&*engine, batch).await;
+    }
+    present.1 = false;
+}
+
+/// A worker that is counted, unless it has gone by itself.
+struct Present<'e, G: Gather>(&'e G, bool);
+
+impl<G: Gather> Drop for Present<'_, G> {
+    fn drop(&mut self) {
+        if self.1 {
+            self.0.waiting().queue().workers -= 1;
+        }
+    }
+}
+
+async fn run<G: Gather>(engine: &G, mut batch: Batch) {
+    let failure = match engine.gather(&mut batch).await {
+        Ok(()) => return batch.answer(),
+        Err(failure) => failure,
+    };
+    let shared = matches!(
+        failure.kind(),
+        FailureKind::Unavailable | FailureKind::Overloaded | FailureKind::Timeout
+    );
+    if shared || batch.jobs.len() == 1 {
+        return batch.fail(failure);
+    }
+    // One of them may be to blame: each is read by itself.
+    for part in batch.jobs {
+        let mut alone = Batch {
+            lookup: Arc::clone(&batch.lookup),
+            jobs: vec![part],
+        };
+        match engine.gather(&mut alone).await {
+            Ok(()) => alone.answer(),
+            Err(failure) => alone.fail(failure),
+        }
+    }
+}
+
+/// Requests that one statement answers.
+#[derive(Debug)]
+pub(super) struct Batch {
+    lookup: Arc<Lookup>,
+    jobs: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    job: Job,
+    /// Why this record cannot be sent, though the statement can go on.
+    fault: Option<Failure>,
+}
+
+impl Batch {
+    /// The statement.
+    pub(super) fn statement(&self) -> crate::sql::Statement {
+        let ids: Vec<i64> = self.jobs.iter().map(|part| part.job.id).collect();
+        self.lookup.statement(&ids)
+    }
+
+    /// Forgets what came so far, for the statement is run anew.
+    pub(super) fn restart(&mut self) {
+        for part in &mut self.jobs {
+            part.job.rows.restart();
+            part.fault = None;
+        }
+    }
+
+    /// Gives a record to everybody who asked for it.
+    ///
+    /// # Errors
+    /// When its id cannot be read.
+    pub(super) fn push<R: Row>(&mut self, row: &R) -> Result<(), Failure> {
+        let index = self.lookup.key();
+        let undecodable = || Undecodable { index };
+        let id = match row.datum(index).map_err(crate::encode::RowFault::from)? {
+            Datum::Int(id) => id,
+            Datum::Uint(id) => {
+                i64::try_from(id).map_err(|_| crate::encode::RowFault::from(undecodable()))?
+            }
+            _ => return Err(crate::encode::RowFault::from(undecodable()).into()),
+        };
+        for part in &mut self.jobs {
+            if part.job.id == id
+                && let Err(fault) = part.job.rows.push(row)
+            {
+                part.fault = Some(fault.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(self) {
+        for Part { job, fault } in self.jobs {
+            let answer = match fault {
+                Some(failure) => Err(failure),
+                None => Ok(job.rows),
+            };
+            // Whoever has gone wants none.
+            let _ = job.answer.send(answer);
+        }
+    }
+
+    fn fail(self, failure: Failure) {
+        let kind = failure.kind().clone();
+        let mut failure = Some(failure);
+        for Part { job, .. } in self.jobs {
+            // The driver's words are logged once.
+            let failure = failure.take().unwrap_or_else(|| Failure::new(kind.clone()));
+            let _ = job.answer.send(Err(failure));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the statements of a model have in common, written once: the columns of its whole rows, and
+//! how its records are read by their ids.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sea_query::{Expr, Query, SelectStatement};
+
+use super::lookup::Lookup;
+use super::{BASE, Columns, Dialect, Statement};
+use crate::catalog::{Field, Model};
+use crate::encode::{Cell, Layout, Member};
+use crate::plan::{Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Value};
+
+/// The shapes of a catalog's models, each written when it is first needed.
+#[derive(Debug, Default)]
+pub struct Shapes(RwLock<HashMap<Place, Arc<Shape>>>);
+
+/// The model, by its number, and the size that a value must not pass.
+type Place = (u64, usize);
+
+/// What is kept of one model.
+#[derive(Debug)]
+struct Shape {
+    whole: Arc<Whole>,
+    lookup: Option<Arc<Lookup>>,
+}
+
+impl Shapes {
+    /// The lookup that a plan can use, and the id that it asks for.
+    pub fn lookup(
+        &self,
+        plan: &GetPlan<'_>,
+        dialect: Dialect,
+        max_bytes: usize,
+    ) -> Option<(Arc<Lookup>, i64)> {
+        let Condition::Test {
+            comparison: Comparison::Equal(Value::Int(id)),
+            negated: false,
+            ..
+        } = plan.filter
+        else {
+            return None;
+        };
+        let shape = self.of(plan.model, dialect, max_bytes);
+        Some((Arc::clone(shape.lookup.as_ref()?), id))
+    }
+
+    /// The columns of a plan that wants each field of its model and nothing else.
+    pub(super) fn whole(
+        &self,
+        plan: &ReadPlan<'_>,
+        dialect: Dialect,
+        max_bytes: usize,
+    ) -> Option<Arc<Whole>> {
+        let Output::Rows { fields, expand } = &plan.output else {
+            return None;
+        };
+        let all = plan.model.fields();
+        let whole = fields.len() == all.len()
+            && fields
+                .iter()
+                .zip(all)
+                .all(|(one, other)| std::ptr::eq(*one, other));
+        (whole && expand.is_empty())
+            .then(|| Arc::clone(&self.of(plan.model, dialect, max_bytes).whole))
+    }
+
+    fn of(&self, model: &Model, dialect: Dialect, max_bytes: usize) -> Arc<Shape> {
+        let place = (model.number(), max_bytes);
+        // A map is sound whatever a panicking holder was about to do.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shape) = known.get(&place) {
+            return Arc::clone(shape);
+        }
+        drop(known);
+        let whole = Arc::new(Whole::of(model, dialect, max_bytes));
+        let lookup = Lookup::of(model, &whole, dialect).map(Arc::new);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            known
+                .entry(place)
+                .or_insert(Arc::new(Shape { whole, lookup })),
+        )
+    }
+}
+
+/// The columns of every field of a model.
+#[derive(Debug)]
+pub(super) struct Whole {
+    text: String,
+    members: Arc<[Member]>,
+    cells: Vec<Cell>,
+    oversize: Option<usize>,
+}
+
+impl Whole {
+    fn of(model: &Model, dialect: Dialect, max_bytes: usize) -> Self {
+        let mut select = Query::select();
+        let mut columns = Columns::new(&mut select, dialect, max_bytes);
+        let members = columns.fields(BASE, model.fields().iter());
+        let fields = model.fields().iter();
+        let cells = fields.map(|field| columns.field(BASE, field)).collect();
+        let oversize = columns.oversize();
+        // Columns bind nothing.
+        let written = Statement::new(&select, dialect, Arc::default(), false);
+        let text = written.text.trim_start_matches("SELECT ").to_owned();
+        Self {
+            text,
+            members: members.into(),
+            cells,
+            oversize,
+        }
+    }
+
+    /// A SELECT of these columns, from nothing yet.
+    pub(super) fn select(&self) -> SelectStatement {
+        Query::select().expr(Expr::cust(self.text.clone())).take()
+    }
+
+    /// How the rows become an answer, in an order whose keys are fields of the model.
+    pub(super) fn layout(&self, model: &Model, order: &[Order<'_>]) -> Layout {
+        let keys = order.iter().filter_map(|order| match order.key {
+            OrderKey::Field(field) => self.cell(model, field),
+            OrderKey::Output(_) => None,
+        });
+        Layout::shared(Arc::clone(&self.members), keys.collect(), self.oversize)
+    }
+
+    /// The column of a field.
+    pub(super) fn cell(&self, model: &Model, field: &Field) -> Option<Cell> {
+        let mut fields = model.fields().iter().zip(&self.cells);
+        let (_, cell) = fields.find(|(other, _)| std::ptr::eq(*other, field))?;
+        Some(*cell)
+    }
+}
