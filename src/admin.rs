@@ -22,8 +22,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use crate::config::Faults;
+use crate::config::{self, Fault, Faults};
 use crate::observe::{Audit, ChangeRecord};
+use crate::reach::Reach;
 use crate::store::{Changed, Contents, Database, Refusal, Store, StoreFailure, Tenant, Token};
 
 /// Somebody who administers a store.
@@ -35,6 +36,8 @@ pub struct Admin<'a> {
     pub audit: Option<&'a Audit>,
     /// Whether a change that cannot be recorded is refused.
     pub audit_denies: bool,
+    /// Where databases may be that come by the admin API.
+    pub reach: &'a Reach,
     /// By which way it is done.
     pub way: Way,
     /// Who does it: the user of the system, or the client's address.
@@ -182,6 +185,7 @@ impl Admin<'_> {
     ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::tenant(&contents, tenant)?.id;
+        self.in_reach(Some(&input.url)).await?;
         self.asked("database.add", &input.name).await?;
         let new = input.into_new(self.way == Way::Api);
         let changed = self.store.add_database(id, new).await?;
@@ -200,6 +204,7 @@ impl Admin<'_> {
     ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::database(&contents, database)?.id;
+        self.in_reach(patch.url.as_ref()).await?;
         self.asked("database.update", id.as_str()).await?;
         let guarded = self.way == Way::Api;
         let edit = |database: &mut Database| patch.apply(database, guarded);
@@ -312,6 +317,23 @@ impl Admin<'_> {
         let changed = self.store.remove_token(id).await?;
         self.token_changed("token.remove", &contents, &changed)
             .await
+    }
+
+    /// Sees that a URL that comes by the admin API leads where the operator allows.
+    async fn in_reach(&self, url: Option<&SecretString>) -> Result<(), Refused> {
+        let Some(url) = url.filter(|_| self.way == Way::Api) else {
+            return Ok(());
+        };
+        let url = config::database_url("url", url.expose_secret())?;
+        match self.reach.judge(&url).await {
+            Ok(_) => Ok(()),
+            Err(out) => Err(Faults::one(Fault {
+                variable: "url".to_owned(),
+                message: out.what,
+                help: out.help.to_owned(),
+            })
+            .into()),
+        }
     }
 
     async fn tenant_changed(

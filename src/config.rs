@@ -5,6 +5,7 @@
 //! [`variables`] holds names, defaults and meanings for both and for the help.
 
 mod address;
+mod admin;
 mod change;
 mod check;
 mod client;
@@ -16,6 +17,7 @@ mod load;
 mod models;
 mod network;
 mod origins;
+mod places;
 mod raw;
 mod secrets;
 mod store;
@@ -38,6 +40,7 @@ pub use self::given::{database_url, model_names, sensitive};
 pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
+pub use self::places::{DatabasePlaces, HostRule};
 pub use self::store::{EncryptionKeys, StoreUrl};
 pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
@@ -113,6 +116,10 @@ pub struct Config {
     pub store_grace: Duration,
     /// What seals the credentials in the store.
     pub encryption_keys: EncryptionKeys,
+    /// The tokens that open the admin API; without one it is not there.
+    pub admin_tokens: Vec<SecretString>,
+    /// Where databases that come by the admin API may be.
+    pub database_places: DatabasePlaces,
     /// Where requests are recorded.
     pub audit: Option<AuditTarget>,
     /// Whether an answer that cannot be recorded is withheld.

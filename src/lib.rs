@@ -26,6 +26,7 @@ pub mod limit;
 pub mod observe;
 pub mod plan;
 pub mod protocol;
+pub mod reach;
 pub mod sample;
 pub mod sensitive;
 pub mod server;

@@ -17,6 +17,7 @@ use super::{logging, output, serve};
 use crate::admin::{Admin, Refused, Way};
 use crate::config::{self, AuditTarget, Config, Fault, Faults};
 use crate::observe::{Audit, Metrics, Target};
+use crate::reach::Reach;
 use crate::store::{Contents, Keys, Refusal, Store, StoreFailure, StoreFault};
 
 /// Reads the store of the configuration.
@@ -48,11 +49,12 @@ pub(super) fn change<T>(
     serve::runtime()?.block_on(async {
         let store = open(&config).await?;
         let audit = audit(&config)?;
-        let who = user();
+        let (who, reach) = (user(), Reach::new(config.database_places.clone()));
         let admin = Admin {
             store: &store,
             audit: audit.as_ref(),
             audit_denies: config.audit_denies,
+            reach: &reach,
             way: Way::Command,
             who: &who,
         };

@@ -1,10 +1,10 @@
-//! `MCP_STORE` and the keys that seal what is in it.
+//! `MCP_STORE`, the keys that seal what is in it, and the token that administers it.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::SecretBox;
+use secrecy::{SecretBox, SecretString};
 
 use super::change::Settings;
 use super::check::Check;
@@ -91,6 +91,18 @@ impl Reader<'_> {
             current: self.key(NAMES[0], current),
             previous: self.key(NAMES[1], previous),
         }
+    }
+
+    /// The tokens of the admin API.
+    pub(super) fn admin_tokens(
+        &mut self,
+        typed: Option<String>,
+        file: Option<&PathBuf>,
+    ) -> Vec<SecretString> {
+        let found = self.find("MCP_ADMIN_TOKEN", (typed, file));
+        found.map_or_else(Vec::new, |(variable, text)| {
+            secrets::tokens(self.check, &variable, &text)
+        })
     }
 
     fn key(&mut self, name: &str, forms: Forms<'_>) -> Option<Arc<SecretBox<[u8; 32]>>> {

@@ -195,6 +195,18 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_ENCRYPTION_KEY_PREVIOUS",
         "the key before it, still read until lucarne database reseal was run",
     ),
+    secret(
+        "MCP_ADMIN_TOKEN",
+        "opens /admin/api on MCP_ADMIN_LISTEN; a comma list holds several at once",
+    ),
+    unset(
+        "MCP_ALLOWED_DATABASE_HOSTS",
+        "hosts and networks of this machine and of private nets that the admin API may add",
+    ),
+    unset(
+        "MCP_DATABASE_FOLDER",
+        "the folder of SQLite files that the admin API may add; unset: none",
+    ),
     unset(
         "MCP_AUDIT_FILE",
         "a file that records every request, or stderr; unset: no audit",

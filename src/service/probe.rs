@@ -3,8 +3,9 @@
 use secrecy::ExposeSecret as _;
 
 use crate::catalog::{self, Hidden};
-use crate::config::{self, Config};
+use crate::config::{self, Config, DatabaseUrl};
 use crate::db::{Db, Options, StartFault, Weakness};
+use crate::reach::Reach;
 use crate::store::Database;
 
 /// Sessions that a look takes.
@@ -34,6 +35,10 @@ pub async fn probe(config: &Config, database: &Database) -> Result<Probed, Start
         help: "set the keys that the store was filled with, or give the URL anew".to_owned(),
     })?;
     let url = config::database_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
+    let url = match database.guarded {
+        true => reached(config, &url).await?,
+        false => url,
+    };
     let names =
         config::model_names("models", &database.models).map_err(|faults| faulty(&faults))?;
     let fields = (("hidden", &*database.hidden), ("reveal", &*database.reveal));
@@ -64,6 +69,15 @@ pub async fn probe(config: &Config, database: &Database) -> Result<Probed, Start
             .collect(),
         hidden: built.hidden,
         weaknesses: weaknesses.unwrap_or_default(),
+    })
+}
+
+/// A database that came by the admin API, where the operator allows it to be.
+async fn reached(config: &Config, url: &DatabaseUrl) -> Result<DatabaseUrl, StartFault> {
+    let reach = Reach::new(config.database_places.clone());
+    reach.judge(url).await.map_err(|out| StartFault {
+        what: out.what,
+        help: out.help.to_owned(),
     })
 }
 

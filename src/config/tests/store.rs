@@ -65,3 +65,24 @@ fn keys_are_read_and_not_shown() {
     let shown = format!("{config:?}");
     assert!(!shown.contains("abab") && !shown.contains("171"), "{shown}");
 }
+
+#[test]
+fn an_admin_token_is_its_own() {
+    let vars = [
+        ("MCP_ADMIN_TOKEN", "an-admin-token-that-is-long"),
+        ("MCP_ADMIN_LISTEN", "127.0.0.1:9090"),
+    ];
+    let config = enabled(&vars);
+    assert_eq!(config.admin_tokens.len(), 1);
+    assert!(config.warnings.is_empty());
+    assert!(enabled(&[]).admin_tokens.is_empty());
+    assert_eq!(warned(&enabled(&vars[..1])), ["MCP_ADMIN_TOKEN"]);
+    let shared = [
+        &[("MCP_ADMIN_TOKEN", "a-token-that-is-long"), vars[1]][..],
+        ENABLED,
+    ]
+    .concat();
+    assert_eq!(faulty(&shared), ["MCP_ADMIN_TOKEN"]);
+    let short = [("MCP_ADMIN_TOKEN", "changeme"), vars[1]];
+    assert_eq!(faulty(&[&short[..], ENABLED].concat()), ["MCP_ADMIN_TOKEN"]);
+}
