@@ -59,7 +59,11 @@ pub(crate) enum Look {
 impl Load {
     /// A connection as this load needs it.
     pub(crate) async fn connect(&self) -> Outcome<Channel> {
-        let protocol = if self.ask == Ask::Tool { "mcp" } else { "lucarne" };
+        let protocol = if self.ask == Ask::Tool {
+            "mcp"
+        } else {
+            "lucarne"
+        };
         Ok(match self.over {
             Over::Socket => Channel::Socket(Socket::connect(&self.address, protocol).await?),
             Over::Post => Channel::Post(Post::connect(&self.address).await?),
@@ -88,7 +92,7 @@ pub(crate) fn run(load: &Load) -> Outcome<()> {
             ended??;
         }
         let took = begun.elapsed();
-        child::done(&Measured::new(&*statistics::lock(&times), took))
+        child::done(&Measured::new(&statistics::lock(&times), took))
     })
 }
 
@@ -109,7 +113,9 @@ async fn converse(
         while now < until && under_way.len() < load.in_flight {
             id += 1;
             text.clear();
-            let expected = load.ask.write(&mut text, id, &mut rng, load.rows, &load.cursor);
+            let expected = load
+                .ask
+                .write(&mut text, id, &mut rng, load.rows, &load.cursor);
             channel.push(&text);
             under_way.push_back((now, expected));
         }

@@ -1,7 +1,5 @@
 //! The order of things: a database, the service on it, and what is measured there.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use crate::data::Engine;
@@ -36,17 +34,30 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         return Err(format!("no workload is named {unknown}: {}", known.join(", ")).into());
     }
     let mut everything = Everything::default();
+    let mut failed = Vec::new();
     report::machine(options);
     for &engine in &options.engine {
-        if let Some(sizes) = &options.growth {
-            everything.findings.extend(growth::run(engine, sizes, options)?);
-        } else if let Some(bench) = open(engine, options.rows, options)? {
-            measure(&bench, &mut everything)?;
+        if let Err(fault) = one(engine, options, &mut everything) {
+            eprintln!("gateway: {}: {fault}", engine.name());
+            failed.push(engine.name());
         }
     }
-    match &options.json {
-        Some(path) => write(path, &everything),
-        None => Ok(()),
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_string_pretty(&everything)?)?;
+    }
+    match &*failed {
+        [] => Ok(()),
+        failed => Err(format!("it failed on {}", failed.join(", ")).into()),
+    }
+}
+
+fn one(engine: Engine, options: &Options, everything: &mut Everything) -> Outcome<()> {
+    match &options.growth {
+        Some(sizes) => growth::run(engine, sizes, options, &mut everything.findings),
+        None => match open(engine, options.rows, options)? {
+            Some(bench) => measure(&bench, everything),
+            None => Ok(()),
+        },
     }
 }
 
@@ -101,10 +112,6 @@ fn measure(bench: &Bench<'_>, everything: &mut Everything) -> Outcome<()> {
     }
     everything.findings.append(&mut findings);
     Ok(())
-}
-
-fn write(path: &Path, everything: &Everything) -> Outcome<()> {
-    Ok(std::fs::write(path, serde_json::to_string_pretty(everything)?)?)
 }
 
 /// As many descriptors as may be had: ten thousand sockets need more than the usual thousand.

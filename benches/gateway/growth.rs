@@ -1,5 +1,7 @@
 //! How cost grows with the rows of a table, the models of the catalog, and the connections.
 
+use std::time::Duration;
+
 use crate::client::Load;
 use crate::data::Engine;
 use crate::drive;
@@ -13,15 +15,21 @@ use crate::{Options, Outcome, block_on};
 
 const MODELS: [usize; 4] = [1, 10, 100, 1000];
 const CONNECTIONS: [u64; 5] = [1, 10, 100, 1000, 10_000];
+/// A start that takes longer is not repeated.
+const LONG: Duration = Duration::from_secs(5);
 /// Rows of the table where models and connections grow.
 const ROWS: u64 = 10_000;
 
 /// Measures all three on one engine.
-pub(crate) fn run(engine: Engine, sizes: &[u64], options: &Options) -> Outcome<Vec<Finding>> {
-    let mut findings = Vec::new();
+pub(crate) fn run(
+    engine: Engine,
+    sizes: &[u64],
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Outcome<()> {
     for &rows in sizes {
         let Some(bench) = drive::open(engine, rows, options)? else {
-            return Ok(findings);
+            return Ok(());
         };
         report::head(&bench.store, &bench.served);
         findings.extend(with_rows(&bench)?);
@@ -31,7 +39,7 @@ pub(crate) fn run(engine: Engine, sizes: &[u64], options: &Options) -> Outcome<V
         findings.extend(with_connections(&bench)?);
         findings.extend(with_models(&mut bench)?);
     }
-    Ok(findings)
+    Ok(())
 }
 
 fn with_rows(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
@@ -53,10 +61,10 @@ fn with_rows(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
     let mut findings = Vec::new();
     for (what, load) in [
         ("get", bench.requests(Ask::Get, 16)),
-        ("the first page of 50", bench.requests(first, 16)),
-        ("a page of 50 by cursor, behind nine tenths", deep),
+        ("the first 50", bench.requests(first, 16)),
+        ("50 behind nine tenths by cursor", deep),
     ] {
-        let what = format!("{rows} rows, {what}");
+        let what = format!("{what}, rows: {rows}");
         let side = middle(bench, &load)?;
         findings.extend(report::side(bench.store.engine, "rows", &what, &side));
     }
@@ -73,9 +81,8 @@ fn cursor_behind(bench: &Bench<'_>, row: u64) -> Outcome<String> {
             row - 1
         );
         let answer = load.connect().await?.ask(request.as_bytes()).await?;
-        let cursor = cursor_of(&answer).ok_or_else(|| {
-            format!("no cursor: {}", String::from_utf8_lossy(&answer))
-        })?;
+        let cursor = cursor_of(&answer)
+            .ok_or_else(|| format!("no cursor: {}", String::from_utf8_lossy(&answer)))?;
         Ok(cursor.to_owned())
     })
 }
@@ -83,7 +90,7 @@ fn cursor_behind(bench: &Bench<'_>, row: u64) -> Outcome<String> {
 fn with_connections(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
     let mut findings = Vec::new();
     for connections in CONNECTIONS {
-        let what = format!("{connections} connections, get");
+        let what = format!("get, connections: {connections}");
         let side = middle(bench, &bench.requests(Ask::Get, connections))?;
         findings.extend(report::side(bench.store.engine, "sockets", &what, &side));
     }
@@ -109,6 +116,9 @@ fn with_models(bench: &mut Bench<'_>) -> Outcome<Vec<Finding>> {
         let mut starts = Vec::new();
         let mut served = start()?;
         for _ in 1..bench.options.rounds {
+            if served.started_in > LONG {
+                break;
+            }
             starts.push(served.started_in.as_secs_f64() * 1000.0);
             served = start()?;
         }
@@ -122,11 +132,11 @@ fn with_models(bench: &mut Bench<'_>) -> Outcome<Vec<Finding>> {
                 "MiB",
             ),
         ] {
-            let what = format!("{models} models: {what}");
+            let what = format!("{what}, models: {models}");
             findings.push(Finding::new(engine, "models", what, figure, unit, None));
         }
         let side = middle(bench, &bench.requests(Ask::Get, 16))?;
-        let what = format!("{models} models, get");
+        let what = format!("get, models: {models}");
         findings.extend(report::side(engine, "models", &what, &side));
     }
     Ok(findings)
@@ -138,9 +148,8 @@ fn middle(bench: &Bench<'_>, load: &Load) -> Outcome<Side> {
     for _ in 0..bench.options.rounds {
         sides.push(bench.load(load, bench.served.id())?);
     }
-    let of = |figure: fn(&Side) -> f64| {
-        median(sides.iter().map(figure).collect()).unwrap_or(f64::NAN)
-    };
+    let of =
+        |figure: fn(&Side) -> f64| median(sides.iter().map(figure).collect()).unwrap_or(f64::NAN);
     Ok(Side {
         rate: of(|side| side.rate),
         p50: of(|side| side.p50),

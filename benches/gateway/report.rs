@@ -133,8 +133,14 @@ impl Finding {
             unit,
             goal,
         };
+        println!("{}", finding.line().trim_end());
+        finding
+    }
+
+    fn line(&self) -> String {
+        let figure = self.figure;
         let verdict = |met: bool| if met { "met" } else { "MISSED" };
-        let goal = match goal {
+        let goal = match self.goal {
             Some(Goal::AtLeast(least)) => format!("at least {least} {}", verdict(figure >= least)),
             Some(Goal::AtMost(most)) => format!("at most {most} {}", verdict(figure <= most)),
             None => String::new(),
@@ -143,19 +149,17 @@ impl Finding {
             large if large >= 1000.0 => format!("{large:.0}"),
             figure => format!("{figure:.2}"),
         };
-        let line = format!("{scene:10} {:58} {shown:>10} {unit:9} {goal}", finding.what);
-        println!("{}", line.trim_end());
-        finding
+        let (scene, what, unit) = (self.scene, &self.what, self.unit);
+        format!("{scene:10} {what:45} {shown:>10} {unit:9} {goal}")
     }
 }
 
-/// The figures of one side, as findings.
-pub(crate) fn side(
-    engine: Engine,
-    scene: &'static str,
-    what: &str,
-    side: &Side,
-) -> Vec<Finding> {
+/// The figures of one side, as findings; printed as one line.
+pub(crate) fn side(engine: Engine, scene: &'static str, what: &str, side: &Side) -> Vec<Finding> {
+    println!(
+        "{scene:10} {what:45} {:>10.0} /s, p50 {:.0} p99 {:.0} us; CPU of service {:.1} db {:.1} us",
+        side.rate, side.p50, side.p99, side.server, side.database
+    );
     [
         ("answers", side.rate, "/s"),
         ("p50", side.p50, "us"),
@@ -163,10 +167,13 @@ pub(crate) fn side(
         ("CPU of the service", side.server, "us"),
         ("CPU of the database", side.database, "us"),
     ]
-    .into_iter()
-    .filter(|(name, ..)| !(engine == Engine::Sqlite && name.ends_with("database")))
-    .map(|(name, figure, unit)| {
-        Finding::new(engine, scene, format!("{what}: {name}"), figure, unit, None)
+    .map(|(name, figure, unit)| Finding {
+        engine,
+        scene,
+        what: format!("{what}: {name}"),
+        figure,
+        unit,
+        goal: None,
     })
-    .collect()
+    .into()
 }

@@ -73,9 +73,9 @@ impl Ask {
             Self::Get | Self::Tool | Self::Mixed => {
                 format!("SELECT {COLUMNS} FROM tickets WHERE id = {key}")
             }
-            Self::Behind { limit, .. } => format!(
-                "SELECT {COLUMNS} FROM tickets WHERE id > {key} ORDER BY id LIMIT {limit}"
-            ),
+            Self::Behind { limit, .. } => {
+                format!("SELECT {COLUMNS} FROM tickets WHERE id > {key} ORDER BY id LIMIT {limit}")
+            }
             Self::List { limit, .. } => {
                 format!("SELECT {COLUMNS} FROM tickets ORDER BY id LIMIT {limit} OFFSET {key}")
             }

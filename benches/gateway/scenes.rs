@@ -61,15 +61,19 @@ fn walk(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
         client.go()?;
         walks.push(client.result::<Walked>()?);
     }
-    let middle = |figure: fn(&Walked) -> f64| {
-        median(walks.iter().map(figure).collect()).unwrap_or(f64::NAN)
-    };
+    let middle =
+        |figure: fn(&Walked) -> f64| median(walks.iter().map(figure).collect()).unwrap_or(f64::NAN);
     let finding = |what, figure, unit, goal| {
         Finding::new(bench.store.engine, "walk", what, figure, unit, goal)
     };
     let rows = bench.store.rows as f64;
     Ok(vec![
-        finding("rows, each once", rows / middle(|walk| walk.whole), "/s", None),
+        finding(
+            "rows, each once",
+            rows / middle(|walk| walk.whole),
+            "/s",
+            None,
+        ),
         finding(
             "the last tenth against the first",
             middle(|walk| walk.last_tenth / walk.first_tenth),
@@ -110,13 +114,29 @@ fn storm(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
         finding("connections", middle(|round| round.1.rate), "/s", None),
         finding("p50", middle(|round| round.1.p50), "us", None),
         finding("p99", middle(|round| round.1.p99), "us", None),
-        finding("CPU of the service", middle(|round| round.1.server), "us", None),
-        finding("CPU of the echo", middle(|round| round.0.server), "us", None),
+        finding(
+            "CPU of the service",
+            middle(|round| round.1.server),
+            "us",
+            None,
+        ),
+        finding(
+            "CPU of the echo",
+            middle(|round| round.0.server),
+            "us",
+            None,
+        ),
         finding(
             "against the echo, by rate",
             middle(|round| round.1.rate / round.0.rate),
             "x",
             Some(Goal::AtLeast(0.65)),
+        ),
+        finding(
+            "against the echo, by CPU",
+            middle(|round| (round.0.client + round.0.server) / (round.1.client + round.1.server)),
+            "x",
+            None,
         ),
     ])
 }
@@ -156,7 +176,11 @@ fn beside_slow(bench: &Bench<'_>) -> Outcome<Vec<Finding>> {
         ("the lists", &slow),
     ] {
         for (what, figure, unit) in [
-            ("answers", middle(all, |one| one.answers as f64 / one.seconds), "/s"),
+            (
+                "answers",
+                middle(all, |one| one.answers as f64 / one.seconds),
+                "/s",
+            ),
             ("p50", middle(all, |one| one.p50 as f64), "us"),
             ("p99", middle(all, |one| one.p99 as f64), "us"),
         ] {

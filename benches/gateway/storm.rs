@@ -35,7 +35,7 @@ pub(crate) fn run(storm: &Storm) -> Outcome<()> {
             ended??;
         }
         let took = begun.elapsed();
-        child::done(&Measured::new(&*statistics::lock(&times), took))
+        child::done(&Measured::new(&statistics::lock(&times), took))
     })
 }
 

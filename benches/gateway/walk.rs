@@ -63,8 +63,7 @@ fn next(answer: &[u8], page: u64, more: bool) -> Outcome<Option<&str>> {
         let shown = String::from_utf8_lossy(&answer[..answer.len().min(600)]);
         format!("a wrong page {page}: {shown}").into()
     };
-    let tail =
-        format!("],\"count\":{PAGE},\"limit\":{PAGE},\"offset\":0,\"has_more\":{more}");
+    let tail = format!("],\"count\":{PAGE},\"limit\":{PAGE},\"offset\":0,\"has_more\":{more}");
     let ids = Ids::up(page * PAGE + 1, PAGE);
     let rest = rest_after_envelope(answer, page).ok_or_else(wrong)?;
     if !are_records(rest, ids, &tail, Look::Each) {
