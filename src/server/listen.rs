@@ -60,8 +60,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
         // A proxy is many clients, and tells them apart only later.
         let address = gate::network(peer.ip().to_canonical());
         let proxied = policy.access.is_proxy(peer.ip().to_canonical());
-        let each = limits.max_per_address.filter(|_| !proxied);
         let most = limits.max_connections + SPARE_CONNECTIONS;
+        // One stranger alone must not take every place from all others.
+        let each = limits.max_per_address.unwrap_or(most - most / 4);
+        let each = Some(each).filter(|_| !proxied);
         // Over the bound a connection is closed at once: there is no memory to explain it in.
         let Ok(place) = places.take(address, most, each) else {
             app.metrics.connection_refused("connections");

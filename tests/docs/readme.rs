@@ -100,6 +100,9 @@ fn links_lead_somewhere() {
         "SECURITY.md",
         "docs/architecture.md",
         "docs/errors.md",
+        "docs/operations.md",
+        "docs/reliability.md",
+        "docs/security.md",
     ] {
         let text = document(name);
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
