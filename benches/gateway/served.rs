@@ -36,6 +36,8 @@ impl Served {
     ) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = (free_address()?, free_address()?);
+        let binary = std::fs::canonicalize(binary)
+            .map_err(|fault| format!("{}: {fault}", binary.display()))?;
         let mut command = Command::new(binary);
         command.arg("serve").current_dir(folder.path()).env_clear();
         command.envs([
