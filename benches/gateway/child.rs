@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::Times;
-use crate::{Fault, Outcome, client, echo, floor};
+use crate::{Fault, Outcome, client, crowd, echo, floor, paced, storm, walk};
 
 /// What a part does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub(crate) enum Part {
     Load(client::Load),
     Echo(echo::Echo),
     Loop(floor::Loop),
+    Paced(paced::Paced),
+    Storm(storm::Storm),
+    Crowd(crowd::Crowd),
+    Walk(walk::Walk),
 }
 
 /// What a part measured.
@@ -51,6 +55,10 @@ pub(crate) fn run(part: &str) -> Outcome<()> {
         Part::Load(load) => client::run(&load),
         Part::Echo(echo) => echo::run(&echo),
         Part::Loop(floor) => floor::run(&floor),
+        Part::Paced(paced) => paced::run(&paced),
+        Part::Storm(storm) => storm::run(&storm),
+        Part::Crowd(crowd) => crowd::run(&crowd),
+        Part::Walk(walk) => walk::run(&walk),
     }
 }
 
@@ -66,10 +74,15 @@ pub(crate) fn ready(what: &str) -> Outcome<()> {
     }
 }
 
+/// Tells what came out until now.
+pub(crate) fn tell(result: &impl Serialize) -> Outcome<()> {
+    println!("{}", serde_json::to_string(result)?);
+    Ok(std::io::stdout().flush()?)
+}
+
 /// Tells what came out, and waits until the figures of this process have been read.
 pub(crate) fn done(result: &impl Serialize) -> Outcome<()> {
-    println!("{}", serde_json::to_string(result)?);
-    std::io::stdout().flush()?;
+    tell(result)?;
     std::io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
@@ -99,10 +112,16 @@ impl Running {
             output: BufReader::new(output.ok_or("no output")?),
             said: String::new(),
         };
-        let line = running.line()?;
-        let said = line.strip_prefix("ready").ok_or("the part is not ready")?;
-        running.said = said.trim().to_owned();
+        running.wait()?;
         Ok(running)
+    }
+
+    /// Waits until it is ready, for the next step too.
+    pub(crate) fn wait(&mut self) -> Outcome<()> {
+        let line = self.line()?;
+        let said = line.strip_prefix("ready").ok_or("the part is not ready")?;
+        self.said = said.trim().to_owned();
+        Ok(())
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -1,130 +1,117 @@
-//! The order of things: a database, the service on it, each workload against its floors in turn.
-
-use std::path::PathBuf;
-use std::time::Duration;
+//! The order of things: a database, the service on it, and what is measured there.
 
 use serde::Serialize;
 
-use crate::child::{Measured, Part, Running};
-use crate::client::{Load, Look};
 use crate::data::Engine;
-use crate::echo::Echo;
-use crate::floor::Loop;
-use crate::pgbench::{self, Run};
+use crate::measure::{Bench, Figures};
+use crate::report::{self, Finding};
+use crate::scenes::SCENES;
 use crate::served::Served;
-use crate::statistics::median;
 use crate::stores::Store;
-use crate::workloads::{WORKLOADS, Workload};
-use crate::{Options, Outcome, process, report};
+use crate::workloads::WORKLOADS;
+use crate::{Options, Outcome, growth, pgbench, scenes, soak};
 
-/// Requests that look at every byte before anything is measured, in seconds.
-const TRIAL: f64 = 0.4;
-
-/// What one side of a comparison did.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Side {
-    /// Answers a second.
-    pub(crate) rate: f64,
-    /// Microseconds.
-    pub(crate) p50: f64,
-    /// Microseconds.
-    pub(crate) p99: f64,
-    /// Microseconds of processor time for each answer: the client, what answers it, and the
-    /// database behind that.
-    pub(crate) client: f64,
-    pub(crate) server: f64,
-    pub(crate) database: f64,
-}
-
-impl Side {
-    /// Microseconds of processor time for each answer, by all of them.
-    pub(crate) fn time(&self) -> f64 {
-        self.client + self.server + self.database
-    }
-}
-
-/// One workload in one round.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Round {
-    pub(crate) echo: Side,
-    pub(crate) floor: Side,
-    pub(crate) service: Side,
-    /// Resident memory of the service afterwards, in bytes.
-    pub(crate) memory: u64,
-}
-
-/// One workload on one engine.
-#[derive(Debug, Serialize)]
-pub(crate) struct Figures {
-    pub(crate) engine: Engine,
-    pub(crate) workload: &'static str,
-    pub(crate) goal: Option<f64>,
-    pub(crate) rounds: Vec<Round>,
-}
-
-impl Figures {
-    /// The median of a figure over the rounds.
-    pub(crate) fn of(&self, figure: impl Fn(&Round) -> f64) -> f64 {
-        median(self.rounds.iter().map(figure).collect()).unwrap_or(f64::NAN)
-    }
-
-    /// The service's rate against the lower one of its floors.
-    pub(crate) fn by_rate(&self) -> f64 {
-        self.of(|round| round.service.rate / round.echo.rate.min(round.floor.rate))
-    }
-
-    /// The processor time of the floors against the service's.
-    pub(crate) fn by_time(&self) -> f64 {
-        self.of(|round| (round.echo.time() + round.floor.time()) / round.service.time())
-    }
+/// All figures of a run.
+#[derive(Debug, Default, Serialize)]
+struct Everything {
+    workloads: Vec<Figures>,
+    findings: Vec<Finding>,
 }
 
 /// Runs what was asked for.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     raise_descriptors()?;
-    let known = |name: &&String| !WORKLOADS.iter().any(|workload| workload.name == **name);
-    if let Some(unknown) = options.only.iter().find(known) {
-        return Err(format!("no workload is named {unknown}; --list tells them").into());
+    let mut names = WORKLOADS
+        .iter()
+        .map(|workload| workload.name)
+        .chain(SCENES.iter().map(|scene| scene.name));
+    if let Some(unknown) = options
+        .only
+        .iter()
+        .find(|name| names.clone().all(|known| known != **name))
+    {
+        let known: Vec<&str> = names.by_ref().collect();
+        return Err(format!("no workload is named {unknown}: {}", known.join(", ")).into());
     }
-    let pgbench = pgbench::find();
-    let mut all = Vec::new();
+    let mut everything = Everything::default();
+    let mut failed = Vec::new();
     report::machine(options);
     for &engine in &options.engine {
-        if engine == Engine::Postgres && pgbench.is_none() {
-            println!("\npostgres is left out: pgbench is not to be found");
-            continue;
-        }
-        let store = match Store::open(engine, options.rows, options) {
-            Ok(store) => store,
-            Err(fault) => {
-                println!("\n{} is left out: {fault}", engine.name());
-                continue;
-            }
-        };
-        let bench = Bench {
-            options,
-            served: Served::start(
-                &options.binary,
-                &store.url,
-                "users,tickets",
-                &options.variables,
-            )?,
-            store,
-            pgbench: pgbench.clone(),
-        };
-        report::head(&bench.store, &bench.served);
-        for workload in WORKLOADS {
-            if options.only.is_empty() || options.only.iter().any(|name| name == workload.name) {
-                let figures = bench.compare(workload)?;
-                report::line(&figures);
-                all.push(figures);
-            }
+        if let Err(fault) = one(engine, options, &mut everything) {
+            eprintln!("gateway: {}: {fault}", engine.name());
+            failed.push(engine.name());
         }
     }
-    match &options.json {
-        Some(path) => Ok(std::fs::write(path, serde_json::to_string_pretty(&all)?)?),
-        None => Ok(()),
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_string_pretty(&everything)?)?;
     }
+    match &*failed {
+        [] => Ok(()),
+        failed => Err(format!("it failed on {}", failed.join(", ")).into()),
+    }
+}
+
+fn one(engine: Engine, options: &Options, everything: &mut Everything) -> Outcome<()> {
+    match &options.growth {
+        Some(sizes) => growth::run(engine, sizes, options, &mut everything.findings),
+        None => match open(engine, options.rows, options)? {
+            Some(bench) => measure(&bench, everything),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Makes the database of an engine and starts the service on it; nothing where it cannot be had.
+pub(crate) fn open(engine: Engine, rows: u64, options: &Options) -> Outcome<Option<Bench<'_>>> {
+    let pgbench = pgbench::find();
+    if engine == Engine::Postgres && pgbench.is_none() {
+        println!("\npostgres is left out: pgbench is not to be found");
+        return Ok(None);
+    }
+    let store = match Store::open(engine, rows, options) {
+        Ok(store) => store,
+        Err(fault) => {
+            println!("\n{} is left out: {fault}", engine.name());
+            return Ok(None);
+        }
+    };
+    let served = Served::start(
+        &options.binary,
+        &store.url,
+        "users,tickets",
+        &options.variables,
+    )?;
+    Ok(Some(Bench {
+        options,
+        served,
+        store,
+        pgbench,
+    }))
+}
+
+fn measure(bench: &Bench<'_>, everything: &mut Everything) -> Outcome<()> {
+    let options = bench.options;
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|one| one == name);
+    report::head(&bench.store, &bench.served);
+    if let Some(seconds) = options.soak {
+        everything.findings.extend(soak::run(bench, seconds)?);
+        return Ok(());
+    }
+    let mut workloads = WORKLOADS.iter().filter(|one| wanted(one.name)).peekable();
+    if workloads.peek().is_some() {
+        report::columns();
+    }
+    for workload in workloads {
+        let figures = bench.compare(workload)?;
+        report::line(&figures);
+        everything.workloads.push(figures);
+    }
+    let mut findings = scenes::of_tools(bench, &everything.workloads);
+    for scene in SCENES.iter().filter(|scene| wanted(scene.name)) {
+        findings.extend((scene.run)(bench)?);
+    }
+    everything.findings.append(&mut findings);
+    Ok(())
 }
 
 /// As many descriptors as may be had: ten thousand sockets need more than the usual thousand.
@@ -136,134 +123,4 @@ fn raise_descriptors() -> Outcome<()> {
         maximum,
     };
     Ok(setrlimit(Resource::Nofile, limit)?)
-}
-
-/// The service on one database.
-struct Bench<'a> {
-    options: &'a Options,
-    // Before the store: the service goes before its database does.
-    served: Served,
-    store: Store,
-    pgbench: Option<PathBuf>,
-}
-
-impl Bench<'_> {
-    /// Measures a workload and its floors, in turn, as many times as there are rounds.
-    fn compare(&self, workload: &Workload) -> Outcome<Figures> {
-        let mut load = Load {
-            address: self.served.address.clone(),
-            ask: workload.ask,
-            connections: workload.connections,
-            in_flight: workload.in_flight,
-            seconds: TRIAL,
-            rows: self.store.rows,
-            seed: self.options.seed,
-            look: Look::Fully,
-        };
-        self.load(&load, self.served.id())?;
-        load.seconds = self.options.seconds;
-        load.look = Look::Ends;
-        let mut rounds = Vec::new();
-        for round in 0..self.options.rounds {
-            load.seed = self.options.seed + 1 + round as u64;
-            rounds.push(Round {
-                echo: self.echo(&load)?,
-                floor: self.floor(workload, load.seed)?,
-                service: self.load(&load, self.served.id())?,
-                memory: process::memory(self.served.id()),
-            });
-        }
-        Ok(Figures {
-            engine: self.store.engine,
-            workload: workload.name,
-            goal: workload.goal(self.store.engine),
-            rounds,
-        })
-    }
-
-    /// Lets a client load a server.
-    fn load(&self, load: &Load, server: u32) -> Outcome<Side> {
-        let mut client = Running::start(&Part::Load(load.clone()))?;
-        let before = self.times(client.id(), server);
-        let audited = self.served.audited();
-        client.go()?;
-        let measured: Measured = client.result()?;
-        let after = self.times(client.id(), server);
-        if server == self.served.id() && self.served.audited() == audited {
-            return Err("the service has not written its audit".into());
-        }
-        Ok(side(&measured, before, after))
-    }
-
-    fn echo(&self, load: &Load) -> Outcome<Side> {
-        let echo = Running::start(&Part::Echo(Echo {
-            length: load.ask.length(),
-            once: false,
-        }))?;
-        let load = Load {
-            address: echo.said.clone(),
-            look: Look::Length,
-            ..load.clone()
-        };
-        self.load(&load, echo.id())
-    }
-
-    fn floor(&self, workload: &Workload, seed: u64) -> Outcome<Side> {
-        let (options, store) = (self.options, &self.store);
-        let alone = workload.connections == 1;
-        if let (Engine::Postgres, Some(pgbench)) = (store.engine, &self.pgbench) {
-            let clients = match (alone, workload.in_flight) {
-                (true, _) => 1,
-                (_, 1) => 16,
-                _ => workload.connections,
-            };
-            let run = Run {
-                url: &store.place,
-                ask: workload.ask,
-                clients,
-                pipelined: workload.in_flight,
-                seconds: options.seconds,
-                rows: store.rows,
-                seed,
-            };
-            let before = process::time_of_server(store.engine).unwrap_or(0);
-            let (measured, client) = run.measure(pgbench)?;
-            // Until the server has taken note of the ends of its sessions.
-            std::thread::sleep(Duration::from_millis(50));
-            let after = process::time_of_server(store.engine).unwrap_or(0);
-            return Ok(side(&measured, [0, 0, before], [client, 0, after]));
-        }
-        let mut floor = Running::start(&Part::Loop(Loop {
-            engine: store.engine,
-            place: store.place.clone(),
-            ask: workload.ask,
-            alone,
-            seconds: options.seconds,
-            rows: store.rows,
-            seed,
-        }))?;
-        let before = self.times(floor.id(), 0);
-        floor.go()?;
-        let measured: Measured = floor.result()?;
-        Ok(side(&measured, before, self.times(floor.id(), 0)))
-    }
-
-    /// What client, server and database have used until now.
-    fn times(&self, client: u32, server: u32) -> [u64; 3] {
-        let database = process::time_of_server(self.store.engine).unwrap_or(0);
-        [process::time(client), process::time(server), database]
-    }
-}
-
-fn side(measured: &Measured, before: [u64; 3], after: [u64; 3]) -> Side {
-    let answers = measured.answers as f64;
-    let each = |index: usize| after[index].saturating_sub(before[index]) as f64 / answers;
-    Side {
-        rate: answers / measured.seconds,
-        p50: measured.p50 as f64,
-        p99: measured.p99 as f64,
-        client: each(0),
-        server: each(1),
-        database: each(2),
-    }
 }

@@ -11,17 +11,26 @@
 
 mod child;
 mod client;
+mod crowd;
 mod data;
 mod drive;
 mod echo;
 mod floor;
+mod growth;
+mod measure;
+mod paced;
 mod pgbench;
+mod post;
 mod process;
 mod report;
 mod requests;
+mod scenes;
 mod served;
+mod soak;
 mod statistics;
 mod stores;
+mod storm;
+mod walk;
 mod wire;
 mod workloads;
 
@@ -76,6 +85,19 @@ struct Options {
         default_value = "mysql://root@127.0.0.1:3306/?ssl-mode=DISABLED"
     )]
     mysql: String,
+    /// Loads at half of what the service can do for so many seconds, and nothing else
+    #[arg(long, value_name = "SECONDS", conflicts_with = "growth")]
+    soak: Option<f64>,
+    /// Measures how cost grows with rows (these numbers), models and connections, and nothing else
+    #[arg(
+        long,
+        value_name = "ROWS",
+        value_delimiter = ',',
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10000,1000000,10000000"
+    )]
+    growth: Option<Vec<u64>>,
     /// Keeps the databases for a later run with --reuse
     #[arg(long)]
     keep: bool,

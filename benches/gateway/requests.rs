@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Outcome;
+use crate::client::Look;
 use crate::data::{self, COLUMNS, USERS};
 
 /// Requests of one kind, over random rows.
@@ -22,7 +23,19 @@ pub(crate) enum Ask {
     Filter { limit: u64 },
     /// Counts and sums by status of one user's tickets.
     Aggregate,
+    /// One row by its id, by the tool of MCP.
+    Tool,
+    /// A page behind a cursor that was given after this row.
+    Behind { limit: u64, after: u64 },
+    /// Nine times one row by its id, then a page of fifty.
+    Mixed,
 }
+
+/// What every tenth request of [`Ask::Mixed`] asks for.
+const PAGE: Ask = Ask::List {
+    limit: 50,
+    below: 1000,
+};
 
 /// What an answer must hold.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +56,8 @@ impl Ask {
     /// The first and the last of these.
     pub(crate) fn range(self, rows: u64) -> (u64, u64) {
         match self {
-            Self::Get => (1, rows),
+            Self::Get | Self::Tool | Self::Mixed => (1, rows),
+            Self::Behind { after, .. } => (after, after),
             Self::List { below, .. } => (0, below.max(1) - 1),
             // So that a whole page stands before it.
             Self::Filter { limit } => (limit * 4 + 5, rows),
@@ -56,7 +70,12 @@ impl Ask {
     /// `key` is written once for each time that it is bound.
     pub(crate) fn statement(self, key: &str) -> String {
         match self {
-            Self::Get => format!("SELECT {COLUMNS} FROM tickets WHERE id = {key}"),
+            Self::Get | Self::Tool | Self::Mixed => {
+                format!("SELECT {COLUMNS} FROM tickets WHERE id = {key}")
+            }
+            Self::Behind { limit, .. } => {
+                format!("SELECT {COLUMNS} FROM tickets WHERE id > {key} ORDER BY id LIMIT {limit}")
+            }
             Self::List { limit, .. } => {
                 format!("SELECT {COLUMNS} FROM tickets ORDER BY id LIMIT {limit} OFFSET {key}")
             }
@@ -75,18 +94,36 @@ impl Ask {
     /// How many rows that gives.
     pub(crate) fn count(self) -> u64 {
         match self {
-            Self::Get => 1,
-            Self::List { limit, .. } | Self::Filter { limit } => limit,
+            Self::Get | Self::Tool | Self::Mixed => 1,
+            Self::List { limit, .. } | Self::Filter { limit } | Self::Behind { limit, .. } => limit,
             Self::Aggregate => 4,
         }
     }
 
-    /// Writes a request into `out`, and says what its answer must be.
-    pub(crate) fn write(self, out: &mut Vec<u8>, id: u64, rng: &mut Rng, rows: u64) -> Expected {
-        let key = self.key(rng, rows);
+    /// What the request of this number asks for.
+    fn of(self, id: u64) -> Self {
+        match self {
+            Self::Mixed if id.is_multiple_of(10) => PAGE,
+            Self::Mixed => Self::Get,
+            other => other,
+        }
+    }
+
+    /// Writes a request into `out`, and says what its answer must be. The cursor is that of
+    /// [`Ask::Behind`].
+    pub(crate) fn write(
+        self,
+        out: &mut Vec<u8>,
+        id: u64,
+        rng: &mut Rng,
+        rows: u64,
+        cursor: &str,
+    ) -> Expected {
+        let ask = self.of(id);
+        let key = ask.key(rng, rows);
         // Writing into memory cannot fail.
-        let _ = match self {
-            Self::Get => write!(
+        let _ = match ask {
+            Self::Get | Self::Mixed => write!(
                 out,
                 "{{\"id\":{id},\"action\":\"get\",\"model\":\"tickets\",\"params\":{{\"id\":{key}}}}}"
             ),
@@ -107,39 +144,48 @@ impl Ask {
                  \"filters\":{{\"user_id\":{key}}},\"group_by\":[\"status\"],\
                  \"aggregate\":{{\"n\":{{\"$count\":\"*\"}},\"spent\":{{\"$sum\":\"amount\"}}}},\"sort\":[\"status\"]}}}}"
             ),
+            Self::Tool => write!(
+                out,
+                "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\
+                 \"name\":\"get_record\",\"arguments\":{{\"model\":\"tickets\",\"id\":{key}}}}}}}"
+            ),
+            Self::Behind { limit, .. } => write!(
+                out,
+                "{{\"id\":{id},\"action\":\"list\",\"model\":\"tickets\",\
+                 \"params\":{{\"limit\":{limit},\"cursor\":\"{cursor}\"}}}}"
+            ),
         };
         Expected { id, key }
     }
 
-    /// Checks an answer: envelope, length, number of rows, first and last row; `fully` every byte.
+    /// Checks an answer: envelope, length, number of rows, first and last row; more as `look` says.
     pub(crate) fn check(
         self,
         text: &[u8],
         expected: Expected,
         rows: u64,
-        fully: bool,
+        look: Look,
     ) -> Outcome<()> {
         let Expected { id, key } = expected;
-        let right = rest_after_envelope(text, id).is_some_and(|rest| match self {
-            Self::Get => rest
-                .strip_prefix(b"\"data\":")
+        let page = |ids, limit: u64, offset: u64| {
+            let tail = format!(
+                "],\"count\":{limit},\"limit\":{limit},\"offset\":{offset},\"has_more\":true"
+            );
+            rest_after_envelope(text, id).is_some_and(|rest| are_records(rest, ids, &tail, look))
+        };
+        let right = match self.of(id) {
+            Self::Get | Self::Mixed => rest_after_envelope(text, id)
+                .and_then(|rest| rest.strip_prefix(b"\"data\":"))
                 .and_then(|rest| rest.strip_suffix(b"}"))
-                .is_some_and(|row| is_record(row, key, fully)),
-            Self::List { limit, .. } => {
-                let ids = (key + 1)..=(key + limit).min(rows);
-                let tail = format!(
-                    "],\"count\":{limit},\"limit\":{limit},\"offset\":{key},\"has_more\":true"
-                );
-                are_records(rest, ids, &tail, fully)
+                .is_some_and(|row| is_record(row, key, look)),
+            Self::List { limit, .. } => page(Ids::up(key + 1, limit), limit, key),
+            Self::Behind { limit, .. } => page(Ids::up(key + 1, limit), limit, 0),
+            Self::Filter { limit } => page(Ids::down(key, limit), limit, 0),
+            Self::Aggregate => {
+                rest_after_envelope(text, id).is_some() && is_summary(text, key, rows)
             }
-            Self::Filter { limit } => {
-                let ids = (0..limit).map(|step| key - 4 * step);
-                let tail =
-                    format!("],\"count\":{limit},\"limit\":{limit},\"offset\":0,\"has_more\":true");
-                are_records(rest, ids, &tail, fully)
-            }
-            Self::Aggregate => is_summary(text, key, rows),
-        });
+            Self::Tool => is_result(text, id, key, look),
+        };
         if right {
             return Ok(());
         }
@@ -156,7 +202,9 @@ impl Ask {
             rows + limit as usize + envelope + 140
         };
         match self {
-            Self::Get => data::record_length(543_210) + envelope,
+            Self::Get | Self::Mixed => data::record_length(543_210) + envelope,
+            Self::Tool => result(543_210, 543_210).len(),
+            Self::Behind { limit, after } => page(limit, after + 1),
             Self::List { limit, below } => page(limit, below / 2 + 1),
             Self::Filter { limit } => page(limit, 543_210),
             Self::Aggregate => 290,
@@ -165,7 +213,7 @@ impl Ask {
 }
 
 /// What follows `{"id":…,"status":"ok",`.
-fn rest_after_envelope(text: &[u8], id: u64) -> Option<&[u8]> {
+pub(crate) fn rest_after_envelope(text: &[u8], id: u64) -> Option<&[u8]> {
     let rest = text.strip_prefix(b"{\"id\":")?;
     let rest = strip_number(rest, id)?;
     rest.strip_prefix(b",\"status\":\"ok\",")
@@ -181,9 +229,73 @@ fn strip_number(text: &[u8], number: u64) -> Option<&[u8]> {
     (digits > 0 && found == number).then_some(rest)
 }
 
-/// Whether this is the record: its id and its length, or `fully` all of it.
-fn is_record(row: &[u8], id: u64, fully: bool) -> bool {
-    if fully {
+/// Ids of rows, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ids {
+    first: u64,
+    count: u64,
+    /// From one to the next.
+    step: i64,
+}
+
+impl Ids {
+    pub(crate) fn up(first: u64, count: u64) -> Self {
+        Self {
+            first,
+            count,
+            step: 1,
+        }
+    }
+
+    /// Those of the same status, downwards.
+    fn down(first: u64, count: u64) -> Self {
+        Self {
+            first,
+            count,
+            step: -4,
+        }
+    }
+
+    fn at(self, index: u64) -> u64 {
+        self.first.wrapping_add_signed(self.step * index as i64)
+    }
+
+    fn all(self) -> impl Iterator<Item = u64> {
+        (0..self.count).map(move |index| self.at(index))
+    }
+}
+
+/// The whole answer of the tool.
+fn result(id: u64, key: u64) -> String {
+    let mut data = b"{\"data\":".to_vec();
+    data::record(&mut data, key);
+    data.push(b'}');
+    let data = String::from_utf8_lossy(&data).into_owned();
+    let text = Value::String(data.clone());
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[{{\"type\":\"text\",\
+         \"text\":{text}}}],\"structuredContent\":{data},\"isError\":false}}}}"
+    )
+}
+
+/// Whether this is it: its id, and the record in its structured content.
+fn is_result(text: &[u8], id: u64, key: u64, look: Look) -> bool {
+    if look == Look::Fully {
+        return result(id, key).as_bytes() == text;
+    }
+    text.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":")
+        .and_then(|rest| strip_number(rest, id))
+        .filter(|rest| rest.starts_with(b",\"result\":"))
+        .and_then(|rest| rest.strip_suffix(b"},\"isError\":false}}"))
+        .and_then(|rest| rest.split_at_checked(rest.len().checked_sub(data::record_length(key))?))
+        .is_some_and(|(before, row)| {
+            before.ends_with(b",\"structuredContent\":{\"data\":") && is_record(row, key, look)
+        })
+}
+
+/// Whether this is the record: its id and its length, or all of it.
+fn is_record(row: &[u8], id: u64, look: Look) -> bool {
+    if look == Look::Fully {
         let mut whole = Vec::with_capacity(512);
         data::record(&mut whole, id);
         return whole == row && data::record_length(id) == row.len();
@@ -197,33 +309,24 @@ fn is_record(row: &[u8], id: u64, fully: bool) -> bool {
 }
 
 /// Whether these records stand in `data`, and then this.
-fn are_records(
-    rest: &[u8],
-    ids: impl DoubleEndedIterator<Item = u64> + Clone,
-    tail: &str,
-    fully: bool,
-) -> bool {
+pub(crate) fn are_records(rest: &[u8], ids: Ids, tail: &str, look: Look) -> bool {
     let Some(rest) = rest.strip_prefix(b"\"data\":[") else {
         return false;
     };
-    let count = ids.clone().count();
-    let length = ids.clone().map(data::record_length).sum::<usize>() + count - 1;
+    let length = ids.all().map(data::record_length).sum::<usize>() + ids.count as usize - 1;
     if rest.len() < length || !rest[length..].starts_with(tail.as_bytes()) {
         return false;
     }
-    let (mut rows, mut last) = (&rest[..length], ids.clone().next_back());
-    let mut ends = [ids.clone().next(), last.take()].into_iter().flatten();
-    if !fully {
-        let (Some(first), Some(last)) = (ends.next(), ends.next()) else {
-            return false;
-        };
+    let mut rows = &rest[..length];
+    if look == Look::Ends {
+        let (first, last) = (ids.first, ids.at(ids.count - 1));
         let (first_row, last_row) = (
             &rows[..data::record_length(first)],
             &rows[length - data::record_length(last)..],
         );
-        return is_record(first_row, first, false) && is_record(last_row, last, false);
+        return is_record(first_row, first, look) && is_record(last_row, last, look);
     }
-    for (index, id) in ids.enumerate() {
+    for (index, id) in ids.all().enumerate() {
         if index > 0 {
             match rows.strip_prefix(b",") {
                 Some(rest) => rows = rest,
@@ -231,7 +334,7 @@ fn are_records(
             }
         }
         let (row, rest) = rows.split_at(data::record_length(id));
-        if !is_record(row, id, true) {
+        if !is_record(row, id, look) {
             return false;
         }
         rows = rest;

@@ -11,6 +11,9 @@ use crate::{Outcome, process};
 /// The token of every client.
 pub(crate) const TOKEN: &str = "a-token-for-the-bench-of-the-gateway";
 
+/// A service that is not ready by then is given up: it reads a thousand models on a slow server.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// The service at work; it is stopped when this is dropped.
 pub(crate) struct Served {
     child: Child,
@@ -33,6 +36,8 @@ impl Served {
     ) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = (free_address()?, free_address()?);
+        let binary = std::fs::canonicalize(binary)
+            .map_err(|fault| format!("{}: {fault}", binary.display()))?;
         let mut command = Command::new(binary);
         command.arg("serve").current_dir(folder.path()).env_clear();
         command.envs([
@@ -66,7 +71,7 @@ impl Served {
             memory_at_start: 0,
         };
         while !is_ready(&served.address) {
-            if served.child.try_wait()?.is_some() || begun.elapsed() > Duration::from_secs(60) {
+            if served.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
                 return Err(format!("the service did not start:\n{}", served.log()).into());
             }
             std::thread::sleep(Duration::from_millis(1));

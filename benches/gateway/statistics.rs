@@ -1,5 +1,7 @@
 //! Times and medians.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use hdrhistogram::Histogram;
 
 use crate::Outcome;
@@ -21,4 +23,9 @@ pub(crate) fn median(mut figures: Vec<f64>) -> Option<f64> {
         odd if odd % 2 == 1 => Some(figures[middle]),
         _ => Some((figures[middle - 1] + figures[middle]) / 2.0),
     }
+}
+
+/// Times that several connections share.
+pub(crate) fn lock(times: &Mutex<Times>) -> MutexGuard<'_, Times> {
+    times.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -50,6 +50,33 @@ impl Store {
         }
     }
 
+    /// Runs statements that change it.
+    pub(crate) fn change(&self, script: Vec<String>) -> Outcome<()> {
+        block_on(async {
+            match self.engine {
+                Engine::Sqlite => {
+                    let file = File::open(&self.place)?;
+                    for statement in script {
+                        file.execute_batch(&statement)?;
+                    }
+                }
+                Engine::Postgres => {
+                    let mut connection = PgConnection::connect(&self.place).await?;
+                    for statement in script {
+                        run(&mut connection, statement).await?;
+                    }
+                }
+                Engine::Mysql => {
+                    let mut connection = MySqlConnection::connect(&self.place).await?;
+                    for statement in script {
+                        run(&mut connection, statement).await?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn file(rows: u64, keep: bool, reuse: bool, name: &str) -> Outcome<Self> {
         let folder = tempfile::Builder::new()
             .prefix("lucarne_bench_")

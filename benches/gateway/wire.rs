@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::post::Post;
 use crate::served::TOKEN;
 use crate::{Fault, Outcome};
 
@@ -20,6 +21,58 @@ pub(crate) struct Socket {
     out: Vec<u8>,
     /// A message that comes in several frames.
     parts: Vec<u8>,
+}
+
+/// What carries requests and answers.
+pub(crate) enum Channel {
+    Socket(Socket),
+    Post(Post),
+}
+
+impl Channel {
+    /// Puts a request behind those that wait.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        match self {
+            Self::Socket(socket) => socket.push(text),
+            Self::Post(post) => post.push(text),
+        }
+    }
+
+    /// Sends what waits.
+    pub(crate) async fn flush(&mut self) -> Outcome<()> {
+        match self {
+            Self::Socket(socket) => socket.flush().await,
+            Self::Post(post) => post.flush().await,
+        }
+    }
+
+    /// Waits for more bytes; nothing is lost when the waiting is given up.
+    pub(crate) async fn fill(&mut self) -> Outcome<()> {
+        match self {
+            Self::Socket(socket) => socket.fill().await,
+            Self::Post(post) => post.fill().await,
+        }
+    }
+
+    /// The next answer of those that have arrived.
+    pub(crate) fn take(&mut self) -> Outcome<Option<&[u8]>> {
+        match self {
+            Self::Socket(socket) => socket.take(),
+            Self::Post(post) => post.take(),
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn ask(&mut self, text: &[u8]) -> Outcome<Vec<u8>> {
+        self.push(text);
+        self.flush().await?;
+        loop {
+            self.fill().await?;
+            if let Some(answer) = self.take()? {
+                return Ok(answer.to_vec());
+            }
+        }
+    }
 }
 
 /// A message that has arrived: where it stands.

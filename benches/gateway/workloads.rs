@@ -1,5 +1,6 @@
 //! What is measured, and what is to be reached.
 
+use crate::client::Over;
 use crate::data::Engine;
 use crate::requests::Ask;
 
@@ -9,6 +10,7 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) ask: Ask,
+    pub(crate) over: Over,
     pub(crate) connections: u64,
     pub(crate) in_flight: usize,
     /// By processor time against the floors: PostgreSQL, SQLite, MariaDB.
@@ -38,6 +40,7 @@ const fn workload(
         name,
         what,
         ask,
+        over: Over::Socket,
         connections,
         in_flight,
         goals,
@@ -122,4 +125,23 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         1,
         [None, None, None],
     ),
+    workload(
+        "mcp-ws",
+        "get_record by MCP over WebSocket, 16 connections",
+        Ask::Tool,
+        16,
+        1,
+        [None, None, None],
+    ),
+    Workload {
+        over: Over::Post,
+        ..workload(
+            "mcp-http",
+            "get_record by MCP over POST /mcp, 16 connections kept alive",
+            Ask::Tool,
+            16,
+            1,
+            [None, None, None],
+        )
+    },
 ];
