@@ -23,7 +23,6 @@ pub(super) async fn tables(
 ) -> Result<Vec<Result<Table, String>>, Failure> {
     let (own, folding): (Option<String>, i64) =
         sqlx::query_as("SELECT CAST(DATABASE() AS CHAR), CAST(@@lower_case_table_names AS SIGNED)")
-            .persistent(false)
             .fetch_one(&mut *connection)
             .await
             .map_err(Failure::from_driver)?;
@@ -59,7 +58,6 @@ pub(super) async fn names(connection: &mut MySqlConnection) -> Result<Vec<String
          ('mysql', 'information_schema', 'performance_schema', 'sys', 'ndbinfo') \
          ORDER BY table_schema <> DATABASE(), table_schema, table_name",
     )
-    .persistent(false)
     .fetch_all(connection)
     .await
     .map_err(Failure::from_driver)?;
@@ -85,7 +83,6 @@ async fn known(
         "SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(table_type AS CHAR) \
          FROM information_schema.tables WHERE table_schema = ? ORDER BY table_name",
     )
-    .persistent(false)
     .bind(schema)
     .fetch_all(connection)
     .await
@@ -221,7 +218,6 @@ async fn columns_of(
          CAST(privileges AS CHAR), CAST(table_name AS CHAR) FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
-    .persistent(false)
     .bind(&name.schema)
     .bind(&name.name)
     .fetch_all(connection)
@@ -285,7 +281,7 @@ async fn json_columns<'r>(
         Expr::cust("1 = 0"),
     );
     let (text, values) = select.build(MysqlQueryBuilder);
-    let asked = bound::<MySql>(text, values).persistent(false);
+    let asked = bound::<MySql>(text, values);
     let row = match asked.fetch_one(connection).await {
         Ok(row) => row,
         // A view that is broken: its columns are known, and reading it fails in its own time.
@@ -311,7 +307,6 @@ async fn about(
          CAST(table_rows AS UNSIGNED) FROM information_schema.tables \
          WHERE table_schema = ? AND table_name = ?",
     )
-    .persistent(false)
     .bind(&name.schema)
     .bind(&name.name)
     .fetch_all(connection)

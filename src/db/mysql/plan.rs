@@ -18,7 +18,6 @@ pub(super) async fn rows(
     explain: &Statement,
 ) -> Result<Option<u64>, Failure> {
     let row = bound::<MySql>(Arc::clone(&explain.text), explain.values.clone())
-        .persistent(false)
         .fetch_one(connection)
         .await
         .map_err(Failure::from_driver)?;

@@ -25,7 +25,6 @@ pub(super) async fn indexes(
          CAST(sub_part AS UNSIGNED), CAST(index_type AS CHAR) FROM information_schema.statistics \
          WHERE table_schema = ? AND table_name = ? ORDER BY index_name, seq_in_index",
     )
-    .persistent(false)
     .bind(&name.schema)
     .bind(&name.name)
     .fetch_all(connection)
@@ -70,7 +69,6 @@ pub(super) async fn foreign_keys(
          FROM information_schema.key_column_usage WHERE table_schema = ? AND table_name = ? \
          AND referenced_table_name IS NOT NULL ORDER BY constraint_name, ordinal_position",
     )
-    .persistent(false)
     .bind(&name.schema)
     .bind(&name.name)
     .fetch_all(connection)

@@ -19,7 +19,6 @@ pub(super) async fn weaknesses(
     hidden: &[Hidden],
 ) -> Result<Vec<Weakness>, Failure> {
     let (account,): (String,) = sqlx::query_as("SELECT CAST(CURRENT_USER() AS CHAR)")
-        .persistent(false)
         .fetch_one(&mut *connection)
         .await
         .map_err(Failure::from_driver)?;
@@ -108,7 +107,6 @@ async fn readable(
              FROM information_schema.columns \
              WHERE table_schema = ? AND table_name = ? AND column_name = ?",
         )
-        .persistent(false)
         .bind(&hidden.table.schema)
         .bind(&hidden.table.name)
         .bind(&hidden.field)
