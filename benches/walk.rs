@@ -60,6 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let token = Tokens::new(&config.tokens).check(TOKEN).ok_or("no token")?;
     let caller = Caller {
         token,
+        client: None,
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         transport: "example",
     };

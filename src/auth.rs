@@ -1,14 +1,19 @@
 //! Who asks: tokens compared in constant time, and the caller that a token makes.
 
+mod scope;
+
+pub use scope::Scope;
+
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 /// The SHA-256 of a token.
-type Digest = [u8; 32];
+pub type Digest = [u8; 32];
 
 /// The tokens that are valid now.
 #[derive(Clone)]
@@ -53,7 +58,8 @@ impl Tokens {
     }
 }
 
-fn digest(token: &str) -> Digest {
+/// What is kept and compared of a token.
+pub fn digest(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }
 
@@ -83,11 +89,28 @@ impl fmt::Debug for TokenId {
     }
 }
 
+/// Whose token of the store it is: names for people, ids that never change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// The token's id, which outlives rotations.
+    pub token_id: String,
+    /// The token's name.
+    pub token: String,
+    /// The last characters of the token.
+    pub suffix: String,
+    /// The id of its tenant.
+    pub tenant_id: String,
+    /// The name of its tenant.
+    pub tenant: String,
+}
+
 /// Who asks, by which way.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The token that let the caller in.
     pub token: TokenId,
+    /// Whose it is, where it is one of the store; else it is one of the configuration.
+    pub client: Option<Arc<Client>>,
     /// The client's address, behind trusted proxies its own.
     pub address: IpAddr,
     /// The transport, as logs and metrics name it.

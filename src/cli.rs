@@ -9,7 +9,9 @@ mod audit;
 mod check;
 mod client;
 mod credential;
+mod database;
 mod demo;
+mod desk;
 mod exit;
 mod failure;
 mod health;
@@ -23,6 +25,7 @@ mod prompt;
 mod query;
 mod reference;
 mod refusal;
+mod scopes;
 mod serve;
 mod settings;
 mod show;
@@ -30,6 +33,7 @@ mod snippet;
 mod stdio;
 mod supervise;
 mod table;
+mod tenant;
 mod text;
 mod token;
 mod usage;
@@ -101,9 +105,18 @@ enum Command {
     /// Speak MCP on standard input and output
     #[command(after_help = stdio::EXAMPLES)]
     Stdio,
-    /// Print a new token
+    /// Print a new token, or keep those of tenants
     #[command(after_help = token::EXAMPLES)]
-    Token,
+    Token(token::Arguments),
+    /// Keep tenants: who has tokens, databases and rows of their own
+    #[command(after_help = tenant::EXAMPLES)]
+    Tenant(tenant::Arguments),
+    /// Keep the databases of tenants
+    #[command(after_help = database::EXAMPLES)]
+    Database(database::Arguments),
+    /// List what a token can be allowed
+    #[command(after_help = scopes::EXAMPLES)]
+    Scopes(scopes::Arguments),
     /// Print a configuration for an agent's client
     #[command(after_help = snippet::EXAMPLES)]
     Config(snippet::Arguments),
@@ -169,7 +182,10 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Check(arguments) => return check::run(&arguments),
         Command::Query(arguments) => return query::run(&arguments),
         Command::Stdio => stdio::run(),
-        Command::Token => token::run(),
+        Command::Token(arguments) => token::run(arguments),
+        Command::Tenant(arguments) => tenant::run(arguments),
+        Command::Database(arguments) => return database::run(arguments),
+        Command::Scopes(arguments) => scopes::run(&arguments),
         Command::Config(arguments) => snippet::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

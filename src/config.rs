@@ -5,18 +5,22 @@
 //! [`variables`] holds names, defaults and meanings for both and for the help.
 
 mod address;
+mod admin;
 mod change;
 mod check;
 mod client;
 mod database;
 mod dotenv;
 mod fault;
+mod given;
 mod load;
 mod models;
 mod network;
 mod origins;
+mod places;
 mod raw;
 mod secrets;
+mod store;
 mod tls;
 pub mod variables;
 
@@ -32,9 +36,12 @@ pub use self::client::{SharedToken, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
+pub use self::given::{database_url, model_names, sensitive};
 pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
+pub use self::places::{DatabasePlaces, HostRule};
+pub use self::store::{EncryptionKeys, StoreUrl};
 pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
 
@@ -43,7 +50,7 @@ use crate::sensitive::Sensitive;
 pub struct Config {
     /// Whether `/mcp` answers with anything but 503.
     pub enabled: bool,
-    /// The tokens that are valid; at least one when enabled.
+    /// The tokens that are valid; at least one when enabled without a store.
     pub tokens: Vec<SecretString>,
     /// The whitelist, in its order; at least one entry, each with a name of its own.
     pub models: Vec<ModelName>,
@@ -53,7 +60,7 @@ pub struct Config {
     pub rate_limit: u32,
     /// The window of the rate limit.
     pub rate_window: Duration,
-    /// The database to read; there when enabled.
+    /// The database to read; there when enabled without a store.
     pub database: Option<DatabaseUrl>,
     /// Which fields never leave the service.
     pub sensitive: Sensitive,
@@ -103,6 +110,16 @@ pub struct Config {
     pub pgbouncer: bool,
     /// The key of cursors that several instances share; `None` asks for one of its own.
     pub cursor_key: Option<SecretBox<[u8; 32]>>,
+    /// Where tenants and their tokens are kept.
+    pub store: Option<StoreUrl>,
+    /// How long what is known of a store that does not answer is served.
+    pub store_grace: Duration,
+    /// What seals the credentials in the store.
+    pub encryption_keys: EncryptionKeys,
+    /// The tokens that open the admin API; without one it is not there.
+    pub admin_tokens: Vec<SecretString>,
+    /// Where databases that come by the admin API may be.
+    pub database_places: DatabasePlaces,
     /// Where requests are recorded.
     pub audit: Option<AuditTarget>,
     /// Whether an answer that cannot be recorded is withheld.
@@ -147,6 +164,9 @@ impl Config {
         self.query_timeout = running.query_timeout;
         self.pool_size = running.pool_size;
         self.pgbouncer = running.pgbouncer;
+        self.store.clone_from(&running.store);
+        self.store_grace = running.store_grace;
+        self.encryption_keys.clone_from(&running.encryption_keys);
         self.audit.clone_from(&running.audit);
         self.log_filter.clone_from(&running.log_filter);
         self.log_format = running.log_format;

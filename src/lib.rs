@@ -14,6 +14,7 @@
 //! gets in there, so nothing after it can name one. Stages to the left may use those to the right,
 //! never back.
 
+pub mod admin;
 pub mod auth;
 pub mod catalog;
 pub mod cli;
@@ -25,9 +26,11 @@ pub mod limit;
 pub mod observe;
 pub mod plan;
 pub mod protocol;
+pub mod reach;
 pub mod sample;
 pub mod sensitive;
 pub mod server;
 pub mod service;
 pub mod sql;
+pub mod store;
 mod suggest;

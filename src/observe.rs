@@ -5,7 +5,7 @@ mod chain;
 mod sink;
 mod usage;
 
-pub use audit::{Audit, NotRecorded, Record, Target};
+pub use audit::{Audit, ChangeRecord, NotRecorded, Record, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
 pub use usage::Figures;
 

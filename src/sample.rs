@@ -1,8 +1,8 @@
 //! The sample database: makes it as a SQLite file, or loads it into an empty PostgreSQL, MySQL or
 //! MariaDB.
 //!
-//! This is the only code of Lucarne that writes to a database. It is reached by `lucarne demo`
-//! alone, never by a client's request: the service knows nothing of it. The statements are the
+//! This is the only code of Lucarne that writes to a database that is exposed. It is reached by
+//! `lucarne demo` alone, never by a client's request: the service knows nothing of it. The statements are the
 //! constants in `schema/`, and they run only where nothing was before: in a file that did not
 //! exist, or in a database without a table. What is there already is read and used if it is the
 //! sample, and refused untouched if it is anything else.

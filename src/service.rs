@@ -9,10 +9,12 @@ mod open;
 mod outage;
 mod page;
 mod policy;
+mod probe;
 mod reload;
 
 pub use open::{Opened, open};
 pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;

@@ -5,7 +5,6 @@
 
 mod report;
 
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use clap::Args;
 use self::report::Report;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::table::columns;
 use super::{output, serve};
 use crate::config::{self, Config};
 use crate::observe::Metrics;
@@ -85,13 +85,4 @@ fn setup_sql(config: &Config, opened: &Opened) -> Result<String, Failure> {
             .help("let the service run as a user of the system who may read the file alone"),
         None => Failure::unable("--setup-sql: no database is named").help("set DATABASE_URL"),
     })
-}
-
-/// The width of the terminal; a pipe takes every line whole.
-fn columns() -> usize {
-    let terminal = io::stdout()
-        .is_terminal()
-        .then(terminal_size::terminal_size)
-        .flatten();
-    terminal.map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }

@@ -70,6 +70,9 @@ fn render(mut command: Command) -> io::Result<String> {
     page.push_str(".SH COMMANDS\n");
     for subcommand in command.get_subcommands() {
         page.push_str(&section(subcommand)?);
+        for task in subcommand.get_subcommands() {
+            page.push_str(&section(task)?);
+        }
     }
     page.push_str(&blocks(&command, "SH"));
     Ok(page)

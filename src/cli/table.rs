@@ -1,5 +1,7 @@
 //! A table for a terminal: records as columns while they fit, else one under the other.
 
+use std::io::{self, IsTerminal as _};
+
 use super::text::{cut, padded, width};
 
 const GAP: &str = "  ";
@@ -138,6 +140,15 @@ impl Table {
             .find(|&widest| total(widest) <= room)?;
         Some(natural.iter().map(|&width| width.min(widest)).collect())
     }
+}
+
+/// The width of the terminal; a pipe takes every line whole.
+pub(crate) fn columns() -> usize {
+    let terminal = io::stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size)
+        .flatten();
+    terminal.map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }
 
 fn push_line(lines: &mut String, line: &str) {

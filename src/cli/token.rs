@@ -1,7 +1,11 @@
-//! `lucarne token`: a new secret that a service and its clients can share.
+//! `lucarne token`: a new secret that a service and its clients can share, and the tokens of
+//! tenants.
+
+mod kept;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
 
 use super::failure::Failure;
 use super::output;
@@ -10,7 +14,16 @@ use super::output;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lucarne token
-  echo \"MCP_TOKEN=$(lucarne token)\" >> .env";
+  echo \"MCP_TOKEN=$(lucarne token)\" >> .env
+  lucarne token create reports --tenant acme --expires 30d
+  lucarne token list";
+
+/// What to do with tokens; without it a new one is printed.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    task: Option<kept::Task>,
+}
 
 /// A new token of 43 URL-safe characters: 32 bytes of the system's randomness.
 ///
@@ -23,9 +36,12 @@ pub fn new_token() -> Result<String, Failure> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Prints a new token.
-pub(super) fn run() -> Result<(), Failure> {
-    output::data(&new_token()?)
+/// Prints a new token, or does what was asked with those of tenants.
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.task {
+        Some(task) => kept::run(task),
+        None => output::data(&new_token()?),
+    }
 }
 
 #[cfg(test)]

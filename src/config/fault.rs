@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::check::Check;
+
 /// One fault of the configuration: the service does not start with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -54,7 +56,10 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// `Err` with the faults, or `Ok` if there is none.
-    pub(super) fn none_or(faults: Vec<Fault>) -> Result<(), Self> {
+    ///
+    /// # Errors
+    /// The faults.
+    pub fn none_or(faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {
@@ -62,7 +67,13 @@ impl Faults {
         }
     }
 
-    pub(super) fn one(fault: Fault) -> Self {
+    /// What a check found, of which it is known that it found something.
+    pub(super) fn of(check: Check) -> Self {
+        Self(check.faults)
+    }
+
+    /// One fault alone.
+    pub fn one(fault: Fault) -> Self {
         Self(vec![fault])
     }
 

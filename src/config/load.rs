@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
+use super::admin;
 use super::change::Settings;
 use super::check::Check;
 use super::database::DatabaseUrl;
@@ -13,7 +14,7 @@ use super::fault::{Faults, Reason, quoted};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
-use super::{AuditTarget, Config, LogFormat, Numbers, TlsFiles, models, network};
+use super::{AuditTarget, Config, LogFormat, Numbers, TlsFiles, models, network, places, store};
 use crate::sensitive::Sensitive;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
@@ -39,10 +40,27 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         &raw.mcp_token_file,
         &raw.database_url_file,
         &raw.mcp_cursor_key_file,
+        &raw.mcp_store_file,
+        &raw.mcp_encryption_key_file,
+        &raw.mcp_encryption_key_previous_file,
+        &raw.mcp_admin_token_file,
     ]
     .map(|file| file.as_ref().map(PathBuf::from));
+    let mut store = store::Reader {
+        check: &mut check,
+        settings: &mut settings,
+        enabled,
+    };
+    let store_url = store.url(raw.mcp_store, files[3].as_ref());
+    let encryption_keys = store.keys(
+        (raw.mcp_encryption_key, files[4].as_ref()),
+        (raw.mcp_encryption_key_previous, files[5].as_ref()),
+    );
+    let admin_tokens = store.admin_tokens(raw.mcp_admin_token, files[6].as_ref());
     let mut needed = Needed {
         enabled,
+        // Tokens and databases can be those of the store.
+        alone: !is_set("MCP_STORE") && !is_set("MCP_STORE_FILE"),
         meant,
         check: Check::default(),
     };
@@ -164,6 +182,15 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         },
         pgbouncer: check.boolean("MCP_PGBOUNCER", &raw.mcp_pgbouncer, false),
         cursor_key,
+        store: store_url,
+        store_grace: check.seconds("MCP_STORE_GRACE", &raw.mcp_store_grace, 0..=DAY),
+        encryption_keys,
+        admin_tokens,
+        database_places: places::read(
+            &mut check,
+            raw.mcp_allowed_database_hosts,
+            raw.mcp_database_folder,
+        ),
         audit: audit(&mut check, raw.mcp_audit_file),
         audit_denies: check.choice(
             "MCP_AUDIT_ON_ERROR",
@@ -204,6 +231,8 @@ fn finish(mut check: Check, config: Config) -> Result<Config, Faults> {
 /// nothing.
 struct Needed {
     enabled: bool,
+    /// Whether there is no store.
+    alone: bool,
     /// The variables that misspelt names stand for, which are thus not missing.
     meant: Vec<String>,
     check: Check,
@@ -224,7 +253,10 @@ impl Needed {
             Secret::Found { variable, text } => Some((variable, text)),
             Secret::Faulty => None,
             Secret::Missing => {
-                if self.enabled && !self.meant.iter().any(|meant| meant.starts_with(name)) {
+                if self.enabled
+                    && self.alone
+                    && !self.meant.iter().any(|meant| meant.starts_with(name))
+                {
                     let reason = Reason::new("missing, and needed when MCP_ENABLED=true", help);
                     self.check.fault(name, reason);
                 }
@@ -375,6 +407,7 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
         let message = "false changes only an error text: there is no write path";
         check.warn("MCP_READONLY", message, "leave it out");
     }
+    admin::judge(check, config);
     if config.rate_limit == 0 {
         let help = "set a number of requests per window, such as MCP_RATE_LIMIT=60";
         check.warn("MCP_RATE_LIMIT", "0 turns the rate limit off", help);

@@ -113,6 +113,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         "tokenhere",
         "yourdatabaseurl",
         "yourdatabaseurlhere",
+        "yourencryptionkey",
+        "yourencryptionkeyhere",
         "yoursecret",
         "yoursecrethere",
         "yoursecrettoken",
@@ -197,6 +199,19 @@ pub(super) fn cursor_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
         Reason::new(
             "expected 43 characters of URL-safe base64 or 64 hexadecimal digits, for 32 bytes",
             NEW_TOKEN,
+        )
+    })
+}
+
+/// The key of 32 bytes: base64 of either alphabet, with or without its last sign, or 64 hexadecimal
+/// digits.
+pub(super) fn encryption_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
+    let bare = text.strip_suffix('=').unwrap_or(text);
+    let url_safe = bare.replace('+', "-").replace('/', "_");
+    cursor_key(&url_safe).map_err(|_| {
+        Reason::new(
+            "expected 32 bytes as 43 or 44 characters of base64, or as 64 hexadecimal digits",
+            "make one with: openssl rand -base64 32",
         )
     })
 }
@@ -303,6 +318,17 @@ mod tests {
             assert_eq!(key(text), None, "{text}");
         }
         assert!(!format!("{:?}", cursor_key(&"aB".repeat(32)).unwrap()).contains("171"));
+    }
+
+    #[test]
+    fn an_encryption_key_is_taken_as_tools_print_it() {
+        let key = |text: &str| encryption_key(text).map(|key| *key.expose_secret()).ok();
+        assert_eq!(key(&format!("{}8=", "/".repeat(42))), Some([255; 32]));
+        assert_eq!(key(&format!("{}8", "_".repeat(42))), Some([255; 32]));
+        assert_eq!(key(&"aB".repeat(32)), Some([0xab; 32]));
+        for text in ["", "short", "=", &"A".repeat(44), &"g".repeat(64)] {
+            assert_eq!(key(text), None, "{text}");
+        }
     }
 
     #[test]

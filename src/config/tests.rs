@@ -1,6 +1,7 @@
 mod example;
 mod names;
 mod secrets;
+mod store;
 
 use super::variables::VARIABLES;
 use super::*;

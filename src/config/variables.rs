@@ -178,6 +178,35 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_CURSOR_KEY",
         "key for cursors that several instances share: 43 base64url characters or 64 hex digits",
     ),
+    secret(
+        "MCP_STORE",
+        "where tenants and their tokens are kept: sqlite:… or postgres://…; unset: nowhere",
+    ),
+    variable(
+        "MCP_STORE_GRACE",
+        "300",
+        "seconds that a store may be away before its tokens are refused",
+    ),
+    secret(
+        "MCP_ENCRYPTION_KEY",
+        "seals the credentials in the store: 32 bytes in base64 or 64 hex digits",
+    ),
+    secret(
+        "MCP_ENCRYPTION_KEY_PREVIOUS",
+        "the key before it, still read until lucarne database reseal was run",
+    ),
+    secret(
+        "MCP_ADMIN_TOKEN",
+        "opens /admin/api on MCP_ADMIN_LISTEN; a comma list holds several at once",
+    ),
+    unset(
+        "MCP_ALLOWED_DATABASE_HOSTS",
+        "hosts and networks of this machine and of private nets that the admin API may add",
+    ),
+    unset(
+        "MCP_DATABASE_FOLDER",
+        "the folder of SQLite files that the admin API may add; unset: none",
+    ),
     unset(
         "MCP_AUDIT_FILE",
         "a file that records every request, or stderr; unset: no audit",

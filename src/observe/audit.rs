@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -145,6 +146,30 @@ pub struct Record<'r> {
     pub ms: f64,
 }
 
+/// What is recorded of a change of the store.
+#[derive(Debug, Serialize)]
+pub struct ChangeRecord<'r> {
+    /// `change_asked` before it is tried, `change` once it is made.
+    pub event: &'static str,
+    /// `command` or `api`.
+    pub by: &'static str,
+    /// The user of the system, or the client's address.
+    pub who: &'r str,
+    /// What was done, such as `tenant.update`.
+    pub what: &'r str,
+    /// The name or id of what is to be changed, or the id of what was.
+    pub of: &'r str,
+    /// The revision that the change made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// What it was, without secrets; absent for what was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What it is, without secrets; absent for what was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
 #[derive(Debug)]
 enum Job {
     Lines(Vec<Line>),
@@ -184,6 +209,18 @@ impl Audit {
     /// # Errors
     /// When it is not, or when too many lines wait already.
     pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
+        self.write(record).await
+    }
+
+    /// Records a change, and waits until the line is written.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn record_change(&self, change: &ChangeRecord<'_>) -> Result<(), NotRecorded> {
+        self.write(change).await
+    }
+
+    async fn write(&self, record: &(impl Serialize + Sync)) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
         self.handover.take((members(record), Some(done)))?;
         written.await.unwrap_or(Err(NotRecorded))
@@ -226,7 +263,7 @@ impl Audit {
 }
 
 /// The members of a line that do not depend on its place.
-fn members(record: &Record<'_>) -> String {
+fn members(record: &impl Serialize) -> String {
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     // A struct of texts and numbers is always JSON.
     let json = serde_json::to_string(record).unwrap_or_default();

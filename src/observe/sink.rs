@@ -1,6 +1,9 @@
 //! Where the lines of the audit end up, and what is done when they do not fit.
+//!
+//! A file may be written by several processes: a service, and the commands that change its store.
+//! Each holds the file's lock while it appends, and goes on after what others wrote.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -26,7 +29,14 @@ pub(super) struct Sink {
 #[derive(Debug)]
 enum Place {
     StandardError,
-    File { path: PathBuf, file: File },
+    File {
+        path: PathBuf,
+        file: File,
+        /// How long it was when it was last looked at.
+        length: u64,
+        /// Whether it is one, and no device or pipe.
+        regular: bool,
+    },
 }
 
 impl Sink {
@@ -43,25 +53,55 @@ impl Sink {
             Target::File(path) => path,
         };
         let file = open(&path)?;
-        let (last, torn) = last_line(&path, &file)?;
         let mut sink = Self {
-            place: Place::File { path, file },
-            last,
+            place: Place::File {
+                regular: file.metadata()?.is_file(),
+                path,
+                file,
+                length: 0,
+            },
+            last: Link::default(),
             looked: Instant::now(),
         };
-        if torn > 0 {
-            sink.cut(torn)?;
-        }
+        sink.locked(Self::follow)?;
         Ok(sink)
+    }
+
+    /// Takes up the last line of a file that others wrote to.
+    fn follow(&mut self) -> io::Result<()> {
+        let Place::File {
+            path,
+            file,
+            length,
+            regular: true,
+        } = &mut self.place
+        else {
+            return Ok(());
+        };
+        let found = file.metadata()?;
+        if found.len() == std::mem::replace(length, found.len()) {
+            return Ok(());
+        }
+        // A file that is empty was begun anew, and one that was moved away nobody else opens.
+        if found.len() == 0 || !is_at(path, &found) {
+            return Ok(());
+        }
+        let (last, torn) = last_line(path, file)?;
+        self.last = last;
+        if torn > 0 {
+            self.cut(torn)?;
+        }
+        Ok(())
     }
 
     /// Takes off the beginning of a line that was never finished, and says so.
     fn cut(&mut self, torn: u64) -> io::Result<()> {
-        if let Place::File { file, .. } = &self.place {
-            file.set_len(file.metadata()?.len().saturating_sub(torn))?;
+        if let Place::File { file, length, .. } = &mut self.place {
+            *length = length.saturating_sub(torn);
+            file.set_len(*length)?;
         }
         let time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        self.append(&[format!(
+        self.write(&[format!(
             "\"time\":\"{time}\",\"event\":\"torn\",\"bytes\":{torn}"
         )])
     }
@@ -74,13 +114,42 @@ impl Sink {
                 self.reopen()?;
             }
         }
+        self.locked(|sink| {
+            sink.follow()?;
+            sink.write(lines)
+        })
+    }
+
+    /// Does something while no other process writes.
+    fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        if let Place::File {
+            file,
+            regular: true,
+            ..
+        } = &self.place
+        {
+            file.lock()?;
+        }
+        let done = work(self);
+        if let Place::File {
+            file,
+            regular: true,
+            ..
+        } = &self.place
+        {
+            file.unlock()?;
+        }
+        done
+    }
+
+    fn write(&mut self, lines: &[String]) -> io::Result<()> {
         let (mut last, mut out) = (self.last.clone(), Vec::new());
         for line in lines {
             chain::append(&mut last, line, &mut out);
         }
         match &mut self.place {
             Place::StandardError => io::stderr().lock().write_all(&out)?,
-            Place::File { file, .. } => {
+            Place::File { file, length, .. } => {
                 let mut written = 0;
                 if let Err(error) = write_all(file, &out, &mut written) {
                     // The part that did fit is no line.
@@ -90,6 +159,7 @@ impl Sink {
                     }
                     return Err(error);
                 }
+                *length += out.len() as u64;
             }
         }
         self.last = last;
@@ -98,9 +168,17 @@ impl Sink {
 
     /// Opens the file by its name again; the chain goes on.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if let Place::File { path, file } = &mut self.place {
+        if let Place::File {
+            path,
+            file,
+            length,
+            regular,
+        } = &mut self.place
+        {
             file.sync_data()?;
             *file = open(path)?;
+            *length = 0;
+            *regular = file.metadata()?.is_file();
         }
         Ok(())
     }
@@ -120,6 +198,12 @@ impl Sink {
             Place::StandardError => false,
         }
     }
+}
+
+/// Whether an open file is the one that stands at a path.
+fn is_at(path: &Path, open: &Metadata) -> bool {
+    let there = path.metadata();
+    there.is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino()))
 }
 
 /// Writes everything, and tells how much of it came through.
@@ -214,6 +298,26 @@ mod tests {
         sink.append(&lines(1)).unwrap();
         assert_eq!(verified(&[&path]).first, 11);
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn several_that_write_one_file_make_one_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut sink = Sink::open(Target::File(path.clone())).unwrap();
+                std::thread::spawn(move || {
+                    for _ in 0..50 {
+                        sink.append(&lines(2)).unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!(verified(&[&path]).lines, 400);
     }
 
     #[test]

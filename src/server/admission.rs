@@ -89,6 +89,7 @@ pub(super) async fn admitted(
                 let admitted = Admitted {
                     caller: Caller {
                         token,
+                        client: None,
                         address,
                         transport,
                     },

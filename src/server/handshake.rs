@@ -59,6 +59,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     let token = entry.token(&parts, address, true).map_err(refuse)?;
     let caller = Caller {
         token,
+        client: None,
         address,
         transport: TRANSPORT,
     };

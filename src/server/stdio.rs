@@ -68,6 +68,7 @@ async fn run(
 ) -> io::Result<()> {
     let caller = Caller {
         token: TokenId::LOCAL,
+        client: None,
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         transport: "stdio",
     };

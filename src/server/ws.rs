@@ -376,6 +376,7 @@ impl Session<'_> {
             token,
             address,
             transport,
+            ..
         } = *self.caller;
         self.app
             .service

@@ -18,6 +18,21 @@ fn pages() -> Vec<Vec<String>> {
     pages
 }
 
+/// The tasks of each command that has some.
+fn tasks() -> Vec<Vec<String>> {
+    let mut tasks = Vec::new();
+    for page in pages().into_iter().filter(|page| !page.is_empty()) {
+        let text = help(&page, "-h");
+        let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let listed = listed.take_while(|line| !line.is_empty());
+        let names = listed.filter_map(|line| line.split_whitespace().next());
+        let names = names.filter(|name| *name != "help");
+        tasks.extend(names.map(|name| [page.clone(), vec![name.to_owned()]].concat()));
+    }
+    assert!(tasks.len() > 20, "{tasks:?}");
+    tasks
+}
+
 fn help(page: &[String], flag: &str) -> String {
     let mut arguments: Vec<&str> = page.iter().map(String::as_str).collect();
     arguments.push(flag);
@@ -47,7 +62,7 @@ fn served(line: &str) -> Option<&'static str> {
 
 #[test]
 fn help_is_short_and_narrow() {
-    for page in pages() {
+    for page in pages().into_iter().chain(tasks()) {
         let short = help(&page, "-h");
         assert!(
             short.lines().count() <= 40,
@@ -67,7 +82,7 @@ fn help_is_short_and_narrow() {
 fn every_example_runs() {
     let service = Service::socket(|_| Step::Text(ROWS.to_owned()));
     let health = Service::http("200 OK", "", "{}");
-    for page in pages() {
+    for page in pages().into_iter().chain(tasks()) {
         let examples = examples(&help(&page, "-h"));
         assert!(
             !examples.is_empty() || page.is_empty(),
@@ -87,6 +102,7 @@ fn every_example_runs() {
             }
             let run = Run::with(service)
                 .with_sample()
+                .with_store()
                 .file(
                     "requests.jsonl",
                     "{\"action\":\"list\",\"model\":\"users\"}\n",
@@ -171,7 +187,10 @@ fn a_slip_is_refused_and_what_was_meant_is_named() {
                 .into_iter()
                 .map(|slip| (vec![slip], command.clone())),
         );
-        for option in help(std::slice::from_ref(command), "-h")
+        let help = help(std::slice::from_ref(command), "-h");
+        // Before the examples, which may be of its tasks.
+        let (own, _) = help.split_once("\nExamples:").unwrap_or((&help, ""));
+        for option in own
             .split_whitespace()
             .filter_map(|word| word.strip_prefix("--"))
             .filter(|word| word.len() > 3 && word.chars().all(|letter| letter.is_ascii_lowercase()))

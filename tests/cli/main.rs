@@ -10,6 +10,7 @@ mod query;
 mod refusals;
 mod snippets;
 mod start;
+mod store;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

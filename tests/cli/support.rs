@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, accept_hdr};
 
 pub(crate) const TOKEN: &str = "s3cr3t-s3cr3t-s3cr3t-s3cr3t";
+pub(crate) const KEY: &str = "abababababababababababababababababababababababababababababababab";
 pub(crate) const LIST: &str = r#"{"action":"list","model":"users"}"#;
 pub(crate) const ROWS: &str = r#"{"id":1,"status":"ok","data":[{"id":1,"name":"Ada"},{"id":2,"name":"Bo"}],"count":2,"limit":50,"offset":0,"has_more":false}"#;
 pub(crate) const REFUSED_MODEL: &str = r#"{"id":1,"status":"error","error":"Model 'user' not allowed. Allowed models: users, tickets","code":"model_not_allowed"}"#;
@@ -196,6 +198,42 @@ impl Run {
         std::fs::write(self.folder.path().join("shop.db"), sample).unwrap();
         self.set("MCP_ENABLED", "true")
             .set("DATABASE_URL", "sqlite:shop.db")
+    }
+
+    /// Gives the run a store with a tenant that has a database and a token.
+    pub(crate) fn with_store(self) -> Self {
+        static STORE: OnceLock<Vec<u8>> = OnceLock::new();
+        let store = STORE.get_or_init(|| {
+            let run = Self::new().with_sample().with_keys();
+            for arguments in [
+                &["tenant", "create", "acme"][..],
+                &[
+                    "database",
+                    "add",
+                    "shop",
+                    "--tenant",
+                    "acme",
+                    "--models",
+                    "users,tickets",
+                    "sqlite:shop.db",
+                ],
+                &["token", "create", "night", "--tenant", "acme"],
+            ] {
+                let ended = run.lucarne(arguments);
+                assert_eq!(ended.code, Some(0), "{}", ended.err);
+            }
+            std::fs::read(run.folder.path().join("store.db")).unwrap()
+        });
+        let path = self.folder.path().join("store.db");
+        std::fs::write(&path, store).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        self.with_keys()
+    }
+
+    /// Names a store that is still to be made, and what seals it.
+    pub(crate) fn with_keys(self) -> Self {
+        self.set("MCP_STORE", "sqlite:store.db")
+            .set("MCP_ENCRYPTION_KEY", KEY)
     }
 
     /// Runs a line of shell that serves, until it says this; then interrupts it.

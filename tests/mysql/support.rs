@@ -215,6 +215,7 @@ impl Asker {
         };
         let caller = Caller {
             token: Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap(),
+            client: None,
             address: [127, 0, 0, 1].into(),
             transport: "test",
         };

@@ -274,6 +274,7 @@ impl Target {
             service: opened.unwrap().service,
             caller: Caller {
                 token,
+                client: None,
                 address: [127, 0, 0, 1].into(),
                 transport: "ws",
             },

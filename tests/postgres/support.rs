@@ -203,6 +203,7 @@ impl Asked {
         let token = Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap();
         let caller = Caller {
             token,
+            client: None,
             address: [127, 0, 0, 1].into(),
             transport: "test",
         };

@@ -74,6 +74,7 @@ impl Served {
         let token = Tokens::new(&config.tokens).check(TOKEN).unwrap();
         let caller = Caller {
             token,
+            client: None,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             transport: "test",
         };

@@ -6,7 +6,7 @@ use super::{Engine, decode};
 use crate::config::fault::Reason;
 
 /// The parts of a URL that are no parameters, by PostgreSQL's names.
-const PARTS: &[&str] = &["host", "port", "user", "password", "dbname"];
+pub(super) const PARTS: &[&str] = &["host", "port", "user", "password", "dbname"];
 
 /// What the driver understands, by our spelling.
 const POSTGRES_PARAMETERS: &[&str] = &[
@@ -161,7 +161,6 @@ impl Parameters {
     /// PostgreSQL's takes every part as a parameter, so a login without a host is none the less a
     /// URL (`postgres://user@/shop?host=/run/postgresql` is not one to the driver).
     pub(super) fn url(&self, engine: Engine) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let part = |name: &str| self.get(name).map(encode).unwrap_or_default();
         let (mut url, skipped): (String, &[&str]) = match engine {
             Engine::MySql => {
@@ -204,6 +203,11 @@ impl Parameters {
             host => format!("{host}:{port}"),
         }
     }
+}
+
+/// Encodes everything but letters and digits.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 pub(super) fn check_port(port: &str) -> Result<(), Reason> {

@@ -1,11 +1,11 @@
 //! The server form of `DATABASE_URL`: PostgreSQL, MySQL and MariaDB.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::parameters::{Parameters, check_port, malformed_place};
+use super::parameters::{PARTS, Parameters, check_port, encode, malformed_place};
 use super::{Engine, decode};
 use crate::config::fault::Reason;
 
@@ -88,6 +88,80 @@ impl ServerUrl {
             database: named("dbname"),
         };
         Ok((server, ignored))
+    }
+}
+
+/// What a server's URL says of it, for whoever decides whether it may be reached.
+impl ServerUrl {
+    /// The host by name or address, without brackets; `None` for a local socket.
+    pub fn host(&self) -> Option<&str> {
+        let (host, _) = self.address.rsplit_once(':')?;
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        (!host.starts_with('/')).then_some(bare.unwrap_or(host))
+    }
+
+    /// The names of its parameters, by the driver's spelling.
+    pub fn parameters(&self) -> Vec<String> {
+        let pairs = self.pairs();
+        let names = pairs.into_iter().map(|(name, _)| name);
+        names
+            .filter(|name| !PARTS.contains(&name.as_str()))
+            .collect()
+    }
+
+    /// Whether the server must prove that it is the host of that name.
+    pub fn verifies_host(&self) -> bool {
+        let proves = |(name, value): &(String, String)| {
+            matches!(
+                (name.as_str(), value.as_str()),
+                ("sslmode", "verify-full") | ("ssl-mode", "verify_identity")
+            )
+        };
+        self.pairs().iter().any(proves)
+    }
+
+    /// The same server by one of its addresses.
+    #[must_use]
+    pub fn at(&self, address: IpAddr) -> Self {
+        let url = self.url.expose_secret();
+        let url = match self.engine {
+            Engine::MySql => {
+                // What stands before the host is encoded: there is one such sign.
+                let (login, rest) = url.split_once('@').unwrap_or((url, ""));
+                let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let port = place.rsplit_once(':').map_or("3306", |(_, port)| port);
+                let host = SocketAddr::new(address, 0).to_string();
+                let host = host.trim_end_matches(":0");
+                format!("{login}@{host}:{port}/{path}")
+            }
+            _ => {
+                let (start, query) = url.split_once('?').unwrap_or((url, ""));
+                let others = query.split('&').filter(|pair| {
+                    let name = pair.split('=').next().unwrap_or_default();
+                    !matches!(name, "host" | "hostaddr") && !name.is_empty()
+                });
+                let host = format!("host={}", encode(&address.to_string()));
+                let pairs: Vec<&str> = [host.as_str()].into_iter().chain(others).collect();
+                format!("{start}?{}", pairs.join("&"))
+            }
+        };
+        Self {
+            url: url.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The query of the driver's URL.
+    fn pairs(&self) -> Vec<(String, String)> {
+        let (_, query) = self.url.expose_secret().split_once('?').unwrap_or_default();
+        let decoded = |text| decode(text).unwrap_or_default();
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decoded(name), decoded(value)))
+            .collect()
     }
 }
 
@@ -193,6 +267,43 @@ mod tests {
             "mysql://reader:p%40w@[::1]:3307/shop?charset=utf8mb4&ssl%2Dmode=required"
         );
         assert_eq!(server.to_string(), "MySQL at [::1]:3307/shop");
+    }
+
+    #[test]
+    fn a_server_is_known_by_host_and_reached_by_address() {
+        let typed =
+            "reader:p%40ss@db.internal:6432/shop?sslmode=verify-full&sslrootcert=/x&options=-c%20a";
+        let (named, _) = postgres(typed);
+        assert_eq!(named.host(), Some("db.internal"));
+        assert_eq!(named.parameters(), ["sslmode", "sslrootcert", "options"]);
+        assert!(named.verifies_host());
+        let reached = named.at("10.1.2.3".parse().unwrap());
+        let options: PgConnectOptions = reached.url.expose_secret().parse().unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("10.1.2.3", 6432));
+        assert_eq!(
+            (options.get_username(), options.get_database()),
+            ("reader", Some("shop"))
+        );
+        assert_eq!(reached.to_string(), named.to_string());
+
+        let named = server(
+            Engine::MySql,
+            "reader:p%40ss@[::1]:3307/shop?charset=utf8mb4",
+        );
+        assert_eq!((named.host(), named.verifies_host()), (Some("::1"), false));
+        let reached = named.at("fd00::5".parse().unwrap());
+        assert_eq!(
+            reached.url.expose_secret(),
+            "mysql://reader:p%40ss@[fd00::5]:3307/shop?charset=utf8mb4"
+        );
+        let reached = named.at("10.1.2.3".parse().unwrap());
+        assert!(reached.url.expose_secret().contains("@10.1.2.3:3307/shop?"));
+        assert_eq!(server(Engine::Postgres, "/shop?host=/run/pg").host(), None);
+        assert_eq!(
+            server(Engine::MySql, "u:p@/shop?socket=/run/m").host(),
+            None
+        );
+        assert_eq!(server(Engine::MySql, "u:p@/shop").host(), Some("localhost"));
     }
 
     #[test]

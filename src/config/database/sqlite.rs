@@ -46,6 +46,14 @@ impl SqliteFile {
         }
     }
 
+    /// The file of a path.
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            absolute: None,
+        }
+    }
+
     /// Reads what follows `sqlite:`; beside it come the names of parameters without a meaning.
     pub(super) fn parse(rest: &str) -> Result<(Self, Vec<String>), Reason> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -1,0 +1,495 @@
+//! What operators do to the store: one way for commands and for the admin API.
+//!
+//! Records are found by name or id, what is given is checked, and each change is recorded in the
+//! audit, before it is tried and once it is made, with what was before and after and without a
+//! secret. Where the audit cannot be written and denies, nothing is changed.
+
+pub mod find;
+mod input;
+mod view;
+
+pub use input::{
+    DatabaseInput, DatabasePatch, LimitsPatch, TenantInput, TenantPatch, TokenInput, TokenPatch,
+    usual_scopes,
+};
+pub use view::{DatabaseView, TenantView, TokenView};
+
+use std::fmt;
+
+use chrono::{TimeDelta, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::config::{self, Fault, Faults};
+use crate::observe::{Audit, ChangeRecord};
+use crate::reach::Reach;
+use crate::store::{Changed, Contents, Database, Refusal, Store, StoreFailure, Tenant, Token};
+
+/// Somebody who administers a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Admin<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// Where changes are recorded, if anywhere.
+    pub audit: Option<&'a Audit>,
+    /// Whether a change that cannot be recorded is refused.
+    pub audit_denies: bool,
+    /// Where databases may be that come by the admin API.
+    pub reach: &'a Reach,
+    /// By which way it is done.
+    pub way: Way,
+    /// Who does it: the user of the system, or the client's address.
+    pub who: &'a str,
+}
+
+/// By which way the store is administered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A command of the program: its user may do anything that the program may.
+    Command,
+    /// The admin API: its databases may only be where the operator allows.
+    Api,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// A record by what people call it.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference<'r> {
+    /// Its name or its id.
+    pub text: &'r str,
+    /// The name or the id of its tenant, where names of several could be meant.
+    pub tenant: Option<&'r str>,
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub enum Refused {
+    /// The store refuses it.
+    Store(Refusal),
+    /// Several have the name, each of another tenant.
+    Ambiguous {
+        /// What they are, such as `token`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// Their tenants.
+        tenants: Vec<String>,
+    },
+    /// The audit cannot be written, so nothing was changed.
+    Unrecordable,
+    /// It was changed, and the audit could not be told how.
+    Unrecorded,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(refusal) => refusal.fmt(f),
+            Self::Ambiguous {
+                kind,
+                name,
+                tenants,
+            } => write!(
+                f,
+                "several tenants have a {kind} {name:?}: {}",
+                tenants.join(", ")
+            ),
+            Self::Unrecordable => {
+                f.write_str("the audit cannot be written, so nothing was changed")
+            }
+            Self::Unrecorded => f.write_str("it was changed, and the audit could not be told"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Store(refusal)
+    }
+}
+
+impl From<StoreFailure> for Refused {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Store(failure.into())
+    }
+}
+
+impl From<Faults> for Refused {
+    fn from(faults: Faults) -> Self {
+        Self::Store(Refusal::Invalid(faults))
+    }
+}
+
+impl Admin<'_> {
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// What cannot be, a store that fails, and an audit that denies, as with all changes.
+    pub async fn create_tenant(&self, input: TenantInput) -> Result<TenantView, Refused> {
+        self.asked("tenant.create", &input.name).await?;
+        let changed = self.store.create_tenant(input.into()).await?;
+        self.tenant_changed("tenant.create", &changed).await
+    }
+
+    /// Changes a tenant.
+    ///
+    /// # Errors
+    /// As [`Admin::create_tenant`], and when there is none.
+    pub async fn update_tenant(
+        &self,
+        tenant: &str,
+        patch: TenantPatch,
+    ) -> Result<TenantView, Refused> {
+        let id = find::tenant(&self.store.contents().await?, tenant)?
+            .id
+            .clone();
+        self.asked("tenant.update", id.as_str()).await?;
+        let edit = |tenant: &mut Tenant| patch.apply(tenant);
+        let changed = self.store.update_tenant(&id, edit).await?;
+        self.tenant_changed("tenant.update", &changed).await
+    }
+
+    /// Removes a tenant with its databases and tokens.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn remove_tenant(&self, tenant: &str) -> Result<TenantView, Refused> {
+        let id = find::tenant(&self.store.contents().await?, tenant)?
+            .id
+            .clone();
+        self.asked("tenant.remove", id.as_str()).await?;
+        let changed = self.store.remove_tenant(&id).await?;
+        self.tenant_changed("tenant.remove", &changed).await
+    }
+
+    /// Gives a tenant a database.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn add_database(
+        &self,
+        tenant: &str,
+        input: DatabaseInput,
+    ) -> Result<DatabaseView, Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::tenant(&contents, tenant)?.id;
+        self.in_reach(Some(&input.url)).await?;
+        self.asked("database.add", &input.name).await?;
+        let new = input.into_new(self.way == Way::Api);
+        let changed = self.store.add_database(id, new).await?;
+        self.database_changed("database.add", &contents, &changed)
+            .await
+    }
+
+    /// Changes a database.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn update_database(
+        &self,
+        database: Reference<'_>,
+        patch: DatabasePatch,
+    ) -> Result<DatabaseView, Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::database(&contents, database)?.id;
+        self.in_reach(patch.url.as_ref()).await?;
+        self.asked("database.update", id.as_str()).await?;
+        let guarded = self.way == Way::Api;
+        let edit = |database: &mut Database| patch.apply(database, guarded);
+        let changed = self.store.update_database(id, edit).await?;
+        self.database_changed("database.update", &contents, &changed)
+            .await
+    }
+
+    /// Removes a database.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn remove_database(&self, database: Reference<'_>) -> Result<DatabaseView, Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::database(&contents, database)?.id;
+        self.asked("database.remove", id.as_str()).await?;
+        let changed = self.store.remove_database(id).await?;
+        self.database_changed("database.remove", &contents, &changed)
+            .await
+    }
+
+    /// Seals every URL with the key of now; gives back how many were not before.
+    ///
+    /// # Errors
+    /// As [`Admin::create_tenant`], and without a key.
+    pub async fn reseal(&self) -> Result<usize, Refused> {
+        self.asked("database.reseal", "*").await?;
+        let count = self.store.reseal().await?;
+        let change = Change {
+            what: "database.reseal",
+            of: "*",
+            revision: None,
+            before: None,
+            after: Some(json!({ "resealed": count })),
+        };
+        self.made(change).await?;
+        Ok(count)
+    }
+
+    /// Makes a token; beside it comes the token itself, to be shown once.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn create_token(
+        &self,
+        tenant: &str,
+        input: TokenInput,
+    ) -> Result<(TokenView, SecretString), Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::tenant(&contents, tenant)?.id;
+        let name = input.name.clone();
+        let new = input.into_new(Utc::now())?;
+        self.asked("token.create", &name).await?;
+        let (changed, secret) = self.store.create_token(id, new).await?;
+        let view = self
+            .token_changed("token.create", &contents, &changed)
+            .await?;
+        Ok((view, secret))
+    }
+
+    /// Changes a token; revoking is setting `active` to false.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn update_token(
+        &self,
+        token: Reference<'_>,
+        patch: TokenPatch,
+    ) -> Result<TokenView, Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::token(&contents, token)?.id;
+        let what = match patch.active {
+            Some(false) => "token.revoke",
+            _ => "token.update",
+        };
+        let edit = patch.understood(Utc::now())?;
+        self.asked(what, id.as_str()).await?;
+        let changed = self.store.update_token(id, edit).await?;
+        self.token_changed(what, &contents, &changed).await
+    }
+
+    /// Gives a token a new secret, which comes beside it; the one before is let in for `overlap`
+    /// more.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn rotate_token(
+        &self,
+        token: Reference<'_>,
+        overlap: TimeDelta,
+    ) -> Result<(TokenView, SecretString), Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::token(&contents, token)?.id;
+        self.asked("token.rotate", id.as_str()).await?;
+        let (changed, secret) = self.store.rotate_token(id, overlap).await?;
+        let view = self
+            .token_changed("token.rotate", &contents, &changed)
+            .await?;
+        Ok((view, secret))
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// As [`Admin::update_tenant`].
+    pub async fn remove_token(&self, token: Reference<'_>) -> Result<TokenView, Refused> {
+        let contents = self.store.contents().await?;
+        let id = &find::token(&contents, token)?.id;
+        self.asked("token.remove", id.as_str()).await?;
+        let changed = self.store.remove_token(id).await?;
+        self.token_changed("token.remove", &contents, &changed)
+            .await
+    }
+
+    /// Sees that a URL that comes by the admin API leads where the operator allows.
+    async fn in_reach(&self, url: Option<&SecretString>) -> Result<(), Refused> {
+        let Some(url) = url.filter(|_| self.way == Way::Api) else {
+            return Ok(());
+        };
+        let url = config::database_url("url", url.expose_secret())?;
+        match self.reach.judge(&url).await {
+            Ok(_) => Ok(()),
+            Err(out) => Err(Faults::one(Fault {
+                variable: "url".to_owned(),
+                message: out.what,
+                help: out.help.to_owned(),
+            })
+            .into()),
+        }
+    }
+
+    async fn tenant_changed(
+        &self,
+        what: &'static str,
+        changed: &Changed<Tenant>,
+    ) -> Result<TenantView, Refused> {
+        let view = |tenant: &Tenant| TenantView::new(tenant);
+        self.changed(what, changed, view, |_| Value::Null).await
+    }
+
+    async fn database_changed(
+        &self,
+        what: &'static str,
+        contents: &Contents,
+        changed: &Changed<Database>,
+    ) -> Result<DatabaseView, Refused> {
+        // The place alone would not tell of another password.
+        let url = |database: &Database| {
+            database
+                .url
+                .as_ref()
+                .ok()
+                .map(|url| url.expose_secret().to_owned())
+        };
+        let same = match (&changed.before, &changed.after) {
+            (Some(before), Some(after)) => url(before) == url(after),
+            _ => true,
+        };
+        let note = move |is_after: bool| match is_after && !same {
+            true => json!({ "url": "*** (another)" }),
+            false => json!({ "url": "***" }),
+        };
+        let view = |database: &Database| DatabaseView::new(database, contents);
+        self.changed(what, changed, view, note).await
+    }
+
+    async fn token_changed(
+        &self,
+        what: &'static str,
+        contents: &Contents,
+        changed: &Changed<Token>,
+    ) -> Result<TokenView, Refused> {
+        let view = |token: &Token| TokenView::new(token, contents, Utc::now());
+        self.changed(what, changed, view, |_| Value::Null).await
+    }
+
+    /// Records a change by the views of its record, and gives back the one that stays: after it,
+    /// or before a removal. `note` is what a view leaves out.
+    async fn changed<R, V: Serialize + Identified>(
+        &self,
+        what: &'static str,
+        changed: &Changed<R>,
+        view: impl Fn(&R) -> V,
+        note: impl Fn(bool) -> Value,
+    ) -> Result<V, Refused> {
+        let (before, after) = (
+            changed.before.as_ref().map(&view),
+            changed.after.as_ref().map(&view),
+        );
+        let written = |view: &Option<V>, is_after| {
+            let mut value = serde_json::to_value(view.as_ref()?).ok()?;
+            if let (Value::Object(members), Value::Object(more)) = (&mut value, note(is_after)) {
+                members.extend(more);
+            }
+            Some(value)
+        };
+        let (was, is) = (written(&before, false), written(&after, true));
+        let Some(view) = after.or(before) else {
+            return Err(Refused::Unrecorded);
+        };
+        self.made(Change {
+            what,
+            of: view.id(),
+            revision: Some(changed.revision),
+            before: was,
+            after: is,
+        })
+        .await?;
+        Ok(view)
+    }
+
+    async fn asked(&self, what: &'static str, of: &str) -> Result<(), Refused> {
+        let change = Change {
+            what,
+            of,
+            revision: None,
+            before: None,
+            after: None,
+        };
+        self.record("change_asked", change, Refused::Unrecordable)
+            .await
+    }
+
+    async fn made(&self, change: Change<'_>) -> Result<(), Refused> {
+        self.record("change", change, Refused::Unrecorded).await
+    }
+
+    async fn record(
+        &self,
+        event: &'static str,
+        change: Change<'_>,
+        refused: Refused,
+    ) -> Result<(), Refused> {
+        let Some(audit) = self.audit else {
+            return Ok(());
+        };
+        let record = ChangeRecord {
+            event,
+            by: self.way.name(),
+            who: self.who,
+            what: change.what,
+            of: change.of,
+            revision: change.revision,
+            before: change.before,
+            after: change.after,
+        };
+        match audit.record_change(&record).await {
+            Err(_) if self.audit_denies => Err(refused),
+            Err(_) => {
+                warn!(what = change.what, "a change is not in the audit");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// What a line of the audit says.
+struct Change<'c> {
+    what: &'static str,
+    of: &'c str,
+    revision: Option<i64>,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// A view of a record with an id.
+trait Identified {
+    fn id(&self) -> &str;
+}
+
+impl Identified for TenantView {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for DatabaseView {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Identified for TokenView {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}

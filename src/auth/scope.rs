@@ -1,0 +1,79 @@
+//! What a token may do: the scopes by their fixed names.
+
+use std::fmt;
+
+/// One thing that a token may do. Administration is none: it has a token of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Names and types of models and fields.
+    Describe,
+    /// Rows, by key and by page, with filters of equality.
+    Read,
+    /// Filters beyond equality.
+    Operators,
+    /// Counts, sums and groups.
+    Aggregate,
+    /// Rows that foreign keys point to.
+    Expand,
+}
+
+impl Scope {
+    /// Every scope, in the order in which they are listed.
+    pub const ALL: [Self; 5] = [
+        Self::Describe,
+        Self::Read,
+        Self::Operators,
+        Self::Aggregate,
+        Self::Expand,
+    ];
+
+    /// The scope of a name, compared exactly.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Describe => "describe",
+            Self::Read => "read",
+            Self::Operators => "operators",
+            Self::Aggregate => "aggregate",
+            Self::Expand => "expand",
+        }
+    }
+
+    /// What it allows, in one line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Describe => {
+                "describe: models, fields, types, and the resources that tell of them"
+            }
+            Self::Read => "list, get and query: rows, with filters of equality",
+            Self::Operators => "filters beyond equality, such as $gte, $contains and $or",
+            Self::Aggregate => "total, group_by and aggregate: counts, sums, averages",
+            Self::Expand => "expand: the row that a foreign key points to",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_exactly() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::parse(scope.name()), Some(scope));
+        }
+        for name in ["", "Read", "read ", "admin", "*", "write"] {
+            assert_eq!(Scope::parse(name), None, "{name}");
+        }
+    }
+}

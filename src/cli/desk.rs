@@ -1,0 +1,162 @@
+//! What the commands that keep the store share: opening it, who asks, and what refusals mean.
+
+mod ask;
+mod given;
+mod shown;
+
+pub(super) use ask::{confirm, secret};
+pub(super) use given::{LimitArguments, Lists, Of};
+pub(super) use shown::{as_json, lines, print_list, print_record};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{logging, output, serve};
+use crate::admin::{Admin, Refused, Way};
+use crate::config::{self, AuditTarget, Config, Fault, Faults};
+use crate::observe::{Audit, Metrics, Target};
+use crate::reach::Reach;
+use crate::store::{Contents, Keys, Refusal, Store, StoreFailure, StoreFault};
+
+/// Reads the store of the configuration.
+pub(super) fn read<T>(
+    work: impl AsyncFnOnce(&Store, &Config) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = configuration()?;
+    serve::runtime()?.block_on(async {
+        let store = open(&config).await?;
+        work(&store, &config).await
+    })
+}
+
+/// Everything that the store of the configuration holds.
+pub(super) fn contents() -> Result<Contents, Failure> {
+    read(async |store, _| store.contents().await.map_err(unread))
+}
+
+/// A store that does not answer.
+pub(super) fn unread(failure: StoreFailure) -> Failure {
+    Refused::from(failure).into()
+}
+
+/// Changes the store of the configuration, and records how.
+pub(super) fn change<T>(
+    work: impl AsyncFnOnce(Admin<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = configuration()?;
+    serve::runtime()?.block_on(async {
+        let store = open(&config).await?;
+        let audit = audit(&config)?;
+        let (who, reach) = (user(), Reach::new(config.database_places.clone()));
+        let admin = Admin {
+            store: &store,
+            audit: audit.as_ref(),
+            audit_denies: config.audit_denies,
+            reach: &reach,
+            way: Way::Command,
+            who: &who,
+        };
+        let done = work(admin).await;
+        if let Some(audit) = &audit {
+            audit.flush().await;
+        }
+        done
+    })
+}
+
+fn configuration() -> Result<Config, Failure> {
+    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    logging::begin(&config);
+    Ok(config)
+}
+
+async fn open(config: &Config) -> Result<Store, Failure> {
+    let Some(place) = &config.store else {
+        return Err(Failure::unable("MCP_STORE: no store is named")
+            .help("for example MCP_STORE=sqlite:lucarne-store.db, here or in .env"));
+    };
+    let keys = Keys::new(&config.encryption_keys);
+    Ok(Store::open(place, keys, config.database.as_ref()).await?)
+}
+
+fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
+    let target = match &config.audit {
+        None => return Ok(None),
+        Some(AuditTarget::StandardError) => Target::StandardError,
+        Some(AuditTarget::File(path)) => Target::File(path.clone()),
+    };
+    match Audit::open(target, Arc::new(Metrics::default())) {
+        Ok(audit) => Ok(Some(audit)),
+        Err(error) if config.audit_denies => Err(Failure::unable(format!(
+            "MCP_AUDIT_FILE: cannot be written to, so nothing is changed: {error}"
+        ))
+        .help("run this as the user of the service")),
+        Err(error) => {
+            output::words(format!(
+                "warning: MCP_AUDIT_FILE: cannot be written to: {error}"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// Who runs the command, as the system names them.
+fn user() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    name.unwrap_or_else(|| "unknown".to_owned())
+}
+
+impl From<StoreFault> for Failure {
+    fn from(fault: StoreFault) -> Self {
+        Self::unable(fault.what).help(fault.help)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let told = refused.to_string();
+        match refused {
+            Refused::Store(Refusal::Invalid(faults)) => named_as_options(&faults),
+            Refused::Store(Refusal::Absent { kind, .. }) => Self::unable(told)
+                .help(format!("lucarne {kind} list shows them"))
+                .exiting(Exit::Bad),
+            Refused::Store(Refusal::Taken { .. }) => Self::unable(told)
+                .help("choose another name")
+                .exiting(Exit::Bad),
+            Refused::Store(Refusal::NoKey) => Self::unable(told)
+                .help("set MCP_ENCRYPTION_KEY to the output of: openssl rand -base64 32"),
+            Refused::Store(Refusal::Failed(_)) => {
+                Self::unable(told).help("is it running? MCP_STORE names it")
+            }
+            Refused::Ambiguous { .. } => {
+                Self::unable(told).help("say which with --tenant, or give its id")
+            }
+            Refused::Unrecordable => {
+                Self::unable(told).help("look at the disk and the rights of MCP_AUDIT_FILE")
+            }
+            Refused::Unrecorded => Self::unable(told)
+                .help("look at the disk and the rights of MCP_AUDIT_FILE")
+                .exiting(Exit::Bad),
+        }
+    }
+}
+
+/// The faults of a record, by the options that its members are given by.
+fn named_as_options(faults: &Faults) -> Failure {
+    let named = faults.iter().map(|fault| Fault {
+        variable: match fault.variable.as_str() {
+            "name" | "url" => fault.variable.clone(),
+            "expires_at" => "--expires".to_owned(),
+            member => format!("--{}", member.replace('_', "-")),
+        },
+        ..fault.clone()
+    });
+    match Faults::none_or(named.collect()) {
+        Err(faults) => Failure::Misconfigured(faults),
+        Ok(()) => Failure::unable("the record cannot be"),
+    }
+}

@@ -1,0 +1,88 @@
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+#[test]
+fn with_a_store_token_and_database_may_be_absent() {
+    let config = config(&[("MCP_ENABLED", "true"), ("MCP_STORE", "sqlite:store.db")]);
+    assert!(config.tokens.is_empty() && config.database.is_none());
+    assert_eq!(
+        config.store.as_ref().map(ToString::to_string).as_deref(),
+        Some("SQLite file store.db")
+    );
+    assert_eq!(config.store_grace, Duration::from_secs(300));
+    assert!(config.encryption_keys.current.is_none());
+    // What is given all the same must be right.
+    let vars = [("MCP_TOKEN", "a b"), ("MCP_STORE", "sqlite:store.db")];
+    assert_eq!(
+        faulty(&[&vars[..], &[("MCP_ENABLED", "true")]].concat()),
+        ["MCP_TOKEN"]
+    );
+}
+
+#[test]
+fn without_a_store_there_is_none() {
+    let config = enabled(&[]);
+    assert!(config.store.is_none());
+    assert!(config.encryption_keys.current.is_none() && config.encryption_keys.previous.is_none());
+}
+
+#[test]
+fn the_faults_of_the_store_count_while_the_service_is_off_too() {
+    for (name, value) in [
+        ("MCP_STORE", "mysql://u:s3cret@db/x"),
+        ("MCP_STORE_FILE", "/no/such/file"),
+        ("MCP_STORE_GRACE", "-1"),
+        ("MCP_ENCRYPTION_KEY", "s3cret"),
+    ] {
+        let faults = faults(&[(name, value)]);
+        assert_eq!(faults[0].0, name);
+        assert!(!faults[0].1.contains("s3cret"), "{}", faults[0].1);
+    }
+    assert_eq!(
+        faulty(&[("MCP_ENCRYPTION_KEY_PREVIOUS", KEY)]),
+        ["MCP_ENCRYPTION_KEY_PREVIOUS"]
+    );
+    let vars = [&[("MCP_STORE", "your-database-url")][..], ENABLED].concat();
+    assert_eq!(faulty(&vars), ["MCP_STORE"]);
+}
+
+#[test]
+fn keys_are_read_and_not_shown() {
+    let config = config(&[
+        (
+            "MCP_ENCRYPTION_KEY",
+            "abababababababababababababababababababababababababababababababab",
+        ),
+        ("MCP_ENCRYPTION_KEY_PREVIOUS", KEY),
+    ]);
+    let current = config.encryption_keys.current.as_ref().unwrap();
+    assert_eq!(current.expose_secret(), &[0xab; 32]);
+    let previous = config.encryption_keys.previous.as_ref().unwrap();
+    assert_eq!(previous.expose_secret(), &[0; 32]);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("abab") && !shown.contains("171"), "{shown}");
+}
+
+#[test]
+fn an_admin_token_is_its_own() {
+    let vars = [
+        ("MCP_ADMIN_TOKEN", "an-admin-token-that-is-long"),
+        ("MCP_ADMIN_LISTEN", "127.0.0.1:9090"),
+    ];
+    let config = enabled(&vars);
+    assert_eq!(config.admin_tokens.len(), 1);
+    assert!(config.warnings.is_empty());
+    assert!(enabled(&[]).admin_tokens.is_empty());
+    assert_eq!(warned(&enabled(&vars[..1])), ["MCP_ADMIN_TOKEN"]);
+    let shared = [
+        &[("MCP_ADMIN_TOKEN", "a-token-that-is-long"), vars[1]][..],
+        ENABLED,
+    ]
+    .concat();
+    assert_eq!(faulty(&shared), ["MCP_ADMIN_TOKEN"]);
+    let short = [("MCP_ADMIN_TOKEN", "changeme"), vars[1]];
+    assert_eq!(faulty(&[&short[..], ENABLED].concat()), ["MCP_ADMIN_TOKEN"]);
+}

@@ -1,0 +1,330 @@
+//! Which databases may be connected to, of those that come by the admin API.
+//!
+//! Addresses that everybody may reach are free; those of this machine, of private nets, of the
+//! link and of cloud metadata are not, unless the operator names them. A name is looked up, every
+//! address of it is judged, and one of these is connected to: whoever answers for the name cannot
+//! give another afterwards. Files stand in the operator's folder, and no parameter reads one.
+
+mod address;
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::{DatabasePlaces, DatabaseUrl, HostRule, ServerUrl, SqliteFile};
+
+/// What looking up a name may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What a URL may ask of the driver: nothing that reads a file or sets the session.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "application_name",
+    "charset",
+    "collation",
+    "timezone",
+    "statement-cache-capacity",
+];
+
+/// Decides which databases may be connected to.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    places: DatabasePlaces,
+}
+
+/// Why a database may not be connected to, for whoever named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// What is wrong; it repeats a host at the most.
+    pub what: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl Reach {
+    /// What the operator allows.
+    pub fn new(places: DatabasePlaces) -> Self {
+        Self { places }
+    }
+
+    /// The database by a way that was judged: connect to what this gives back.
+    ///
+    /// # Errors
+    /// One that may not be connected to, and a name that nobody knows.
+    pub async fn judge(&self, url: &DatabaseUrl) -> Result<DatabaseUrl, OutOfReach> {
+        match url {
+            DatabaseUrl::Sqlite(file) => self.file(file).map(DatabaseUrl::Sqlite),
+            DatabaseUrl::Server(server) => self.server(server).await.map(DatabaseUrl::Server),
+        }
+    }
+
+    /// The file as it is once links are followed, inside of the folder.
+    fn file(&self, file: &SqliteFile) -> Result<SqliteFile, OutOfReach> {
+        let Some(folder) = &self.places.folder else {
+            return Err(OutOfReach {
+                what: "SQLite files may not be added here".to_owned(),
+                help: "MCP_DATABASE_FOLDER names the folder where they may be",
+            });
+        };
+        // An absent file and one elsewhere are told alike.
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let found = real(file.path()).zip(real(folder));
+        let found = found.filter(|(file, folder)| file.starts_with(folder) && file.is_file());
+        found
+            .map(|(file, _)| SqliteFile::at(file))
+            .ok_or_else(|| OutOfReach {
+                what: "that is no file in the folder of MCP_DATABASE_FOLDER".to_owned(),
+                help: "give its absolute path: sqlite:////folder/name.db",
+            })
+    }
+
+    async fn server(&self, server: &ServerUrl) -> Result<ServerUrl, OutOfReach> {
+        if let Some(name) = server
+            .parameters()
+            .iter()
+            .find(|name| !PARAMETERS.contains(&name.as_str()))
+        {
+            return Err(OutOfReach {
+                what: format!("the parameter {name:?} may not be given here"),
+                help: "add the database by lucarne database add, as the operator may",
+            });
+        }
+        let Some(host) = server.host() else {
+            return Err(OutOfReach {
+                what: "local sockets may not be added here".to_owned(),
+                help: "add the database by lucarne database add, as the operator may",
+            });
+        };
+        let addresses = addresses(host).await?;
+        for address in &addresses {
+            self.address(host, *address)?;
+        }
+        match addresses.first() {
+            // Its certificate proves that it is the host of the name.
+            Some(_) if server.verifies_host() => Ok(server.clone()),
+            Some(address) => Ok(server.at(*address)),
+            None => Err(unknown(host)),
+        }
+    }
+
+    fn address(&self, host: &str, found: IpAddr) -> Result<(), OutOfReach> {
+        let meant = address::meant(found);
+        let listed = self.places.hosts.iter().any(|rule| match rule {
+            HostRule::Network(network) => network.contains(&meant),
+            HostRule::Name(name) => {
+                let host = host.to_ascii_lowercase();
+                let host = host.strip_suffix('.').unwrap_or(&host);
+                // A name never opens what hands out the machine's own credentials.
+                *name == *host && !address::is_of_link(meant)
+            }
+        });
+        if listed || !address::is_special(meant) {
+            return Ok(());
+        }
+        Err(OutOfReach {
+            what: format!("the host {host:?} is at an address that may not be connected to"),
+            help: "MCP_ALLOWED_DATABASE_HOSTS names hosts and networks that may",
+        })
+    }
+}
+
+/// Every address of a host, in any way of writing one.
+async fn addresses(host: &str) -> Result<Vec<IpAddr>, OutOfReach> {
+    let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, 0))).await;
+    match found {
+        Ok(Ok(found)) => Ok(found.map(|found| found.ip()).collect()),
+        _ => Err(unknown(host)),
+    }
+}
+
+fn unknown(host: &str) -> OutOfReach {
+    OutOfReach {
+        what: format!("the host {host:?} is not known"),
+        help: "look at its spelling, and at the name servers of this machine",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn reach(hosts: &str, folder: Option<&Path>) -> Reach {
+        let mut vars = vec![("MCP_ALLOWED_DATABASE_HOSTS".to_owned(), hosts.to_owned())];
+        if let Some(folder) = folder {
+            vars.push((
+                "MCP_DATABASE_FOLDER".to_owned(),
+                folder.display().to_string(),
+            ));
+        }
+        Reach::new(config::load(vars).unwrap().database_places)
+    }
+
+    async fn judged(reach: &Reach, url: &str) -> Result<DatabaseUrl, OutOfReach> {
+        reach
+            .judge(&config::database_url("url", url).unwrap())
+            .await
+    }
+
+    #[tokio::test]
+    async fn what_is_near_is_refused_in_every_way_of_writing_it() {
+        let reach = reach("", None);
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "localhost",
+            "LOCALHOST.",
+            "0.0.0.0",
+            "0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:10.0.0.1]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[2002:7f00:1::]",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "[fc00::1]",
+            "224.0.0.1",
+            "255.255.255.255",
+        ] {
+            for scheme in ["postgres", "mysql"] {
+                let url = format!("{scheme}://u:s3cret@{host}/shop");
+                let refused = judged(&reach, &url).await.unwrap_err();
+                assert!(!refused.what.contains("s3cret"), "{}", refused.what);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_everybody_may_reach_is_free_and_reached_by_its_address() {
+        let reach = reach("", None);
+        for url in [
+            "postgres://u:p@192.0.1.1/shop",
+            "mysql://u:p@[2606:4700::1]/shop",
+        ] {
+            judged(&reach, url).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_operator_opens_networks_and_names() {
+        let networks = reach("10.1.0.0/16,127.0.0.1", None);
+        for (host, allowed) in [("10.1.2.3", true), ("10.2.0.1", false), ("127.0.0.1", true)] {
+            let url = format!("postgres://u:p@{host}/shop");
+            assert_eq!(judged(&networks, &url).await.is_ok(), allowed, "{host}");
+        }
+        let named = reach("localhost", None);
+        let found = judged(&named, "postgres://u:p@localhost/shop")
+            .await
+            .unwrap();
+        let DatabaseUrl::Server(server) = found else {
+            panic!("a server")
+        };
+        // The name was looked up here, and is not looked up again.
+        let url = secrecy::ExposeSecret::expose_secret(&server.url);
+        assert!(
+            url.contains("host=127%2E0%2E0%2E1") || url.contains("host=%3A%3A1"),
+            "{url}"
+        );
+        assert!(
+            judged(&named, "postgres://u:p@127.0.0.1/shop")
+                .await
+                .is_err()
+        );
+        // Not by a name.
+        let link = reach("metadata.internal", None);
+        assert!(
+            link.address("metadata.internal", "169.254.169.254".parse().unwrap())
+                .is_err()
+        );
+        assert!(
+            link.address("metadata.internal", "10.0.0.1".parse().unwrap())
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_proves_the_name_keeps_it() {
+        let named = reach("localhost", None);
+        let url = "postgres://u:p@localhost/shop?sslmode=verify-full";
+        let DatabaseUrl::Server(server) = judged(&named, url).await.unwrap() else {
+            panic!("a server")
+        };
+        assert!(secrecy::ExposeSecret::expose_secret(&server.url).contains("host=localhost"));
+    }
+
+    #[tokio::test]
+    async fn no_parameter_reads_a_file_or_leads_elsewhere() {
+        let reach = reach("127.0.0.0/8,localhost", None);
+        for url in [
+            "postgres://u:p@127.0.0.1/shop?sslrootcert=/etc/passwd",
+            "postgres://u:p@127.0.0.1/shop?sslcert=/etc/passwd",
+            "postgres://u:p@127.0.0.1/shop?ssl-key=/etc/passwd",
+            "postgres://u:p@127.0.0.1/shop?options=-c%20x%3D1",
+            "postgres://u:p@127.0.0.1/shop?options[x]=1",
+            "postgres://u:p@127.0.0.1/shop?hostaddr=10.0.0.1",
+            "postgres:///shop?host=/run/postgresql",
+            "mysql://u:p@127.0.0.1/shop?ssl-ca=/etc/passwd",
+            "mysql://u:p@127.0.0.1/shop?socket=/run/mysqld.sock",
+        ] {
+            assert!(judged(&reach, url).await.is_err(), "{url}");
+        }
+        let plain = "postgres://u:p@127.0.0.1/shop?sslmode=require&application_name=x";
+        judged(&reach, plain).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn files_are_inside_the_folder_once_links_are_followed() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            outside.path().join("shop.db"),
+            folder.path().join("shop.db"),
+        ] {
+            fs::write(path, "").unwrap();
+        }
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(outside.path().join("shop.db"), &link).unwrap();
+        let opened = reach("", Some(folder.path()));
+        let url = |path: &Path| format!("sqlite:///{}", path.display());
+        assert!(
+            judged(&opened, &url(&folder.path().join("shop.db")))
+                .await
+                .is_ok()
+        );
+        let climbing = folder
+            .path()
+            .join("..")
+            .join(outside.path().file_name().unwrap());
+        let mut told = Vec::new();
+        for path in [
+            outside.path().join("shop.db"),
+            outside.path().join("absent.db"),
+            folder.path().join("absent.db"),
+            climbing.join("shop.db"),
+            link,
+            folder.path().to_owned(),
+        ] {
+            told.push(judged(&opened, &url(&path)).await.unwrap_err());
+        }
+        told.dedup();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let closed = reach("", None);
+        assert!(
+            judged(&closed, &url(&folder.path().join("shop.db")))
+                .await
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! The store: tenants, their databases and their tokens, in a database of its own.
+//!
+//! It is read whole ([`Store::contents`]) and again when its revision is another
+//! ([`Store::revision`]); each change makes the next revision in its own transaction, so several
+//! instances that share a store see each other's changes. A token is kept as its digest, a
+//! database's URL sealed; what is not understood is left out, and thus grants nothing. The store is
+//! never a database that is exposed.
+
+mod backend;
+mod change;
+mod check;
+mod failure;
+mod id;
+mod place;
+mod record;
+mod row;
+mod rule;
+mod seal;
+mod secret;
+mod table;
+
+pub use change::Changed;
+pub use failure::{Refusal, StoreFailure, StoreFault};
+pub use id::{DatabaseId, TenantId, TokenKey, is_id};
+pub use record::{
+    ClientLimits, Contents, Database, NewDatabase, NewTenant, NewToken, Previous, Tenant, Token,
+};
+pub use rule::{NoRule, RowRule};
+pub use seal::{Keys, SealFault};
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret as _;
+
+use self::backend::Backend;
+use self::row::Record;
+use self::table::{Holds, Session};
+use crate::auth::Digest;
+use crate::config::{self, DatabaseUrl, Fault, Faults, StoreUrl};
+
+/// What anything that is asked of the store may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The store. Clones share its sessions.
+#[derive(Clone)]
+pub struct Store {
+    place: StoreUrl,
+    backend: Backend,
+    keys: Keys,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.place)
+    }
+}
+
+/// Runs a body in one transaction of whichever engine; an error in it undoes all.
+macro_rules! transaction {
+    ($store:expr, $session:ident: $error:ty => $body:expr) => {
+        crate::store::within(async {
+            match &$store.backend {
+                crate::store::backend::Backend::Sqlite(pool) => {
+                    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+                    let $session = &mut *transaction;
+                    let done = $body?;
+                    transaction.commit().await?;
+                    Ok::<_, $error>(done)
+                }
+                crate::store::backend::Backend::Postgres(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let $session = &mut *transaction;
+                    let done = $body?;
+                    transaction.commit().await?;
+                    Ok(done)
+                }
+            }
+        })
+        .await
+    };
+}
+use transaction;
+
+impl Store {
+    /// Reaches the store of a URL, makes or completes its tables, and sees that it can be read.
+    ///
+    /// `exposed` is the database of `DATABASE_URL`.
+    ///
+    /// # Errors
+    /// A place that cannot hold a store or holds something else, a store that would be exposed, and
+    /// keys that do not open what is in it; and a server that does not answer, which may come.
+    pub async fn open(
+        place: &StoreUrl,
+        keys: Keys,
+        exposed: Option<&DatabaseUrl>,
+    ) -> Result<Self, StoreFault> {
+        let store = Self {
+            backend: Backend::open(place).await?,
+            place: place.clone(),
+            keys,
+        };
+        if let Some(exposed) = exposed
+            && place::holds_a_store(place, exposed).await
+        {
+            return Err(StoreFault {
+                what: format!("MCP_STORE: DATABASE_URL names a store too: {exposed}"),
+                help: "give the store a database of its own, which is never exposed".to_owned(),
+                may_come: false,
+            });
+        }
+        store.check_keys().await?;
+        Ok(store)
+    }
+
+    /// Where it is, without user and password.
+    pub fn place(&self) -> &StoreUrl {
+        &self.place
+    }
+
+    /// The revision of what it holds.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn revision(&self) -> Result<i64, StoreFailure> {
+        within(async {
+            match &self.backend {
+                Backend::Sqlite(pool) => Ok(pool.acquire().await?.revision().await?),
+                Backend::Postgres(pool) => Ok(pool.acquire().await?.revision().await?),
+            }
+        })
+        .await
+    }
+
+    /// Everything that it holds, of one moment.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn contents(&self) -> Result<Contents, StoreFailure> {
+        const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        within(async {
+            match &self.backend {
+                Backend::Sqlite(pool) => self.read(&mut *pool.begin().await?).await,
+                Backend::Postgres(pool) => {
+                    self.read(&mut *pool.begin_with(ONE_MOMENT).await?).await
+                }
+            }
+        })
+        .await
+    }
+
+    /// Notes when tokens let someone in. It makes no revision.
+    ///
+    /// # Errors
+    /// When it does not answer; then nothing is noted.
+    pub async fn record_uses(&self, uses: &[(Digest, DateTime<Utc>)]) -> Result<(), StoreFailure> {
+        // In one order everywhere, or two instances could wait for each other.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
+        transaction!(self, session: StoreFailure => {
+            for (digest, at) in &uses {
+                session.record_use(digest, at.timestamp_millis()).await?;
+            }
+            Ok::<_, StoreFailure>(())
+        })
+    }
+
+    async fn read<S>(&self, session: &mut S) -> Result<Contents, StoreFailure>
+    where
+        S: Holds<Tenant> + Holds<Database> + Holds<Token>,
+    {
+        let mut unreadable = Vec::new();
+        Ok(Contents {
+            revision: session.revision().await?,
+            tenants: self.records(session, &mut unreadable).await?,
+            databases: self.records(session, &mut unreadable).await?,
+            tokens: self.records(session, &mut unreadable).await?,
+            unreadable,
+        })
+    }
+
+    async fn records<R: Record, S: Holds<R>>(
+        &self,
+        session: &mut S,
+        unreadable: &mut Vec<String>,
+    ) -> Result<Vec<R>, StoreFailure> {
+        let mut records = Vec::new();
+        for row in session.all().await? {
+            let named = format!("{} {}", R::KIND, R::id_of(&row));
+            match R::read(row, &self.keys) {
+                Some(record) => records.push(record),
+                None => unreadable.push(named),
+            }
+        }
+        Ok(records)
+    }
+
+    /// A key that opens nothing is a mistake to be told at start. One database that is broken is
+    /// not: the others go on.
+    async fn check_keys(&self) -> Result<(), StoreFault> {
+        let contents = self.contents().await.map_err(|failure| StoreFault {
+            what: format!("MCP_STORE: {}: {failure}", self.place),
+            help: "is it running?".to_owned(),
+            may_come: true,
+        })?;
+        let mut faults = contents.databases.iter().filter_map(|database| {
+            let fault = *database.url.as_ref().err()?;
+            fault.is_of_key().then_some((database, fault))
+        });
+        let Some((database, fault)) = faults.next() else {
+            return Ok(());
+        };
+        let what = format!("MCP_ENCRYPTION_KEY: database {:?}: {fault}", database.name);
+        let help = match fault {
+            SealFault::NoKey => "set MCP_ENCRYPTION_KEY to the key that the store was filled with",
+            _ => {
+                "set MCP_ENCRYPTION_KEY_PREVIOUS to the key that sealed it, and run lucarne database reseal"
+            }
+        };
+        Err(StoreFault {
+            what,
+            help: help.to_owned(),
+            may_come: false,
+        })
+    }
+
+    /// A tenant's database that is a store would hand out what seals and digests protect.
+    async fn refuse_itself(&self, database: &Database) -> Result<(), Refusal> {
+        let Ok(url) = &database.url else {
+            return Ok(());
+        };
+        // What cannot be read is refused by the record's own check.
+        let Ok(url) = config::database_url("url", url.expose_secret()) else {
+            return Ok(());
+        };
+        if place::holds_a_store(&self.place, &url).await {
+            let fault = Fault {
+                variable: "url".to_owned(),
+                message: format!("{url} holds a store of Lucarne, which is never exposed"),
+                help: "name the database whose tables shall be read".to_owned(),
+            };
+            return Err(Refusal::Invalid(Faults::one(fault)));
+        }
+        Ok(())
+    }
+}
+
+/// Ends what takes too long, whatever the driver waits for.
+async fn within<T, E: From<StoreFailure>>(
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| Err(StoreFailure::new("no answer in time").into()))
+}

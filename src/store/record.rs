@@ -1,0 +1,264 @@
+//! Tenants, databases and tokens as the service knows them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::check::Faults;
+use super::seal::{SealFault, Sealed};
+use super::{DatabaseId, RowRule, TenantId, TokenKey};
+use crate::auth::Digest;
+use crate::config::{self, Engine};
+
+/// Everything that the store holds, at one revision.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// Grows with each change.
+    pub revision: i64,
+    /// Every tenant, by name.
+    pub tenants: Vec<Tenant>,
+    /// Every database, by tenant and name.
+    pub databases: Vec<Database>,
+    /// Every token, by tenant and name.
+    pub tokens: Vec<Token>,
+    /// Rows that are left out because they cannot be read, such as `token 0123456789abcdef`: what
+    /// is not understood grants nothing.
+    pub unreadable: Vec<String>,
+}
+
+/// Somebody whose clients see databases of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name, which no other tenant has.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// Whether its tokens let anyone in.
+    pub active: bool,
+    /// Which rows its tokens see.
+    pub rows: Vec<RowRule>,
+    /// How much its tokens may ask for together.
+    pub limits: ClientLimits,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A database that a tenant's tokens read.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Its id.
+    pub id: DatabaseId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name, which no other database of the tenant has.
+    pub name: String,
+    /// Where it is and how to log in there, in the grammar of `DATABASE_URL`; or why it cannot be
+    /// told.
+    pub url: Result<SecretString, SealFault>,
+    /// Its whitelist, in the grammar of `MCP_ALLOWED_MODELS`.
+    pub models: String,
+    /// More sensitive fields, in the grammar of `MCP_HIDDEN_FIELDS`.
+    pub hidden: String,
+    /// Fields that a built-in rule hides wrongly, in the grammar of `MCP_REVEAL_FIELDS`.
+    pub reveal: String,
+    /// Whether a transaction pooler stands in front of it.
+    pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
+    pub row_security: bool,
+    /// Whether it came by the admin API: then it may only be where the operator allows.
+    pub guarded: bool,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed.
+    pub updated_at: DateTime<Utc>,
+    /// What is kept of the URL.
+    pub(super) sealed: Option<Arc<Sealed>>,
+}
+
+impl Database {
+    /// The place without user and password, or what is wrong.
+    pub fn place(&self) -> String {
+        let url = match &self.url {
+            Ok(url) => url.expose_secret(),
+            Err(_) => return "sealed".to_owned(),
+        };
+        config::database_url("url", url).map_or_else(|_| "-".to_owned(), |url| url.to_string())
+    }
+
+    /// Whether both have the same URL.
+    pub(super) fn is_at_the_place_of(&self, other: &Self) -> bool {
+        let url = |database: &Self| {
+            let url = database.url.as_ref().ok();
+            url.map(|url| url.expose_secret().to_owned())
+        };
+        url(self) == url(other)
+    }
+}
+
+/// A token of a tenant; the token itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its id.
+    pub id: TokenKey,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name, which no other token of the tenant has.
+    pub name: String,
+    /// What is compared.
+    pub digest: Digest,
+    /// Its last 8 characters.
+    pub suffix: String,
+    /// What else is let in for a while after a rotation.
+    pub previous: Option<Previous>,
+    /// Whether it lets anyone in.
+    pub active: bool,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it last let someone in.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// The models that it sees of those of its tenant; `None` for all.
+    pub models: Option<Vec<String>>,
+    /// The tools that it may call; `None` for all that its scopes allow.
+    pub tools: Option<Vec<String>>,
+    /// What it may do, by the names of [`crate::auth::Scope`]; an unknown one grants nothing.
+    pub scopes: Vec<String>,
+    /// Which rows it sees of those of its tenant.
+    pub rows: Vec<RowRule>,
+    /// How much it may ask for over all its connections; its tenant's hold beside them.
+    pub limits: ClientLimits,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The token before a rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previous {
+    /// What is compared.
+    pub digest: Digest,
+    /// Until when it is let in.
+    pub until: DateTime<Utc>,
+}
+
+/// How much may be asked for; what is absent is not limited here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientLimits {
+    /// Requests per window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<u32>,
+    /// The window, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_window: Option<u32>,
+    /// Rows a day, by the calendar of UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_day: Option<u64>,
+}
+
+/// What a tenant is made of.
+#[derive(Debug, Clone, Default)]
+pub struct NewTenant {
+    /// Its name.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// Which rows its tokens see.
+    pub rows: Vec<RowRule>,
+    /// How much its tokens may ask for together.
+    pub limits: ClientLimits,
+}
+
+/// What a tenant's database is made of.
+#[derive(Debug, Clone)]
+pub struct NewDatabase {
+    /// Its name.
+    pub name: String,
+    /// As `DATABASE_URL`.
+    pub url: SecretString,
+    /// As `MCP_ALLOWED_MODELS`.
+    pub models: String,
+    /// As `MCP_HIDDEN_FIELDS`.
+    pub hidden: String,
+    /// As `MCP_REVEAL_FIELDS`.
+    pub reveal: String,
+    /// As `MCP_PGBOUNCER`.
+    pub pgbouncer: bool,
+    /// Whether each transaction names its token and tenant.
+    pub row_security: bool,
+    /// Whether it comes by the admin API.
+    pub guarded: bool,
+}
+
+/// What a token is made of.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Its name.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The models that it sees; `None` for all of its tenant.
+    pub models: Option<Vec<String>>,
+    /// The tools that it may call; `None` for all that its scopes allow.
+    pub tools: Option<Vec<String>>,
+    /// What it may do, by the names of [`crate::auth::Scope`].
+    pub scopes: Vec<String>,
+    /// Which rows it sees.
+    pub rows: Vec<RowRule>,
+    /// How much it may ask for.
+    pub limits: ClientLimits,
+}
+
+impl Tenant {
+    pub(super) fn check(&self) -> Faults {
+        let mut faults = Faults::default();
+        faults.name("name", &self.name);
+        faults.text("description", &self.description);
+        faults.rows("rows", &self.rows);
+        faults.limits(self.limits);
+        faults
+    }
+}
+
+impl Database {
+    pub(super) fn check(&self) -> Faults {
+        let mut faults = Faults::default();
+        faults.name("name", &self.name);
+        if let Ok(url) = &self.url {
+            match config::database_url("url", url.expose_secret()) {
+                Ok(url) if self.row_security && url.engine() != Engine::Postgres => {
+                    faults.add(
+                        "row_security",
+                        format!("{} has no row security", url.engine()),
+                        "leave it out: it is for PostgreSQL",
+                    );
+                }
+                read => faults.take(read.map(drop)),
+            }
+        }
+        faults.take(config::model_names("models", &self.models).map(drop));
+        let fields = config::sensitive(("hidden", &self.hidden), ("reveal", &self.reveal));
+        faults.take(fields.map(drop));
+        faults
+    }
+}
+
+impl Token {
+    pub(super) fn check(&self) -> Faults {
+        let mut faults = Faults::default();
+        faults.name("name", &self.name);
+        faults.names("models", self.models.as_deref());
+        faults.names("tools", self.tools.as_deref());
+        faults.scopes(&self.scopes);
+        faults.rows("rows", &self.rows);
+        faults.limits(self.limits);
+        faults
+    }
+}
