@@ -2,7 +2,7 @@
 
 mod scope;
 
-pub use scope::Scope;
+pub use scope::{Scope, Scopes};
 
 use std::fmt;
 use std::net::IpAddr;
@@ -40,12 +40,8 @@ impl Tokens {
     ///
     /// Every valid token is compared, each to its end: the time tells nothing.
     pub fn check(&self, token: &str) -> Option<TokenId> {
-        let given = digest(token);
-        let mut found = Choice::from(0);
-        for valid in &self.0 {
-            found |= valid.ct_eq(&given);
-        }
-        bool::from(found).then_some(TokenId(given))
+        let given = TokenId::of(token);
+        self.holds(&given).then_some(given)
     }
 
     /// Whether a token that was valid still is.
@@ -55,6 +51,11 @@ impl Tokens {
             found |= valid.ct_eq(&id.0);
         }
         found.into()
+    }
+
+    /// Whether there is none at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -68,8 +69,19 @@ pub fn digest(token: &str) -> Digest {
 pub struct TokenId(Digest);
 
 impl TokenId {
-    /// Who needs none: the process that started the service and talks to it by pipes.
+    /// Who needs none: the process that started the service and talks to it by pipes, and anyone
+    /// of this machine where no token is asked for.
     pub const LOCAL: Self = Self([0; 32]);
+
+    /// What a text is known by, were it a token.
+    pub fn of(token: &str) -> Self {
+        Self(digest(token))
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> &Digest {
+        &self.0
+    }
 }
 
 impl fmt::Display for TokenId {
@@ -124,6 +136,14 @@ pub enum Refused {
     Missing,
     /// A wrong or an empty one, or several that differ.
     Invalid,
+    /// One that was revoked.
+    Revoked,
+    /// One whose time is over.
+    Expired,
+    /// One of a tenant that is not active.
+    TenantInactive,
+    /// One of a store that has been away for too long to vouch for it.
+    StoreAway,
 }
 
 impl Refused {
@@ -131,7 +151,12 @@ impl Refused {
     pub fn text(self) -> &'static str {
         match self {
             Self::Missing => "Missing authentication token",
-            Self::Invalid => "Invalid authentication token",
+            // Which of them it is only metrics and audit tell.
+            Self::Invalid
+            | Self::Revoked
+            | Self::Expired
+            | Self::TenantInactive
+            | Self::StoreAway => "Invalid authentication token",
         }
     }
 
@@ -140,32 +165,31 @@ impl Refused {
         match self {
             Self::Missing => "missing",
             Self::Invalid => "invalid",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::TenantInactive => "tenant_inactive",
+            Self::StoreAway => "store_away",
         }
     }
 }
 
-/// Judges the tokens that a client gave, one for each way that it used.
+/// Judges the tokens that a client gave, one for each way that it used: `find` says what one is.
 ///
 /// # Errors
-/// `Missing` for none; `Invalid` for a wrong or empty one, and for several that differ.
-pub fn judge<'t>(
-    tokens: &Tokens,
+/// `Missing` for none; what `find` says of the one that is given; `Invalid` for several that are
+/// not the same.
+pub fn judge<'t, T>(
     given: impl IntoIterator<Item = &'t str>,
-) -> Result<TokenId, Refused> {
-    let mut accepted: Option<TokenId> = None;
-    let mut refused = None;
-    for token in given {
-        let found = tokens.check(token);
-        match (found, accepted) {
-            (Some(found), None) => accepted = Some(found),
-            (Some(found), Some(before)) if found == before => {}
-            _ => refused = Some(Refused::Invalid),
-        }
-    }
-    match (refused, accepted) {
-        (Some(refused), _) => Err(refused),
-        (None, Some(accepted)) => Ok(accepted),
-        (None, None) => Err(Refused::Missing),
+    find: impl Fn(&TokenId) -> Result<T, Refused>,
+) -> Result<(TokenId, T), Refused> {
+    let mut given = given.into_iter().map(TokenId::of);
+    let token = given.next().ok_or(Refused::Missing)?;
+    // Each is compared, whatever the first one is: the time tells nothing.
+    let same = given.fold(Choice::from(1), |same, other| same & other.0.ct_eq(&token.0));
+    let found = find(&token);
+    match bool::from(same) {
+        true => found.map(|found| (token, found)),
+        false => Err(Refused::Invalid),
     }
 }
 
@@ -200,8 +224,11 @@ mod tests {
     fn several_ways_must_agree() {
         let tokens = tokens();
         let first = "first-token-of-all";
-        assert!(judge(&tokens, [first, first]).is_ok());
-        assert_eq!(judge(&tokens, []), Err(Refused::Missing));
+        let find = |token: &TokenId| tokens.holds(token).then_some(()).ok_or(Refused::Invalid);
+        assert!(judge([first, first], find).is_ok());
+        assert_eq!(judge([], find), Err(Refused::Missing));
+        let expired = |_: &TokenId| Err::<(), _>(Refused::Expired);
+        assert_eq!(judge([first], expired), Err(Refused::Expired));
         for given in [
             vec![""],
             vec![first, ""],
@@ -210,7 +237,7 @@ mod tests {
             vec!["wrong", "wrong"],
         ] {
             assert_eq!(
-                judge(&tokens, given.iter().copied()),
+                judge(given.iter().copied(), find),
                 Err(Refused::Invalid),
                 "{given:?}"
             );

@@ -52,6 +52,8 @@ pub struct Config {
     pub enabled: bool,
     /// The tokens that are valid; at least one when enabled without a store.
     pub tokens: Vec<SecretString>,
+    /// Whether a client without a token is refused; only false on a loopback address.
+    pub require_auth: bool,
     /// The whitelist, in its order; at least one entry, each with a name of its own.
     pub models: Vec<ModelName>,
     /// Chooses the error text for writing actions, nothing else.
@@ -114,6 +116,8 @@ pub struct Config {
     pub store: Option<StoreUrl>,
     /// How long what is known of a store that does not answer is served.
     pub store_grace: Duration,
+    /// Databases of tenants that are open at once.
+    pub store_databases: usize,
     /// What seals the credentials in the store.
     pub encryption_keys: EncryptionKeys,
     /// The tokens that open the admin API; without one it is not there.
@@ -166,6 +170,7 @@ impl Config {
         self.pgbouncer = running.pgbouncer;
         self.store.clone_from(&running.store);
         self.store_grace = running.store_grace;
+        self.store_databases = running.store_databases;
         self.encryption_keys.clone_from(&running.encryption_keys);
         self.audit.clone_from(&running.audit);
         self.log_filter.clone_from(&running.log_filter);

@@ -93,6 +93,15 @@ impl Db {
         }
     }
 
+    /// Closes the sessions that are at rest; the next statement opens one again.
+    pub fn rest(&self) {
+        match self {
+            Self::Sqlite(db) => db.rest(),
+            Self::Postgres(db) => db.rest(),
+            Self::MySql(db) => db.rest(),
+        }
+    }
+
     /// Asks for any answer at all.
     ///
     /// # Errors

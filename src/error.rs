@@ -82,6 +82,15 @@ pub enum ErrorKind {
     NotFound { model: Box<str>, id: Echo },
     #[error("Rate limit exceeded: {limit} requests per {window}s")]
     RateLimited { limit: u32, window: u64 },
+    #[error("Row budget spent: {0} rows per day")]
+    BudgetSpent(u64),
+    #[error("Action '{0}' is not allowed for this token")]
+    ActionNotAllowed(&'static str),
+    #[error("{what} needs the scope '{scope}', which this token does not have")]
+    ScopeMissing {
+        what: &'static str,
+        scope: &'static str,
+    },
     #[error("Query timed out after {0}s")]
     Timeout(u64),
     #[error("Response too large: one record exceeds {0} bytes")]
@@ -97,7 +106,7 @@ pub enum ErrorKind {
 }
 
 /// Every code, in the order of the contract; a test holds it to [`ErrorKind::code`].
-pub const CODES: [&str; 16] = [
+pub const CODES: [&str; 18] = [
     "invalid_json",
     "invalid_request",
     "model_not_allowed",
@@ -109,6 +118,8 @@ pub const CODES: [&str; 16] = [
     "invalid_value",
     "not_found",
     "rate_limited",
+    "budget_spent",
+    "not_permitted",
     "timeout",
     "response_too_large",
     "overloaded",
@@ -147,6 +158,8 @@ impl ErrorKind {
             InvalidValue { .. } => "invalid_value",
             NotFound { .. } => "not_found",
             RateLimited { .. } => "rate_limited",
+            BudgetSpent(_) => "budget_spent",
+            ActionNotAllowed(_) | ScopeMissing { .. } => "not_permitted",
             Timeout(_) => "timeout",
             ResponseTooLarge(_) => "response_too_large",
             Overloaded => "overloaded",

@@ -61,6 +61,13 @@ impl Window {
         Ok(())
     }
 
+    /// How many more requests would be admitted at this instant; without a limit there is no number.
+    pub fn left(&self, now: Instant) -> Option<usize> {
+        let counts = |at: &&Instant| now.saturating_duration_since(**at) < self.span;
+        let counted = self.admitted.iter().rev().take_while(counts).count();
+        (self.limit > 0).then(|| self.limit.saturating_sub(counted))
+    }
+
     /// Whether nothing that was admitted counts any more.
     fn is_empty(&self, now: Instant) -> bool {
         let newest = self.admitted.back();
@@ -82,6 +89,8 @@ mod tests {
         let mut window = Window::new(2, SPAN);
         assert_eq!(window.admit(at(0)), Ok(()));
         assert_eq!(window.admit(at(59)), Ok(()));
+        assert_eq!(window.left(at(59)), Some(0));
+        assert_eq!(window.left(at(60)), Some(1));
         assert_eq!(window.admit(at(59)), Err(Duration::from_secs(1)));
         assert_eq!(window.admit(at(60)), Ok(()));
         assert_eq!(window.admit(at(61)), Err(Duration::from_secs(58)));
@@ -92,6 +101,7 @@ mod tests {
     fn a_limit_of_zero_is_none() {
         let mut window = Window::new(0, SPAN);
         let now = Instant::now();
+        assert_eq!(window.left(now), None);
         assert!((0..1000).all(|_| window.admit(now).is_ok()));
         assert!(window.admitted.is_empty());
     }

@@ -197,6 +197,14 @@ pub fn describe(params: &Object<'_>) -> Result<(), Error> {
     known(Action::Describe, params)
 }
 
+/// Checks the parameters of `whoami`: it takes none.
+///
+/// # Errors
+/// `Unknown parameter`.
+pub fn whoami(params: &Object<'_>) -> Result<(), Error> {
+    known(Action::Whoami, params)
+}
+
 fn known(action: Action, params: &Object<'_>) -> Result<(), Error> {
     let parameters = action.parameters();
     match params.iter().find(|(name, _)| !parameters.contains(name)) {

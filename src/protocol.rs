@@ -30,18 +30,23 @@ pub enum Action {
     Query,
     /// What the models and their fields are.
     Describe,
+    /// Who the caller is, and what the token allows.
+    Whoami,
 }
 
 impl Action {
+    /// Every action, in the order in which they are listed.
+    pub const ALL: [Self; 5] = [
+        Self::List,
+        Self::Get,
+        Self::Query,
+        Self::Describe,
+        Self::Whoami,
+    ];
+
     /// The action of that exact name.
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "list" => Some(Self::List),
-            "get" => Some(Self::Get),
-            "query" => Some(Self::Query),
-            "describe" => Some(Self::Describe),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
     /// The name as a client writes it.
@@ -51,7 +56,24 @@ impl Action {
             Self::Get => "get",
             Self::Query => "query",
             Self::Describe => "describe",
+            Self::Whoami => "whoami",
         }
+    }
+
+    /// The name of the tool that does it by MCP.
+    pub fn tool(self) -> &'static str {
+        match self {
+            Self::List => "list_records",
+            Self::Get => "get_record",
+            Self::Query => "query_records",
+            Self::Describe => "describe_models",
+            Self::Whoami => "whoami",
+        }
+    }
+
+    /// Whether it reads one model, which must be named.
+    pub fn needs_model(self) -> bool {
+        !matches!(self, Self::Describe | Self::Whoami)
     }
 
     /// The parameters that the action takes, in the order of the documentation.
@@ -71,7 +93,7 @@ impl Action {
                 "aggregate",
                 "expand",
             ],
-            Self::Describe => &[],
+            Self::Describe | Self::Whoami => &[],
         }
     }
 }
@@ -83,7 +105,7 @@ pub struct Request<'a> {
     pub id: Option<&'a RawValue>,
     /// The action's name, known or not.
     pub action: Cow<'a, str>,
-    /// The model's name, known or not; only `describe` goes without.
+    /// The model's name, known or not; `describe` and `whoami` go without.
     pub model: Option<Cow<'a, str>>,
     /// The parameters; absent and `null` are empty.
     pub params: Object<'a>,
@@ -139,11 +161,9 @@ impl<'a> Request<'a> {
         if !present("action") {
             return Err(reject(id, ErrorKind::MissingField("action")));
         }
-        let describes = message
-            .get("action")
-            .and_then(decode_string)
-            .is_some_and(|name| name == Action::Describe.name());
-        if !present("model") && !describes {
+        let action = message.get("action").and_then(decode_string);
+        let action = action.and_then(|name| Action::parse(&name));
+        if !present("model") && action.is_none_or(Action::needs_model) {
             return Err(reject(id, ErrorKind::MissingField("model")));
         }
         let action =

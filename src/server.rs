@@ -218,9 +218,9 @@ impl App {
         }
     }
 
-    /// The gate by the policy of the moment.
+    /// The gate at this moment.
     fn entry(&self) -> gate::Entry<'_> {
-        self.gate.by(self.service.policy())
+        self.gate.by(self.service.access())
     }
 
     /// Counts and records a client that the gate did not let in.

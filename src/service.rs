@@ -3,17 +3,29 @@
 //! Both dialects of messages end here, with the same request and the same checks in the same
 //! order: model, action, parameters, database.
 
+mod access;
+mod clients;
 mod describe;
+mod exposed;
+mod keep;
 mod ledger;
 mod open;
 mod outage;
 mod page;
+mod permissions;
 mod policy;
 mod probe;
+mod quota;
 mod reload;
+mod tenant;
+mod whoami;
 
+pub use access::{Access, Clients};
+pub use exposed::Exposed;
+pub use keep::{Kept, keep};
 pub use open::{Opened, open};
-pub use policy::{Access, ConnectionLimits, Policy, Serving};
+pub use permissions::Permissions;
+pub use policy::{ConnectionLimits, Grant, Policy, Served, Settings};
 pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
 
@@ -21,7 +33,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{debug, error, info};
 
@@ -37,22 +49,27 @@ use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
 use crate::sql;
+use crate::store::Store;
+use tenant::Ways;
 
-/// Answers requests over one database, by the policy of the moment.
+/// Answers requests, each by the policy of who asks.
 #[derive(Debug)]
 pub struct Service {
-    policy: ArcSwap<Policy>,
-    /// Tells open connections that the policy is another.
+    access: ArcSwap<Access>,
+    /// Tells open connections to look at who is let in, and by which policy.
     replaced: watch::Sender<()>,
-    /// Tells them that it serves other models.
-    models_changed: watch::Sender<()>,
+    /// The database of the configuration.
     db: Option<Db>,
+    /// The store, once it has answered.
+    store: OnceLock<Store>,
+    /// How the databases of its tenants are reached.
+    ways: ArcSwapOption<Ways>,
     metrics: Arc<Metrics>,
     audit: OnceLock<Audit>,
     /// Places for requests that are being answered.
     turns: Semaphore,
     most_turns: usize,
-    /// The window of each token, over all its connections.
+    /// The window of each token of the configuration, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
     outage: Outage,
 }
@@ -62,7 +79,7 @@ pub struct Service {
 pub struct Read<'r> {
     /// The action.
     pub action: &'r str,
-    /// The model; only `describe` goes without.
+    /// The model; `describe` and `whoami` go without.
     pub model: Option<&'r str>,
     /// The parameters.
     pub params: &'r Object<'r>,
@@ -90,20 +107,43 @@ pub struct Terms<'p> {
 impl<'p> Terms<'p> {
     fn max_bytes(self) -> usize {
         match self.form {
-            Form::Message => self.policy.max_response_bytes,
-            Form::Tool => self.policy.tool_max_bytes,
+            Form::Message => self.policy.settings.max_response_bytes,
+            Form::Tool => self.policy.settings.tool_max_bytes,
         }
     }
 
-    fn style(self) -> Style {
-        let numbers = match (self.form, Numbers::from(self.policy.numbers)) {
+    fn style(self, exposed: &Exposed) -> Style {
+        let numbers = match (self.form, Numbers::from(self.policy.settings.numbers)) {
             (Form::Tool, Numbers::Native) => Numbers::Doubles,
             (_, numbers) => numbers,
         };
         Style {
             numbers,
-            sensitive: Arc::clone(&self.policy.sensitive),
+            sensitive: exposed.sensitive(),
         }
+    }
+}
+
+/// Where the rows of an answer come from.
+#[derive(Debug, Clone, Copy)]
+struct Source<'p> {
+    terms: Terms<'p>,
+    exposed: &'p Exposed,
+    db: &'p Db,
+}
+
+impl<'p> Source<'p> {
+    fn new(terms: Terms<'p>, exposed: &'p Exposed) -> Result<Self, Error> {
+        let db = exposed.db().ok_or(ErrorKind::Unavailable)?;
+        Ok(Self { terms, exposed, db })
+    }
+
+    fn max_bytes(self) -> usize {
+        self.terms.max_bytes()
+    }
+
+    fn style(self) -> Style {
+        self.terms.style(self.exposed)
     }
 }
 
@@ -117,51 +157,70 @@ pub struct Answer {
 }
 
 impl Service {
-    /// A service by a first policy; without a database everything is unavailable.
-    pub fn new(policy: Policy, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
+    /// A service that lets in whom a first configuration says; without a database everything of its
+    /// own is unavailable.
+    pub fn new(access: Access, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
+        let most_turns = access.settings.connections.max_requests;
         Self {
-            turns: Semaphore::new(policy.connections.max_requests),
-            most_turns: policy.connections.max_requests,
+            turns: Semaphore::new(most_turns),
+            most_turns,
             windows: Mutex::default(),
-            policy: ArcSwap::from_pointee(policy),
+            access: ArcSwap::from_pointee(access),
             replaced: watch::Sender::new(()),
-            models_changed: watch::Sender::new(()),
             db,
+            store: OnceLock::new(),
+            ways: ArcSwapOption::empty(),
             metrics,
             audit: OnceLock::new(),
             outage: Outage::default(),
         }
     }
 
-    /// The policy of the moment; one request looks once.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+    /// Who is let in at this moment; one request looks once.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
     }
 
-    /// Puts a new policy in force, whole.
-    pub fn replace_policy(&self, policy: Policy) {
-        let policy = Arc::new(policy);
+    /// The policy of the tokens of the configuration.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.access.load().shared)
+    }
+
+    /// Puts another access in force, whole.
+    pub fn replace(&self, access: Access) {
         self.windows
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|token, _| policy.access.tokens.holds(token));
-        let before = self.policy.swap(Arc::clone(&policy));
+            .retain(|token, _| access.tokens.holds(token));
+        self.access.store(Arc::new(access));
         self.outage.forget();
-        self.replaced.send_replace(());
-        if before.names() != policy.names() {
-            self.models_changed.send_replace(());
-        }
+        self.look_again();
     }
 
-    /// Admits a request of a token to the window that all its connections share.
+    /// Tells open connections to look at who is let in.
+    fn look_again(&self) {
+        self.replaced.send_replace(());
+    }
+
+    /// Admits a request of a token to the window that all its connections share, and to that of its
+    /// tenant.
     ///
     /// # Errors
     /// The request that is one too many.
     pub fn admit(&self, policy: &Policy, token: &TokenId) -> Result<(), Error> {
-        let (limit, span) = (
-            policy.connections.token_rate_limit,
-            policy.connections.rate_window,
-        );
+        let admitted = match &policy.grant {
+            Some(grant) => grant.token.admit().and_then(|()| grant.tenant.admit()),
+            None => self.admit_shared(policy, token),
+        };
+        admitted.map_err(|kind| {
+            self.metrics.rate_limited();
+            kind.into()
+        })
+    }
+
+    fn admit_shared(&self, policy: &Policy, token: &TokenId) -> Result<(), ErrorKind> {
+        let connections = &policy.settings.connections;
+        let (limit, span) = (connections.token_rate_limit, connections.rate_window);
         if limit == 0 {
             return Ok(());
         }
@@ -171,34 +230,53 @@ impl Service {
             .entry(*token)
             .or_insert_with(|| Window::new(limit, span));
         window.follow(limit, span);
-        window.admit(Instant::now()).map_err(|_| {
-            self.metrics.rate_limited();
-            let window = span.as_secs();
-            ErrorKind::RateLimited { limit, window }.into()
+        let window = window.admit(Instant::now());
+        window.map_err(|_| ErrorKind::RateLimited {
+            limit,
+            window: span.as_secs(),
         })
     }
 
-    /// Hears each time that another policy is put in force.
+    /// Hears each time that somebody else may be let in, or by another policy.
     pub fn replacements(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()
     }
 
-    /// Hears when other models are served than before.
-    pub fn models_changed(&self) -> watch::Receiver<()> {
-        self.models_changed.subscribe()
-    }
-
-    /// The database, where there is one.
+    /// The database of the configuration, where there is one.
     pub fn db(&self) -> Option<&Db> {
         self.db.as_ref()
     }
 
-    /// Whether the catalog is known and the database answers.
-    pub async fn is_ready(&self) -> bool {
-        match &self.db {
-            Some(db) => self.policy().catalog().is_ok() && db.ping().await.is_ok(),
-            None => false,
+    /// The store, where there is one that has answered.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.get()
+    }
+
+    fn set_store(&self, store: Store) {
+        // Whoever keeps the store opens it once.
+        let _ = self.store.set(store);
+    }
+
+    fn set_ways(&self, ways: &Arc<Ways>) {
+        self.ways.store(Some(Arc::clone(ways)));
+    }
+
+    /// Closes databases of tenants that nobody asks.
+    fn close_idle(&self) {
+        if let Some(ways) = &*self.ways.load() {
+            ways.close_idle();
         }
+    }
+
+    /// Whether what is configured answers: the database, and the store.
+    pub async fn is_ready(&self) -> bool {
+        let keeps = self.ways.load().is_some();
+        let store = !keeps || self.store.get().is_some();
+        let database = match &self.db {
+            Some(db) => self.policy().catalogs().is_ok() && db.ping().await.is_ok(),
+            None => keeps,
+        };
+        store && database
     }
 
     /// Records a message that was no request.
@@ -207,7 +285,7 @@ impl Service {
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         info!(%address, %transport, %token, code = %error.code(), "refused");
-        self.note_refused(address, transport, Some(token), error.code());
+        self.note_refused(address, transport, Some(caller), error.code());
     }
 
     /// Answers one request by the policy of the moment.
@@ -241,8 +319,10 @@ impl Service {
     ) -> Result<Answer, Error> {
         let started = Instant::now();
         let policy = terms.policy;
+        policy.prepare(read.model).await;
         // Only names of the whitelist and known actions become labels.
-        let action = Action::parse(read.action).map_or("unknown", Action::name);
+        let known = Action::parse(read.action);
+        let action = known.map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model);
         let result = match self.turn(policy).await {
@@ -250,7 +330,13 @@ impl Service {
             None => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
-        let result = entry.settle(result, took, policy.audit_denies).await;
+        if let Some(grant) = &policy.grant {
+            let reads = known.is_some_and(Action::needs_model);
+            let rows = result.as_ref().ok().filter(|_| reads);
+            grant.note(rows.map_or(0, |answer| answer.rows));
+        }
+        let denies = policy.settings.audit_denies;
+        let result = entry.settle(result, took, denies).await;
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
@@ -277,7 +363,7 @@ impl Service {
         if let Ok(turn) = self.turns.try_acquire() {
             return Some(turn);
         }
-        let turn = tokio::time::timeout(policy.query_timeout, self.turns.acquire()).await;
+        let turn = tokio::time::timeout(policy.settings.query_timeout, self.turns.acquire()).await;
         turn.ok()?.ok()
     }
 
@@ -301,48 +387,65 @@ impl Service {
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
         let policy = terms.policy;
-        let (action, model) = policy.admit(read)?;
-        match (action, model) {
-            (Action::Describe, model) => {
-                plan::describe(read.params)?;
-                let catalog = policy.catalog()?;
-                Ok(describe::write(out, model, catalog, terms.max_bytes()))
+        let (action, served) = policy.admit(read)?;
+        let Some(served) = served else {
+            return match action {
+                Action::Describe => {
+                    plan::describe(read.params)?;
+                    Ok(describe::all(out, &policy.catalogs()?, terms.max_bytes()))
+                }
+                Action::Whoami => {
+                    plan::whoami(read.params)?;
+                    Ok(whoami::write(out, policy))
+                }
+                _ => Err(ErrorKind::MissingField("model").into()),
+            };
+        };
+        let model = served.model;
+        if let (true, Some(grant)) = (action.needs_model(), &policy.grant) {
+            grant.token.rows().and_then(|()| grant.tenant.rows()).map_err(Error::from)?;
+        }
+        let _in_use = served.exposed.enter().await?;
+        match action {
+            Action::Whoami => {
+                plan::whoami(read.params)?;
+                Ok(whoami::write(out, policy))
             }
-            (_, None) => Err(ErrorKind::MissingField("model").into()),
-            (Action::Get, Some(model)) => {
+            Action::Describe => {
+                plan::describe(read.params)?;
+                Ok(describe::one(out, model, served.catalog, terms.max_bytes()))
+            }
+            Action::Get => {
                 let plan = plan::get(read.params, model)?;
                 ledger::name(&plan.filter, filters);
-                self.get(terms, &plan, out).await
+                self.get(Source::new(terms, served.exposed)?, &plan, out).await
             }
-            (Action::List | Action::Query, Some(model)) => {
-                let plan = plan::rows(
-                    action,
-                    read.params,
-                    model,
-                    policy.catalog()?,
-                    &policy.limits,
-                    &policy.cursors,
-                )?;
+            Action::List | Action::Query => {
+                let settings = &policy.settings;
+                let (limits, cursors) = (&settings.limits, &settings.cursors);
+                let plan =
+                    plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
+                policy.may.admit_plan(&plan)?;
                 ledger::name(&plan.filter, filters);
-                self.rows(terms, &plan, out).await
+                self.rows(Source::new(terms, served.exposed)?, &plan, out).await
             }
         }
     }
 
     async fn get(
         &self,
-        terms: Terms<'_>,
+        source: Source<'_>,
         plan: &GetPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
-        let db = self.reachable()?;
-        let (dialect, max_bytes) = (db.dialect(), terms.max_bytes());
+        let (db, max_bytes) = (source.db, source.max_bytes());
+        let dialect = db.dialect();
         out.extend_from_slice(b"\"data\":");
         let rows = |layout: &Arc<Layout>| {
             let layout = Arc::clone(layout);
-            Rows::new(out, layout, terms.style(), 1, page::room(terms))
+            Rows::new(out, layout, source.style(), 1, page::room(source))
         };
-        let fetched = match terms.policy.shapes.lookup(plan, dialect, max_bytes) {
+        let fetched = match source.exposed.shapes.lookup(plan, dialect, max_bytes) {
             Some((lookup, id)) => {
                 let rows = rows(lookup.layout());
                 db.lookup(lookup, id, rows).await
@@ -352,7 +455,7 @@ impl Service {
                 db.fetch(&statement, rows(&statement.layout)).await
             }
         };
-        let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
+        let rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {
@@ -368,16 +471,15 @@ impl Service {
 
     async fn rows(
         &self,
-        terms: Terms<'_>,
+        source: Source<'_>,
         plan: &ReadPlan<'_>,
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
-        let db = self.reachable()?;
         out.extend_from_slice(b"\"data\":[");
-        let page = page::fetch(terms, plan, db, out).await?;
+        let page = page::fetch(source, plan, out).await?;
         self.found();
-        let total = page::total(terms, plan, db, &page).await?;
-        let cursor = page::next_cursor(terms, plan, &page);
+        let total = page::total(source, plan, &page).await?;
+        let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);
         let mut out = page.out;
         out.extend_from_slice(
@@ -397,12 +499,6 @@ impl Service {
             out.extend_from_slice(b",\"truncated\":true");
         }
         Ok(Answer { out, rows })
-    }
-
-    fn reachable(&self) -> Result<&Db, Error> {
-        self.db
-            .as_ref()
-            .ok_or_else(|| ErrorKind::Unavailable.into())
     }
 }
 

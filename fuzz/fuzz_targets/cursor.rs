@@ -22,7 +22,7 @@ fuzz_target!(|data: (u8, &str)| {
     };
     let first = format!("{{\"sort\":{sort}}}");
     let first = plan(Action::Query, "tickets", &Object::parse(&first).unwrap()).unwrap();
-    let Some(sealed) = policy().cursors.seal(seek, &first.binding(), 60_000) else {
+    let Some(sealed) = policy().settings.cursors.seal(seek, &first.binding(), 60_000) else {
         return;
     };
     let asked = page(&sealed);

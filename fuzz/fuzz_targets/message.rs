@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
             return;
         }
     };
-    let catalog = policy().catalog().unwrap();
+    let catalog = policy().own().unwrap();
     let (Some(action), Some(model)) = (Action::parse(&request.action), request.model.as_deref())
     else {
         return;

@@ -21,11 +21,11 @@ fuzz_target!(|data: (&str, &[u8], &[u8])| {
     let gate = Gate::default();
     let entry = gate.by(shared());
     // The header is there, so it must be the token, whatever else is given.
-    if entry.token(&parts, address, true).is_ok() {
+    if entry.token(&parts, (address, "ws"), true).is_ok() {
         assert_eq!(token, TOKEN.as_bytes());
     }
     parts.headers.remove("x-mcp-token");
-    if entry.token(&parts, address, true).is_ok() {
+    if entry.token(&parts, (address, "ws"), true).is_ok() {
         let decoded = query.contains(TOKEN) || query.contains('%');
         let protocol = protocols
             .windows(TOKEN.len())

@@ -57,6 +57,32 @@ impl Scope {
     }
 }
 
+/// What one token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Everything.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Those of these names; an unknown one grants nothing.
+    pub fn named<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let known = names.into_iter().filter_map(Scope::parse);
+        Self(known.fold(0, |scopes, scope| scopes | 1 << scope as u8))
+    }
+
+    /// Whether this is one of them.
+    pub fn has(self, scope: Scope) -> bool {
+        self.0 & 1 << scope as u8 != 0
+    }
+
+    /// The names, in the order in which scopes are listed.
+    pub fn names(self) -> Vec<&'static str> {
+        let granted = Scope::ALL.into_iter().filter(|scope| self.has(*scope));
+        granted.map(Scope::name).collect()
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -66,6 +92,14 @@ impl fmt::Display for Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_named_is_not_granted() {
+        assert_eq!(Scopes::named([]).names(), [""; 0]);
+        assert_eq!(Scopes::named(["expand", "read", "admin"]).names(), ["read", "expand"]);
+        assert_eq!(Scopes::ALL.names().len(), Scope::ALL.len());
+        assert!(!Scopes::default().has(Scope::Describe));
+    }
 
     #[test]
     fn names_are_read_exactly() {

@@ -11,7 +11,7 @@ use super::{logging, output, serve};
 use crate::config;
 use crate::sample::{self, Created, SampleError};
 use crate::server::Server;
-use crate::service::Opened;
+use crate::service::{Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let signals = serve::signals(server.stop())?;
         output::data(&screen(&token, &place, &created, &server, &opened))?;
         // What the demo decided by itself is not to be reloaded.
-        serve::serve(server, opened, config, None, signals).await
+        serve::serve(server, Live::new(opened, None, config), None, signals).await
     })
 }
 

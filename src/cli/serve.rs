@@ -37,12 +37,14 @@ pub(super) fn run() -> Result<(), Failure> {
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
+        let kept = service::keep(&opened.service, &config).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(server.stop())?;
         let source = Source::new(configuration)?;
         let weaknesses = opened.weaknesses().await;
         announce(&config, &server, &opened, &weaknesses);
-        serve(server, opened, config, Some(source), signals).await
+        let live = Live::new(opened, kept, config);
+        serve(server, live, Some(source), signals).await
     })
 }
 
@@ -71,15 +73,14 @@ pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> 
 /// Serves to the end, and says how it went; reloads from `source`, where there is one.
 pub(super) async fn serve(
     server: Server,
-    opened: Opened,
-    config: Config,
+    live: Live,
     source: Option<Source>,
     signals: Signals,
 ) -> Result<(), Failure> {
-    let format = config.log_format;
+    let format = live.config().log_format;
     let notify = Notify::of_environment();
-    let service = Arc::clone(&opened.service);
-    let supervisor = Supervisor::new(Live::new(opened, config), source, notify.clone());
+    let service = Arc::clone(live.service());
+    let supervisor = Supervisor::new(live, source, notify.clone());
     let supervising = tokio::spawn(supervisor.run());
     notify.ready();
     let Stopped { sockets, cut } = server.run().await;
@@ -182,8 +183,8 @@ fn serves(config: &Config, opened: &Opened) -> bool {
         return false;
     };
     let policy = opened.service.policy();
-    match policy.catalog() {
-        Ok(catalog) => {
+    match policy.own() {
+        Some(catalog) => {
             let models = catalog.models();
             let fields: usize = models.iter().map(|model| model.fields().len()).sum();
             info!(
@@ -193,7 +194,7 @@ fn serves(config: &Config, opened: &Opened) -> bool {
                 opened.hidden.len(),
             );
         }
-        Err(_) => {
+        None => {
             let help = is_it_there(url).map_or(String::new(), |help| format!("; {help}"));
             warn!("{url} does not answer: requests are refused until it does{help}");
         }

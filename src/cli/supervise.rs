@@ -69,6 +69,7 @@ impl Supervisor {
                 }
             };
             tokio::select! {
+                contents = self.live.hear() => self.live.follow(contents),
                 Some(()) = hung_up => {
                     // Whatever becomes of the settings: the file may have been moved away.
                     if let Some(audit) = self.live.service().audit() {

@@ -57,10 +57,12 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         (raw.mcp_encryption_key_previous, files[5].as_ref()),
     );
     let admin_tokens = store.admin_tokens(raw.mcp_admin_token, files[6].as_ref());
+    let require_auth = check.boolean("MCP_REQUIRE_AUTH", &raw.mcp_require_auth, true);
     let mut needed = Needed {
         enabled,
         // Tokens and databases can be those of the store.
         alone: !is_set("MCP_STORE") && !is_set("MCP_STORE_FILE"),
+        require_auth,
         meant,
         check: Check::default(),
     };
@@ -132,6 +134,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     let config = Config {
         enabled,
         tokens,
+        require_auth,
         models,
         read_only: check.boolean("MCP_READONLY", &raw.mcp_readonly, true),
         rate_limit: check.number("MCP_RATE_LIMIT", &raw.mcp_rate_limit, 0..=1_000_000_000),
@@ -184,6 +187,11 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         cursor_key,
         store: store_url,
         store_grace: check.seconds("MCP_STORE_GRACE", &raw.mcp_store_grace, 0..=DAY),
+        store_databases: check.number(
+            "MCP_STORE_DATABASES",
+            &raw.mcp_store_databases,
+            1..=100_000,
+        ),
         encryption_keys,
         admin_tokens,
         database_places: places::read(
@@ -233,6 +241,8 @@ struct Needed {
     enabled: bool,
     /// Whether there is no store.
     alone: bool,
+    /// Whether clients without a token are refused.
+    require_auth: bool,
     /// The variables that misspelt names stand for, which are thus not missing.
     meant: Vec<String>,
     check: Check,
@@ -253,8 +263,10 @@ impl Needed {
             Secret::Found { variable, text } => Some((variable, text)),
             Secret::Faulty => None,
             Secret::Missing => {
+                let optional = name == "MCP_TOKEN" && !self.require_auth;
                 if self.enabled
                     && self.alone
+                    && !optional
                     && !self.meant.iter().any(|meant| meant.starts_with(name))
                 {
                     let reason = Reason::new("missing, and needed when MCP_ENABLED=true", help);
@@ -408,6 +420,7 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
         check.warn("MCP_READONLY", message, "leave it out");
     }
     admin::judge(check, config);
+    network::unguarded(check, config);
     if config.rate_limit == 0 {
         let help = "set a number of requests per window, such as MCP_RATE_LIMIT=60";
         check.warn("MCP_RATE_LIMIT", "0 turns the rate limit off", help);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 
+use super::Config;
 use super::address;
 use super::check::Check;
 use super::fault::{Reason, quoted};
@@ -34,6 +35,35 @@ pub(super) fn admin_listen(
         check.fault("MCP_ADMIN_LISTEN", Reason::new(message, help));
     }
     Some(admin)
+}
+
+/// Judges `MCP_REQUIRE_AUTH=false`: it is for one machine and its developer.
+pub(super) fn unguarded(check: &mut Check, config: &Config) {
+    const NAME: &str = "MCP_REQUIRE_AUTH";
+    if config.require_auth || !config.enabled {
+        return;
+    }
+    let fault = if !config.listen.ip().is_loopback() {
+        Some((
+            format!("false would let anyone in at {}", config.listen),
+            "set MCP_LISTEN=127.0.0.1:8000, or leave MCP_REQUIRE_AUTH out",
+        ))
+    } else if !config.trusted_proxies.is_empty() {
+        Some((
+            "false would let in whoever reaches the proxies of MCP_TRUSTED_PROXIES".to_owned(),
+            "leave one of the two out",
+        ))
+    } else {
+        None
+    };
+    match fault {
+        Some((message, help)) => check.fault(NAME, Reason::new(message, help)),
+        None => check.warn(
+            NAME,
+            "false lets every program of this machine in without a token",
+            "for development alone",
+        ),
+    }
 }
 
 /// Whether a list is, or holds, the entry that stands for everything.

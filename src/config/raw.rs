@@ -57,6 +57,8 @@ pub(super) struct Raw {
     pub(super) mcp_store: Option<String>,
     pub(super) mcp_store_file: Option<String>,
     pub(super) mcp_store_grace: String,
+    pub(super) mcp_store_databases: String,
+    pub(super) mcp_require_auth: String,
     pub(super) mcp_encryption_key: Option<String>,
     pub(super) mcp_encryption_key_file: Option<String>,
     pub(super) mcp_encryption_key_previous: Option<String>,

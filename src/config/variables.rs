@@ -54,6 +54,11 @@ pub const VARIABLES: &[Variable] = &[
         "the shared token, needed when enabled; a comma list holds several at once",
     ),
     variable(
+        "MCP_REQUIRE_AUTH",
+        "true",
+        "false lets anyone of this machine in, for development; only on a loopback MCP_LISTEN",
+    ),
+    variable(
         "MCP_ALLOWED_MODELS",
         "users,tickets,change_log",
         "tables and views to expose: name, schema.name or alias=schema.name",
@@ -186,6 +191,11 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_STORE_GRACE",
         "300",
         "seconds that a store may be away before its tokens are refused",
+    ),
+    variable(
+        "MCP_STORE_DATABASES",
+        "32",
+        "databases of tenants that are open at once, each with MCP_POOL_SIZE connections",
     ),
     secret(
         "MCP_ENCRYPTION_KEY",

@@ -61,6 +61,10 @@ impl MySql {
         self.pool.usage()
     }
 
+    pub(super) fn rest(&self) {
+        self.pool.clear();
+    }
+
     pub(super) async fn ping(&self) -> Result<(), Failure> {
         self.read(work::Ping).await
     }

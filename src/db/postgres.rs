@@ -65,6 +65,10 @@ impl Postgres {
         self.pool.usage()
     }
 
+    pub(super) fn rest(&self) {
+        self.pool.clear();
+    }
+
     pub(super) async fn ping(&self) -> Result<(), Failure> {
         self.read(self.of_statement(false), work::Ping).await
     }

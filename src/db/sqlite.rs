@@ -52,6 +52,10 @@ impl Sqlite {
         self.pool.usage()
     }
 
+    pub(super) fn rest(&self) {
+        self.pool.clear();
+    }
+
     pub(super) async fn ping(&self) -> Result<(), Failure> {
         self.work(self.query_timeout, |connection| {
             let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));

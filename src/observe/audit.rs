@@ -126,6 +126,12 @@ pub struct Record<'r> {
     pub event: &'static str,
     /// The first characters of the token's digest.
     pub token: Option<String>,
+    /// The tenant, of a token of the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<&'r str>,
+    /// The token's name in the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'r str>,
     /// The client's address.
     pub address: IpAddr,
     /// The transport, as metrics name it.

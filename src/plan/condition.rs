@@ -71,6 +71,19 @@ impl Condition<'_> {
         matches!(self, Self::All(conditions) if conditions.is_empty())
     }
 
+    /// Whether it is what `list` can say: fields that are equal to a value or have none, all of them.
+    pub fn is_equality(&self) -> bool {
+        match self {
+            Self::All(conditions) => conditions.iter().all(Self::is_equality),
+            Self::Any(_) => false,
+            Self::Test {
+                comparison,
+                negated,
+                ..
+            } => !negated && matches!(comparison, Comparison::Equal(_) | Comparison::Null),
+        }
+    }
+
     /// The names of the fields that are tested, each as often as it is.
     pub fn fields(&self) -> Vec<&str> {
         match self {

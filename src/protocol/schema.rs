@@ -54,6 +54,13 @@ pub enum Message {
         /// None.
         params: Option<DescribeParams>,
     },
+    /// Who the caller is, and what the token allows.
+    Whoami {
+        /// Echoed as it was sent.
+        id: Option<Id>,
+        /// None.
+        params: Option<WhoamiParams>,
+    },
 }
 
 /// The client's own name for a request.
@@ -162,6 +169,11 @@ pub struct QueryParams {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct DescribeParams {}
+
+/// Parameters of `whoami`: none.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WhoamiParams {}
 
 /// Whether all rows are counted.
 #[derive(JsonSchema)]
@@ -272,6 +284,7 @@ mod tests {
             (Action::Get, schema_for!(GetParams)),
             (Action::Query, schema_for!(QueryParams)),
             (Action::Describe, schema_for!(DescribeParams)),
+            (Action::Whoami, schema_for!(WhoamiParams)),
         ] {
             assert_eq!(properties(&schema), action.parameters(), "{action:?}");
         }

@@ -28,6 +28,9 @@ pub fn input(action: Action, models: &[&str]) -> Value {
         Action::Get => whole::<GetParams>(),
         Action::Query => whole::<QueryParams>(),
         Action::Describe => whole::<DescribeParams>(),
+        Action::Whoami => {
+            return json!({ "type": "object", "properties": {}, "additionalProperties": false });
+        }
     };
     let description = match action {
         Action::Describe => "Only this model, with all that is known of it.",
@@ -67,7 +70,7 @@ pub fn input(action: Action, models: &[&str]) -> Value {
 /// What a tool gives: the answer without `id` and `status`, or an error.
 pub fn output(action: Action) -> Value {
     let (members, required): (&[&str], &[&str]) = match action {
-        Action::Get => (&["data"], &["data"]),
+        Action::Get | Action::Whoami => (&["data"], &["data"]),
         Action::Describe => (&["data", "count", "truncated"], &["data"]),
         Action::List => (
             &[
@@ -132,6 +135,7 @@ pub fn output(action: Action) -> Value {
 fn data(action: Action) -> Value {
     match action {
         Action::Get => json!({ "type": "object", "description": "The row." }),
+        Action::Whoami => json!({ "type": "object", "description": "The caller." }),
         Action::Describe => json!({
             "type": ["object", "array"],
             "description": "The model, or all of them in a list.",
@@ -232,6 +236,7 @@ mod tests {
 
     #[test]
     fn a_tool_takes_the_parameters_of_its_action() {
+        assert_eq!(input(Action::Whoami, &["users"])["properties"], json!({}));
         for action in ACTIONS {
             let schema = input(action, &["users"]);
             let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();

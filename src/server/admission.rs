@@ -38,7 +38,7 @@ pub(super) struct Admitted {
 impl Admitted {
     /// Counts a request against the window of this token and client, and that of the token.
     pub(super) fn count(&self, app: &App) -> Result<(), Refused> {
-        let (token, limits) = (self.caller.token, &self.policy.connections);
+        let (token, limits) = (self.caller.token, &self.policy.settings.connections);
         let client = (token, gate::network(self.caller.address));
         let window = (limits.rate_limit, limits.rate_window);
         let admitted = match app.windows.admit(client, window, Instant::now()) {
@@ -49,11 +49,10 @@ impl Admitted {
             Err(wait) => Err((mcp::rate_limited(app, &self.policy), wait)),
         };
         admitted.map_err(|(error, wait)| {
-            let Caller {
-                address, transport, ..
-            } = self.caller;
+            let caller = &self.caller;
+            let (address, transport) = (caller.address, caller.transport);
             app.service
-                .note_refused(address, transport, Some(token), error.code());
+                .note_refused(address, transport, Some(caller), error.code());
             let status = StatusCode::TOO_MANY_REQUESTS;
             reply::later(status, &error.to_string(), wait.as_secs() + 1).into()
         })
@@ -84,17 +83,9 @@ pub(super) async fn admitted(
     let mut response = if origin.is_some() && preflight {
         preflight_answer()
     } else {
-        match entry.token(&parts, address, false) {
-            Ok(token) => {
-                let admitted = Admitted {
-                    caller: Caller {
-                        token,
-                        client: None,
-                        address,
-                        transport,
-                    },
-                    policy: Arc::clone(entry.policy()),
-                };
+        match entry.token(&parts, (address, transport), false) {
+            Ok((caller, policy)) => {
+                let admitted = Admitted { caller, policy };
                 drop(entry);
                 let mut request = Request::from_parts(parts, body);
                 request.extensions_mut().insert(admitted);
@@ -157,7 +148,7 @@ pub(super) fn refused(
 
 /// A place among the sockets, which event streams take as well.
 pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Place, Refused> {
-    let (address, limits) = (caller.address, &policy.connections);
+    let (address, limits) = (caller.address, &policy.settings.connections);
     let network = gate::network(address);
     let taken = app
         .places

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use addresses::Addresses;
 
-use crate::auth::{self, Refused, TokenId};
+use crate::auth::{Caller, Refused};
 use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
@@ -29,7 +29,7 @@ const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
 pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 
-/// Counts who failed to get in; each policy decides anew who does.
+/// Counts who failed to get in; whoever is let in is decided anew each time.
 #[derive(Debug)]
 pub struct Gate {
     failures: Addresses,
@@ -40,11 +40,11 @@ pub struct Gate {
     counted: AtomicU32,
 }
 
-/// The gate by one policy: a request is judged by a single one, whatever is reloaded meanwhile.
+/// The gate at one moment: a request is judged by what holds then, whatever is reloaded meanwhile.
 #[derive(Debug)]
 pub struct Entry<'g> {
     gate: &'g Gate,
-    policy: Arc<Policy>,
+    access: Arc<Access>,
 }
 
 /// A client that is not let in.
@@ -72,13 +72,9 @@ impl Default for Gate {
 }
 
 impl Entry<'_> {
-    /// The policy that judges.
-    pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
-    }
-
-    fn access(&self) -> &Access {
-        &self.policy.access
+    /// Who is let in, and from where.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The client's own address: behind trusted proxies what they say, read from the right.
@@ -123,29 +119,41 @@ impl Entry<'_> {
         if allowed { Ok(()) } else { Err(Denied::Origin) }
     }
 
-    /// Judges the token, and counts a failure; `from_query` where the route takes `?token=`.
+    /// Judges the token, and counts a failure; `from_query` where the route takes `?token=`. Comes
+    /// back with who it is, and what may be asked for.
     ///
     /// # Errors
     /// A missing or wrong token, and too many failures before.
     pub fn token(
         &self,
         parts: &Parts,
-        address: IpAddr,
+        (address, transport): (IpAddr, &'static str),
         from_query: bool,
-    ) -> Result<TokenId, Denied> {
+    ) -> Result<(Caller, Arc<Policy>), Denied> {
         let given = given(parts, from_query && self.access().query_token);
         let judged = match &given {
-            Ok(given) => auth::judge(&self.access().tokens, given.iter().map(String::as_str)),
+            Ok(given) => self.access.judge(given.iter().map(String::as_str)),
             Err(Unreadable) => Err(Refused::Invalid),
         };
-        judged.map_err(|refused| self.gate.failed(refused, address))
+        let (token, policy) = judged.map_err(|refused| self.gate.failed(refused, address))?;
+        let grant = policy.grant.as_ref();
+        let caller = Caller {
+            token,
+            client: grant.map(|grant| Arc::clone(&grant.client)),
+            address,
+            transport,
+        };
+        if let Some(grant) = grant {
+            grant.note_use();
+        }
+        Ok((caller, policy))
     }
 }
 
 impl Gate {
-    /// The gate by a policy.
-    pub fn by(&self, policy: Arc<Policy>) -> Entry<'_> {
-        Entry { gate: self, policy }
+    /// The gate at the moment of an access.
+    pub fn by(&self, access: Arc<Access>) -> Entry<'_> {
+        Entry { gate: self, access }
     }
 
     /// Whether a refusal of this address is recorded by itself, or only counted.
@@ -159,6 +167,10 @@ impl Gate {
     }
 
     fn failed(&self, refused: Refused, address: IpAddr) -> Denied {
+        if refused == Refused::StoreAway {
+            // That is no failure of the client's.
+            return Denied::Token(refused);
+        }
         match self.failures.count(address) {
             Ok(()) => Denied::Token(refused),
             Err(wait) => Denied::TooManyFailures(wait.as_secs() + 1),

@@ -21,7 +21,6 @@ use super::reply::Refused;
 use super::stream::Stream;
 use super::ws::Dialect;
 use super::{App, admission, gate, reply, ws};
-use crate::auth::Caller;
 
 /// The transport as logs, metrics and the audit name it.
 const TRANSPORT: &str = "ws";
@@ -49,21 +48,16 @@ pub(super) async fn not_a_socket() -> Response<Body> {
 fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Response<Body>, Refused> {
     let (mut parts, _) = request.into_parts();
     let entry = app.entry();
-    let limits = &entry.policy().connections;
+    let limits = &entry.access().settings.connections;
     let address = admission::place(app, &entry, peer, &parts, TRANSPORT)?;
     let accept = accept_key(&parts)?;
     // Only what comes by HTTP/1.1 can be upgraded.
     let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgraded = upgraded.ok_or_else(upgrade_required)?;
     let refuse = |denied| admission::refused(app, address, TRANSPORT, denied);
-    let token = entry.token(&parts, address, true).map_err(refuse)?;
-    let caller = Caller {
-        token,
-        client: None,
-        address,
-        transport: TRANSPORT,
-    };
-    let place = admission::socket(app, entry.policy(), &caller)?;
+    let judged = entry.token(&parts, (address, TRANSPORT), true);
+    let (caller, policy) = judged.map_err(refuse)?;
+    let place = admission::socket(app, &policy, &caller)?;
     let protocol = gate::protocols(&parts.headers)
         .find_map(|asked| PROTOCOLS.into_iter().find(|(name, _)| *name == asked));
     let mut response = Response::new(Body::empty());
@@ -99,7 +93,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         .await;
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
-        let end = ws::serve(socket, &app, &caller, dialect).await;
+        let end = ws::serve(socket, &app, &caller, policy, dialect).await;
         match end {
             ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
                 warn!(%address, %token, "MCP connection closed: {end}");

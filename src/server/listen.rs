@@ -55,11 +55,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
             }
         };
         failing = false;
-        let policy = app.service.policy();
-        let limits = &policy.connections;
+        let access = app.service.access();
+        let limits = &access.settings.connections;
         // A proxy is many clients, and tells them apart only later.
         let address = gate::network(peer.ip().to_canonical());
-        let proxied = policy.access.is_proxy(peer.ip().to_canonical());
+        let proxied = access.is_proxy(peer.ip().to_canonical());
         let most = limits.max_connections + SPARE_CONNECTIONS;
         // One stranger alone must not take every place from all others.
         let each = limits.max_per_address.unwrap_or(most - most / 4);
@@ -73,7 +73,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
         let _ = stream.set_nodelay(true);
         let (router, stop) = (router.clone(), app.stop.clone());
         let late = stop.stopping.is_cancelled();
-        let tls = policy.access.tls.clone().filter(|_| encrypts);
+        let tls = access.tls.clone().filter(|_| encrypts);
         let served = async move {
             let accepted = timeout(HANDSHAKE_TIMEOUT, Stream::accept(stream, tls));
             let accepted = tokio::select! {

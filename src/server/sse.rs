@@ -25,6 +25,7 @@ use super::reply::Refused;
 use super::ws::IN_FLIGHT;
 use super::{App, mcp, reply};
 use crate::auth::Caller;
+use crate::service::Policy;
 
 /// How long a client may take to read what was written, or to make room for more.
 const WAIT: Duration = Duration::from_secs(10);
@@ -125,7 +126,7 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
     running.spawn(async move {
         let (address, token) = (session.caller.address, session.caller.token);
         info!(%address, %token, "MCP event stream opened");
-        serve(&app, &session, &name).await;
+        serve(&app, &session, policy, &name).await;
         app.streams.remove(&name);
         session.ended.cancel();
         info!(%address, %token, "MCP event stream closed");
@@ -135,15 +136,14 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
 }
 
 /// A stream to its end: answers are written by those who make them.
-async fn serve(app: &App, session: &Session, name: &str) {
+async fn serve(app: &App, session: &Session, mut policy: Arc<Policy>, name: &str) {
     let endpoint = format!("/mcp/messages?sessionId={name}").into_bytes();
     let mut open = session.write(events::event("endpoint", endpoint)).await;
-    let mut changes = app.service.models_changed();
     let mut replaced = app.service.replacements();
     let mut alive = tokio::time::interval(events::KEEP_ALIVE);
     alive.reset();
     while open {
-        let idle_timeout = app.service.policy().connections.idle_timeout;
+        let idle_timeout = policy.settings.connections.idle_timeout;
         let idle = session.heard(None) + idle_timeout;
         open = tokio::select! {
             () = session.events.closed() => false,
@@ -161,11 +161,14 @@ async fn serve(app: &App, session: &Session, name: &str) {
                 false
             }
             // A token that is gone takes its streams with it.
-            Ok(()) = replaced.changed() => {
-                let policy = app.service.policy();
-                policy.access.tokens.holds(&session.caller.token)
-            }
-            Ok(()) = changes.changed() => session.tell(session.channel.models_changed()).await,
+            Ok(()) = replaced.changed() => match app.service.access().policy(&session.caller.token) {
+                Ok(now) => {
+                    let before = std::mem::replace(&mut policy, now);
+                    before.names() == policy.names()
+                        || session.tell(session.channel.models_changed()).await
+                }
+                Err(_) => false,
+            },
             () = tokio::time::sleep_until(idle.into()) => {
                 session.heard(None) + idle_timeout > Instant::now()
             }

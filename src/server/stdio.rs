@@ -73,14 +73,12 @@ async fn run(
         transport: "stdio",
     };
     let channel = mcp::Channel::default();
-    let policy = app.service.policy();
-    let max_bytes = policy.connections.max_message_bytes;
-    let mut window = Window::new(
-        policy.connections.rate_limit,
-        policy.connections.rate_window,
-    );
+    let mut policy = app.service.policy();
+    let limits = &policy.settings.connections;
+    let max_bytes = limits.max_message_bytes;
+    let mut window = Window::new(limits.rate_limit, limits.rate_window);
     let mut lines = lines(input, max_bytes);
-    let mut changes = app.service.models_changed();
+    let mut replaced = app.service.replacements();
     let mut answers = Answers::as_ready();
     let mut reading = true;
     while reading || !answers.is_empty() {
@@ -95,9 +93,12 @@ async fn run(
                     write(&mut output, told).await?;
                 }
             }
-            Ok(()) = changes.changed(), if reading => {
-                for told in channel.models_changed() {
-                    write(&mut output, told).await?;
+            Ok(()) = replaced.changed(), if reading => {
+                let before = std::mem::replace(&mut policy, app.service.policy());
+                if before.names() != policy.names() {
+                    for told in channel.models_changed() {
+                        write(&mut output, told).await?;
+                    }
                 }
             }
             line = lines.recv(), if reading && answers.len() < IN_FLIGHT => {
@@ -106,7 +107,7 @@ async fn run(
                     continue;
                 };
                 let policy = app.service.policy();
-                let limits = &policy.connections;
+                let limits = &policy.settings.connections;
                 window.follow(limits.rate_limit, limits.rate_window);
                 let admitted = match window.admit(Instant::now()) {
                     Ok(()) => app.service.admit(&policy, &caller.token),

@@ -26,10 +26,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 use super::answers::Answers;
 use super::stream::Stream;
 use super::{App, frames, mcp, seed};
-use crate::auth::Caller;
+use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
-use crate::service::Policy;
+use crate::service::{Access, Policy};
 
 /// Requests of one socket that run at once.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -72,6 +72,8 @@ pub(super) enum End {
     Slow,
     /// The token is no longer valid.
     Revoked,
+    /// The store that knows the token is away.
+    StoreAway,
     /// The service ends.
     Stopping,
 }
@@ -85,6 +87,7 @@ impl fmt::Display for End {
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
             Self::Revoked => "the token was revoked",
+            Self::StoreAway => "the store is away",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -118,6 +121,11 @@ impl Closing {
         end: End::Revoked,
         code: CloseCode::Policy,
         reason: "token revoked",
+    };
+    const STORE_AWAY: Self = Self {
+        end: End::StoreAway,
+        code: CloseCode::Again,
+        reason: "try again later",
     };
     const TOO_LARGE: Self = Self {
         end: End::Refused("message too large"),
@@ -154,17 +162,18 @@ pub(super) async fn serve(
     mut socket: Socket,
     app: &App,
     caller: &Caller,
+    policy: Arc<Policy>,
     dialect: Option<Dialect>,
 ) -> End {
     let channel = mcp::Channel::default();
-    let policy = app.service.policy();
-    let limits = &policy.connections;
+    let limits = &policy.settings.connections;
     let mut session = Session {
         app,
         caller,
         dialect,
         channel: &channel,
         window: Window::new(limits.rate_limit, limits.rate_window),
+        access: None,
         policy,
         answers: Answers::in_order(),
         ready: VecDeque::new(),
@@ -186,7 +195,9 @@ struct Session<'a> {
     /// What is kept of a connection of MCP.
     channel: &'a mcp::Channel,
     window: Window,
-    /// The policy as it was last looked at.
+    /// Who is let in, as it was last looked at,
+    access: Option<Arc<Access>>,
+    /// and by which policy.
     policy: Arc<Policy>,
     /// Requests under way.
     answers: Answers<'a>,
@@ -199,7 +210,7 @@ impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(self.policy.connections.idle_timeout));
+        let mut idle = pin!(tokio::time::sleep(self.policy.settings.connections.idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
@@ -208,7 +219,6 @@ impl Session<'_> {
         // A token that went while the handshake was under way goes at once.
         replacements.mark_changed();
         let mut replaced = pin!(next(replacements));
-        let mut changes = self.app.service.models_changed();
         loop {
             if self.answers.is_empty()
                 && let Some(closing) = self.closing
@@ -228,17 +238,17 @@ impl Session<'_> {
                 }
                 replacements = &mut replaced, if open => {
                     replaced.set(next(replacements));
+                    let before = Arc::clone(&self.policy);
                     self.follow();
-                    let until = heard + self.policy.connections.idle_timeout;
+                    if self.closing.is_none() && before.names() != self.policy.names() {
+                        self.tell(self.channel.models_changed());
+                    }
+                    let until = heard + self.policy.settings.connections.idle_timeout;
                     idle.as_mut().reset(until.into());
                     Ok(())
                 }
                 Some(answer) = self.answers.next() => {
                     self.ready.push_back(answer);
-                    Ok(())
-                }
-                Ok(()) = changes.changed(), if open => {
-                    self.tell(self.channel.models_changed());
                     Ok(())
                 }
                 message = socket.next(), if reads => {
@@ -262,7 +272,7 @@ impl Session<'_> {
                 }
                 // A client whose messages are not read just now is not silent.
                 () = &mut idle, if reads => {
-                    let until = heard + self.policy.connections.idle_timeout;
+                    let until = heard + self.policy.settings.connections.idle_timeout;
                     if Instant::now() < until {
                         idle.as_mut().reset(until.into());
                     } else {
@@ -286,13 +296,21 @@ impl Session<'_> {
         }
     }
 
-    /// Looks at the policy of the moment, and closes a socket whose token is gone.
+    /// Looks at who is let in at this moment, and closes a socket whose token is gone.
     fn follow(&mut self) {
-        self.policy = self.app.service.policy();
-        if !self.policy.access.tokens.holds(&self.caller.token) {
-            self.closing = Some(Closing::REVOKED);
+        let access = self.app.service.access();
+        let same = self.access.as_ref().is_some_and(|before| Arc::ptr_eq(before, &access));
+        // What is the same may still come to an end.
+        if same && self.policy.grant.is_none() {
+            return;
         }
-        let limits = &self.policy.connections;
+        match access.policy(&self.caller.token) {
+            Ok(policy) => self.policy = policy,
+            Err(Refused::StoreAway) => self.closing = Some(Closing::STORE_AWAY),
+            Err(_) => self.closing = Some(Closing::REVOKED),
+        }
+        self.access = Some(access);
+        let limits = &self.policy.settings.connections;
         self.window.follow(limits.rate_limit, limits.rate_window);
     }
 
@@ -304,7 +322,7 @@ impl Session<'_> {
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > self.policy.connections.max_message_bytes {
+                if text.len() > self.policy.settings.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
                 let (app, caller, channel) = (self.app, self.caller, self.channel);
@@ -372,15 +390,11 @@ impl Session<'_> {
 
     /// Records a message that is not answered.
     fn refused(&self, code: &str) {
-        let Caller {
-            token,
-            address,
-            transport,
-            ..
-        } = *self.caller;
+        let caller = self.caller;
+        let (address, transport) = (caller.address, caller.transport);
         self.app
             .service
-            .note_refused(address, transport, Some(token), code);
+            .note_refused(address, transport, Some(caller), code);
     }
 
     /// Writes the answers that are ready, and those that become so meanwhile, as many at once as

@@ -57,23 +57,10 @@ struct DescribedRelation<'m> {
     model: &'m str,
 }
 
-/// Writes one model as an object, or all as a list.
-///
-/// A list that would pass `max_bytes` is told in brief, without fields, and one that still would is
-/// cut; so are the fields of one model. Either says that it is `truncated`.
-pub(super) fn write(
-    out: Vec<u8>,
-    model: Option<&Model>,
-    catalog: &Catalog,
-    max_bytes: usize,
-) -> Answer {
-    match model {
-        Some(model) => one(out, described(model, catalog), max_bytes),
-        None => all(out, catalog, max_bytes),
-    }
-}
-
-fn one(mut out: Vec<u8>, mut model: Described<'_>, max_bytes: usize) -> Answer {
+/// Writes one model as an object; where it would pass `max_bytes` its fields are cut, and it says
+/// that it is `truncated`.
+pub(super) fn one(mut out: Vec<u8>, model: &Model, catalog: &Catalog, max_bytes: usize) -> Answer {
+    let mut model = described(model, catalog);
     let start = out.len();
     let fits = max_bytes.saturating_sub(TAIL_BYTES);
     let mut truncated = false;
@@ -96,17 +83,23 @@ fn one(mut out: Vec<u8>, mut model: Described<'_>, max_bytes: usize) -> Answer {
     Answer { out, rows }
 }
 
-fn all(mut out: Vec<u8>, catalog: &Catalog, max_bytes: usize) -> Answer {
+/// Writes all models as a list. One that would pass `max_bytes` is told in brief, without fields,
+/// and one that still would is cut; either says that it is `truncated`.
+pub(super) fn all(mut out: Vec<u8>, catalogs: &[&Catalog], max_bytes: usize) -> Answer {
     out.extend_from_slice(b"\"data\":[");
     let start = out.len();
-    let models = catalog.models();
+    let models: usize = catalogs.iter().map(|catalog| catalog.models().len()).sum();
     let fits = max_bytes.saturating_sub(TAIL_BYTES);
-    let whole = models.iter().map(|model| described(model, catalog));
+    let whole = catalogs.iter().flat_map(|catalog| {
+        let models = catalog.models().iter();
+        models.map(|model| described(model, catalog))
+    });
     let mut count = list(&mut out, whole, fits);
-    let truncated = count < models.len();
+    let truncated = count < models;
     if truncated {
         out.truncate(start);
-        let brief = models.iter().map(|model| Brief {
+        let models = catalogs.iter().flat_map(|catalog| catalog.models());
+        let brief = models.map(|model| Brief {
             name: model.name(),
             kind: model.kind().name(),
             primary_key: model.key().map(Field::name).collect(),

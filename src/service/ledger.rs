@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::page::Fail;
 use super::{Answer, Service};
-use crate::auth::{Caller, TokenId};
+use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
 use crate::db::{Db, StartFault};
 use crate::error::{Error, ErrorKind};
@@ -43,18 +43,21 @@ impl Service {
         self.audit.get()
     }
 
-    /// Records a client or a message that never became a request; `token` where one was right.
+    /// Records a client or a message that never became a request; `caller` where a token was right.
     pub fn note_refused(
         &self,
         address: IpAddr,
         transport: &str,
-        token: Option<TokenId>,
+        caller: Option<&Caller>,
         code: &str,
     ) {
         if let Some(audit) = self.audit() {
+            let client = caller.and_then(|caller| caller.client.as_deref());
             audit.note(&Record {
                 event: "refused",
-                token: token.map(|token| token.to_string()),
+                token: caller.map(|caller| caller.token.to_string()),
+                tenant: client.map(|client| client.tenant.as_str()),
+                name: client.map(|client| client.token.as_str()),
                 address,
                 transport,
                 action: None,
@@ -68,23 +71,30 @@ impl Service {
         }
     }
 
-    /// How requests and database sessions are used at this moment.
+    /// How requests and the sessions of all databases are used at this moment.
     pub fn figures(&self) -> Figures {
         let most = self.most_turns;
         let running = most.saturating_sub(self.turns.available_permits()) as u64;
-        let Some(usage) = self.db.as_ref().map(Db::usage) else {
-            return Figures::default();
-        };
-        Figures {
+        let ways = self.ways.load();
+        let tenants = ways.as_ref().map(|ways| ways.usage()).unwrap_or_default();
+        let mut figures = Figures {
             running,
-            limit: usage.limit,
-            idle: usage.idle,
-            busy: usage.busy,
-            statements: usage.statements,
-            worked: usage.worked,
-            waits: usage.waits,
-            waited: usage.waited,
+            ..Figures::default()
+        };
+        let own = self.db.as_ref().map(Db::usage);
+        // What only grows is that of the service's own database: those of tenants come and go.
+        if let Some(own) = own {
+            figures.statements = own.statements;
+            figures.worked = own.worked;
+            figures.waits = own.waits;
+            figures.waited = own.waited;
         }
+        for usage in own.into_iter().chain(tenants) {
+            figures.limit += usage.limit;
+            figures.idle += usage.idle;
+            figures.busy += usage.busy;
+        }
+        figures
     }
 
     /// What is counted.
@@ -162,9 +172,12 @@ impl Entry<'_> {
         bytes: usize,
         took: Duration,
     ) -> Record<'r> {
+        let client = self.caller.client.as_deref();
         Record {
             event: "request",
             token: Some(self.caller.token.to_string()),
+            tenant: client.map(|client| client.tenant.as_str()),
+            name: client.map(|client| client.token.as_str()),
             address: self.caller.address,
             transport: self.caller.transport,
             action: Some(self.action),

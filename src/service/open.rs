@@ -5,14 +5,13 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::{Access, ConnectionLimits, Policy, Service, Serving};
+use super::{Access, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service, Settings};
 use crate::auth::Tokens;
-use crate::catalog::{self, Built, Hidden, Missing};
+use crate::catalog::{self, Built, Catalog, Hidden, Missing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
-use crate::sql::shapes::Shapes;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -34,7 +33,7 @@ impl Opened {
     /// What the database's role could do beyond reading what is served.
     pub async fn weaknesses(&self) -> Vec<Weakness> {
         let policy = self.service.policy();
-        let (Some(db), Ok(catalog)) = (self.service.db(), policy.catalog()) else {
+        let (Some(db), Some(catalog)) = (self.service.db(), policy.own()) else {
             return Vec::new();
         };
         db.weaknesses(catalog, &self.hidden)
@@ -50,8 +49,7 @@ impl Opened {
     /// The SQL that makes a role for just what is served, where the engine has roles.
     pub fn setup_sql(&self) -> Option<String> {
         let policy = self.service.policy();
-        let catalog = policy.catalog().ok()?;
-        self.service.db()?.setup_sql(catalog, &self.hidden)
+        self.service.db()?.setup_sql(policy.own()?, &self.hidden)
     }
 }
 
@@ -63,23 +61,26 @@ impl Opened {
 /// # Errors
 /// A database that cannot be right, and a whitelist of which nothing is there.
 pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
-    let cursors = Arc::new(cursor_key(config)?);
+    let settings = Arc::new(settings(config, Arc::new(cursor_key(config)?)));
     let tls = tls(config)?;
-    let names = config
-        .models
-        .iter()
-        .map(|name| name.exposed.clone())
-        .collect();
-    let url = config.database.as_ref().filter(|_| config.enabled);
-    let Some(url) = url else {
-        let policy = policy(config, cursors, tls, Serving::Waiting(names));
-        let service = Arc::new(Service::new(policy, None, metrics));
-        return Ok(Opened {
-            service,
+    let clients = Arc::<Clients>::default();
+    let opened = |exposed, db| {
+        let access = access(config, &settings, tls, exposed, clients);
+        Opened {
+            service: Arc::new(Service::new(access, db, metrics)),
             hidden: Vec::new(),
             missing: Vec::new(),
             waiting: false,
-        });
+        }
+    };
+    let url = config.database.as_ref().filter(|_| config.enabled);
+    let Some(url) = url else {
+        let exposed = match config.enabled {
+            // The databases are those of the store.
+            true => None,
+            false => Some(waiting(config)),
+        };
+        return Ok(opened(exposed, None));
     };
     let db = Db::new(&Options {
         url: url.clone(),
@@ -91,45 +92,37 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
     match read(&db, config).await {
         Ok(built) => {
             let built = served(built, &db, config).await?;
-            let Built {
-                catalog,
-                hidden,
-                missing,
-            } = built;
-            let policy = policy(config, cursors, tls, Serving::Catalog(catalog));
-            let service = Arc::new(Service::new(policy, Some(db), metrics));
+            let exposed = exposed(&db, built.catalog, config);
             Ok(Opened {
-                service,
-                hidden,
-                missing,
-                waiting: false,
+                hidden: built.hidden,
+                missing: built.missing,
+                ..opened(Some(exposed), Some(db))
             })
         }
         Err(failure) => match told(&db, &failure) {
             Some(fault) => Err(named(fault)),
-            None => {
-                let policy = policy(config, cursors, tls, Serving::Waiting(names));
-                let service = Arc::new(Service::new(policy, Some(db), metrics));
-                Ok(Opened {
-                    service,
-                    hidden: Vec::new(),
-                    missing: Vec::new(),
-                    waiting: true,
-                })
-            }
+            None => Ok(Opened {
+                waiting: true,
+                ..opened(Some(waiting(config)), Some(db))
+            }),
         },
     }
 }
 
-pub(super) fn policy(
-    config: &Config,
-    cursors: Arc<CursorKey>,
-    tls: Option<Tls>,
-    serving: Serving,
-) -> Policy {
-    Policy {
-        serving,
-        shapes: Shapes::default(),
+/// The database of a configuration that has not answered yet.
+pub(super) fn waiting(config: &Config) -> Exposed {
+    let names = config.models.iter().map(|name| name.exposed.clone());
+    Exposed::waiting(names.collect())
+}
+
+/// The database of a configuration with what it turned out to hold.
+pub(super) fn exposed(db: &Db, catalog: Catalog, config: &Config) -> Exposed {
+    Exposed::known(db.clone(), catalog, Arc::new(config.sensitive.clone()))
+}
+
+/// What a configuration says for everybody.
+pub(super) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
+    Settings {
         read_only: config.read_only,
         limits: Limits {
             default_limit: config.default_limit,
@@ -137,20 +130,11 @@ pub(super) fn policy(
             scan_limit: config.scan_limit,
         },
         cursors,
-        sensitive: Arc::new(config.sensitive.clone()),
         numbers: config.numbers,
         max_response_bytes: config.max_response_bytes,
         tool_max_bytes: config.tool_max_bytes,
         query_timeout: config.query_timeout,
         audit_denies: config.audit_denies,
-        access: Access {
-            tokens: Tokens::new(&config.tokens),
-            hosts: config.allowed_hosts.clone(),
-            origins: config.allowed_origins.clone(),
-            query_token: config.allow_query_token,
-            proxies: config.trusted_proxies.clone(),
-            tls,
-        },
         connections: ConnectionLimits {
             max_message_bytes: config.max_message_bytes,
             rate_limit: config.rate_limit,
@@ -161,6 +145,33 @@ pub(super) fn policy(
             max_per_address: config.max_connections_per_address,
             token_rate_limit: config.token_rate_limit.unwrap_or_default(),
         },
+    }
+}
+
+/// Whom a configuration lets in, to what it exposes; and the clients of the store.
+pub(super) fn access(
+    config: &Config,
+    settings: &Arc<Settings>,
+    tls: Option<Tls>,
+    exposed: Option<Exposed>,
+    clients: Arc<Clients>,
+) -> Access {
+    Access {
+        settings: Arc::clone(settings),
+        tokens: Tokens::new(&config.tokens),
+        shared: Arc::new(Policy {
+            settings: Arc::clone(settings),
+            may: Permissions::ALL,
+            exposed: exposed.into_iter().collect(),
+            grant: None,
+        }),
+        clients,
+        require_auth: config.require_auth,
+        hosts: config.allowed_hosts.clone(),
+        origins: config.allowed_origins.clone(),
+        query_token: config.allow_query_token,
+        proxies: config.trusted_proxies.clone(),
+        tls,
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use super::Terms;
+use super::Source;
 use crate::catalog::Model;
-use crate::db::{Db, Failure, FailureKind};
+use crate::db::{Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Output, ReadPlan, Seek, Total, Value};
@@ -16,37 +16,36 @@ use crate::sql;
 pub(super) const TAIL_BYTES: usize = 512;
 
 /// What rows may fill of an answer.
-pub(super) fn room(terms: Terms<'_>) -> usize {
-    terms.max_bytes().saturating_sub(TAIL_BYTES)
+pub(super) fn room(source: Source<'_>) -> usize {
+    source.max_bytes().saturating_sub(TAIL_BYTES)
 }
 
 /// Writes the rows of a page after what `out` holds.
 pub(super) async fn fetch(
-    terms: Terms<'_>,
+    source: Source<'_>,
     plan: &ReadPlan<'_>,
-    db: &Db,
     out: Vec<u8>,
 ) -> Result<Page, Fail> {
-    let shapes = &terms.policy.shapes;
-    let statements = sql::rows(plan, db.dialect(), terms.max_bytes(), shapes);
+    let (db, shapes) = (source.db, &source.exposed.shapes);
+    let statements = sql::rows(plan, db.dialect(), source.max_bytes(), shapes);
     let layout = statements.first().map(|first| Arc::clone(&first.layout));
     let limit = plan.page.limit as usize;
     let layout = layout.unwrap_or_default();
-    let mut rows = Rows::new(out, layout, terms.style(), limit, room(terms));
+    let mut rows = Rows::new(out, layout, source.style(), limit, room(source));
     if let Some(seek) = &plan.page.seek {
         rows = rows.after(seek);
     }
     for statement in &statements {
         if rows.begin() {
             let fetched = db.fetch(statement, rows).await;
-            rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
+            rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
         }
     }
     Ok(rows.finish())
 }
 
 /// Where to go on, where there is more; groups have no place of their own to go on from.
-pub(super) fn next_cursor(terms: Terms<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
+pub(super) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
     if !page.more || matches!(plan.output, Output::Groups { .. }) {
         return None;
     }
@@ -55,17 +54,17 @@ pub(super) fn next_cursor(terms: Terms<'_>, plan: &ReadPlan<'_>, page: &Page) ->
         ties: page.ties,
         passed: plan.page.passed() + page.count as u64,
     };
-    let room = room(terms).saturating_sub(page.out.len());
-    terms.policy.cursors.seal(seek, &plan.binding(), room)
+    let room = room(source).saturating_sub(page.out.len());
+    source.terms.policy.settings.cursors.seal(seek, &plan.binding(), room)
 }
 
 /// The number of all rows, where it is asked for.
 pub(super) async fn total(
-    terms: Terms<'_>,
+    source: Source<'_>,
     plan: &ReadPlan<'_>,
-    db: &Db,
     page: &Page,
 ) -> Result<Option<u64>, Fail> {
+    let db = source.db;
     let exact = match plan.total {
         Total::None => return Ok(None),
         Total::Exact => true,
@@ -84,7 +83,7 @@ pub(super) async fn total(
                 Some(explain) => db
                     .estimate(&explain)
                     .await
-                    .map_err(|failure| failed(terms, plan.model, &failure))?,
+                    .map_err(|failure| failed(source, plan.model, &failure))?,
                 None => None,
             },
         };
@@ -97,16 +96,17 @@ pub(super) async fn total(
             return Ok(Some(rows.max(known)));
         }
     }
-    count(terms, plan, db).await.map(Some)
+    count(source, plan).await.map(Some)
 }
 
 /// Counts all rows, or groups, of a plan.
-async fn count(terms: Terms<'_>, plan: &ReadPlan<'_>, db: &Db) -> Result<u64, Fail> {
+async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
+    let db = source.db;
     let statement = sql::count(plan, db.dialect());
     let layout = Arc::clone(&statement.layout);
-    let rows = Rows::new(Vec::new(), layout, terms.style(), 1, room(terms));
+    let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
     let fetched = db.fetch(&statement, rows).await;
-    let rows = fetched.map_err(|failure| failed(terms, plan.model, &failure))?;
+    let rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),
@@ -128,11 +128,11 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(super) fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Fail {
+pub(super) fn failed(source: Source<'_>, model: &Model, failure: &Failure) -> Fail {
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(terms.policy.query_timeout.as_secs()),
+        FailureKind::Timeout => ErrorKind::Timeout(source.terms.policy.settings.query_timeout.as_secs()),
         FailureKind::Value => ErrorKind::InvalidValue {
             field: "filters".into(),
             expected: "values of the fields' types".into(),
@@ -146,7 +146,7 @@ pub(super) fn failed(terms: Terms<'_>, model: &Model, failure: &Failure) -> Fail
                 "large fields: {}; leave them out with query and fields",
                 named.join(", ")
             );
-            let kind = ErrorKind::ResponseTooLarge(terms.max_bytes());
+            let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }
         FailureKind::Internal => ErrorKind::Internal,

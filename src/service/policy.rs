@@ -1,37 +1,44 @@
-//! What may be asked, as one immutable value: a message reads it once, a reload swaps it whole.
+//! What one caller may ask for, as one immutable value: a message looks at it once.
 
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use chrono::{DateTime, Utc};
 
-use super::Read;
-use crate::auth::Tokens;
+use super::permissions::Permissions;
+use super::quota::Quota;
+use super::{Exposed, Read};
+use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
-use crate::config::{AllowedHosts, AllowedOrigins, Numbers, Tls};
+use crate::config::Numbers;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
-use crate::sensitive::Sensitive;
-use crate::sql::shapes::Shapes;
 use crate::suggest;
 
 /// Everything that decides over a request.
 #[derive(Debug)]
 pub struct Policy {
-    /// What is served.
-    pub serving: Serving,
-    /// What the statements of its models share.
-    pub shapes: Shapes,
+    /// What holds for everybody.
+    pub settings: Arc<Settings>,
+    /// What may be asked for.
+    pub may: Permissions,
+    /// What may be read, each model in one place.
+    pub exposed: Vec<Exposed>,
+    /// Whose it is, where it is a client's of the store.
+    pub grant: Option<Grant>,
+}
+
+/// What the configuration says for everybody.
+#[derive(Debug)]
+pub struct Settings {
     /// Whether an unknown action is refused as a write.
     pub read_only: bool,
     /// What bounds a plan.
     pub limits: Limits,
     /// The key of the cursors.
     pub cursors: Arc<CursorKey>,
-    /// Which members of JSON documents are left out.
-    pub sensitive: Arc<Sensitive>,
     /// Whether large numbers are strings.
     pub numbers: Numbers,
     /// The largest answer, in bytes.
@@ -42,36 +49,8 @@ pub struct Policy {
     pub query_timeout: Duration,
     /// Whether an answer that cannot be recorded is withheld.
     pub audit_denies: bool,
-    /// Who is let in.
-    pub access: Access,
     /// What bounds each connection.
     pub connections: ConnectionLimits,
-}
-
-/// Who is let in, and from where.
-#[derive(Debug)]
-pub struct Access {
-    /// The tokens that are valid.
-    pub tokens: Tokens,
-    /// `Host` values answered.
-    pub hosts: AllowedHosts,
-    /// Browser origins let in.
-    pub origins: AllowedOrigins,
-    /// Whether the WebSocket route takes `?token=`.
-    pub query_token: bool,
-    /// Networks whose `X-Forwarded-For` is believed.
-    pub proxies: Vec<IpNet>,
-    /// What connections are encrypted with, if they are.
-    pub tls: Option<Tls>,
-}
-
-impl Access {
-    /// Whether this address is that of a proxy which tells of its clients.
-    pub fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies
-            .iter()
-            .any(|network| network.contains(&address))
-    }
 }
 
 /// What bounds each connection, and all together.
@@ -95,102 +74,156 @@ pub struct ConnectionLimits {
     pub token_rate_limit: u32,
 }
 
-/// What is served.
+/// A client of the store, and what bounds it.
 #[derive(Debug)]
-pub enum Serving {
-    /// The catalog that was read.
-    Catalog(Catalog),
-    /// The database has not answered yet: only the names of the whitelist are known.
-    Waiting(Vec<String>),
+pub struct Grant {
+    /// Who it is.
+    pub client: Arc<Client>,
+    /// When the token ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What the token may ask for.
+    pub token: Quota,
+    /// What all tokens of the tenant may ask for together.
+    pub tenant: Quota,
+    /// When the token was last used, in milliseconds since 1970; 0 for never.
+    pub used: Arc<AtomicI64>,
+}
+
+impl Grant {
+    /// Notes that the token is used.
+    pub fn note_use(&self) {
+        self.used.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Notes a request, and the rows that it read.
+    pub(super) fn note(&self, rows: usize) {
+        self.note_use();
+        self.token.spend(rows);
+        self.tenant.spend(rows);
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.expires_at.is_some_and(|end| end <= Utc::now())
+    }
+}
+
+/// A model, and the database that it is in.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'p> {
+    /// The model.
+    pub model: &'p Model,
+    /// What is exposed of its database.
+    pub exposed: &'p Exposed,
+    /// The models beside it.
+    pub catalog: &'p Catalog,
 }
 
 impl Policy {
-    /// The catalog.
+    /// The names that clients use, in the order of the whitelist.
+    pub fn names(&self) -> Vec<&str> {
+        self.exposed.iter().flat_map(Exposed::names).collect()
+    }
+
+    /// The model of exactly that name, where its database has answered.
+    pub fn model(&self, name: &str) -> Option<Served<'_>> {
+        self.exposed.iter().find_map(|exposed| {
+            let catalog = exposed.catalog()?;
+            let model = catalog.model(name)?;
+            Some(Served {
+                model,
+                exposed,
+                catalog,
+            })
+        })
+    }
+
+    /// The models of the only database of a configuration, once it has answered.
+    pub fn own(&self) -> Option<&Catalog> {
+        self.exposed.first()?.catalog()
+    }
+
+    /// The models of every database that has answered.
     ///
     /// # Errors
-    /// `Database is unavailable` while none could be read.
-    pub fn catalog(&self) -> Result<&Catalog, Error> {
-        match &self.serving {
-            Serving::Catalog(catalog) => Ok(catalog),
-            Serving::Waiting(_) => Err(ErrorKind::Unavailable.into()),
+    /// `Database is unavailable` where none has.
+    pub fn catalogs(&self) -> Result<Vec<&Catalog>, Error> {
+        let known: Vec<&Catalog> = self.exposed.iter().filter_map(Exposed::catalog).collect();
+        match known.is_empty() && !self.exposed.is_empty() {
+            true => Err(ErrorKind::Unavailable.into()),
+            false => Ok(known),
         }
     }
 
-    /// The names that clients use, in the order of the whitelist.
-    pub fn names(&self) -> Vec<&str> {
-        match &self.serving {
-            Serving::Catalog(catalog) => catalog.models().iter().map(Model::name).collect(),
-            Serving::Waiting(names) => names.iter().map(String::as_str).collect(),
+    /// Learns what there is in the databases that a request for this model, or for all, concerns.
+    pub(crate) async fn prepare(&self, model: Option<&str>) {
+        let unknown = self.exposed.iter().filter(|exposed| exposed.is_unknown());
+        let concerned: Vec<&Exposed> = unknown
+            .filter(|exposed| model.is_none_or(|model| exposed.has(model)))
+            .collect();
+        if !concerned.is_empty() {
+            let learning = concerned.into_iter().map(Exposed::prepare);
+            futures_util::future::join_all(learning).await;
         }
     }
 
     /// Resolves model and action.
     ///
     /// # Errors
-    /// In this order: a model that is not on the whitelist, an action that is no read.
-    pub(super) fn admit(&self, read: &Read<'_>) -> Result<(Action, Option<&Model>), Error> {
-        let model = match (&self.serving, read.model) {
-            (_, None) => None,
-            (Serving::Catalog(catalog), Some(name)) => {
-                Some(catalog.model(name).ok_or_else(|| {
-                    not_allowed(
-                        name,
-                        catalog.names(),
-                        catalog.models().iter().map(Model::name),
-                    )
-                })?)
-            }
-            (Serving::Waiting(names), Some(name)) => {
-                if !names.iter().any(|known| known == name) {
-                    return Err(not_allowed(
-                        name,
-                        &names.join(", "),
-                        names.iter().map(String::as_str),
-                    ));
-                }
-                None
-            }
-        };
-        let action = Action::parse(read.action).ok_or_else(|| {
-            let near = suggest::nearest(
-                read.action,
-                [Action::List, Action::Get, Action::Query, Action::Describe]
-                    .iter()
-                    .map(|action| action.name()),
-            );
-            let error = Error::from(match self.read_only {
-                true => ErrorKind::ReadOnly(read.action.into()),
-                false => ErrorKind::UnsupportedAction(read.action.into()),
-            });
-            match near {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-                None => error.with_hint("actions: list, get, query, describe"),
-            }
-        })?;
-        self.catalog()?;
-        Ok((action, model))
+    /// In this order: a model that is not on the whitelist, an action that is no read, one that the
+    /// caller may not ask for, a database that has not answered.
+    pub(super) fn admit(&self, read: &Read<'_>) -> Result<(Action, Option<Served<'_>>), Error> {
+        let served = read.model.map(|name| (name, self.model(name)));
+        if let Some((name, None)) = served
+            && !self.has(name)
+        {
+            return Err(self.not_allowed(name));
+        }
+        let action = Action::parse(read.action).ok_or_else(|| self.unsupported(read.action))?;
+        self.may.admit(action)?;
+        match served {
+            Some((_, None)) => Err(ErrorKind::Unavailable.into()),
+            Some((_, served)) => Ok((action, served)),
+            None if action == Action::Describe => self.catalogs().map(|_| (action, None)),
+            None => Ok((action, None)),
+        }
     }
 
     /// A name as logs may repeat it: the model's, or that it is none.
     pub(super) fn known_name<'n>(&self, name: Option<&'n str>) -> &'n str {
-        match (&self.serving, name) {
-            (_, None) => "-",
-            (Serving::Catalog(catalog), Some(name)) if catalog.model(name).is_some() => name,
-            (Serving::Waiting(names), Some(name)) if names.iter().any(|known| known == name) => {
-                name
-            }
-            _ => "unknown",
+        match name {
+            None => "-",
+            Some(name) if self.has(name) => name,
+            Some(_) => "unknown",
         }
     }
-}
 
-fn not_allowed<'n>(name: &str, allowed: &str, names: impl Iterator<Item = &'n str>) -> Error {
-    let kind = ErrorKind::ModelNotAllowed {
-        model: name.into(),
-        allowed: allowed.into(),
-    };
-    match suggest::nearest(name, names) {
-        Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),
-        None => kind.into(),
+    fn has(&self, name: &str) -> bool {
+        self.exposed.iter().any(|exposed| exposed.has(name))
+    }
+
+    fn unsupported(&self, action: &str) -> Error {
+        let actions = [Action::List, Action::Get, Action::Query, Action::Describe];
+        let actions = actions.map(Action::name);
+        let error = Error::from(match self.settings.read_only {
+            true => ErrorKind::ReadOnly(action.into()),
+            false => ErrorKind::UnsupportedAction(action.into()),
+        });
+        match suggest::nearest(action, actions) {
+            Some(near) => error.with_hint(format!("did you mean {near:?}?")),
+            None => error.with_hint("actions: list, get, query, describe"),
+        }
+    }
+
+    fn not_allowed(&self, name: &str) -> Error {
+        let names = self.names();
+        let kind = ErrorKind::ModelNotAllowed {
+            model: name.into(),
+            allowed: names.join(", ").into(),
+        };
+        match suggest::nearest(name, names) {
+            Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),
+            None => kind.into(),
+        }
     }
 }

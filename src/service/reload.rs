@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use super::{Opened, Policy, Service, Serving, open};
+use super::tenant::Ways;
+use super::{Access, Clients, Exposed, Kept, Opened, Policy, Service, Settings, open};
 use crate::catalog::{Built, Catalog};
 use crate::config::{Change, Config};
 use crate::db::StartFault;
+use crate::store::Contents;
 
 /// Names are listed in a line of the log up to this many.
 const LISTED: usize = 8;
@@ -18,6 +20,8 @@ const LISTED: usize = 8;
 pub struct Live {
     service: Arc<Service>,
     config: Config,
+    /// The store, where there is one.
+    kept: Option<Kept>,
     /// Whether the database has never answered.
     waiting: bool,
     /// What was last said about a database that answers and cannot be served.
@@ -34,14 +38,19 @@ pub enum NotReloaded {
 }
 
 impl Live {
-    /// The service as it was opened.
-    pub fn new(opened: Opened, config: Config) -> Self {
-        Self {
+    /// The service as it was opened, with the store that it serves the clients of.
+    pub fn new(opened: Opened, kept: Option<Kept>, config: Config) -> Self {
+        let mut live = Self {
             service: opened.service,
             config,
+            kept,
             waiting: opened.waiting,
             said: None,
-        }
+        };
+        let settings = Arc::clone(&live.service.access().settings);
+        let clients = live.clients(&settings);
+        live.service.replace(live.with_clients(clients));
+        live
     }
 
     /// The configuration in force.
@@ -50,7 +59,7 @@ impl Live {
     }
 
     /// The service that is kept up to date.
-    pub fn service(&self) -> &Service {
+    pub fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
@@ -74,18 +83,17 @@ impl Live {
         }
         let changes = self.config.changes(&new);
         new.keep_until_restart(&self.config);
-        let before = self.service.policy();
+        let before = self.service.access();
         let cursors = if changes
             .iter()
             .any(|change| change.variable == "MCP_CURSOR_KEY")
         {
             Arc::new(open::cursor_key(&new).map_err(NotReloaded::Faulty)?)
         } else {
-            Arc::clone(&before.cursors)
+            Arc::clone(&before.settings.cursors)
         };
         let tls = open::tls(&new).map_err(NotReloaded::Faulty)?;
-        let serving = self.serving(&new).await?;
-        let policy = open::policy(&new, cursors, tls, serving);
+        let exposed = self.exposed(&new).await?;
         for warning in &new.warnings {
             if !self.config.warnings.contains(warning) {
                 warn!(
@@ -94,10 +102,62 @@ impl Live {
                 );
             }
         }
-        tell(&changes, &before, &policy);
-        self.service.replace_policy(policy);
+        let settings = Arc::new(open::settings(&new, cursors));
+        if let Some(kept) = &mut self.kept {
+            kept.tenants.reread(Ways::new(&new));
+            self.service.set_ways(kept.tenants.ways());
+        }
+        let clients = self.clients(&settings);
+        let access = open::access(&new, &settings, tls, exposed, clients);
+        tell(&changes, &before.shared, &access.shared);
+        self.service.replace(access);
         self.config = new;
         Ok(())
+    }
+
+    /// Hears what the store holds, each time that it is something else; never without a store.
+    pub async fn hear(&mut self) -> Contents {
+        let heard = match &mut self.kept {
+            Some(kept) => kept.news.recv().await,
+            None => None,
+        };
+        match heard {
+            Some(contents) => contents,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Serves the clients of what the store holds now.
+    pub fn follow(&mut self, contents: Contents) {
+        let Some(kept) = &mut self.kept else { return };
+        let revision = contents.revision;
+        kept.tenants.follow(contents);
+        let settings = Arc::clone(&self.service.access().settings);
+        let clients = self.clients(&settings);
+        info!(revision, tokens = clients.count(), "the store was changed");
+        self.service.replace(self.with_clients(clients));
+    }
+
+    fn clients(&mut self, settings: &Arc<Settings>) -> Arc<Clients> {
+        let kept = self.kept.as_mut();
+        kept.map_or_else(Arc::default, |kept| Arc::new(kept.tenants.clients(settings)))
+    }
+
+    /// Whom the service lets in, with other clients of the store.
+    fn with_clients(&self, clients: Arc<Clients>) -> Access {
+        let before = self.service.access();
+        Access {
+            settings: Arc::clone(&before.settings),
+            tokens: before.tokens.clone(),
+            shared: Arc::clone(&before.shared),
+            clients,
+            require_auth: before.require_auth,
+            hosts: before.hosts.clone(),
+            origins: before.origins.clone(),
+            query_token: before.query_token,
+            proxies: before.proxies.clone(),
+            tls: before.tls.clone(),
+        }
     }
 
     /// Asks a database that has never answered, and serves it from then on.
@@ -110,11 +170,12 @@ impl Live {
             Ok(built) => {
                 warn_of_missing(&built);
                 let models = built.catalog.models().len();
-                let before = self.service.policy();
-                let (cursors, tls) = (Arc::clone(&before.cursors), before.access.tls.clone());
-                let serving = Serving::Catalog(built.catalog);
+                let exposed = open::exposed(db, built.catalog, &self.config);
+                let before = self.service.access();
+                let (settings, tls) = (&before.settings, before.tls.clone());
+                let clients = Arc::clone(&before.clients);
                 self.service
-                    .replace_policy(open::policy(&self.config, cursors, tls, serving));
+                    .replace(open::access(&self.config, settings, tls, Some(exposed), clients));
                 self.waiting = false;
                 info!(models, "the database answers");
             }
@@ -127,13 +188,9 @@ impl Live {
     }
 
     /// What a configuration serves, from the database as it is now.
-    async fn serving(&self, new: &Config) -> Result<Serving, NotReloaded> {
-        let names = || {
-            let names = new.models.iter().map(|name| name.exposed.clone());
-            Serving::Waiting(names.collect())
-        };
+    async fn exposed(&self, new: &Config) -> Result<Option<Exposed>, NotReloaded> {
         let Some(db) = self.service.db() else {
-            return Ok(names());
+            return Ok((!new.enabled).then(|| open::waiting(new)));
         };
         match open::read(db, new).await {
             Ok(built) => {
@@ -141,9 +198,9 @@ impl Live {
                     .await
                     .map_err(NotReloaded::Faulty)?;
                 warn_of_missing(&built);
-                Ok(Serving::Catalog(built.catalog))
+                Ok(Some(open::exposed(db, built.catalog, new)))
             }
-            Err(_) if self.waiting => Ok(names()),
+            Err(_) if self.waiting => Ok(Some(open::waiting(new))),
             Err(_) => Err(NotReloaded::Unchecked),
         }
     }
@@ -172,13 +229,13 @@ fn tell(changes: &[Change], before: &Policy, after: &Policy) {
             info!("reload: {what}: {}", listed(&names));
         }
     }
-    let models = after.catalog().map_or(0, |catalog| catalog.models().len());
+    let models = after.own().map_or(0, |catalog| catalog.models().len());
     info!(models, "reloaded");
 }
 
 /// Every model and field that can be read, as `model` and `model.field`.
 fn exposed(policy: &Policy) -> BTreeSet<String> {
-    let models = policy.catalog().map(Catalog::models).unwrap_or_default();
+    let models = policy.own().map(Catalog::models).unwrap_or_default();
     let fields = models.iter().flat_map(|model| {
         let fields = model.fields().iter();
         fields.map(|field| format!("{}.{}", model.name(), field.name()))

@@ -13,8 +13,8 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let config = configured(&names.join(","));
     let opened = open(&config, Arc::default()).await.unwrap();
     let service = opened.service;
-    let policy = service.policy();
-    let valid = |name: &str| policy.access.tokens.check(name).unwrap();
+    let (access, policy) = (service.access(), service.policy());
+    let valid = |name: &str| access.tokens.check(name).unwrap();
     for name in names {
         let admit = || service.admit(&policy, &valid(name));
         assert!(admit().is_ok() && admit().is_ok() && admit().is_err());
@@ -23,8 +23,8 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let mut next = configured(names[1]);
     next.token_rate_limit = Some(3);
     let next = open(&next, Arc::default()).await.unwrap();
-    let next = Arc::into_inner(next.service).unwrap().policy.into_inner();
-    service.replace_policy(Arc::into_inner(next).unwrap());
+    let next = Arc::into_inner(next.service).unwrap().access.into_inner();
+    service.replace(Arc::into_inner(next).unwrap());
     let policy = service.policy();
     let windows = || service.windows.lock().unwrap().len();
     assert_eq!(windows(), 1);

@@ -93,7 +93,7 @@ impl Database {
     }
 
     /// Whether both have the same URL.
-    pub(super) fn is_at_the_place_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_at_the_place_of(&self, other: &Self) -> bool {
         let url = |database: &Self| {
             let url = database.url.as_ref().ok();
             url.map(|url| url.expose_secret().to_owned())

@@ -1,28 +1,32 @@
 //! The way from a request to the statements of every dialect, without a database; it is the library
 //! of the targets in `fuzz/`, and is tried by the seeded fuzz as well.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use lucarne::config;
 use lucarne::error::Error;
 use lucarne::observe::Metrics;
 use lucarne::plan::{self, ReadPlan};
 use lucarne::protocol::{Action, Object};
-use lucarne::service::{self, Policy};
+use lucarne::service::{self, Access, Policy};
+use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
 
 /// The token that the policy lets in.
 pub const TOKEN: &str = "first-token-of-the-tests";
 
-/// The policy, made once.
+/// What the statements share.
+static SHAPES: LazyLock<Shapes> = LazyLock::new(Shapes::default);
+
+/// The policy of the token, made once.
 pub fn policy() -> &'static Policy {
     static POLICY: OnceLock<Arc<Policy>> = OnceLock::new();
-    POLICY.get_or_init(shared)
+    POLICY.get_or_init(|| Arc::clone(&shared().shared))
 }
 
-/// The same for what keeps it.
-pub fn shared() -> Arc<Policy> {
-    static SHARED: OnceLock<Arc<Policy>> = OnceLock::new();
+/// Who is let in, made once.
+pub fn shared() -> Arc<Access> {
+    static SHARED: OnceLock<Arc<Access>> = OnceLock::new();
     SHARED
         .get_or_init(|| {
             let runtime = tokio::runtime::Builder::new_current_thread();
@@ -43,7 +47,7 @@ pub fn shared() -> Arc<Policy> {
                 let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 let config = config::load(owned).unwrap();
                 let opened = service::open(&config, Arc::new(Metrics::default())).await;
-                opened.unwrap().service.policy()
+                opened.unwrap().service.access()
             })
         })
         .clone()
@@ -56,7 +60,7 @@ pub fn shared() -> Arc<Policy> {
 pub fn planned(action: Action, model: &str, params: &Object<'_>) -> Result<(), Error> {
     let plan = plan(action, model, params)?;
     for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
-        let mut statements = sql::rows(&plan, dialect, 100_000, &policy().shapes);
+        let mut statements = sql::rows(&plan, dialect, 100_000, &SHAPES);
         statements.push(sql::count(&plan, dialect));
         statements.extend(sql::estimated(&plan, dialect));
         for statement in statements {
@@ -77,14 +81,14 @@ pub fn planned(action: Action, model: &str, params: &Object<'_>) -> Result<(), E
 /// What the client is told.
 pub fn plan(action: Action, model: &str, params: &Object<'_>) -> Result<ReadPlan<'static>, Error> {
     let policy = policy();
-    let catalog = policy.catalog().unwrap();
+    let catalog = policy.own().unwrap();
     let model = catalog.model(model).unwrap();
     plan::rows(
         action,
         params,
         model,
         catalog,
-        &policy.limits,
-        &policy.cursors,
+        &policy.settings.limits,
+        &policy.settings.cursors,
     )
 }

@@ -2,36 +2,30 @@
 
 use std::sync::Arc;
 
-use lucarne::service::{Access, Policy, Service, Serving};
-use lucarne::sql::shapes::Shapes;
+use lucarne::service::{Access, Exposed, Permissions, Policy, Service};
 use serde_json::{Value, json};
 
 use crate::support::{Events, Socket, modern, request, start};
 
 /// Puts a policy in force that serves other models.
 pub(crate) fn serve_other_models(service: &Service) {
-    let before = service.policy();
-    service.replace_policy(Policy {
-        serving: Serving::Waiting(vec!["others".to_owned()]),
-        shapes: Shapes::default(),
-        read_only: before.read_only,
-        limits: before.limits.clone(),
-        cursors: Arc::clone(&before.cursors),
-        sensitive: before.sensitive.clone(),
-        numbers: before.numbers,
-        max_response_bytes: before.max_response_bytes,
-        tool_max_bytes: before.tool_max_bytes,
-        query_timeout: before.query_timeout,
-        audit_denies: before.audit_denies,
-        access: Access {
-            tokens: before.access.tokens.clone(),
-            hosts: before.access.hosts.clone(),
-            origins: before.access.origins.clone(),
-            query_token: before.access.query_token,
-            proxies: before.access.proxies.clone(),
-            tls: before.access.tls.clone(),
-        },
-        connections: before.connections.clone(),
+    let before = service.access();
+    service.replace(Access {
+        settings: Arc::clone(&before.settings),
+        tokens: before.tokens.clone(),
+        shared: Arc::new(Policy {
+            settings: Arc::clone(&before.settings),
+            may: Permissions::ALL,
+            exposed: vec![Exposed::waiting(vec!["others".to_owned()])],
+            grant: None,
+        }),
+        clients: Arc::clone(&before.clients),
+        require_auth: before.require_auth,
+        hosts: before.hosts.clone(),
+        origins: before.origins.clone(),
+        query_token: before.query_token,
+        proxies: before.proxies.clone(),
+        tls: before.tls.clone(),
     });
 }
 

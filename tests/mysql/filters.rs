@@ -274,11 +274,11 @@ async fn an_index_serves_a_filter() {
 /// The index that the server would use for a query's first page.
 async fn key_used(asker: &Asker, admin: &mut MySqlConnection, filters: &str) -> Option<String> {
     let policy = asker.service().policy();
-    let catalog = policy.catalog().unwrap();
+    let catalog = policy.own().unwrap();
     let model = catalog.model("things").unwrap();
     let params = format!(r#"{{"filters":{filters},"limit":10}}"#);
     let params = Object::parse(&params).unwrap();
-    let (limits, cursors) = (&policy.limits, &policy.cursors);
+    let (limits, cursors) = (&policy.settings.limits, &policy.settings.cursors);
     let plan = plan::rows(Action::Query, &params, model, catalog, limits, cursors).unwrap();
     let statement = sql::rows(&plan, Dialect::MySql, 1 << 20, &Shapes::default()).remove(0);
     let (sql, values) = (statement.text.to_string(), SqlxValues(statement.values));

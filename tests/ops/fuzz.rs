@@ -376,7 +376,7 @@ fn no_plan_is_too_odd() {
         let seek: plan::Seek = serde_json::from_str(&seek).unwrap();
         let first = Object::parse(r#"{"sort":["-created_at"]}"#).unwrap();
         let first = planning::plan(Action::Query, model, &first).unwrap();
-        let cursors = &planning::policy().cursors;
+        let cursors = &planning::policy().settings.cursors;
         let sealed = cursors.seal(seek, &first.binding(), 60_000).unwrap();
         let next = format!(r#"{{"sort":["-created_at"],"cursor":"{sealed}"}}"#);
         let next = Object::parse(&next).unwrap();

@@ -148,7 +148,7 @@ fn request(query: &str, headers: &[(&str, String, Way)]) -> Option<Parts> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_handshake_gets_in_but_by_the_token() {
     let target = Target::new().await;
-    let policy = target.service.policy();
+    let access = target.service.access();
     let mut dice = Dice::new(5);
     let address = IpAddr::from([127, 0, 0, 1]);
     let mut counts = BTreeMap::<&str, usize>::new();
@@ -170,8 +170,8 @@ async fn no_handshake_gets_in_but_by_the_token() {
         }
         // A gate of its own for each: many failures are answered otherwise.
         let gate = Gate::default();
-        let entry = gate.by(policy.clone());
-        let judged = entry.token(&parts, address, from_query).map(|_| ());
+        let entry = gate.by(access.clone());
+        let judged = entry.token(&parts, (address, "ws"), from_query).map(|_| ());
         let told = expected(&ways).map_err(Denied::Token);
         assert_eq!(judged, told, "{query:?} {headers:?} {from_query}");
         let counted = match expected(&ways) {

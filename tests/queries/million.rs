@@ -25,11 +25,11 @@ const SQL: &str = "
 /// Steps of SQLite's machine for a page that begins after these keys, and its rows.
 async fn steps(served: &Served, sort: &str, keys: Option<Vec<Option<Value>>>) -> (u64, usize) {
     let policy = served.policy();
-    let catalog = policy.catalog().unwrap();
+    let catalog = policy.own().unwrap();
     let model = catalog.model("t").unwrap();
     let params = format!(r#"{{"sort":[{sort}],"limit":50}}"#);
     let object = Object::parse(&params).unwrap();
-    let (limits, cursors) = (&policy.limits, &policy.cursors);
+    let (limits, cursors) = (&policy.settings.limits, &policy.settings.cursors);
     let plan = plan::rows(Action::Query, &object, model, catalog, limits, cursors);
     let mut plan = plan.unwrap();
     plan.page.seek = keys.map(|keys| Seek {

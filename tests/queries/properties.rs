@@ -444,7 +444,7 @@ fn every_value_is_bound() {
     let runtime = Runtime::new().unwrap();
     let served = runtime.block_on(Served::new(SQL, "t"));
     let policy = served.policy();
-    let catalog = policy.catalog().unwrap();
+    let catalog = policy.own().unwrap();
     let model = catalog.model("t").unwrap();
     let marked = "[a-z '\"`;%_*\\\\$?\\[\\]-]{0,12}".prop_map(|text| format!("Zq{text}Qz"));
     check(300, &(marked, filters()), |(text, filter)| {
@@ -461,8 +461,8 @@ fn every_value_is_bound() {
                 &object,
                 model,
                 catalog,
-                &policy.limits,
-                &policy.cursors,
+                &policy.settings.limits,
+                &policy.settings.cursors,
             );
             let plan = plan.map_err(|error| TestCaseError::fail(format!("{params}: {error}")))?;
             for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {

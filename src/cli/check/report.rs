@@ -68,7 +68,7 @@ impl Report {
     ) -> Self {
         let policy = opened.service.policy();
         let nothing = Catalog::default();
-        let catalog = policy.catalog().unwrap_or(&nothing);
+        let catalog = policy.own().unwrap_or(&nothing);
         let models: Vec<Shown> = catalog
             .models()
             .iter()

@@ -86,3 +86,22 @@ fn an_admin_token_is_its_own() {
     let short = [("MCP_ADMIN_TOKEN", "changeme"), vars[1]];
     assert_eq!(faulty(&[&short[..], ENABLED].concat()), ["MCP_ADMIN_TOKEN"]);
 }
+
+#[test]
+fn without_a_token_only_a_loopback_address_is_open() {
+    let open = ("MCP_REQUIRE_AUTH", "false");
+    let url = ("DATABASE_URL", "sqlite:shop.db");
+    let config = config(&[("MCP_ENABLED", "true"), url, open]);
+    assert!(config.tokens.is_empty() && !config.require_auth);
+    assert!(warned(&config).contains(&open.0));
+    for other in [
+        ("MCP_LISTEN", "0.0.0.0:8000"),
+        ("MCP_TRUSTED_PROXIES", "10.0.0.0/8"),
+    ] {
+        assert_eq!(
+            faulty(&[("MCP_ENABLED", "true"), url, open, other]),
+            [open.0]
+        );
+    }
+    assert!(enabled(&[]).require_auth);
+}

@@ -243,8 +243,8 @@ impl Subscription {
 pub(in crate::server) fn rate_limited(app: &App, policy: &Policy) -> Error {
     app.metrics.rate_limited();
     ErrorKind::RateLimited {
-        limit: policy.connections.rate_limit,
-        window: policy.connections.rate_window.as_secs(),
+        limit: policy.settings.connections.rate_limit,
+        window: policy.settings.connections.rate_window.as_secs(),
     }
     .into()
 }

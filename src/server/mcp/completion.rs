@@ -5,7 +5,7 @@ use serde_json::json;
 use super::message::{Call, Fault, Reply};
 use super::prompts::{ANSWER, EXPLORE};
 use super::resources::{MODEL_TEMPLATE, RECORD_TEMPLATE};
-use crate::protocol::{Object, decode_string};
+use crate::protocol::{Action, Object, decode_string};
 use crate::service::Policy;
 
 /// Values of one answer at the most.
@@ -52,7 +52,7 @@ pub(super) fn complete(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault>
         ));
     };
     let mut values = Vec::new();
-    if name == "model" {
+    if name == "model" && policy.may.allows(Action::Describe) {
         let typed = typed.to_lowercase();
         values = policy.names();
         values.retain(|model| model.to_lowercase().starts_with(&typed));

@@ -49,9 +49,9 @@ async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, F
         ("tools/list", _) => first_page(call).map(|()| tools::list(policy)),
         ("tools/call", _) => return tools::call(context, call).await,
         ("resources/list", _) => first_page(call).map(|()| resources::list(policy)),
-        ("resources/templates/list", _) => first_page(call).map(|()| resources::templates()),
+        ("resources/templates/list", _) => first_page(call).map(|()| resources::templates(policy)),
         ("resources/read", _) => return resources::read(context, era, call).await,
-        ("prompts/list", _) => first_page(call).map(|()| prompts::list()),
+        ("prompts/list", _) => first_page(call).map(|()| prompts::list(policy)),
         ("prompts/get", _) => prompts::get(policy, call),
         ("completion/complete", _) => completion::complete(policy, call),
         (method, _) => {

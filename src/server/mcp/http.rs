@@ -109,7 +109,7 @@ pub(in crate::server) async fn text(
         let error = "Content-Type must be application/json";
         return Err(reply::refusal(status, error, None).into());
     }
-    let max_bytes = policy.connections.max_message_bytes;
+    let max_bytes = policy.settings.connections.max_message_bytes;
     let read = timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
     let bytes = match read {
         Ok(Ok(collected)) => collected.to_bytes(),
@@ -168,8 +168,8 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     };
     let (stream, response) = events::stream();
     let session = app.metrics.session();
-    let mut changes = app.service.models_changed();
     let mut replaced = app.service.replacements();
+    let mut policy = Arc::clone(&admitted.policy);
     let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
     running.spawn(async move {
         let event = |message| events::event("message", message);
@@ -185,11 +185,17 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                     false
                 }
                 // A token that is gone takes its streams with it.
-                Ok(()) = replaced.changed() => app.service.policy().access.tokens.holds(&token),
-                Ok(()) = changes.changed() => {
-                    let told = subscription.models_changed();
-                    told.into_iter().all(|told| stream.try_send(event(told)).is_ok())
-                }
+                Ok(()) = replaced.changed() => match app.service.access().policy(&token) {
+                    Ok(now) => {
+                        let before = std::mem::replace(&mut policy, now);
+                        let told = match before.names() == policy.names() {
+                            true => Vec::new(),
+                            false => subscription.models_changed(),
+                        };
+                        told.into_iter().all(|told| stream.try_send(event(told)).is_ok())
+                    }
+                    Err(_) => false,
+                },
                 _ = alive.tick() => stream.try_send(events::keep_alive()).is_ok(),
             };
         }

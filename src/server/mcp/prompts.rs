@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::FIXED_MS;
 use super::message::{Call, Fault, Reply};
 use crate::error::Echo;
-use crate::protocol::{Object, decode_string};
+use crate::protocol::{Action, Object, decode_string};
 use crate::service::Policy;
 
 /// Explores one model.
@@ -13,8 +13,16 @@ pub(super) const EXPLORE: &str = "explore_model";
 /// Answers a question from the data.
 pub(super) const ANSWER: &str = "answer_question";
 
+/// Whether a caller may call the tools that the prompts tell of.
+fn allows(policy: &Policy) -> bool {
+    policy.may.allows(Action::Describe) && policy.may.allows(Action::Query)
+}
+
 /// `prompts/list`
-pub(super) fn list() -> Reply {
+pub(super) fn list(policy: &Policy) -> Reply {
+    if !allows(policy) {
+        return Reply::of(&json!({ "prompts": [] })).kept(FIXED_MS);
+    }
     Reply::of(&json!({ "prompts": [
         {
             "name": EXPLORE,
@@ -44,6 +52,10 @@ pub(super) fn list() -> Reply {
 pub(super) fn get(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault> {
     let name = call.params.get("name").and_then(decode_string);
     let name = name.ok_or_else(|| Fault::params("Invalid params: name must be a string"))?;
+    if !allows(policy) {
+        let message = format!("Unknown prompt: {}", Echo::from(&*name));
+        return Err(Fault::params(message));
+    }
     let arguments = call.params.get("arguments");
     let arguments = arguments
         .and_then(|raw| Object::parse(raw.get()))

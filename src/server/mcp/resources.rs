@@ -30,6 +30,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 
 /// `resources/list`
 pub(super) fn list(policy: &Policy) -> Reply {
+    if !policy.may.allows(Action::Describe) {
+        return Reply::of(&json!({ "resources": [] })).kept(RELOADED_MS);
+    }
     let all = json!({
         "uri": MODELS,
         "name": "models",
@@ -50,25 +53,26 @@ pub(super) fn list(policy: &Policy) -> Reply {
 }
 
 /// `resources/templates/list`
-pub(super) fn templates() -> Reply {
-    Reply::of(&json!({ "resourceTemplates": [
-        {
-            "uriTemplate": MODEL_TEMPLATE,
-            "name": "model",
-            "title": "A model",
-            "description": "Fields, types, keys and relations of a model.",
-            "mimeType": "application/json",
-        },
-        {
-            "uriTemplate": RECORD_TEMPLATE,
-            "name": "record",
-            "title": "A record",
-            "description": "One row by its primary key; for a key of several fields the id is \
-                the JSON object of them all. Parts of the URI are percent-encoded.",
-            "mimeType": "application/json",
-        },
-    ] }))
-    .kept(FIXED_MS)
+pub(super) fn templates(policy: &Policy) -> Reply {
+    let model = json!({
+        "uriTemplate": MODEL_TEMPLATE,
+        "name": "model",
+        "title": "A model",
+        "description": "Fields, types, keys and relations of a model.",
+        "mimeType": "application/json",
+    });
+    let record = json!({
+        "uriTemplate": RECORD_TEMPLATE,
+        "name": "record",
+        "title": "A record",
+        "description": "One row by its primary key; for a key of several fields the id is \
+            the JSON object of them all. Parts of the URI are percent-encoded.",
+        "mimeType": "application/json",
+    });
+    let templates = [(Action::Describe, model), (Action::Get, record)].into_iter();
+    let templates = templates.filter(|(action, _)| policy.may.allows(*action));
+    let templates: Vec<Value> = templates.map(|(_, template)| template).collect();
+    Reply::of(&json!({ "resourceTemplates": templates })).kept(FIXED_MS)
 }
 
 /// What a URI names.
@@ -140,9 +144,9 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         Address::Models => (Action::Describe, None, RELOADED_MS),
         Address::Model(model) => (Action::Describe, Some(&**model), RELOADED_MS),
         Address::Record(model, key) => {
-            let known = context.policy.catalog().ok();
-            let known = known.and_then(|all| all.model(model));
-            let fields = known.map_or(1, |known| known.identity().len());
+            context.policy.prepare(Some(model)).await;
+            let known = context.policy.model(model);
+            let fields = known.map_or(1, |known| known.model.identity().len());
             id = written(key, fields)?;
             params = Object::single("id", &id);
             (Action::Get, Some(&**model), 0)

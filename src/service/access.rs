@@ -1,0 +1,220 @@
+//! Who is let in, from where, and by which policy: one immutable value, which a reload or a change
+//! of the store swaps whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+
+use super::policy::{Grant, Policy, Settings};
+use crate::auth::{self, Digest, Refused, TokenId, Tokens};
+use crate::config::{AllowedHosts, AllowedOrigins, Tls};
+
+/// Who is let in, and from where.
+#[derive(Debug)]
+pub struct Access {
+    /// What holds for everybody.
+    pub settings: Arc<Settings>,
+    /// The tokens of the configuration.
+    pub tokens: Tokens,
+    /// What these may ask for.
+    pub shared: Arc<Policy>,
+    /// The tokens of the store.
+    pub clients: Arc<Clients>,
+    /// Whether a client without a token is refused.
+    pub require_auth: bool,
+    /// `Host` values answered.
+    pub hosts: AllowedHosts,
+    /// Browser origins let in.
+    pub origins: AllowedOrigins,
+    /// Whether the WebSocket route takes `?token=`.
+    pub query_token: bool,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
+}
+
+impl Access {
+    /// Whether this address is that of a proxy which tells of its clients.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Judges the tokens that a client gave, one for each way that it used.
+    ///
+    /// # Errors
+    /// None, where one is needed; several that differ; one that lets nobody in now.
+    pub fn judge<'t>(
+        &self,
+        given: impl IntoIterator<Item = &'t str>,
+    ) -> Result<(TokenId, Arc<Policy>), Refused> {
+        match auth::judge(given, |token| self.policy(token)) {
+            Err(Refused::Missing) if !self.require_auth => {
+                Ok((TokenId::LOCAL, Arc::clone(&self.shared)))
+            }
+            judged => judged,
+        }
+    }
+
+    /// What a token may ask for at this moment.
+    ///
+    /// # Errors
+    /// One that lets nobody in, or not any more.
+    pub fn policy(&self, token: &TokenId) -> Result<Arc<Policy>, Refused> {
+        // Both are asked, whatever the first says: the time tells nothing of which it is.
+        let (shared, client) = (self.tokens.holds(token), self.clients.find(token));
+        match shared || *token == TokenId::LOCAL {
+            true => Ok(Arc::clone(&self.shared)),
+            false => client,
+        }
+    }
+}
+
+/// The tokens of a store, each with its policy; empty without a store.
+#[derive(Default)]
+pub struct Clients {
+    by_digest: HashMap<Digest, Known>,
+    freshness: Option<Arc<Freshness>>,
+}
+
+/// What is known of a digest.
+struct Known {
+    policy: Arc<Policy>,
+    /// Whether the token lets anyone in by itself.
+    active: bool,
+    /// Whether its tenant does.
+    tenant_active: bool,
+    /// Until when a digest before a rotation is let in.
+    until: Option<DateTime<Utc>>,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clients({})", self.by_digest.len())
+    }
+}
+
+/// What a token is let in by.
+pub(super) struct Entry {
+    pub(super) digest: Digest,
+    pub(super) policy: Arc<Policy>,
+    pub(super) active: bool,
+    pub(super) tenant_active: bool,
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Clients {
+    /// The tokens of a store that vouches for them.
+    pub(super) fn new(entries: impl Iterator<Item = Entry>, freshness: Arc<Freshness>) -> Self {
+        let known = entries.map(|entry| {
+            let known = Known {
+                policy: entry.policy,
+                active: entry.active,
+                tenant_active: entry.tenant_active,
+                until: entry.until,
+            };
+            (entry.digest, known)
+        });
+        Self {
+            by_digest: known.collect(),
+            freshness: Some(freshness),
+        }
+    }
+
+    /// What a token may ask for: it is known, active, not expired, and its tenant is active.
+    ///
+    /// A digest is looked up, not the token: whoever does not have the token cannot choose the
+    /// bytes that are compared.
+    fn find(&self, token: &TokenId) -> Result<Arc<Policy>, Refused> {
+        let known = self.by_digest.get(token.digest());
+        let known = known.ok_or(Refused::Invalid)?;
+        if self.freshness.as_ref().is_none_or(|fresh| fresh.is_over()) {
+            return Err(Refused::StoreAway);
+        }
+        let now = Utc::now();
+        let is_over = known.policy.grant.as_ref().is_none_or(Grant::is_over);
+        if known.until.is_some_and(|until| until <= now) {
+            Err(Refused::Invalid)
+        } else if !known.active {
+            Err(Refused::Revoked)
+        } else if is_over {
+            Err(Refused::Expired)
+        } else if !known.tenant_active {
+            Err(Refused::TenantInactive)
+        } else {
+            Ok(Arc::clone(&known.policy))
+        }
+    }
+
+    /// How many digests let somebody in, or would.
+    pub(super) fn count(&self) -> usize {
+        self.by_digest.len()
+    }
+
+    /// Whether a token of this digest is known.
+    pub(super) fn knows(&self, digest: &Digest) -> bool {
+        self.by_digest.contains_key(digest)
+    }
+
+    /// The policies, one for each digest.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&Digest, &Arc<Policy>)> {
+        let known = self.by_digest.iter();
+        known.map(|(digest, known)| (digest, &known.policy))
+    }
+
+    /// Whether the time of any digest came to its end after the one and before the other.
+    pub(super) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
+        self.by_digest.values().any(|known| {
+            let grant = known.policy.grant.as_ref();
+            let ends = [grant.and_then(|grant| grant.expires_at), known.until];
+            let mut ends = ends.into_iter().flatten();
+            ends.any(|end| end > after && end <= before)
+        })
+    }
+}
+
+/// How long ago a store answered, and for how long its tokens are let in all the same.
+#[derive(Debug)]
+pub(super) struct Freshness {
+    grace: Duration,
+    begun: Instant,
+    /// Milliseconds from then to the last answer.
+    answered: AtomicU64,
+}
+
+impl Freshness {
+    /// That of a store which answers now.
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            grace,
+            begun: Instant::now(),
+            answered: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes that the store answers.
+    pub(super) fn renew(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.answered.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether the store was away for longer than the grace.
+    ///
+    /// It is asked every second, and may take a moment to answer.
+    pub(super) fn is_over(&self) -> bool {
+        let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
+        let away = self.begun.elapsed().saturating_sub(answered);
+        away > self.grace + PATIENCE
+    }
+}
+
+/// What a store that is there may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);

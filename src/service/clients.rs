@@ -1,0 +1,244 @@
+//! From what the store holds to who is let in: policies of its tokens, and the databases that they
+//! read.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::access::{Clients, Entry, Freshness};
+use super::exposed::{Exposed, Narrowed};
+use super::permissions::Permissions;
+use super::policy::{Grant, Policy, Settings};
+use super::quota::{Quota, Spent};
+use super::tenant::{Held, Ways};
+use crate::auth::{Client, Scopes};
+use crate::config;
+use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
+
+/// What the store holds, as it is served.
+#[derive(Debug)]
+pub(super) struct Tenants {
+    ways: Arc<Ways>,
+    freshness: Arc<Freshness>,
+    contents: Contents,
+    /// Databases outlive changes of what is not theirs.
+    held: HashMap<DatabaseId, Arc<Held>>,
+    /// So do the policies of tokens,
+    policies: HashMap<TokenKey, Made>,
+    /// and what they and their tenants spent.
+    spent: HashMap<String, Arc<Spent>>,
+    used: HashMap<TokenKey, Arc<AtomicI64>>,
+}
+
+/// A policy, and what it was made of.
+#[derive(Debug)]
+struct Made {
+    token: Token,
+    tenant: Tenant,
+    held: Vec<Arc<Held>>,
+    policy: Arc<Policy>,
+}
+
+impl Tenants {
+    /// What a store holds.
+    pub(super) fn new(contents: Contents, ways: Arc<Ways>, freshness: Arc<Freshness>) -> Self {
+        let mut tenants = Self {
+            ways,
+            freshness,
+            contents: Contents::default(),
+            held: HashMap::new(),
+            policies: HashMap::new(),
+            spent: HashMap::new(),
+            used: HashMap::new(),
+        };
+        tenants.follow(contents);
+        tenants
+    }
+
+    /// Takes on what the store holds now.
+    pub(super) fn follow(&mut self, contents: Contents) {
+        for row in &contents.unreadable {
+            if !self.contents.unreadable.contains(row) {
+                warn!("the store: {row} cannot be read, and grants nothing");
+            }
+        }
+        self.contents = contents;
+        let tenants = &self.contents.tenants;
+        let databases = self.contents.databases.iter().map(|database| {
+            let before = self.held.get(&database.id);
+            let same = before.filter(|held| is_same(held.record(), database));
+            let held = same.map_or_else(
+                || {
+                    let tenant = tenants.iter().find(|tenant| tenant.id == database.tenant);
+                    let tenant = tenant.map_or("?", |tenant| tenant.name.as_str());
+                    Arc::new(Held::new(database.clone(), tenant, Arc::clone(&self.ways)))
+                },
+                Arc::clone,
+            );
+            (database.id.clone(), held)
+        });
+        self.held = databases.collect();
+    }
+
+    /// Reads every database anew when it is asked for next, by other ways.
+    pub(super) fn reread(&mut self, ways: Ways) {
+        self.ways = Arc::new(ways);
+        self.held.clear();
+        self.follow(self.contents.clone());
+    }
+
+    /// How the databases are reached.
+    pub(super) fn ways(&self) -> &Arc<Ways> {
+        &self.ways
+    }
+
+    /// Who is let in, by the settings of now.
+    pub(super) fn clients(&mut self, settings: &Arc<Settings>) -> Clients {
+        let contents = &self.contents;
+        let tenants: HashMap<&TenantId, &Tenant> =
+            contents.tenants.iter().map(|tenant| (&tenant.id, tenant)).collect();
+        let mut databases: HashMap<&TenantId, Vec<Arc<Held>>> = HashMap::new();
+        for database in &contents.databases {
+            if let Some(held) = self.held.get(&database.id) {
+                databases.entry(&database.tenant).or_default().push(Arc::clone(held));
+            }
+        }
+        let (mut entries, mut policies) = (Vec::new(), HashMap::new());
+        for token in &contents.tokens {
+            // A tenant that cannot be read grants nothing.
+            let Some(tenant) = tenants.get(&token.tenant) else { continue };
+            let held = databases.get(&token.tenant).map(Vec::as_slice).unwrap_or_default();
+            let made = self.policies.remove(&token.id).filter(|made| {
+                let same = made.held.len() == held.len()
+                    && made.held.iter().zip(held).all(|(one, other)| Arc::ptr_eq(one, other));
+                same && Arc::ptr_eq(&made.policy.settings, settings)
+                    && is_unchanged(&made.token, token)
+                    && made.tenant == **tenant
+            });
+            let made = made.unwrap_or_else(|| {
+                let spent = |of: &str| self.spent.get(of).cloned().unwrap_or_default();
+                let kept = Kept {
+                    token: spent(token.id.as_str()),
+                    tenant: spent(tenant.id.as_str()),
+                    used: self.used.get(&token.id).cloned().unwrap_or_default(),
+                };
+                Made {
+                    policy: Arc::new(policy(settings, tenant, token, held, &kept)),
+                    token: token.clone(),
+                    tenant: (*tenant).clone(),
+                    held: held.to_vec(),
+                }
+            });
+            if let Some(grant) = &made.policy.grant {
+                for (id, quota) in [(token.id.as_str(), &grant.token), (tenant.id.as_str(), &grant.tenant)] {
+                    self.spent.entry(id.to_owned()).or_insert_with(|| quota.spent());
+                }
+                let used = self.used.entry(token.id.clone());
+                used.or_insert_with(|| Arc::clone(&grant.used));
+            }
+            let entry = |digest, until| Entry {
+                digest,
+                policy: Arc::clone(&made.policy),
+                active: token.active,
+                tenant_active: tenant.active,
+                until,
+            };
+            entries.push(entry(token.digest, None));
+            let previous = token.previous.as_ref();
+            entries.extend(previous.map(|previous| entry(previous.digest, Some(previous.until))));
+            policies.insert(token.id.clone(), made);
+        }
+        self.policies = policies;
+        self.forget();
+        Clients::new(entries.into_iter(), Arc::clone(&self.freshness))
+    }
+
+    /// Forgets what was spent by whom there is no more.
+    fn forget(&mut self) {
+        let contents = &self.contents;
+        let tenants = contents.tenants.iter().map(|tenant| tenant.id.as_str());
+        let tokens = contents.tokens.iter().map(|token| token.id.as_str());
+        let known: HashSet<&str> = tenants.chain(tokens).collect();
+        self.spent.retain(|id, _| known.contains(id.as_str()));
+        self.used.retain(|id, _| known.contains(id.as_str()));
+    }
+}
+
+/// What outlives a policy.
+struct Kept {
+    token: Arc<Spent>,
+    tenant: Arc<Spent>,
+    used: Arc<AtomicI64>,
+}
+
+/// What a token may ask for.
+fn policy(
+    settings: &Arc<Settings>,
+    tenant: &Tenant,
+    token: &Token,
+    held: &[Arc<Held>],
+    kept: &Kept,
+) -> Policy {
+    let connections = &settings.connections;
+    let usual = (connections.token_rate_limit, connections.rate_window);
+    let unlimited = (0, Duration::from_secs(60));
+    Policy {
+        settings: Arc::clone(settings),
+        may: Permissions::new(
+            Scopes::named(token.scopes.iter().map(String::as_str)),
+            token.tools.as_deref(),
+        ),
+        exposed: exposed(tenant, token, held),
+        grant: Some(Grant {
+            client: Arc::new(Client {
+                token_id: token.id.to_string(),
+                token: token.name.clone(),
+                suffix: token.suffix.clone(),
+                tenant_id: tenant.id.to_string(),
+                tenant: tenant.name.clone(),
+            }),
+            expires_at: token.expires_at,
+            token: Quota::new(token.limits, usual, Arc::clone(&kept.token)),
+            tenant: Quota::new(tenant.limits, unlimited, Arc::clone(&kept.tenant)),
+            used: Arc::clone(&kept.used),
+        }),
+    }
+}
+
+/// What a token sees of the databases of its tenant. A name that two of them have is that of the
+/// first.
+fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
+    let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
+    let mut taken: HashSet<String> = HashSet::new();
+    let exposed = held.iter().map(|held| {
+        let names = config::model_names("models", &held.record().models).unwrap_or_default();
+        let names = names.into_iter().map(|name| name.exposed);
+        let seen = |name: &String| token.models.as_ref().is_none_or(|models| models.contains(name));
+        let names = names.filter(seen).filter(|name| taken.insert(name.clone())).collect();
+        let source = Narrowed {
+            held: Arc::clone(held),
+            rules: rules.clone(),
+            tenant: tenant.name.clone(),
+            token: token.name.clone(),
+        };
+        Exposed::narrowed(names, source)
+    });
+    exposed.collect()
+}
+
+/// Whether a database is read as before.
+fn is_same(one: &Database, other: &Database) -> bool {
+    one.updated_at == other.updated_at && one.is_at_the_place_of(other)
+}
+
+/// Whether a token means what it meant: when it was used last means nothing.
+fn is_unchanged(one: &Token, other: &Token) -> bool {
+    let other = Token {
+        last_used_at: one.last_used_at,
+        ..other.clone()
+    };
+    *one == other
+}

@@ -1,0 +1,161 @@
+//! A database as a policy exposes it: what of it may be seen, and how it is read.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use tracing::warn;
+
+use super::tenant::{Held, InUse};
+use crate::catalog::{self, Built, Catalog, Model};
+use crate::db::Db;
+use crate::error::Error;
+use crate::sensitive::Sensitive;
+use crate::sql::shapes::Shapes;
+use crate::store::RowRule;
+
+/// A database, and what a policy exposes of it.
+pub struct Exposed {
+    /// The names that clients use, in the order of the whitelist.
+    names: Vec<String>,
+    known: OnceLock<Known>,
+    /// What the statements of its models share.
+    pub(super) shapes: Shapes,
+    /// Where it is learned what there is, for a tenant's.
+    source: Option<Narrowed>,
+}
+
+/// What a database turned out to hold.
+struct Known {
+    db: Db,
+    catalog: Catalog,
+    sensitive: Arc<Sensitive>,
+}
+
+/// A tenant's database, narrowed to what one token sees of it.
+#[derive(Debug)]
+pub(super) struct Narrowed {
+    pub(super) held: Arc<Held>,
+    /// The rules that all hold.
+    pub(super) rules: Vec<RowRule>,
+    /// The names of tenant and token, which the database may be told.
+    pub(super) tenant: String,
+    pub(super) token: String,
+}
+
+impl fmt::Debug for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exposed")
+            .field("names", &self.names)
+            .field("known", &self.known.get().is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Exposed {
+    /// A database whose catalog was read.
+    pub fn known(db: Db, catalog: Catalog, sensitive: Arc<Sensitive>) -> Self {
+        let names = catalog.models().iter().map(|model| model.name().to_owned());
+        Self {
+            names: names.collect(),
+            known: OnceLock::from(Known {
+                db,
+                catalog,
+                sensitive,
+            }),
+            shapes: Shapes::default(),
+            source: None,
+        }
+    }
+
+    /// A database that has not answered yet: only the names of the whitelist are known.
+    pub fn waiting(names: Vec<String>) -> Self {
+        Self {
+            names,
+            known: OnceLock::new(),
+            shapes: Shapes::default(),
+            source: None,
+        }
+    }
+
+    /// A tenant's database, of which these names are seen; it is read when it is first asked for.
+    pub(super) fn narrowed(names: Vec<String>, source: Narrowed) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::waiting(names)
+        }
+    }
+
+    /// The names that clients use, as far as they are known.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (known, waiting) = match self.catalog() {
+            Some(catalog) => (Some(catalog.models().iter().map(Model::name)), None),
+            None => (None, Some(self.names.iter().map(String::as_str))),
+        };
+        known.into_iter().flatten().chain(waiting.into_iter().flatten())
+    }
+
+    /// Whether a client may name this model.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self.catalog() {
+            Some(catalog) => catalog.model(name).is_some(),
+            None => self.names.iter().any(|known| known == name),
+        }
+    }
+
+    /// What is exposed, once the database has answered.
+    pub fn catalog(&self) -> Option<&Catalog> {
+        self.known.get().map(|known| &known.catalog)
+    }
+
+    /// The database, once it has answered.
+    pub(super) fn db(&self) -> Option<&Db> {
+        self.known.get().map(|known| &known.db)
+    }
+
+    /// Which members of JSON documents are left out.
+    pub(super) fn sensitive(&self) -> Arc<Sensitive> {
+        let known = self.known.get();
+        known.map_or_else(Arc::default, |known| Arc::clone(&known.sensitive))
+    }
+
+    /// Whether nobody has asked a tenant's database what there is, or it did not answer.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.source.is_some() && self.known.get().is_none()
+    }
+
+    /// Asks a tenant's database what there is.
+    pub(super) async fn prepare(&self) {
+        let Some(source) = &self.source else { return };
+        let Some(learned) = source.held.known().await else {
+            return;
+        };
+        let Built {
+            catalog, missing, ..
+        } = catalog::build(
+            learned.tables.iter().map(|(name, table)| (name, table.clone())).collect(),
+            &learned.sensitive,
+        );
+        let known = Known {
+            db: learned.db.clone(),
+            catalog,
+            sensitive: Arc::clone(&learned.sensitive),
+        };
+        if self.known.set(known).is_ok() {
+            for missing in missing {
+                let database = &source.held;
+                warn!(?database, model = missing.name, "not served: {}", missing.reason);
+            }
+        }
+    }
+
+    /// Uses the database until what is given back is dropped.
+    ///
+    /// # Errors
+    /// `Overloaded` when too many other databases of tenants are in use.
+    pub(super) async fn enter(&self) -> Result<Option<InUse>, Error> {
+        match &self.source {
+            Some(source) => source.held.enter().await.map(Some),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What goes on beside serving clients of the store: hearing of its changes, noting when tokens were
+//! used, and closing databases that nobody asks.
+//!
+//! A task asks the store for its revision every second and reads it whole when it is another. It
+//! changes nothing that is served: whoever owns the configuration in force is told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use super::Service;
+use super::access::Freshness;
+use super::clients::Tenants;
+use super::tenant::Ways;
+use crate::auth::Digest;
+use crate::config::{Config, DatabaseUrl, StoreUrl};
+use crate::db::StartFault;
+use crate::store::{Contents, Keys, Store, StoreFailure, StoreFault};
+
+/// How often the store is asked for its revision.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// Questions between two times that uses are noted and databases closed.
+const TIDY_EVERY: u32 = 10;
+
+/// The store as it is kept: what it held at first, and what it holds from then on.
+#[derive(Debug)]
+pub struct Kept {
+    pub(super) tenants: Tenants,
+    pub(super) news: mpsc::Receiver<Contents>,
+    keeper: AbortHandle,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// Opens the store of a configuration and begins to keep it; `None` where there is none.
+///
+/// A store that does not answer yet is waited for: until then its tokens let nobody in.
+///
+/// # Errors
+/// A store that cannot be right.
+pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, StartFault> {
+    let Some(url) = config.store.clone().filter(|_| config.enabled) else {
+        return Ok(None);
+    };
+    let place = Place {
+        url,
+        keys: Keys::new(&config.encryption_keys),
+        exposed: config.database.clone(),
+    };
+    let freshness = Arc::new(Freshness::new(config.store_grace));
+    let mut keeper = Keeper {
+        service: Arc::clone(service),
+        grace: config.store_grace,
+        place,
+        freshness: Arc::clone(&freshness),
+        revision: 0,
+        lost: false,
+        over: false,
+        asked: Utc::now(),
+        noted: HashMap::new(),
+    };
+    let opened = match keeper.place.open().await {
+        Ok(store) => {
+            let contents = store.contents().await;
+            contents.map(|contents| (store, contents)).map_err(|failure| failure.to_string())
+        }
+        Err(fault) if fault.may_come => Err(fault.what),
+        Err(fault) => return Err(StartFault { what: fault.what, help: fault.help }),
+    };
+    let contents = match opened {
+        Ok((store, contents)) => {
+            keeper.revision = contents.revision;
+            service.set_store(store);
+            contents
+        }
+        Err(what) => {
+            warn!("{what}: its tokens are refused until it answers");
+            keeper.lost = true;
+            Contents::default()
+        }
+    };
+    let tenants = Tenants::new(contents, Arc::new(Ways::new(config)), freshness);
+    service.set_ways(tenants.ways());
+    let (sender, news) = mpsc::channel(1);
+    let keeper = tokio::spawn(keeper.run(sender)).abort_handle();
+    Ok(Some(Kept { tenants, news, keeper }))
+}
+
+/// Where the store is, and what opens what it holds.
+struct Place {
+    url: StoreUrl,
+    keys: Keys,
+    /// The database of the configuration, which is never the store.
+    exposed: Option<DatabaseUrl>,
+}
+
+impl Place {
+    async fn open(&self) -> Result<Store, StoreFault> {
+        Store::open(&self.url, self.keys.clone(), self.exposed.as_ref()).await
+    }
+}
+
+/// The task.
+struct Keeper {
+    service: Arc<Service>,
+    grace: Duration,
+    place: Place,
+    freshness: Arc<Freshness>,
+    /// The revision that is served.
+    revision: i64,
+    /// Whether the store did not answer when it was asked last.
+    lost: bool,
+    /// Whether it was away for longer than the grace.
+    over: bool,
+    asked: DateTime<Utc>,
+    /// The last use of each token that the store knows of.
+    noted: HashMap<Digest, i64>,
+}
+
+impl Keeper {
+    async fn run(mut self, news: mpsc::Sender<Contents>) {
+        let mut tick = interval(ASK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks: u32 = 0;
+        loop {
+            tick.tick().await;
+            match self.look().await {
+                Ok(Some(contents)) => {
+                    self.revision = contents.revision;
+                    if news.send(contents).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => {}
+                Err(cause) => self.miss(&cause),
+            }
+            self.end_those_whose_time_is_over();
+            ticks = ticks.wrapping_add(1);
+            if ticks % TIDY_EVERY == 0 {
+                self.service.close_idle();
+                self.note_uses().await;
+            }
+        }
+    }
+
+    /// Asks the store; what it holds comes back where it is not what is served.
+    async fn look(&mut self) -> Result<Option<Contents>, String> {
+        let said = |failure: StoreFailure| failure.to_string();
+        let Some(store) = self.service.store() else {
+            let store = self.place.open().await.map_err(|fault| fault.what)?;
+            let contents = store.contents().await.map_err(said)?;
+            self.service.set_store(store);
+            self.found();
+            return Ok(Some(contents));
+        };
+        let revision = store.revision().await.map_err(said)?;
+        let contents = match revision == self.revision {
+            true => None,
+            false => Some(store.contents().await.map_err(said)?),
+        };
+        self.found();
+        Ok(contents)
+    }
+
+    fn found(&mut self) {
+        self.freshness.renew();
+        if std::mem::take(&mut self.lost) {
+            info!("the store answers again");
+        }
+        self.over = false;
+    }
+
+    fn miss(&mut self, cause: &str) {
+        if !std::mem::replace(&mut self.lost, true) {
+            let grace = self.grace.as_secs();
+            warn!("{cause}: its tokens are let in for {grace} s more");
+        }
+        if self.freshness.is_over() && !std::mem::replace(&mut self.over, true) {
+            error!("the store was away for too long: its tokens are refused until it answers");
+            self.service.look_again();
+        }
+    }
+
+    /// Sockets look at their token when they are told to, and a token may end in between.
+    fn end_those_whose_time_is_over(&mut self) {
+        let now = Utc::now();
+        let access = self.service.access();
+        if access.clients.has_ended(self.asked, now) {
+            self.service.look_again();
+        }
+        self.asked = now;
+    }
+
+    async fn note_uses(&mut self) {
+        let Some(store) = self.service.store() else { return };
+        let access = self.service.access();
+        let mut uses = Vec::new();
+        for (digest, policy) in access.clients.policies() {
+            let Some(grant) = &policy.grant else { continue };
+            let used = grant.used.load(Ordering::Relaxed);
+            let noted = self.noted.get(digest).copied().unwrap_or_default();
+            if used > noted && let Some(at) = DateTime::from_timestamp_millis(used) {
+                uses.push((*digest, at));
+            }
+        }
+        if !uses.is_empty() && store.record_uses(&uses).await.is_ok() {
+            self.noted.retain(|digest, _| access.clients.knows(digest));
+            let uses = uses.into_iter();
+            self.noted.extend(uses.map(|(digest, at)| (digest, at.timestamp_millis())));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a caller may ask for: by its scopes, and by the tools that it was given.
+
+use crate::auth::{Scope, Scopes};
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Output, ReadPlan, Total};
+use crate::protocol::Action;
+
+/// The scopes of a token, and the actions of the tools that it may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    scopes: Scopes,
+    /// A bit for each action.
+    actions: u8,
+}
+
+impl Permissions {
+    /// Everything that is served.
+    pub const ALL: Self = Self {
+        scopes: Scopes::ALL,
+        actions: u8::MAX,
+    };
+
+    /// What these scopes allow, of these tools or actions alone where they are named.
+    pub fn new(scopes: Scopes, tools: Option<&[String]>) -> Self {
+        let named = |action: &Action| {
+            tools.is_none_or(|tools| {
+                let mut tools = tools.iter();
+                tools.any(|tool| tool == action.tool() || tool == action.name())
+            })
+        };
+        let actions = Action::ALL.into_iter().filter(named);
+        Self {
+            scopes,
+            actions: actions.fold(0, |actions, action| actions | 1 << action as u8),
+        }
+    }
+
+    /// The scopes.
+    pub fn scopes(self) -> Scopes {
+        self.scopes
+    }
+
+    /// Whether an action may be asked for; who one is may always be.
+    pub fn allows(self, action: Action) -> bool {
+        let scope = match action {
+            Action::Whoami => return true,
+            Action::Describe => Scope::Describe,
+            Action::List | Action::Get | Action::Query => Scope::Read,
+        };
+        self.scopes.has(scope) && self.actions & 1 << action as u8 != 0
+    }
+
+    /// Lets an action through.
+    ///
+    /// # Errors
+    /// One that may not be asked for.
+    pub(super) fn admit(self, action: Action) -> Result<(), Error> {
+        match self.allows(action) {
+            true => Ok(()),
+            false => {
+                let allowed = Action::ALL.into_iter().filter(|one| self.allows(*one));
+                let allowed: Vec<&str> = allowed.map(Action::name).collect();
+                let error = Error::from(ErrorKind::ActionNotAllowed(action.name()));
+                Err(error.with_hint(format!("actions: {}", allowed.join(", "))))
+            }
+        }
+    }
+
+    /// Lets a plan through.
+    ///
+    /// # Errors
+    /// The first part of it that needs a scope which is not there.
+    pub(super) fn admit_plan(self, plan: &ReadPlan<'_>) -> Result<(), Error> {
+        let (groups, expands) = match &plan.output {
+            Output::Groups { .. } => (true, false),
+            Output::Rows { expand, .. } => (false, !expand.is_empty()),
+        };
+        let needs = [
+            (
+                !plan.filter.is_equality(),
+                "A filter beyond equality",
+                Scope::Operators,
+            ),
+            (groups, "group_by or aggregate", Scope::Aggregate),
+            (plan.total != Total::None, "total", Scope::Aggregate),
+            (expands, "expand", Scope::Expand),
+        ];
+        let missing = needs
+            .into_iter()
+            .find(|(needed, _, scope)| *needed && !self.scopes.has(*scope));
+        match missing {
+            None => Ok(()),
+            Some((_, what, scope)) => {
+                let kind = ErrorKind::ScopeMissing {
+                    what,
+                    scope: scope.name(),
+                };
+                let has = self.scopes.names().join(", ");
+                Err(Error::from(kind).with_hint(format!("scopes of this token: {has}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(scopes: &[&str], tools: Option<&[&str]>) -> Vec<&'static str> {
+        let tools = tools.map(|tools| tools.iter().map(|tool| (*tool).to_owned()).collect());
+        let tools: Option<Vec<String>> = tools;
+        let may = Permissions::new(Scopes::named(scopes.iter().copied()), tools.as_deref());
+        let actions = Action::ALL.into_iter().filter(|action| may.allows(*action));
+        actions.map(Action::name).collect()
+    }
+
+    #[test]
+    fn what_is_not_granted_is_denied() {
+        assert_eq!(allowed(&[], None), ["whoami"]);
+        assert_eq!(allowed(&["operators", "expand"], None), ["whoami"]);
+        assert_eq!(allowed(&["describe"], None), ["describe", "whoami"]);
+        assert_eq!(allowed(&["read"], None), ["list", "get", "query", "whoami"]);
+        let both = ["describe", "read"];
+        assert_eq!(
+            allowed(&both, Some(&["get_record", "list"])),
+            ["list", "get", "whoami"]
+        );
+        assert_eq!(allowed(&both, Some(&["delete_record"])), ["whoami"]);
+        assert_eq!(allowed(&["describe"], Some(&["get"])), ["whoami"]);
+    }
+}

@@ -1,0 +1,221 @@
+//! How much a client of the store may ask for: a window of requests, and rows a day.
+//!
+//! A quota is counted where it is kept: by one instance, in memory. What was spent outlives a change
+//! of the client's record, and not the process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::error::ErrorKind;
+use crate::limit::Window;
+use crate::store::ClientLimits;
+
+/// What a token, or all tokens of a tenant, may ask for, and what they did.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    requests: u32,
+    window: Duration,
+    rows_per_day: Option<u64>,
+    spent: Arc<Spent>,
+}
+
+/// What was asked for so far.
+#[derive(Debug)]
+pub struct Spent(Mutex<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    window: Window,
+    day: i64,
+    rows: u64,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self(Mutex::new(Counts {
+            window: Window::new(0, Duration::ZERO),
+            day: 0,
+            rows: 0,
+        }))
+    }
+}
+
+impl Spent {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        // Counts are sound whatever a panicking holder was about to do.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is left of a quota; without a limit nothing is said.
+#[derive(Debug, Serialize)]
+pub struct Left {
+    /// Requests of a window, its length in seconds, and how many more there may be now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<RequestsLeft>,
+    /// Rows of a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<RowsLeft>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestsLeft {
+    limit: u32,
+    window: u64,
+    left: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct RowsLeft {
+    limit: u64,
+    left: u64,
+    until: String,
+}
+
+impl Quota {
+    /// The quota of these limits; where they have no window, `usual` holds: requests (0 for no
+    /// limit) and the window's length.
+    pub fn new(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
+        let window = limits.rate_window.map_or(usual.1, |seconds| {
+            Duration::from_secs(seconds.into())
+        });
+        Self {
+            requests: limits.rate_limit.unwrap_or(usual.0),
+            window,
+            rows_per_day: limits.rows_per_day,
+            spent,
+        }
+    }
+
+    /// What was spent of it.
+    pub(super) fn spent(&self) -> Arc<Spent> {
+        Arc::clone(&self.spent)
+    }
+
+    /// Admits a request to the window.
+    ///
+    /// # Errors
+    /// The request that is one too many.
+    pub fn admit(&self) -> Result<(), ErrorKind> {
+        if self.requests == 0 {
+            return Ok(());
+        }
+        let mut counts = self.spent.counts();
+        counts.window.follow(self.requests, self.window);
+        let admitted = counts.window.admit(Instant::now());
+        admitted.map_err(|_| ErrorKind::RateLimited {
+            limit: self.requests,
+            window: self.window.as_secs(),
+        })
+    }
+
+    /// Whether rows may still be read today.
+    ///
+    /// # Errors
+    /// A day whose rows were read.
+    pub fn rows(&self) -> Result<(), ErrorKind> {
+        let Some(limit) = self.rows_per_day else {
+            return Ok(());
+        };
+        match self.rows_of(Utc::now()) < limit {
+            true => Ok(()),
+            false => Err(ErrorKind::BudgetSpent(limit)),
+        }
+    }
+
+    /// Counts rows that were read.
+    pub fn spend(&self, rows: usize) {
+        if self.rows_per_day.is_some() {
+            let today = day(Utc::now());
+            let mut counts = self.spent.counts();
+            if counts.day != today {
+                (counts.day, counts.rows) = (today, 0);
+            }
+            counts.rows = counts.rows.saturating_add(rows as u64);
+        }
+    }
+
+    /// What is left at this moment.
+    pub fn left(&self) -> Left {
+        let now = Utc::now();
+        let requests = (self.requests > 0).then(|| {
+            let mut counts = self.spent.counts();
+            counts.window.follow(self.requests, self.window);
+            RequestsLeft {
+                limit: self.requests,
+                window: self.window.as_secs(),
+                left: counts.window.left(Instant::now()).unwrap_or_default(),
+            }
+        });
+        let rows = self.rows_per_day.map(|limit| RowsLeft {
+            limit,
+            left: limit.saturating_sub(self.rows_of(now)),
+            until: midnight(now),
+        });
+        Left { requests, rows }
+    }
+
+    fn rows_of(&self, now: DateTime<Utc>) -> u64 {
+        let counts = self.spent.counts();
+        match counts.day == day(now) {
+            true => counts.rows,
+            false => 0,
+        }
+    }
+}
+
+/// The number of a day of the calendar.
+fn day(time: DateTime<Utc>) -> i64 {
+    time.timestamp().div_euclid(86_400)
+}
+
+/// The end of a day.
+fn midnight(time: DateTime<Utc>) -> String {
+    let tomorrow = time.checked_add_signed(TimeDelta::days(1)).unwrap_or(time);
+    let end = tomorrow.with_time(NaiveTime::MIN).single().unwrap_or(tomorrow);
+    end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quota(limits: ClientLimits, spent: &Arc<Spent>) -> Quota {
+        Quota::new(limits, (0, Duration::from_secs(60)), Arc::clone(spent))
+    }
+
+    #[test]
+    fn what_was_spent_outlives_a_change_of_the_limits() {
+        let spent = Arc::<Spent>::default();
+        let limits = |requests, rows| ClientLimits {
+            rate_limit: requests,
+            rate_window: None,
+            rows_per_day: rows,
+        };
+        let two = quota(limits(Some(2), Some(10)), &spent);
+        assert!(two.admit().is_ok() && two.admit().is_ok());
+        assert_eq!(
+            two.admit(),
+            Err(ErrorKind::RateLimited {
+                limit: 2,
+                window: 60
+            })
+        );
+        let three = quota(limits(Some(3), Some(20)), &spent);
+        assert!(three.admit().is_ok() && three.admit().is_err());
+        two.spend(9);
+        assert!(two.rows().is_ok());
+        two.spend(1);
+        assert_eq!(two.rows(), Err(ErrorKind::BudgetSpent(10)));
+        assert!(three.rows().is_ok());
+        let left = serde_json::to_value(three.left()).unwrap();
+        assert_eq!(left["rows"]["left"], 10);
+        assert_eq!(left["requests"]["left"], 0);
+        let unlimited = quota(ClientLimits::default(), &spent);
+        assert!((0..100).all(|_| unlimited.admit().is_ok()) && unlimited.rows().is_ok());
+        assert_eq!(serde_json::to_value(unlimited.left()).unwrap(), serde_json::json!({}));
+    }
+}

@@ -1,0 +1,326 @@
+//! The databases of tenants: reached when they are first asked for, so many open at once, and
+//! closed when nobody asks.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret as _;
+use tokio::sync::{Notify, OnceCell};
+use tracing::{debug, info, warn};
+
+use crate::catalog::Table;
+use crate::config::{self, Config, ModelName};
+use crate::db::{Db, Options, StartFault, Usage};
+use crate::error::{Error, ErrorKind};
+use crate::reach::Reach;
+use crate::sensitive::Sensitive;
+use crate::store::Database;
+
+/// A database that nobody asked for so long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How databases of tenants are reached.
+#[derive(Debug)]
+pub(super) struct Ways {
+    reach: Reach,
+    query_timeout: Duration,
+    pool_size: usize,
+    rooms: Rooms,
+}
+
+impl Ways {
+    /// As the configuration says.
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            reach: Reach::new(config.database_places.clone()),
+            query_timeout: config.query_timeout,
+            pool_size: config.pool_size,
+            rooms: Rooms {
+                most: config.store_databases,
+                open: Mutex::default(),
+                freed: Notify::new(),
+            },
+        }
+    }
+
+    /// Closes what nobody asked for in a while.
+    pub(super) fn close_idle(&self) {
+        self.rooms.close_idle();
+    }
+
+    /// How the sessions of all that is open are used.
+    pub(super) fn usage(&self) -> Vec<Usage> {
+        let open = self.rooms.open();
+        let open = open.iter().filter_map(Weak::upgrade);
+        open.filter_map(|held| Some(held.reached.get()?.db.usage()))
+            .collect()
+    }
+}
+
+/// A database that can be asked, and how it is exposed.
+pub(super) struct Reached {
+    pub(super) db: Db,
+    pub(super) names: Vec<ModelName>,
+    pub(super) sensitive: Sensitive,
+    /// Where it is, without user and password.
+    pub(super) place: String,
+}
+
+impl Reached {
+    /// Prepares to read a database of the store with so many sessions.
+    ///
+    /// # Errors
+    /// A URL that cannot be opened or leads where the operator does not allow, a whitelist that
+    /// cannot be, a file that is not there.
+    pub(super) async fn new(
+        database: &Database,
+        reach: &Reach,
+        pool_size: usize,
+        query_timeout: Duration,
+    ) -> Result<Self, StartFault> {
+        let url = database.url.as_ref().map_err(|fault| StartFault {
+            what: fault.to_string(),
+            help: "set the keys that the store was filled with, or give the URL anew".to_owned(),
+        })?;
+        let url =
+            config::database_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
+        let place = url.to_string();
+        // What came by the admin API may only be where the operator allows.
+        let url = match database.guarded {
+            true => reach.judge(&url).await.map_err(|out| StartFault {
+                what: out.what,
+                help: out.help.to_owned(),
+            })?,
+            false => url,
+        };
+        let names =
+            config::model_names("models", &database.models).map_err(|faults| faulty(&faults))?;
+        let fields = (("hidden", &*database.hidden), ("reveal", &*database.reveal));
+        let sensitive = config::sensitive(fields.0, fields.1).map_err(|faults| faulty(&faults))?;
+        let db = Db::new(&Options {
+            url,
+            pool_size,
+            query_timeout,
+            pgbouncer: database.pgbouncer,
+        })?;
+        Ok(Self {
+            db,
+            names,
+            sensitive,
+            place,
+        })
+    }
+
+    /// Reads the tables of the whitelist.
+    ///
+    /// # Errors
+    /// A database that cannot be read, with what to do; one that does not answer too.
+    pub(super) async fn tables(&self) -> Result<Vec<Result<Table, String>>, StartFault> {
+        self.db.tables(&self.names).await.map_err(|failure| {
+            if let Some(detail) = failure.detail() {
+                debug!(%detail, "the database says");
+            }
+            self.db.start_fault(&failure).unwrap_or_else(|| StartFault {
+                what: format!("nothing answers: {}", self.place),
+                help: "is it running, and are host and port right?".to_owned(),
+            })
+        })
+    }
+}
+
+fn faulty(faults: &config::Faults) -> StartFault {
+    let told = faults.iter().next();
+    StartFault {
+        what: told.map_or_else(String::new, |it| format!("{}: {}", it.variable, it.message)),
+        help: told.map_or_else(String::new, |it| it.help.clone()),
+    }
+}
+
+/// A database of a tenant, as it is held for all tokens that read it.
+pub(super) struct Held {
+    record: Database,
+    /// As the log names it: tenant and database.
+    name: String,
+    ways: Arc<Ways>,
+    reached: OnceCell<Known>,
+    /// Whether the log was told that it cannot be read.
+    told: AtomicBool,
+    /// Requests that read it now.
+    active: AtomicUsize,
+    /// Whether it has one of the places for open databases.
+    open: AtomicBool,
+    used: Mutex<Instant>,
+}
+
+/// What is known of a database that answered.
+pub(super) struct Known {
+    pub(super) db: Db,
+    pub(super) tables: Vec<(ModelName, Result<Table, String>)>,
+    pub(super) sensitive: Arc<Sensitive>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({})", self.name)
+    }
+}
+
+impl Held {
+    /// A database of the store that nobody has asked for yet.
+    pub(super) fn new(record: Database, tenant: &str, ways: Arc<Ways>) -> Self {
+        Self {
+            name: format!("{tenant}/{}", record.name),
+            record,
+            ways,
+            reached: OnceCell::new(),
+            told: AtomicBool::new(false),
+            active: AtomicUsize::new(0),
+            open: AtomicBool::new(false),
+            used: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// The record that it is held by.
+    pub(super) fn record(&self) -> &Database {
+        &self.record
+    }
+
+    /// What is known of it, read when it is first asked for; several who ask at once wait for one.
+    pub(super) async fn known(self: &Arc<Self>) -> Option<&Known> {
+        if let Some(known) = self.reached.get() {
+            return Some(known);
+        }
+        let _in_use = self.enter().await.ok()?;
+        let known = self.reached.get_or_try_init(|| self.reach()).await;
+        known
+            .map_err(|fault: StartFault| {
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    let name = &self.name;
+                    warn!("the database {name} is not served: {}; {}", fault.what, fault.help);
+                }
+            })
+            .ok()
+    }
+
+    async fn reach(&self) -> Result<Known, StartFault> {
+        let Ways {
+            reach,
+            query_timeout,
+            pool_size,
+            ..
+        } = &*self.ways;
+        let reached = Reached::new(&self.record, reach, *pool_size, *query_timeout).await?;
+        let tables = reached.tables().await?;
+        if self.told.swap(false, Ordering::Relaxed) {
+            info!("the database {} answers", self.name);
+        }
+        Ok(Known {
+            tables: reached.names.into_iter().zip(tables).collect(),
+            db: reached.db,
+            sensitive: Arc::new(reached.sensitive),
+        })
+    }
+
+    /// Uses the database until what is given back is dropped; it is opened, if need be in the place
+    /// of one that nobody uses.
+    ///
+    /// # Errors
+    /// `Overloaded` when all places stay in use.
+    pub(super) async fn enter(self: &Arc<Self>) -> Result<InUse, Error> {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let in_use = InUse(Arc::clone(self));
+        if self.open.load(Ordering::SeqCst) {
+            return Ok(in_use);
+        }
+        let opened = self.ways.rooms.open_up(self);
+        match tokio::time::timeout(self.ways.query_timeout, opened).await {
+            Ok(()) => Ok(in_use),
+            Err(_) => Err(ErrorKind::Overloaded.into()),
+        }
+    }
+
+    /// Gives its place away, unless somebody uses it.
+    fn leave(&self) -> bool {
+        // Whoever comes from here on sees that it is closed, and waits for the lock that is held.
+        self.open.store(false, Ordering::SeqCst);
+        if self.active.load(Ordering::SeqCst) > 0 {
+            self.open.store(true, Ordering::SeqCst);
+            return false;
+        }
+        if let Some(known) = self.reached.get() {
+            known.db.rest();
+        }
+        true
+    }
+
+    fn used(&self) -> Instant {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A use of a database.
+pub(super) struct InUse(Arc<Held>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let held = &self.0;
+        if held.active.fetch_sub(1, Ordering::SeqCst) == 1 {
+            *held.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            held.ways.rooms.freed.notify_one();
+        }
+    }
+}
+
+/// The places for open databases.
+#[derive(Debug)]
+struct Rooms {
+    most: usize,
+    open: Mutex<Vec<Weak<Held>>>,
+    /// Told when a database is used by nobody any more.
+    freed: Notify,
+}
+
+impl Rooms {
+    fn open(&self) -> MutexGuard<'_, Vec<Weak<Held>>> {
+        // A list is sound whatever a panicking holder was about to do.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place: a free one, or that of the database which was used least recently.
+    async fn open_up(&self, held: &Arc<Held>) {
+        loop {
+            {
+                let mut open = self.open();
+                open.retain(|other| other.strong_count() > 0);
+                if held.open.load(Ordering::SeqCst) {
+                    return;
+                }
+                if open.len() >= self.most {
+                    let mut others: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
+                    others.sort_by_key(|other| other.used());
+                    if let Some(closed) = others.iter().find(|other| other.leave()) {
+                        let closed = Arc::downgrade(closed);
+                        open.retain(|other| !other.ptr_eq(&closed));
+                    }
+                }
+                if open.len() < self.most {
+                    open.push(Arc::downgrade(held));
+                    held.open.store(true, Ordering::SeqCst);
+                    return;
+                }
+            }
+            self.freed.notified().await;
+        }
+    }
+
+    fn close_idle(&self) {
+        self.open().retain(|other| {
+            let idle = other
+                .upgrade()
+                .filter(|held| held.used().elapsed() >= IDLE && held.leave());
+            idle.is_none() && other.strong_count() > 0
+        });
+    }
+}

@@ -1,0 +1,69 @@
+//! `whoami`: who the caller is, and what the token allows.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use super::quota::Left;
+use super::{Answer, Policy};
+use crate::protocol::Action;
+
+/// The caller, as it is told.
+#[derive(Serialize)]
+struct Caller<'p> {
+    /// The token's name; null for a token of the configuration.
+    name: Option<&'p str>,
+    tenant: Option<&'p str>,
+    scopes: Vec<&'static str>,
+    actions: Vec<&'static str>,
+    models: Vec<&'p str>,
+    limits: Limits,
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    /// Of each connection.
+    connection: Connection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<Left>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<Left>,
+}
+
+#[derive(Serialize)]
+struct Connection {
+    requests: u32,
+    window: u64,
+}
+
+/// Writes what a policy says of its caller.
+pub(super) fn write(mut out: Vec<u8>, policy: &Policy) -> Answer {
+    let grant = policy.grant.as_ref();
+    let connections = &policy.settings.connections;
+    let actions = Action::ALL.into_iter();
+    let caller = Caller {
+        name: grant.map(|grant| grant.client.token.as_str()),
+        tenant: grant.map(|grant| grant.client.tenant.as_str()),
+        scopes: policy.may.scopes().names(),
+        actions: actions
+            .filter(|action| policy.may.allows(*action))
+            .map(Action::name)
+            .collect(),
+        models: policy.names(),
+        limits: Limits {
+            connection: Connection {
+                requests: connections.rate_limit,
+                window: connections.rate_window.as_secs(),
+            },
+            token: grant.map(|grant| grant.token.left()),
+            tenant: grant.map(|grant| grant.tenant.left()),
+        },
+        expires_at: grant
+            .and_then(|grant| grant.expires_at)
+            .map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true)),
+    };
+    out.extend_from_slice(b"\"data\":");
+    // Writing names and numbers into memory cannot fail.
+    let _ = serde_json::to_writer(&mut out, &caller);
+    Answer { out, rows: 0 }
+}
