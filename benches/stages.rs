@@ -78,7 +78,12 @@ fn tickets() -> Catalog {
         schema: None,
         table: "tickets".to_owned(),
     };
-    catalog::build(vec![(&name, Ok(table))], &Sensitive::default()).catalog
+    catalog::build(
+        vec![(&name, Ok(table))],
+        &Sensitive::default(),
+        catalog::Narrowing::default(),
+    )
+    .catalog
 }
 
 /// A row as PostgreSQL's driver gives it.

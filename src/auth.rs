@@ -185,7 +185,9 @@ pub fn judge<'t, T>(
     let mut given = given.into_iter().map(TokenId::of);
     let token = given.next().ok_or(Refused::Missing)?;
     // Each is compared, whatever the first one is: the time tells nothing.
-    let same = given.fold(Choice::from(1), |same, other| same & other.0.ct_eq(&token.0));
+    let same = given.fold(Choice::from(1), |same, other| {
+        same & other.0.ct_eq(&token.0)
+    });
     let found = find(&token);
     match bool::from(same) {
         true => found.map(|found| (token, found)),

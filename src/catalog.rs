@@ -7,11 +7,13 @@ mod build;
 mod table;
 mod types;
 
-pub use build::{Built, Hidden, Missing, build};
+pub use build::{Built, Hidden, Missing, Narrowing, WantedRule, build};
 pub use table::{Column, ForeignKey, Kind, Table, TableName};
 pub use types::FieldType;
 
 use std::collections::{BTreeMap, HashMap};
+
+use crate::value::Value;
 
 /// The whitelist as the database really is, in the order of `MCP_ALLOWED_MODELS`.
 #[derive(Debug, Default)]
@@ -67,6 +69,8 @@ pub struct Model {
     order: Vec<usize>,
     indexes: Vec<Vec<usize>>,
     relations: Vec<Relation>,
+    rules: Vec<Rule>,
+    owner: Box<str>,
 }
 
 impl Model {
@@ -95,9 +99,25 @@ impl Model {
         self.description.as_deref()
     }
 
-    /// How many rows the database believes the table to have.
+    /// How many rows the database believes the model to have; unknown where only some may be seen.
     pub fn estimated_rows(&self) -> Option<u64> {
+        self.estimated_rows.filter(|_| self.rules.is_empty())
+    }
+
+    /// How many rows the database believes the table to have: what reading it costs, and nothing to
+    /// be told.
+    pub fn table_rows(&self) -> Option<u64> {
         self.estimated_rows
+    }
+
+    /// The rules that a row must keep to be seen; every statement that reads the model has them.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whose model it is, where it is not the configuration's own.
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// The readable fields, in the order of the table.
@@ -227,6 +247,25 @@ impl Field {
     /// The field of another model that the field points to.
     pub fn reference(&self) -> Option<&Reference> {
         self.reference.as_ref()
+    }
+}
+
+/// Rows of a model are seen where a field has one of these values.
+#[derive(Debug)]
+pub struct Rule {
+    field: Field,
+    values: Vec<Value>,
+}
+
+impl Rule {
+    /// The field, which may be one that no client can name.
+    pub fn field(&self) -> &Field {
+        &self.field
+    }
+
+    /// The values; at least one.
+    pub fn values(&self) -> &[Value] {
+        &self.values
     }
 }
 

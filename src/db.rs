@@ -45,6 +45,15 @@ pub struct Options {
     pub pgbouncer: bool,
 }
 
+/// Whom a statement is for, as the row security of a database may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whom {
+    /// The tenant's name: `current_setting('lucarne.tenant')`.
+    pub tenant: String,
+    /// The token's name: `current_setting('lucarne.token')`.
+    pub token: String,
+}
+
 /// A database of any engine.
 #[derive(Debug, Clone)]
 pub enum Db {
@@ -90,6 +99,16 @@ impl Db {
             Self::Sqlite(db) => db.usage(),
             Self::Postgres(db) => db.usage(),
             Self::MySql(db) => db.usage(),
+        }
+    }
+
+    /// The same database, told with each transaction whom it is for; only PostgreSQL can be.
+    ///
+    /// Sessions are shared, and what waits for them is not: no statement is for two callers.
+    pub fn for_whom(&self, whom: Arc<Whom>) -> Self {
+        match self {
+            Self::Postgres(db) => Self::Postgres(Arc::new(db.for_whom(whom))),
+            other => other.clone(),
         }
     }
 

@@ -34,3 +34,4 @@ pub mod service;
 pub mod sql;
 pub mod store;
 mod suggest;
+pub mod value;

@@ -17,9 +17,11 @@ pub use condition::{Comparison, Condition, Pattern, Place};
 pub use cursor::{CursorKey, Seek};
 pub use page::Page;
 pub use projection::Expansion;
-pub use value::Value;
+pub use value::typed;
 
 use serde_json::value::RawValue;
+
+pub use crate::value::Value;
 
 use crate::catalog::{Catalog, Field, Model};
 use crate::error::{Echo, Error, ErrorKind};

@@ -403,7 +403,11 @@ impl Service {
         };
         let model = served.model;
         if let (true, Some(grant)) = (action.needs_model(), &policy.grant) {
-            grant.token.rows().and_then(|()| grant.tenant.rows()).map_err(Error::from)?;
+            grant
+                .token
+                .rows()
+                .and_then(|()| grant.tenant.rows())
+                .map_err(Error::from)?;
         }
         let _in_use = served.exposed.enter().await?;
         match action {
@@ -418,16 +422,17 @@ impl Service {
             Action::Get => {
                 let plan = plan::get(read.params, model)?;
                 ledger::name(&plan.filter, filters);
-                self.get(Source::new(terms, served.exposed)?, &plan, out).await
+                self.get(Source::new(terms, served.exposed)?, &plan, out)
+                    .await
             }
             Action::List | Action::Query => {
                 let settings = &policy.settings;
                 let (limits, cursors) = (&settings.limits, &settings.cursors);
-                let plan =
-                    plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
+                let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
                 ledger::name(&plan.filter, filters);
-                self.rows(Source::new(terms, served.exposed)?, &plan, out).await
+                self.rows(Source::new(terms, served.exposed)?, &plan, out)
+                    .await
             }
         }
     }

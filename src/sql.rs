@@ -115,10 +115,10 @@ pub fn rows(
             is_view(plan.model),
         )];
     }
-    source(&mut select, plan.model);
+    source(&mut select, plan.model, dialect);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
-            join(&mut select, plan.model, expansion, index);
+            join(&mut select, plan.model, expansion, index, dialect);
         }
     }
     filter(&mut select, &plan.filter, dialect);
@@ -156,7 +156,7 @@ fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
     for field in plan.model.fields() {
         rows.expr(column_of(BASE, field));
     }
-    source(&mut rows, plan.model);
+    source(&mut rows, plan.model, dialect);
     filter(&mut rows, &plan.filter, dialect);
     for key in &plan.order {
         order_by(&mut rows, key, plan, dialect);
@@ -226,7 +226,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     let mut columns = Columns::new(&mut select, dialect, max_bytes);
     let members = columns.fields(BASE, plan.model.fields().iter());
     let layout = Layout::new(members, Vec::new(), columns.oversize());
-    source(&mut select, plan.model);
+    source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
     Statement::new(&select, dialect, Arc::new(layout), is_view(plan.model))
@@ -237,7 +237,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
 pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
     let mut select = Query::select();
     select.expr(Expr::cust("1"));
-    source(&mut select, plan.model);
+    source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     let explain = ExplainStatement::new()
         .format(ExplainFormat::Json)
@@ -258,7 +258,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
 /// The statement that counts all rows, or groups, of a plan: one column.
 pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     let mut select = Query::select();
-    source(&mut select, plan.model);
+    source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     if let Output::Groups { by, .. } = &plan.output {
         if by.is_empty() {
@@ -433,14 +433,23 @@ fn joined(index: usize) -> String {
     format!("e{index}")
 }
 
-fn join(select: &mut SelectStatement, model: &Model, expansion: &Expansion<'_>, index: usize) {
-    let (relation, target) = (expansion.relation, expansion.target);
-    let on = relation
+/// Joins the row that is pointed to; one that may not be seen is as one that is not there.
+fn join(
+    select: &mut SelectStatement,
+    model: &Model,
+    expansion: &Expansion<'_>,
+    index: usize,
+    dialect: Dialect,
+) {
+    let (relation, target, alias) = (expansion.relation, expansion.target, joined(index));
+    let pairs = relation
         .pairs(model, target)
-        .map(|(from, to)| column_of(BASE, from).eq(column_of(&joined(index), to)))
-        .reduce(|all, one| all.and(one));
+        .map(|(from, to)| column_of(BASE, from).eq(column_of(&alias, to)));
+    let rules = target.rules().iter();
+    let rules = rules.map(|rule| condition::rule(&alias, rule, dialect));
+    let on = pairs.chain(rules).reduce(|all, one| all.and(one));
     if let Some(on) = on {
-        select.left_join(table(target.table()).alias(joined(index)), on);
+        select.left_join(table(target.table()).alias(alias.clone()), on);
     }
 }
 
@@ -459,8 +468,12 @@ fn table(name: &TableName) -> TableRef {
     }
 }
 
-fn source(select: &mut SelectStatement, model: &Model) {
+/// Reads a model, of whose rows only those are there that may be seen.
+fn source(select: &mut SelectStatement, model: &Model, dialect: Dialect) {
     select.from(table(model.table()).alias(BASE.to_owned()));
+    for rule in model.rules() {
+        select.and_where(condition::rule(BASE, rule, dialect));
+    }
 }
 
 fn filter(select: &mut SelectStatement, condition: &Condition<'_>, dialect: Dialect) {

@@ -52,10 +52,13 @@ fn one<'c, R>(
                 let tenant = contents.tenants.iter().find(|tenant| tenant.id == *id);
                 tenant.map_or_else(|| id.to_string(), |tenant| tenant.name.clone())
             };
+            let mut tenants: Vec<String> =
+                found.iter().map(|(_, tenant, ..)| named(tenant)).collect();
+            tenants.sort_unstable();
             Err(Refused::Ambiguous {
                 kind,
                 name: reference.text.to_owned(),
-                tenants: found.iter().map(|(_, tenant, ..)| named(tenant)).collect(),
+                tenants,
             })
         }
     }

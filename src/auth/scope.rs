@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn what_is_not_named_is_not_granted() {
         assert_eq!(Scopes::named([]).names(), [""; 0]);
-        assert_eq!(Scopes::named(["expand", "read", "admin"]).names(), ["read", "expand"]);
+        assert_eq!(
+            Scopes::named(["expand", "read", "admin"]).names(),
+            ["read", "expand"]
+        );
         assert_eq!(Scopes::ALL.names().len(), Scope::ALL.len());
         assert!(!Scopes::default().has(Scope::Describe));
     }

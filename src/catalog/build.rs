@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Catalog, Field, Model, Reference, Relation, Table, TableName};
+use super::{Catalog, Column, Field, Model, Reference, Relation, Rule, Table, TableName};
 use crate::config::ModelName;
-use crate::sensitive::{Rule, Sensitive};
+use crate::sensitive::{self, Sensitive};
+use crate::value::Value;
 
 /// The numbers that models are known by within this process.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
@@ -52,14 +53,47 @@ impl Missing {
     }
 }
 
-/// Builds the catalog of the whitelist.
+/// What one client sees of a whitelist: fewer models, and of some only certain rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Narrowing<'n> {
+    /// The models; all of them where none are named.
+    pub models: Option<&'n [String]>,
+    /// Rules that rows must keep; those of a model hold together.
+    pub rules: &'n [WantedRule<'n>],
+    /// Whose the models are: cursors of one owner fit no other's.
+    pub owner: &'n str,
+}
+
+/// A rule as it was written: rows of a model are seen where a field has one of these values.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedRule<'n> {
+    /// The model's name.
+    pub model: &'n str,
+    /// The column, which may be a hidden one.
+    pub field: &'n str,
+    /// The values as they were typed.
+    pub values: &'n [String],
+    /// Reads one by the type of the field.
+    pub read: fn(&str, &Field) -> Option<Value>,
+}
+
+/// Builds the catalog of the whitelist, or of what a client sees of it.
 ///
-/// `tables` are in the order of the whitelist, with the reason where the database has none.
-pub fn build(tables: Vec<(&ModelName, Result<Table, String>)>, sensitive: &Sensitive) -> Built {
+/// `tables` are in the order of the whitelist, with the reason where the database has none. A model
+/// whose rules cannot hold is not served at all.
+pub fn build(
+    tables: Vec<(&ModelName, Result<Table, String>)>,
+    sensitive: &Sensitive,
+    narrowing: Narrowing<'_>,
+) -> Built {
     let mut hidden = Vec::new();
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for (name, table) in tables {
+        let is_seen = |models: &[String]| models.contains(&name.exposed);
+        if !narrowing.models.is_none_or(is_seen) {
+            continue;
+        }
         match table {
             Ok(table) => found.push((name.exposed.clone(), table)),
             Err(reason) => missing.push(Missing {
@@ -71,13 +105,22 @@ pub fn build(tables: Vec<(&ModelName, Result<Table, String>)>, sensitive: &Sensi
     let mut models: Vec<Model> = Vec::new();
     let mut kept: Vec<(String, Table)> = Vec::new();
     for (name, table) in found {
-        let model = model(&name, &table, sensitive, &mut hidden);
+        let mut model = model(&name, &table, sensitive, &mut hidden);
+        model.owner = narrowing.owner.into();
         if model.fields.is_empty() {
             let reason = ALL_HIDDEN.to_owned();
             missing.push(Missing { name, reason });
-        } else {
-            models.push(model);
-            kept.push((name, table));
+            continue;
+        }
+        let wanted = narrowing.rules.iter().filter(|rule| rule.model == name);
+        let rules: Result<Vec<Rule>, String> = wanted.map(|wanted| rule(wanted, &table)).collect();
+        match rules {
+            Ok(rules) => {
+                model.rules = rules;
+                models.push(model);
+                kept.push((name, table));
+            }
+            Err(reason) => missing.push(Missing { name, reason }),
         }
     }
     relate(&mut models, &kept);
@@ -112,7 +155,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         // An operator may name the table where the model has an alias.
         let by_table = || {
             let rule = sensitive.hides_field(&table.name.name, &column.name)?;
-            matches!(rule, Rule::Configured(_)).then_some(rule)
+            matches!(rule, sensitive::Rule::Configured(_)).then_some(rule)
         };
         if let Some(rule) = sensitive.hides_field(name, &column.name).or_else(by_table) {
             hidden.push(Hidden {
@@ -123,24 +166,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
             });
             continue;
         }
-        fields.push(Field {
-            name: column.name.as_str().into(),
-            field_type: column.field_type,
-            nullable: column.nullable,
-            // The order of documents would tell of the members that are removed from them.
-            sortable: column.sortable && column.field_type.is_comparable(),
-            dynamic: column.dynamic,
-            bounded: column.bounded,
-            indexed: false,
-            description: column.comment.as_deref().map(Into::into),
-            values: column
-                .values
-                .iter()
-                .map(|value| value.as_str().into())
-                .collect(),
-            cast: column.cast.as_str().into(),
-            reference: None,
-        });
+        fields.push(field(column));
     }
     let by_name = index(fields.iter().map(|field| &*field.name));
     let resolve = |columns: &[String]| -> Option<Vec<usize>> {
@@ -186,6 +212,51 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         order,
         indexes,
         relations: Vec::new(),
+        rules: Vec::new(),
+        owner: Box::default(),
+    }
+}
+
+fn field(column: &Column) -> Field {
+    Field {
+        name: column.name.as_str().into(),
+        field_type: column.field_type,
+        nullable: column.nullable,
+        // The order of documents would tell of the members that are removed from them.
+        sortable: column.sortable && column.field_type.is_comparable(),
+        dynamic: column.dynamic,
+        bounded: column.bounded,
+        indexed: false,
+        description: column.comment.as_deref().map(Into::into),
+        values: column
+            .values
+            .iter()
+            .map(|value| value.as_str().into())
+            .collect(),
+        cast: column.cast.as_str().into(),
+        reference: None,
+    }
+}
+
+/// A rule that can hold, or why it cannot.
+fn rule(wanted: &WantedRule<'_>, table: &Table) -> Result<Rule, String> {
+    let name = wanted.field;
+    let mut columns = table.columns.iter();
+    let column = columns
+        .find(|column| column.name == name)
+        .ok_or_else(|| format!("a row rule names the field {name}, which it does not have"))?;
+    let field = field(column);
+    let read = |text: &String| {
+        (wanted.read)(text, &field).ok_or_else(|| {
+            let kind = field.field_type.name();
+            format!("a row rule compares the field {name} of type {kind} with another value")
+        })
+    };
+    let values: Result<Vec<Value>, String> = wanted.values.iter().map(read).collect();
+    let values = values?;
+    match values.is_empty() {
+        true => Err(format!("a row rule names no value of the field {name}")),
+        false => Ok(Rule { field, values }),
     }
 }
 

@@ -53,7 +53,11 @@ async fn answer(config: Config) -> Result<(), Failure> {
     let service = Arc::clone(&opened.service);
     let app = server::Piped::new(&config, Arc::clone(&service), metrics, stop);
     // A client that wants another configuration starts another process.
-    let supervisor = Supervisor::new(Live::new(opened, None, config), None, Notify::of_environment());
+    let supervisor = Supervisor::new(
+        Live::new(opened, None, config),
+        None,
+        Notify::of_environment(),
+    );
     let supervising = tokio::spawn(supervisor.run());
     let served = app.serve(tokio::io::stdin(), tokio::io::stdout()).await;
     signals.abort();

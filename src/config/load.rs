@@ -187,11 +187,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         cursor_key,
         store: store_url,
         store_grace: check.seconds("MCP_STORE_GRACE", &raw.mcp_store_grace, 0..=DAY),
-        store_databases: check.number(
-            "MCP_STORE_DATABASES",
-            &raw.mcp_store_databases,
-            1..=100_000,
-        ),
+        store_databases: check.number("MCP_STORE_DATABASES", &raw.mcp_store_databases, 1..=100_000),
         encryption_keys,
         admin_tokens,
         database_places: places::read(

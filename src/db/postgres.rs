@@ -10,6 +10,9 @@
 //! up, and each statement has that transaction, with the timeout in it. The real wall is a role
 //! that may only read; `role` tells what else it could do.
 //!
+//! For the row security of a database, each transaction can be told whom it is for
+//! ([`Whom`]), by settings that end with it.
+//!
 //! A statement that nobody waits for any more ends with its session: the connection is closed, and
 //! the server looks for that while it works (`client_connection_check_interval`, since 14).
 
@@ -22,6 +25,7 @@ mod session;
 mod start;
 mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgRow;
@@ -31,7 +35,7 @@ use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{Batch, Gather, Waiting};
 use super::pool::{Lease, Pool, Purpose, Usage};
-use super::{Failure, FailureKind, Options, StartFault, Weakness};
+use super::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
@@ -40,33 +44,54 @@ use crate::sql::Statement;
 /// What a statement may take beyond its time in the database before it counts as lost on the way.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A PostgreSQL server and the sessions on it.
+/// A PostgreSQL server, and whom its statements are for.
 #[derive(Debug)]
 pub struct Postgres {
+    server: Arc<Server>,
+    /// What is asked for the same caller waits here.
+    waiting: Waiting,
+    whom: Option<Arc<Whom>>,
+}
+
+/// The sessions on a server.
+#[derive(Debug)]
+struct Server {
     url: ServerUrl,
     sessions: Sessions,
     pool: Pool<Reader>,
-    waiting: Waiting,
+    pool_size: usize,
     query_timeout: Duration,
 }
 
 impl Postgres {
     pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
         Ok(Self {
-            url: url.clone(),
-            sessions: Sessions::new(url, options)?,
-            pool: Pool::new(options.pool_size, options.query_timeout),
+            server: Arc::new(Server {
+                url: url.clone(),
+                sessions: Sessions::new(url, options)?,
+                pool: Pool::new(options.pool_size, options.query_timeout),
+                pool_size: options.pool_size,
+                query_timeout: options.query_timeout,
+            }),
             waiting: Waiting::new(options.pool_size),
-            query_timeout: options.query_timeout,
+            whom: None,
         })
     }
 
+    pub(super) fn for_whom(&self, whom: Arc<Whom>) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            waiting: Waiting::new(self.server.pool_size),
+            whom: Some(whom),
+        }
+    }
+
     pub(super) fn usage(&self) -> Usage {
-        self.pool.usage()
+        self.server.pool.usage()
     }
 
     pub(super) fn rest(&self) {
-        self.pool.clear();
+        self.server.pool.clear();
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
@@ -92,7 +117,7 @@ impl Postgres {
         let fetch = work::Fetch {
             statement,
             rows: &mut rows,
-            persistent: !self.sessions.pooled(),
+            persistent: !self.server.sessions.pooled(),
         };
         self.read(self.of_statement(statement.of_view), fetch)
             .await?;
@@ -112,40 +137,43 @@ impl Postgres {
     ) -> Result<Vec<Weakness>, Failure> {
         let work = work::Weaknesses { catalog, hidden };
         let mut found = self.read(of_catalog(), work).await?;
-        found.extend(self.sessions.plaintext());
+        found.extend(self.server.sessions.plaintext());
         Ok(found)
     }
 
     pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
-        role::setup_sql(self.url.database.as_deref(), catalog, hidden)
+        role::setup_sql(self.server.url.database.as_deref(), catalog, hidden)
     }
 
     pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
-        start::fault(&self.url, failure)
+        start::fault(&self.server.url, failure)
     }
 
-    /// A client's statement: in a transaction of its own where sessions are a pooler's, and where
-    /// a view could call functions.
-    fn of_statement(&self, calls_functions: bool) -> Bounds {
+    /// A client's statement: in a transaction of its own where sessions are a pooler's, where a view
+    /// could call functions, and where the database is told whom it is for.
+    fn of_statement(&self, calls_functions: bool) -> Bounds<'_> {
         let begin = "BEGIN READ ONLY";
+        let whom = self.whom.as_deref();
+        let alone = calls_functions || self.server.sessions.pooled() || whom.is_some();
         Bounds {
-            begin: (calls_functions || self.sessions.pooled()).then_some(begin),
-            allowed: self.query_timeout,
+            begin: alone.then_some(begin),
+            whom,
+            allowed: self.server.query_timeout,
         }
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, bounds: Bounds, work: W) -> Result<W::Output, Failure> {
+    async fn read<W: Work>(&self, bounds: Bounds<'_>, work: W) -> Result<W::Output, Failure> {
         self.read_for(Purpose::Any, bounds, work).await
     }
 
     async fn read_for<W: Work>(
         &self,
         purpose: Purpose,
-        bounds: Bounds,
+        bounds: Bounds<'_>,
         mut work: W,
     ) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(purpose, |_| true).await?;
+        let mut lease = self.server.pool.take(purpose, |_| true).await?;
         let used = lease.is_used();
         let mut result = self.once(&mut lease, bounds, &mut work).await;
         if used && result.as_ref().is_err_and(is_lost) {
@@ -161,10 +189,10 @@ impl Postgres {
     async fn once<W: Work>(
         &self,
         lease: &mut Lease<'_, Reader>,
-        bounds: Bounds,
+        bounds: Bounds<'_>,
         work: &mut W,
     ) -> Result<W::Output, Failure> {
-        let reader = lease.session(self.sessions.open()).await?;
+        let reader = lease.session(self.server.sessions.open()).await?;
         let whole = async {
             let Some(begin) = bounds.begin else {
                 return work.run(&mut reader.connection).await;
@@ -174,7 +202,17 @@ impl Postgres {
             let begin = format!("{begin}; SET LOCAL statement_timeout = {milliseconds}");
             let begun = reader.connection.begin_with(AssertSqlSafe(begin)).await;
             let mut transaction = begun.map_err(Failure::from_driver)?;
-            let done = work.run(&mut transaction).await;
+            let told = match bounds.whom {
+                Some(whom) => {
+                    let persistent = !self.server.sessions.pooled();
+                    session::tell(&mut transaction, whom, persistent).await
+                }
+                None => Ok(()),
+            };
+            let done = match told {
+                Ok(()) => work.run(&mut transaction).await,
+                Err(failure) => Err(failure),
+            };
             if done.as_ref().err().is_none_or(is_at_rest) {
                 // Nothing is lost by it, and what a view's function set is undone.
                 transaction.rollback().await.map_err(Failure::from_driver)?;
@@ -194,7 +232,7 @@ impl Gather for Postgres {
     }
 
     async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
-        let persistent = !self.sessions.pooled();
+        let persistent = !self.server.sessions.pooled();
         let work = work::Gather { batch, persistent };
         let bounds = self.of_statement(false);
         self.read_for(Purpose::Lookup, bounds, work).await
@@ -203,17 +241,20 @@ impl Gather for Postgres {
 
 /// What bounds a read.
 #[derive(Debug, Clone, Copy)]
-struct Bounds {
+struct Bounds<'w> {
     /// The beginning of its transaction, where it has one.
     begin: Option<&'static str>,
+    /// Whom it is for, which the database is told in that transaction.
+    whom: Option<&'w Whom>,
     /// What it may take.
     allowed: Duration,
 }
 
 /// Reading the catalog is no client's statement: it takes the time that it takes, and sees one
 /// state of the database.
-fn of_catalog() -> Bounds {
+fn of_catalog() -> Bounds<'static> {
     Bounds {
+        whom: None,
         begin: Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         allowed: Duration::from_secs(60),
     }

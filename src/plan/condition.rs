@@ -6,8 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::value::Value;
 use crate::catalog::Field;
+use crate::value::Value;
 
 /// Which rows are meant.
 #[derive(Debug)]

@@ -56,6 +56,12 @@ pub struct Binding([u8; 32]);
 pub(super) fn binding(model: &Model, filter: &Condition<'_>, order: &[Order<'_>]) -> Binding {
     let mut digest = Sha256::new();
     digest.update(format!("{:?} {:?};", model.name(), model.table()).as_bytes());
+    if !model.owner().is_empty() || !model.rules().is_empty() {
+        digest.update(format!("{:?};", model.owner()).as_bytes());
+        for rule in model.rules() {
+            digest.update(format!("{:?}{:?};", rule.field().name(), rule.values()).as_bytes());
+        }
+    }
     digest.update(filter.digest());
     for key in order {
         let name = match key.key {

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 /// # Errors
 /// `invalid_filter`, with the fields that are indexed in the hint.
 pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
-    let large = match (limits.scan_limit, plan.model.estimated_rows()) {
+    let large = match (limits.scan_limit, plan.model.table_rows()) {
         (Some(limit), Some(rows)) => rows > limit,
         _ => false,
     };

@@ -2,53 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::catalog::{Field, FieldType};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
+use crate::value::Value;
 
 mod temporal;
 
 /// Digits of a decimal, the point not counted; beyond every engine's exact types.
 const DECIMAL_DIGITS: usize = 1_000;
-
-/// A value to be bound, of the field's class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Value {
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A whole number above `i64::MAX`.
-    Uint(u64),
-    /// A binary fraction; never NaN or infinite when it comes from a client.
-    #[serde(with = "bits")]
-    Float(f64),
-    /// The digits of an exact number.
-    Decimal(String),
-    /// Text, and whatever is compared through its text.
-    Text(String),
-    /// Text that is not UTF-8, which SQLite keeps; only a cursor holds such.
-    RawText(Vec<u8>),
-    /// Bytes; only a cursor holds such.
-    Bytes(Vec<u8>),
-}
-
-/// Floats by their bits: JSON has no infinities.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(value.to_bits())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        u64::deserialize(deserializer).map(f64::from_bits)
-    }
-}
 
 /// Checks a value that is not `null` against its field.
 ///
@@ -56,6 +20,20 @@ mod bits {
 /// `invalid_value`, saying what is expected.
 pub(super) fn check(raw: &RawValue, field: &Field) -> Result<Value, Error> {
     read(raw, field).ok_or_else(|| invalid(field, &expected(field)))
+}
+
+/// A value as somebody typed it, by the type of its field; `None` where it is none of that type.
+pub fn typed(text: &str, field: &Field) -> Option<Value> {
+    let as_is = matches!(field.field_type(), FieldType::Boolean | FieldType::Any);
+    let plain = || {
+        let raw = RawValue::from_string(text.to_owned()).ok()?;
+        matches!(kind(&raw), Kind::Number | Kind::Bool).then_some(raw)
+    };
+    let raw = match as_is.then(plain).flatten() {
+        Some(raw) => raw,
+        None => to_raw_value(text).ok()?,
+    };
+    read(&raw, field)
 }
 
 /// The refusal of a value for that field.

@@ -210,7 +210,9 @@ impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(self.policy.settings.connections.idle_timeout));
+        let mut idle = pin!(tokio::time::sleep(
+            self.policy.settings.connections.idle_timeout
+        ));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
@@ -299,7 +301,10 @@ impl Session<'_> {
     /// Looks at who is let in at this moment, and closes a socket whose token is gone.
     fn follow(&mut self) {
         let access = self.app.service.access();
-        let same = self.access.as_ref().is_some_and(|before| Arc::ptr_eq(before, &access));
+        let same = self
+            .access
+            .as_ref()
+            .is_some_and(|before| Arc::ptr_eq(before, &access));
         // What is the same may still come to an end.
         if same && self.policy.grant.is_none() {
             return;

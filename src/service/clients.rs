@@ -16,6 +16,7 @@ use super::quota::{Quota, Spent};
 use super::tenant::{Held, Ways};
 use crate::auth::{Client, Scopes};
 use crate::config;
+use crate::db::Whom;
 use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
 
 /// What the store holds, as it is served.
@@ -98,22 +99,37 @@ impl Tenants {
     /// Who is let in, by the settings of now.
     pub(super) fn clients(&mut self, settings: &Arc<Settings>) -> Clients {
         let contents = &self.contents;
-        let tenants: HashMap<&TenantId, &Tenant> =
-            contents.tenants.iter().map(|tenant| (&tenant.id, tenant)).collect();
+        let tenants: HashMap<&TenantId, &Tenant> = contents
+            .tenants
+            .iter()
+            .map(|tenant| (&tenant.id, tenant))
+            .collect();
         let mut databases: HashMap<&TenantId, Vec<Arc<Held>>> = HashMap::new();
         for database in &contents.databases {
             if let Some(held) = self.held.get(&database.id) {
-                databases.entry(&database.tenant).or_default().push(Arc::clone(held));
+                databases
+                    .entry(&database.tenant)
+                    .or_default()
+                    .push(Arc::clone(held));
             }
         }
         let (mut entries, mut policies) = (Vec::new(), HashMap::new());
         for token in &contents.tokens {
             // A tenant that cannot be read grants nothing.
-            let Some(tenant) = tenants.get(&token.tenant) else { continue };
-            let held = databases.get(&token.tenant).map(Vec::as_slice).unwrap_or_default();
+            let Some(tenant) = tenants.get(&token.tenant) else {
+                continue;
+            };
+            let held = databases
+                .get(&token.tenant)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let made = self.policies.remove(&token.id).filter(|made| {
                 let same = made.held.len() == held.len()
-                    && made.held.iter().zip(held).all(|(one, other)| Arc::ptr_eq(one, other));
+                    && made
+                        .held
+                        .iter()
+                        .zip(held)
+                        .all(|(one, other)| Arc::ptr_eq(one, other));
                 same && Arc::ptr_eq(&made.policy.settings, settings)
                     && is_unchanged(&made.token, token)
                     && made.tenant == **tenant
@@ -133,8 +149,13 @@ impl Tenants {
                 }
             });
             if let Some(grant) = &made.policy.grant {
-                for (id, quota) in [(token.id.as_str(), &grant.token), (tenant.id.as_str(), &grant.tenant)] {
-                    self.spent.entry(id.to_owned()).or_insert_with(|| quota.spent());
+                for (id, quota) in [
+                    (token.id.as_str(), &grant.token),
+                    (tenant.id.as_str(), &grant.tenant),
+                ] {
+                    self.spent
+                        .entry(id.to_owned())
+                        .or_insert_with(|| quota.spent());
                 }
                 let used = self.used.entry(token.id.clone());
                 used.or_insert_with(|| Arc::clone(&grant.used));
@@ -216,13 +237,26 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
     let exposed = held.iter().map(|held| {
         let names = config::model_names("models", &held.record().models).unwrap_or_default();
         let names = names.into_iter().map(|name| name.exposed);
-        let seen = |name: &String| token.models.as_ref().is_none_or(|models| models.contains(name));
-        let names = names.filter(seen).filter(|name| taken.insert(name.clone())).collect();
+        let seen = |name: &String| {
+            token
+                .models
+                .as_ref()
+                .is_none_or(|models| models.contains(name))
+        };
+        let names = names
+            .filter(seen)
+            .filter(|name| taken.insert(name.clone()))
+            .collect();
         let source = Narrowed {
             held: Arc::clone(held),
             rules: rules.clone(),
-            tenant: tenant.name.clone(),
-            token: token.name.clone(),
+            owner: format!("{} {}", tenant.id, held.record().id),
+            whom: held.record().row_security.then(|| {
+                Arc::new(Whom {
+                    tenant: tenant.name.clone(),
+                    token: token.name.clone(),
+                })
+            }),
         };
         Exposed::narrowed(names, source)
     });

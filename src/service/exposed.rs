@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use tracing::warn;
 
 use super::tenant::{Held, InUse};
-use crate::catalog::{self, Built, Catalog, Model};
-use crate::db::Db;
+use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
+use crate::db::{Db, Whom};
 use crate::error::Error;
+use crate::plan;
 use crate::sensitive::Sensitive;
 use crate::sql::shapes::Shapes;
 use crate::store::RowRule;
@@ -37,9 +38,10 @@ pub(super) struct Narrowed {
     pub(super) held: Arc<Held>,
     /// The rules that all hold.
     pub(super) rules: Vec<RowRule>,
-    /// The names of tenant and token, which the database may be told.
-    pub(super) tenant: String,
-    pub(super) token: String,
+    /// Whose models they are.
+    pub(super) owner: String,
+    /// Whom the database is told that each transaction is for, where it asks for that.
+    pub(super) whom: Option<Arc<Whom>>,
 }
 
 impl fmt::Debug for Exposed {
@@ -91,7 +93,10 @@ impl Exposed {
             Some(catalog) => (Some(catalog.models().iter().map(Model::name)), None),
             None => (None, Some(self.names.iter().map(String::as_str))),
         };
-        known.into_iter().flatten().chain(waiting.into_iter().flatten())
+        known
+            .into_iter()
+            .flatten()
+            .chain(waiting.into_iter().flatten())
     }
 
     /// Whether a client may name this model.
@@ -129,21 +134,45 @@ impl Exposed {
         let Some(learned) = source.held.known().await else {
             return;
         };
+        let rules: Vec<WantedRule<'_>> = source
+            .rules
+            .iter()
+            .map(|rule| WantedRule {
+                model: &rule.model,
+                field: &rule.field,
+                values: &rule.values,
+                read: plan::typed,
+            })
+            .collect();
+        let tables = learned.tables.iter();
         let Built {
             catalog, missing, ..
         } = catalog::build(
-            learned.tables.iter().map(|(name, table)| (name, table.clone())).collect(),
+            tables.map(|(name, table)| (name, table.clone())).collect(),
             &learned.sensitive,
+            Narrowing {
+                models: Some(&self.names),
+                rules: &rules,
+                owner: &source.owner,
+            },
         );
         let known = Known {
-            db: learned.db.clone(),
+            db: match &source.whom {
+                Some(whom) => learned.db.for_whom(Arc::clone(whom)),
+                None => learned.db.clone(),
+            },
             catalog,
             sensitive: Arc::clone(&learned.sensitive),
         };
         if self.known.set(known).is_ok() {
             for missing in missing {
                 let database = &source.held;
-                warn!(?database, model = missing.name, "not served: {}", missing.reason);
+                warn!(
+                    ?database,
+                    model = missing.name,
+                    "not served: {}",
+                    missing.reason
+                );
             }
         }
     }

@@ -73,10 +73,17 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
     let opened = match keeper.place.open().await {
         Ok(store) => {
             let contents = store.contents().await;
-            contents.map(|contents| (store, contents)).map_err(|failure| failure.to_string())
+            contents
+                .map(|contents| (store, contents))
+                .map_err(|failure| failure.to_string())
         }
         Err(fault) if fault.may_come => Err(fault.what),
-        Err(fault) => return Err(StartFault { what: fault.what, help: fault.help }),
+        Err(fault) => {
+            return Err(StartFault {
+                what: fault.what,
+                help: fault.help,
+            });
+        }
     };
     let contents = match opened {
         Ok((store, contents)) => {
@@ -94,7 +101,11 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
     service.set_ways(tenants.ways());
     let (sender, news) = mpsc::channel(1);
     let keeper = tokio::spawn(keeper.run(sender)).abort_handle();
-    Ok(Some(Kept { tenants, news, keeper }))
+    Ok(Some(Kept {
+        tenants,
+        news,
+        keeper,
+    }))
 }
 
 /// Where the store is, and what opens what it holds.
@@ -147,7 +158,7 @@ impl Keeper {
             }
             self.end_those_whose_time_is_over();
             ticks = ticks.wrapping_add(1);
-            if ticks % TIDY_EVERY == 0 {
+            if ticks.is_multiple_of(TIDY_EVERY) {
                 self.service.close_idle();
                 self.note_uses().await;
             }
@@ -203,21 +214,26 @@ impl Keeper {
     }
 
     async fn note_uses(&mut self) {
-        let Some(store) = self.service.store() else { return };
+        let Some(store) = self.service.store() else {
+            return;
+        };
         let access = self.service.access();
         let mut uses = Vec::new();
         for (digest, policy) in access.clients.policies() {
             let Some(grant) = &policy.grant else { continue };
             let used = grant.used.load(Ordering::Relaxed);
             let noted = self.noted.get(digest).copied().unwrap_or_default();
-            if used > noted && let Some(at) = DateTime::from_timestamp_millis(used) {
+            if used > noted
+                && let Some(at) = DateTime::from_timestamp_millis(used)
+            {
                 uses.push((*digest, at));
             }
         }
         if !uses.is_empty() && store.record_uses(&uses).await.is_ok() {
             self.noted.retain(|digest, _| access.clients.knows(digest));
             let uses = uses.into_iter();
-            self.noted.extend(uses.map(|(digest, at)| (digest, at.timestamp_millis())));
+            self.noted
+                .extend(uses.map(|(digest, at)| (digest, at.timestamp_millis())));
         }
     }
 }

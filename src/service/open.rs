@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::{Access, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service, Settings};
 use crate::auth::Tokens;
-use crate::catalog::{self, Built, Catalog, Hidden, Missing};
+use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
@@ -199,6 +199,7 @@ pub(super) async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
     Ok(catalog::build(
         config.models.iter().zip(tables).collect(),
         &config.sensitive,
+        Narrowing::default(),
     ))
 }
 

@@ -55,7 +55,12 @@ pub(super) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) 
         passed: plan.page.passed() + page.count as u64,
     };
     let room = room(source).saturating_sub(page.out.len());
-    source.terms.policy.settings.cursors.seal(seek, &plan.binding(), room)
+    source
+        .terms
+        .policy
+        .settings
+        .cursors
+        .seal(seek, &plan.binding(), room)
 }
 
 /// The number of all rows, where it is asked for.
@@ -68,7 +73,8 @@ pub(super) async fn total(
     let exact = match plan.total {
         Total::None => return Ok(None),
         Total::Exact => true,
-        Total::Estimate => false,
+        // A planner's estimate would tell of rows that may not be seen.
+        Total::Estimate => !plan.model.rules().is_empty(),
     };
     // A last page that began at a known place tells it by itself.
     let seen = plan.page.passed() + page.count as u64;
@@ -132,7 +138,9 @@ pub(super) fn failed(source: Source<'_>, model: &Model, failure: &Failure) -> Fa
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
-        FailureKind::Timeout => ErrorKind::Timeout(source.terms.policy.settings.query_timeout.as_secs()),
+        FailureKind::Timeout => {
+            ErrorKind::Timeout(source.terms.policy.settings.query_timeout.as_secs())
+        }
         FailureKind::Value => ErrorKind::InvalidValue {
             field: "filters".into(),
             expected: "values of the fields' types".into(),

@@ -92,7 +92,8 @@ pub struct Grant {
 impl Grant {
     /// Notes that the token is used.
     pub fn note_use(&self) {
-        self.used.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+        self.used
+            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
     }
 
     /// Notes a request, and the rows that it read.

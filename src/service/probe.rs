@@ -1,6 +1,6 @@
 //! Whether a tenant's database can be read, and what of it would be served.
 
-use crate::catalog::{self, Hidden};
+use crate::catalog::{self, Hidden, Narrowing};
 use crate::config::Config;
 use crate::db::{StartFault, Weakness};
 use crate::reach::Reach;
@@ -33,7 +33,11 @@ pub async fn probe(config: &Config, database: &Database) -> Result<Probed, Start
     let reach = Reach::new(config.database_places.clone());
     let reached = Reached::new(database, &reach, SESSIONS, config.query_timeout).await?;
     let tables = reached.tables().await?;
-    let built = catalog::build(reached.names.iter().zip(tables).collect(), &reached.sensitive);
+    let built = catalog::build(
+        reached.names.iter().zip(tables).collect(),
+        &reached.sensitive,
+        Narrowing::default(),
+    );
     let weaknesses = reached.db.weaknesses(&built.catalog, &built.hidden).await;
     let models = built.catalog.models().iter();
     let missing = built.missing.into_iter();

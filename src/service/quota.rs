@@ -79,9 +79,9 @@ impl Quota {
     /// The quota of these limits; where they have no window, `usual` holds: requests (0 for no
     /// limit) and the window's length.
     pub fn new(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
-        let window = limits.rate_window.map_or(usual.1, |seconds| {
-            Duration::from_secs(seconds.into())
-        });
+        let window = limits
+            .rate_window
+            .map_or(usual.1, |seconds| Duration::from_secs(seconds.into()));
         Self {
             requests: limits.rate_limit.unwrap_or(usual.0),
             window,
@@ -175,7 +175,10 @@ fn day(time: DateTime<Utc>) -> i64 {
 /// The end of a day.
 fn midnight(time: DateTime<Utc>) -> String {
     let tomorrow = time.checked_add_signed(TimeDelta::days(1)).unwrap_or(time);
-    let end = tomorrow.with_time(NaiveTime::MIN).single().unwrap_or(tomorrow);
+    let end = tomorrow
+        .with_time(NaiveTime::MIN)
+        .single()
+        .unwrap_or(tomorrow);
     end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
@@ -216,6 +219,9 @@ mod tests {
         assert_eq!(left["requests"]["left"], 0);
         let unlimited = quota(ClientLimits::default(), &spent);
         assert!((0..100).all(|_| unlimited.admit().is_ok()) && unlimited.rows().is_ok());
-        assert_eq!(serde_json::to_value(unlimited.left()).unwrap(), serde_json::json!({}));
+        assert_eq!(
+            serde_json::to_value(unlimited.left()).unwrap(),
+            serde_json::json!({})
+        );
     }
 }

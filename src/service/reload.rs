@@ -140,7 +140,9 @@ impl Live {
 
     fn clients(&mut self, settings: &Arc<Settings>) -> Arc<Clients> {
         let kept = self.kept.as_mut();
-        kept.map_or_else(Arc::default, |kept| Arc::new(kept.tenants.clients(settings)))
+        kept.map_or_else(Arc::default, |kept| {
+            Arc::new(kept.tenants.clients(settings))
+        })
     }
 
     /// Whom the service lets in, with other clients of the store.
@@ -174,8 +176,13 @@ impl Live {
                 let before = self.service.access();
                 let (settings, tls) = (&before.settings, before.tls.clone());
                 let clients = Arc::clone(&before.clients);
-                self.service
-                    .replace(open::access(&self.config, settings, tls, Some(exposed), clients));
+                self.service.replace(open::access(
+                    &self.config,
+                    settings,
+                    tls,
+                    Some(exposed),
+                    clients,
+                ));
                 self.waiting = false;
                 info!(models, "the database answers");
             }

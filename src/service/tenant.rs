@@ -198,7 +198,10 @@ impl Held {
             .map_err(|fault: StartFault| {
                 if !self.told.swap(true, Ordering::Relaxed) {
                     let name = &self.name;
-                    warn!("the database {name} is not served: {}; {}", fault.what, fault.help);
+                    warn!(
+                        "the database {name} is not served: {}; {}",
+                        fault.what, fault.help
+                    );
                 }
             })
             .ok()

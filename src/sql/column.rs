@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func};
 
-use super::{BASE, Dialect, column_of, mysql};
+use super::{Dialect, column_of, mysql};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
 use crate::plan::Value;
@@ -64,8 +64,8 @@ fn json_text(expr: Expr) -> Expr {
 }
 
 /// A field as it is compared with values, so that no engine refuses to.
-pub(super) fn comparable(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+pub(super) fn comparable(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+    let column = column_of(alias, field);
     match dialect {
         Dialect::MySql => mysql::comparable(column, field, values),
         Dialect::Sqlite | Dialect::Postgres => column,

@@ -5,7 +5,7 @@ use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
 use super::column::{bound, comparable};
 use super::{BASE, Dialect, column_of, mysql};
-use crate::catalog::Field;
+use crate::catalog::{Field, Rule};
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
 /// The escape of LIKE; a backslash would be read by MySQL's own strings.
@@ -45,9 +45,9 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
     let column = column_of(BASE, field);
     match comparison {
         Comparison::Null => column.is_null(),
-        Comparison::Equal(value) => same(field, value, dialect),
+        Comparison::Equal(value) => same(BASE, field, value, dialect),
         Comparison::In { values, null } => {
-            let listed = (!values.is_empty()).then(|| one_of(field, values, dialect));
+            let listed = (!values.is_empty()).then(|| one_of(BASE, field, values, dialect));
             match (listed, null) {
                 (Some(listed), true) => listed.or(column.is_null()),
                 (Some(listed), false) => listed,
@@ -78,7 +78,7 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             null: false,
         } if values.is_empty() => constant(true),
         Comparison::In { values, null: true } => {
-            denied(one_of(field, values, dialect), field, dialect).and(column.is_not_null())
+            denied(one_of(BASE, field, values, dialect), field, dialect).and(column.is_not_null())
         }
         _ => {
             let denied = denied(test(field, comparison, dialect), field, dialect);
@@ -99,15 +99,23 @@ fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
     }
 }
 
-fn same(field: &Field, value: &Value, dialect: Dialect) -> Expr {
-    let column = comparable(field, std::slice::from_ref(value), dialect);
+/// What a row of the table of that alias must be to be seen.
+pub(super) fn rule(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
+    match rule.values() {
+        [value] => same(alias, rule.field(), value, dialect),
+        values => one_of(alias, rule.field(), values, dialect),
+    }
+}
+
+fn same(alias: &str, field: &Field, value: &Value, dialect: Dialect) -> Expr {
+    let column = comparable(alias, field, std::slice::from_ref(value), dialect);
     match spellings(field, value, dialect) {
         Some((space, t)) => column.is_in([Expr::val(space), Expr::val(t)]),
         None => column.eq(bound(value, field, dialect)),
     }
 }
 
-fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+fn one_of(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
     let mut listed: Vec<Expr> = Vec::with_capacity(values.len());
     for value in values {
         match spellings(field, value, dialect) {
@@ -115,7 +123,7 @@ fn one_of(field: &Field, values: &[Value], dialect: Dialect) -> Expr {
             None => listed.push(bound(value, field, dialect)),
         }
     }
-    comparable(field, values, dialect).is_in(listed)
+    comparable(alias, field, values, dialect).is_in(listed)
 }
 
 /// Which end of a range a comparison is.
@@ -136,7 +144,7 @@ fn ranged(
     end: Bound,
     compare: fn(Expr, Expr) -> Expr,
 ) -> Expr {
-    let column = comparable(field, std::slice::from_ref(value), dialect);
+    let column = comparable(BASE, field, std::slice::from_ref(value), dialect);
     if !field.is_dynamic() {
         return compare(column, bound(value, field, dialect));
     }

@@ -40,7 +40,7 @@ impl Lookup {
         let key = whole.cell(model, field)?;
         let layout = Arc::new(whole.layout(model, &[]));
         let mut select = whole.select();
-        source(&mut select, model);
+        source(&mut select, model, dialect);
         let written = |size: usize| {
             let comparison = match size {
                 1 => Comparison::Equal(Value::Int(0)),

@@ -262,7 +262,7 @@ impl Asker {
 pub(crate) async fn built(db: &Db, config: &Config) -> Built {
     let tables = db.tables(&config.models).await.unwrap();
     let tables = config.models.iter().zip(tables).collect();
-    catalog::build(tables, &config.sensitive)
+    catalog::build(tables, &config.sensitive, catalog::Narrowing::default())
 }
 
 /// Tries again until it holds, for at most that long.

@@ -164,7 +164,11 @@ pub(crate) fn options(config: &Config) -> Options {
 pub(crate) async fn built(config: &Config, db: &Db) -> Result<Built, Failure> {
     let tables = db.tables(&config.models).await?;
     let named: Vec<_> = config.models.iter().zip(tables).collect();
-    Ok(catalog::build(named, &config.sensitive))
+    Ok(catalog::build(
+        named,
+        &config.sensitive,
+        catalog::Narrowing::default(),
+    ))
 }
 
 /// The table of one name.

@@ -97,7 +97,12 @@ fn catalog(dialect: Dialect) -> Catalog {
     let tables = [&users[..], &tickets[..]];
     let tables = names.iter().zip(tables);
     let tables = tables.map(|(name, columns)| (name, Ok(table(&name.exposed, dialect, columns))));
-    catalog::build(tables.collect(), &Sensitive::default()).catalog
+    catalog::build(
+        tables.collect(),
+        &Sensitive::default(),
+        catalog::Narrowing::default(),
+    )
+    .catalog
 }
 
 fn told_condition(condition: &Condition<'_>) -> String {

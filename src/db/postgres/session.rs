@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use crate::config::ServerUrl;
 use crate::db::gate::Gate;
 use crate::db::pool::Session;
-use crate::db::{Failure, FailureKind, Options, StartFault, Weakness};
+use crate::db::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
 
 /// What connecting may take, the log-in included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -168,6 +168,23 @@ fn is_refused(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| code == "22023")
+}
+
+/// Tells a transaction whom it is for, until it ends.
+pub(super) async fn tell(
+    connection: &mut PgConnection,
+    whom: &Whom,
+    persistent: bool,
+) -> Result<(), Failure> {
+    const TELL: &str =
+        "SELECT set_config('lucarne.tenant', $1, true), set_config('lucarne.token', $2, true)";
+    let told = sqlx::query(TELL)
+        .bind(&whom.tenant)
+        .bind(&whom.token)
+        .persistent(persistent)
+        .execute(connection)
+        .await;
+    told.map(drop).map_err(Failure::from_driver)
 }
 
 /// A session that was opened to read only, and does not.

@@ -165,9 +165,7 @@ async fn answer(
     let service = &context.app.service;
     let model = model(arguments.get("model"));
     let model = match model {
-        Ok(None) if tool.action.needs_model() => {
-            Err(ErrorKind::MissingParameter("model").into())
-        }
+        Ok(None) if tool.action.needs_model() => Err(ErrorKind::MissingParameter("model").into()),
         model => model,
     };
     let model = model.map_err(|error: Error| {

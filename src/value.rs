@@ -1,0 +1,39 @@
+//! A value that is compared with a column, as every stage knows it.
+
+use serde::{Deserialize, Serialize};
+
+/// A value to be bound, of the field's class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A whole number above `i64::MAX`.
+    Uint(u64),
+    /// A binary fraction; never NaN or infinite when it comes from a client.
+    #[serde(with = "bits")]
+    Float(f64),
+    /// The digits of an exact number.
+    Decimal(String),
+    /// Text, and whatever is compared through its text.
+    Text(String),
+    /// Text that is not UTF-8, which SQLite keeps; only a cursor holds such.
+    RawText(Vec<u8>),
+    /// Bytes; only a cursor holds such.
+    Bytes(Vec<u8>),
+}
+
+/// Floats by their bits: JSON has no infinities.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
+}
