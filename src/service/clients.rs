@@ -105,7 +105,10 @@ impl Tenants {
             .map(|tenant| (&tenant.id, tenant))
             .collect();
         let mut databases: HashMap<&TenantId, Vec<Arc<Held>>> = HashMap::new();
-        for database in &contents.databases {
+        // A database that comes later takes no name away from one that was there.
+        let mut in_turn: Vec<&Database> = contents.databases.iter().collect();
+        in_turn.sort_by_key(|database| (database.created_at, database.id.clone()));
+        for database in in_turn {
             if let Some(held) = self.held.get(&database.id) {
                 databases
                     .entry(&database.tenant)

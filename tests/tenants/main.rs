@@ -1,0 +1,16 @@
+//! Clients of a store: each sees its own rows and nothing else, by whichever way it asks.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, not the functions they call"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod crossing;
+mod data;
+mod life;
+mod matrix;
+mod rows;
+mod scopes;
+mod support;

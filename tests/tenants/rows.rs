@@ -1,0 +1,182 @@
+//! Rules by every type, and the row security of PostgreSQL itself.
+
+use serde_json::json;
+
+use crate::data::{COMPANIES, Data, TICKETS, company};
+use crate::support::{Client, Way, database, start, token};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_compare_each_type_as_filters_do() {
+    for data in Data::each().await {
+        let (day, truth) = ("DATE", "BOOLEAN");
+        data.execute(&format!(
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, word VARCHAR(20), day {day}, ok {truth}, \
+             price DECIMAL(10, 2), doc_text VARCHAR(40))"
+        ))
+        .await;
+        let truth = match data {
+            Data::Postgres { .. } => ["true", "false"],
+            _ => ["1", "0"],
+        };
+        for (id, word, day, ok, price) in [
+            (1, "one", "2026-01-31", truth[0], "1.50"),
+            (2, "two words", "2026-02-01", truth[1], "2.50"),
+            (3, "One", "2026-02-02", truth[1], "3.50"),
+        ] {
+            data.execute(&format!(
+                "INSERT INTO things (id, word, day, ok, price) VALUES ({id}, '{word}', '{day}', {ok}, {price})"
+            ))
+            .await;
+        }
+        data.execute("INSERT INTO things (id) VALUES (4)").await;
+        let running = start(&[]).await;
+        for (at, (rule, seen)) in [
+            ("things.id in (1, 4)", vec![1, 4]),
+            ("things.word = 'two words'", vec![2]),
+            ("things.day in (2026-01-31, 2026-02-02)", vec![1, 3]),
+            ("things.ok = true", vec![1]),
+            ("things.ok = 0", vec![2, 3]),
+            ("things.price = 2.50", vec![2]),
+            ("things.price in (1.5, 3.50)", vec![1, 3]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let tenant = running
+                .tenant(&format!("tenant-{at}"), &data.url(), &[rule])
+                .await;
+            let contents = running.store.contents().await.unwrap();
+            let held = contents
+                .databases
+                .iter()
+                .find(|it| it.tenant == tenant.id)
+                .unwrap();
+            let update = running
+                .store
+                .update_database(&held.id, |database| database.models = "things".to_owned());
+            update.await.unwrap();
+            let (_, secret) = running.token(&tenant, token("agent")).await;
+            let mut client = Client::connect(running.address, &secret, Way::Seed)
+                .await
+                .ok()
+                .unwrap();
+            let page = client.ask("list", Some("things"), json!({})).await;
+            let rows = page["data"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{rule}: {page}"));
+            let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+            assert_eq!(ids, seen, "{rule}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_whose_rule_cannot_hold_is_not_served() {
+    let data = Data::sqlite().await;
+    let running = start(&[]).await;
+    for (at, rule) in [
+        "tickets.company_id = many",
+        "tickets.company = 1",
+        "tickets.company_id in (1, '1 OR 1=1')",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let tenant = running
+            .tenant(&format!("tenant-{at}"), &data.url(), &[rule])
+            .await;
+        let (_, secret) = running.token(&tenant, token("agent")).await;
+        let mut client = Client::connect(running.address, &secret, Way::Seed)
+            .await
+            .ok()
+            .unwrap();
+        let answer = client.ask("list", Some("tickets"), json!({})).await;
+        let told = "Model 'tickets' not allowed. Allowed models: notes";
+        assert_eq!(answer["error"], told, "{rule}: {answer}");
+        let notes = client.ask("describe", Some("notes"), json!({})).await;
+        assert_eq!(notes["data"]["expand"], json!([]), "{notes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_database_is_told_whom_each_transaction_is_for() {
+    let Some(data) = Data::postgres().await else {
+        return;
+    };
+    let Data::Postgres { name, .. } = &data else {
+        panic!("PostgreSQL")
+    };
+    let role = format!("{name}_reader");
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN"),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
+        "ALTER TABLE tickets ENABLE ROW LEVEL SECURITY".to_owned(),
+        "CREATE POLICY by_tenant ON tickets USING \
+            ('company-' || company_id = current_setting('lucarne.tenant', true) \
+            AND current_setting('lucarne.token', true) = 'agent')"
+            .to_owned(),
+        "CREATE VIEW seen WITH (security_invoker = true) AS SELECT * FROM tickets".to_owned(),
+        format!("GRANT SELECT ON seen TO {role}"),
+    ] {
+        // security_invoker came with PostgreSQL 15.
+        data.execute(&statement).await;
+    }
+    let url = data.url().replacen("//root@", &format!("//{role}@"), 1);
+    let running = start(&[]).await;
+    let mut asking = Vec::new();
+    for of in 1..=COMPANIES {
+        let new = lucarne::store::NewTenant {
+            name: format!("company-{of}"),
+            ..Default::default()
+        };
+        let tenant = running
+            .store
+            .create_tenant(new)
+            .await
+            .unwrap()
+            .after
+            .unwrap();
+        let mut secured = database(&url);
+        secured.row_security = true;
+        secured.models = "tickets,seen".to_owned();
+        running
+            .store
+            .add_database(&tenant.id, secured)
+            .await
+            .unwrap();
+        let (_, other) = running.token(&tenant, token("other")).await;
+        let (_, secret) = running.token(&tenant, token("agent")).await;
+        let mut client = Client::connect(running.address, &other, Way::Seed)
+            .await
+            .ok()
+            .unwrap();
+        let none = client.ask("list", Some("tickets"), json!({})).await;
+        assert_eq!(none["count"], 0, "{none}");
+        for _ in 0..3 {
+            let client = Client::connect(running.address, &secret, Way::Seed).await;
+            let mut client = client.ok().unwrap();
+            asking.push(tokio::spawn(async move {
+                for id in 1..=TICKETS {
+                    let got = client
+                        .ask("get", Some("tickets"), json!({ "id": id }))
+                        .await;
+                    assert_eq!(got.get("data").is_some(), company(id) == of, "{got}");
+                    if id % 20 == 0 {
+                        for model in ["tickets", "seen"] {
+                            let total = json!({ "total": true, "limit": 1 });
+                            let page = client.ask("query", Some(model), total).await;
+                            assert_eq!(page["total"], TICKETS / COMPANIES, "{page}");
+                            assert_eq!(page["data"][0]["company_id"], of, "{page}");
+                        }
+                    }
+                }
+            }));
+        }
+    }
+    for asked in asking {
+        asked.await.unwrap();
+    }
+    drop(running);
+    data.execute(&format!("DROP OWNED BY {role}")).await;
+    data.execute(&format!("DROP ROLE {role}")).await;
+}
