@@ -3,6 +3,7 @@
 //! Each command has a file of its own below; they write by `output` and end with an [`Exit`] or
 //! a [`Failure`], and only here is either turned into what a shell sees.
 
+mod access;
 mod address;
 mod answer;
 mod audit;
@@ -117,6 +118,9 @@ enum Command {
     /// List what a token can be allowed
     #[command(after_help = scopes::EXAMPLES)]
     Scopes(scopes::Arguments),
+    /// Tell what a token may do and see, and which rule says so
+    #[command(after_help = access::EXAMPLES)]
+    Access(access::Arguments),
     /// Print a configuration for an agent's client
     #[command(after_help = snippet::EXAMPLES)]
     Config(snippet::Arguments),
@@ -186,6 +190,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Tenant(arguments) => tenant::run(arguments),
         Command::Database(arguments) => return database::run(arguments),
         Command::Scopes(arguments) => scopes::run(&arguments),
+        Command::Access(arguments) => access::run(arguments),
         Command::Config(arguments) => snippet::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

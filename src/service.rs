@@ -6,6 +6,7 @@
 mod access;
 mod clients;
 mod describe;
+mod explain;
 mod exposed;
 mod keep;
 mod ledger;
@@ -21,6 +22,7 @@ mod tenant;
 mod whoami;
 
 pub use access::{Access, Clients};
+pub use explain::{Explained, ModelAccess, RowAccess, Verdict, explain};
 pub use exposed::Exposed;
 pub use keep::{Kept, keep};
 pub use open::{Opened, open};

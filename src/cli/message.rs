@@ -10,7 +10,7 @@ use super::text::{cut, prefix, visible, width};
 use crate::suggest::nearest;
 
 /// The actions that can be named by a word, without JSON.
-const ACTIONS: [&str; 4] = ["list", "get", "query", "describe"];
+const ACTIONS: [&str; 5] = ["list", "get", "query", "describe", "whoami"];
 const EXAMPLE: &str = r#"lucarne query '{"action":"list","model":"users"}'"#;
 
 /// The columns that a pointed-at line may take, and those of them before the caret.
@@ -250,7 +250,7 @@ mod tests {
             (&["lsit", "users"][..], "did you mean \"list\"?"),
             (
                 &["frobnicate"],
-                "the actions are list, get, query, describe",
+                "the actions are list, get, query, describe, whoami",
             ),
             (&["list", "users", "5"], "anything more goes into JSON"),
             (&["{action:", "list}"], "single quotes"),

@@ -20,8 +20,8 @@ use super::query::Asking;
 use crate::suggest::nearest;
 
 const PROMPT: &str = "lucarne> ";
-const COMMANDS: [&str; 8] = [
-    "list", "get", "query", "describe", "models", "more", "help", "quit",
+const COMMANDS: [&str; 9] = [
+    "list", "get", "query", "describe", "whoami", "models", "more", "help", "quit",
 ];
 const HELP: &str = r#"  models             what can be asked for
   describe users     the fields of a model
@@ -29,6 +29,7 @@ const HELP: &str = r#"  models             what can be asked for
   get users 1        one row by its key
   {"action":"query","model":"users","params":{"limit":5}}
                      any message as JSON, over several lines if need be
+  whoami             what the token allows, and what is left of its limits
   quit               ends, as Ctrl-D does; Ctrl-C clears the line"#;
 
 /// Reads messages from the terminal until its user has had enough.

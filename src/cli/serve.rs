@@ -18,7 +18,7 @@ use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
 use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
-use crate::service::{self, Live, Opened};
+use crate::service::{self, Kept, Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub(super) fn run() -> Result<(), Failure> {
         let signals = signals(server.stop())?;
         let source = Source::new(configuration)?;
         let weaknesses = opened.weaknesses().await;
-        announce(&config, &server, &opened, &weaknesses);
+        announce(&config, &server, &opened, kept.as_ref(), &weaknesses);
         let live = Live::new(opened, kept, config);
         serve(server, live, Some(source), signals).await
     })
@@ -122,7 +122,13 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
 }
 
 /// Says in a few lines what is served, and what is weak about it.
-fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Weakness]) {
+fn announce(
+    config: &Config,
+    server: &Server,
+    opened: &Opened,
+    kept: Option<&Kept>,
+    weaknesses: &[Weakness],
+) {
     let version = env!("CARGO_PKG_VERSION");
     let address = server.address().unwrap_or(config.listen);
     let scheme = if config.tls.is_some() {
@@ -134,6 +140,10 @@ fn announce(config: &Config, server: &Server, opened: &Opened, weaknesses: &[Wea
     let mut lines = 1;
     if let Some(admin) = server.admin_address() {
         info!("metrics are at http://{admin}/metrics");
+        lines += 1;
+    }
+    if let (Some(kept), Some(store)) = (kept, &config.store) {
+        info!("lets in {}, by the store in {store}", kept.summary());
         lines += 1;
     }
     say(config, opened, weaknesses, lines);

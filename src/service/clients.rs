@@ -91,6 +91,20 @@ impl Tenants {
         self.follow(self.contents.clone());
     }
 
+    /// How many tokens of how many tenants there are, in words.
+    pub(super) fn summary(&self) -> String {
+        let counted = |count: usize, noun: &str| match count {
+            1 => format!("1 {noun}"),
+            _ => format!("{count} {noun}s"),
+        };
+        let (tokens, tenants) = (self.contents.tokens.len(), self.contents.tenants.len());
+        format!(
+            "{} of {}",
+            counted(tokens, "token"),
+            counted(tenants, "tenant")
+        )
+    }
+
     /// How the databases are reached.
     pub(super) fn ways(&self) -> &Arc<Ways> {
         &self.ways

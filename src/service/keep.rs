@@ -37,6 +37,13 @@ pub struct Kept {
     keeper: AbortHandle,
 }
 
+impl Kept {
+    /// Whom the store lets in, in a few words.
+    pub fn summary(&self) -> String {
+        self.tenants.summary()
+    }
+}
+
 impl Drop for Kept {
     fn drop(&mut self) {
         self.keeper.abort();

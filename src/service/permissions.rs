@@ -40,14 +40,19 @@ impl Permissions {
         self.scopes
     }
 
-    /// Whether an action may be asked for; who one is may always be.
+    /// The scope that an action needs; who one is may always be asked.
+    pub(super) fn scope(action: Action) -> Option<Scope> {
+        match action {
+            Action::Whoami => None,
+            Action::Describe => Some(Scope::Describe),
+            Action::List | Action::Get | Action::Query => Some(Scope::Read),
+        }
+    }
+
+    /// Whether an action may be asked for.
     pub fn allows(self, action: Action) -> bool {
-        let scope = match action {
-            Action::Whoami => return true,
-            Action::Describe => Scope::Describe,
-            Action::List | Action::Get | Action::Query => Scope::Read,
-        };
-        self.scopes.has(scope) && self.actions & 1 << action as u8 != 0
+        let named = self.actions & 1 << action as u8 != 0;
+        Self::scope(action).is_none_or(|scope| named && self.scopes.has(scope))
     }
 
     /// Lets an action through.

@@ -1,6 +1,7 @@
 //! Clients of a store: each sees its own rows and nothing else, by whichever way it asks.
 
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     reason = "clippy knows test functions, not the functions they call"
 )]
