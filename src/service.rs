@@ -126,6 +126,9 @@ impl<'p> Terms<'p> {
     }
 }
 
+/// A place of the tenant, where there is one, and a place among all.
+type Turn<'s> = (Option<SemaphorePermit<'s>>, SemaphorePermit<'s>);
+
 /// Where the rows of an answer come from.
 #[derive(Debug, Clone, Copy)]
 struct Source<'p> {
@@ -321,7 +324,6 @@ impl Service {
     ) -> Result<Answer, Error> {
         let started = Instant::now();
         let policy = terms.policy;
-        policy.prepare(read.model).await;
         // Only names of the whitelist and known actions become labels.
         let known = Action::parse(read.action);
         let action = known.map_or("unknown", Action::name);
@@ -360,13 +362,27 @@ impl Service {
         Err(error)
     }
 
-    /// A place among the requests that are answered at once, unless none comes free in time.
-    async fn turn(&self, policy: &Policy) -> Option<SemaphorePermit<'_>> {
-        if let Ok(turn) = self.turns.try_acquire() {
+    /// A place among the requests that are answered at once, and among those of its tenant, unless
+    /// none comes free in time.
+    async fn turn<'s>(&'s self, policy: &'s Policy) -> Option<Turn<'s>> {
+        let own = policy.grant.as_ref().map(|grant| &*grant.turns);
+        let at_once = || {
+            let own = own.map(Semaphore::try_acquire).transpose().ok()?;
+            Some((own, self.turns.try_acquire().ok()?))
+        };
+        if let Some(turn) = at_once() {
             return Some(turn);
         }
-        let turn = tokio::time::timeout(policy.settings.query_timeout, self.turns.acquire()).await;
-        turn.ok()?.ok()
+        let turn = async {
+            let own = match own {
+                Some(own) => Some(own.acquire().await.ok()?),
+                None => None,
+            };
+            Some((own, self.turns.acquire().await.ok()?))
+        };
+        tokio::time::timeout(policy.settings.query_timeout, turn)
+            .await
+            .ok()?
     }
 
     /// Whether a failure is told as such: of a database that is lost, only the first is.
@@ -389,6 +405,7 @@ impl Service {
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
         let policy = terms.policy;
+        policy.prepare(read.model).await;
         let (action, served) = policy.admit(read)?;
         let Some(served) = served else {
             return match action {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::access::{Clients, Entry, Freshness};
@@ -19,6 +20,9 @@ use crate::config;
 use crate::db::Whom;
 use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
 
+/// A tenant takes one of so many parts of the places for requests: one alone holds nobody up.
+const TENANTS_AT_ONCE: usize = 4;
+
 /// What the store holds, as it is served.
 #[derive(Debug)]
 pub(super) struct Tenants {
@@ -31,6 +35,8 @@ pub(super) struct Tenants {
     policies: HashMap<TokenKey, Made>,
     /// and what they and their tenants spent.
     spent: HashMap<String, Arc<Spent>>,
+    /// The places of tenants among the requests that are answered at once.
+    turns: HashMap<TenantId, Arc<Semaphore>>,
     used: HashMap<TokenKey, Arc<AtomicI64>>,
 }
 
@@ -53,6 +59,7 @@ impl Tenants {
             held: HashMap::new(),
             policies: HashMap::new(),
             spent: HashMap::new(),
+            turns: HashMap::new(),
             used: HashMap::new(),
         };
         tenants.follow(contents);
@@ -153,7 +160,12 @@ impl Tenants {
             });
             let made = made.unwrap_or_else(|| {
                 let spent = |of: &str| self.spent.get(of).cloned().unwrap_or_default();
+                let turns = self.turns.entry(tenant.id.clone()).or_insert_with(|| {
+                    let places = settings.connections.max_requests / TENANTS_AT_ONCE;
+                    Arc::new(Semaphore::new(places.max(1)))
+                });
                 let kept = Kept {
+                    turns: Arc::clone(turns),
                     token: spent(token.id.as_str()),
                     tenant: spent(tenant.id.as_str()),
                     used: self.used.get(&token.id).cloned().unwrap_or_default(),
@@ -198,6 +210,8 @@ impl Tenants {
     fn forget(&mut self) {
         let contents = &self.contents;
         let tenants = contents.tenants.iter().map(|tenant| tenant.id.as_str());
+        self.turns
+            .retain(|id, _| contents.tenants.iter().any(|tenant| tenant.id == *id));
         let tokens = contents.tokens.iter().map(|token| token.id.as_str());
         let known: HashSet<&str> = tenants.chain(tokens).collect();
         self.spent.retain(|id, _| known.contains(id.as_str()));
@@ -207,6 +221,7 @@ impl Tenants {
 
 /// What outlives a policy.
 struct Kept {
+    turns: Arc<Semaphore>,
     token: Arc<Spent>,
     tenant: Arc<Spent>,
     used: Arc<AtomicI64>,
@@ -241,6 +256,7 @@ fn policy(
             expires_at: token.expires_at,
             token: Quota::new(token.limits, usual, Arc::clone(&kept.token)),
             tenant: Quota::new(tenant.limits, unlimited, Arc::clone(&kept.tenant)),
+            turns: Arc::clone(&kept.turns),
             used: Arc::clone(&kept.used),
         }),
     }

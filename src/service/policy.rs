@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
 
 use super::permissions::Permissions;
 use super::quota::Quota;
@@ -85,6 +86,8 @@ pub struct Grant {
     pub token: Quota,
     /// What all tokens of the tenant may ask for together.
     pub tenant: Quota,
+    /// Places of the tenant among the requests that are answered at once.
+    pub turns: Arc<Semaphore>,
     /// When the token was last used, in milliseconds since 1970; 0 for never.
     pub used: Arc<AtomicI64>,
 }

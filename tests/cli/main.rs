@@ -14,3 +14,4 @@ mod store;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod walk;

@@ -335,3 +335,44 @@ async fn without_a_token_this_machine_is_let_in_where_none_is_required() {
     let refused = Client::connect(running.address, &"x".repeat(64), Way::Seed).await;
     assert_eq!(refused.err().unwrap().0, 401, "a wrong token is none");
 }
+
+/// A tenant whose database takes its connections and says nothing holds nobody else up.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tenant_cannot_take_every_place() {
+    let data = Data::sqlite().await;
+    let running = start(&[("MCP_MAX_REQUESTS", "8"), ("MCP_QUERY_TIMEOUT", "30")]).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://u:pw@127.0.0.1:{port}/x?sslmode=disable");
+    let flooding = running.tenant("flooding", &url, &[]).await;
+    let quiet = running.tenant("quiet", &data.url(), &[]).await;
+    let (_, of_flooding) = running.token(&flooding, token("agent")).await;
+    let (_, of_quiet) = running.token(&quiet, token("agent")).await;
+    let mut floods = Vec::new();
+    for _ in 0..4 {
+        let client = Client::connect(running.address, &of_flooding, Way::Seed).await;
+        let mut client = client.ok().unwrap();
+        for id in 0..8 {
+            let message = json!({ "id": id, "action": "list", "model": "tickets" });
+            client.tell(message.to_string()).await;
+        }
+        floods.push(client);
+    }
+    running
+        .until(|service| service.figures().running >= 1)
+        .await;
+    let mut client = Client::connect(running.address, &of_quiet, Way::Seed)
+        .await
+        .ok()
+        .unwrap();
+    for id in 1..=20 {
+        let got = client
+            .ask("get", Some("tickets"), json!({ "id": id }))
+            .await;
+        assert_eq!(got["data"]["id"], id, "{got}");
+    }
+    assert!(
+        running.service.figures().running >= 1,
+        "the flood still waits"
+    );
+}
