@@ -416,6 +416,20 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
         check.warn("MCP_READONLY", message, "leave it out");
     }
     admin::judge(check, config);
+    if config.enabled && config.store.is_some() {
+        match (config.tokens.is_empty(), config.database.is_none()) {
+            (false, true) => {
+                let message = "opens nothing without DATABASE_URL: the store has tokens of its own";
+                check.warn("MCP_TOKEN", message, "set DATABASE_URL, or leave both out");
+            }
+            (true, false) if config.require_auth => {
+                let message =
+                    "is read by nobody without MCP_TOKEN: the store has databases of its own";
+                check.warn("DATABASE_URL", message, "set MCP_TOKEN, or leave both out");
+            }
+            _ => {}
+        }
+    }
     network::unguarded(check, config);
     if config.rate_limit == 0 {
         let help = "set a number of requests per window, such as MCP_RATE_LIMIT=60";

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -237,7 +236,7 @@ fn policy(
 ) -> Policy {
     let connections = &settings.connections;
     let usual = (connections.token_rate_limit, connections.rate_window);
-    let unlimited = (0, Duration::from_secs(60));
+    let unlimited = (0, connections.rate_window);
     Policy {
         settings: Arc::clone(settings),
         may: Permissions::new(

@@ -114,6 +114,13 @@ fn it_looks_at_the_database_before_it_is_opened() {
 }
 
 #[test]
+fn a_store_is_named_beside_the_database() {
+    let ended = check(&shop().set("MCP_STORE", "sqlite:store.db"), &[]);
+    let told = "by the store in SQLite file store.db: lucarne database test and";
+    assert!(ended.out.contains(told), "{}", ended.out);
+}
+
+#[test]
 fn each_weakness_is_a_warning_and_strict_counts_them() {
     let run = opened("orders,customer,keys,sqlite_master")
         .set("MCP_TOKEN", "short")

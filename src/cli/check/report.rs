@@ -16,6 +16,9 @@ use crate::service::Opened;
 pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,
+    /// Where clients have databases of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
     /// Whether `/mcp` answers.
     enabled: bool,
     /// Fields that clients can read.
@@ -91,6 +94,7 @@ impl Report {
         }));
         Self {
             database: config.database.as_ref().map(ToString::to_string),
+            store: config.store.as_ref().map(ToString::to_string),
             enabled,
             exposed: models.iter().map(|model| model.fields.len()).sum(),
             hidden: models.iter().map(|model| model.hidden.len()).sum(),
@@ -129,6 +133,14 @@ impl Report {
             ),
             None => writeln!(text, "no database is named: nothing is exposed"),
         };
+        if let Some(store) = &self.store {
+            let _ = writeln!(
+                text,
+                "clients have databases of their own, by the store in {}: \
+                 lucarne database test and lucarne access explain tell of them",
+                visible(store)
+            );
+        }
         if !self.enabled {
             text += "off: /mcp answers 503; set MCP_ENABLED=true to open it\n";
         }

@@ -88,6 +88,18 @@ fn an_admin_token_is_its_own() {
 }
 
 #[test]
+fn beside_a_store_a_token_alone_or_a_database_alone_is_warned_of() {
+    let store = [("MCP_ENABLED", "true"), ("MCP_STORE", "sqlite:store.db")];
+    for alone in [
+        ("MCP_TOKEN", "a-token-that-is-long"),
+        ("DATABASE_URL", "sqlite:shop.db"),
+    ] {
+        assert_eq!(warned(&config(&[&store[..], &[alone]].concat())), [alone.0]);
+    }
+    assert_eq!(warned(&enabled(&store)), [""; 0]);
+}
+
+#[test]
 fn without_a_token_only_a_loopback_address_is_open() {
     let open = ("MCP_REQUIRE_AUTH", "false");
     let url = ("DATABASE_URL", "sqlite:shop.db");
