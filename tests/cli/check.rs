@@ -115,9 +115,10 @@ fn it_looks_at_the_database_before_it_is_opened() {
 
 #[test]
 fn a_store_is_named_beside_the_database() {
-    let ended = check(&shop().set("MCP_STORE", "sqlite:store.db"), &[]);
+    let run = shop().set("MCP_ALLOWED_MODELS", "orders");
+    let ended = check(&run.set("MCP_STORE", "sqlite:store.db"), &[]);
     let told = "by the store in SQLite file store.db: lucarne database test and";
-    assert!(ended.out.contains(told), "{}", ended.out);
+    assert!(ended.out.contains(told), "{ended:?}");
 }
 
 #[test]
