@@ -29,7 +29,7 @@ use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
-use crate::sql::lookup::Lookup;
+use crate::sql::lookup::{Id, Lookup};
 use crate::sql::{Dialect, Statement};
 
 /// How the database is reached and held.
@@ -178,7 +178,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::fetch`].
-    pub async fn lookup(&self, lookup: Arc<Lookup>, id: i64, rows: Rows) -> Result<Rows, Failure> {
+    pub async fn lookup(&self, lookup: Arc<Lookup>, id: Id, rows: Rows) -> Result<Rows, Failure> {
         match self {
             Self::Sqlite(db) => db.lookup(&lookup, id, rows).await,
             Self::Postgres(db) => batch::ask(db, lookup, id, rows).await,

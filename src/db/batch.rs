@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Failure, FailureKind};
-use crate::encode::{Datum, Row, Rows, Undecodable};
-use crate::sql::lookup::{Lookup, MOST};
+use crate::encode::{Row, RowFault, Rows, Undecodable};
+use crate::sql::lookup::{Id, Lookup, MOST};
 
 /// Workers at work while statements are quick.
 const WORKERS: usize = 2;
@@ -46,7 +46,7 @@ struct Queue {
 #[derive(Debug)]
 pub(super) struct Job {
     lookup: Arc<Lookup>,
-    id: i64,
+    id: Id,
     rows: Rows,
     answer: oneshot::Sender<Result<Rows, Failure>>,
 }
@@ -110,7 +110,7 @@ impl Waiting {
 pub(super) async fn ask<G: Gather>(
     engine: &Arc<G>,
     lookup: Arc<Lookup>,
-    id: i64,
+    id: Id,
     rows: Rows,
 ) -> Result<Rows, Failure> {
     let (answer, mut answered) = oneshot::channel();
@@ -196,7 +196,7 @@ struct Part {
 impl Batch {
     /// The statement.
     pub(super) fn statement(&self) -> crate::sql::Statement {
-        let ids: Vec<i64> = self.jobs.iter().map(|part| part.job.id).collect();
+        let ids: Vec<Id> = self.jobs.iter().map(|part| part.job.id).collect();
         self.lookup.statement(&ids)
     }
 
@@ -214,14 +214,8 @@ impl Batch {
     /// When its id cannot be read.
     pub(super) fn push<R: Row>(&mut self, row: &R) -> Result<(), Failure> {
         let index = self.lookup.key();
-        let undecodable = || Undecodable { index };
-        let id = match row.datum(index).map_err(crate::encode::RowFault::from)? {
-            Datum::Int(id) => id,
-            Datum::Uint(id) => {
-                i64::try_from(id).map_err(|_| crate::encode::RowFault::from(undecodable()))?
-            }
-            _ => return Err(crate::encode::RowFault::from(undecodable()).into()),
-        };
+        let key = row.datum(index).map_err(RowFault::from)?;
+        let id = Id::of(&key).ok_or_else(|| RowFault::from(Undecodable { index }))?;
         for part in &mut self.jobs {
             if part.job.id == id
                 && let Err(fault) = part.job.rows.push(row)

@@ -24,7 +24,7 @@ use crate::catalog::Table;
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
-use crate::sql::lookup::Lookup;
+use crate::sql::lookup::{Id, Lookup};
 
 /// How long a read may hold up the thread that asks.
 const MOMENT: Duration = Duration::from_micros(500);
@@ -89,7 +89,7 @@ impl Sqlite {
     pub(super) async fn lookup(
         &self,
         lookup: &Lookup,
-        id: i64,
+        id: Id,
         rows: Rows,
     ) -> Result<Rows, Failure> {
         let statement = lookup.statement(&[id]);

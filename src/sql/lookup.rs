@@ -1,5 +1,5 @@
-//! Single records by a whole number: statements that are written once and bound often, for one id
-//! or for several at once.
+//! Single records by a whole number or a UUID: statements that are written once and bound often,
+//! for one id or for several at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use sea_query::Values;
 use super::shapes::Whole;
 use super::{Dialect, Statement, condition, source};
 use crate::catalog::{FieldType, Kind, Model};
-use crate::encode::{Cell, Layout};
+use crate::encode::{Cell, Datum, Layout};
 use crate::plan::{Comparison, Condition, Value};
 
 /// The most ids of one statement.
@@ -17,13 +17,59 @@ pub const MOST: usize = 64;
 /// Statements of so many ids each are written; fewer ids are filled up with the last one.
 const SIZES: [usize; 7] = [1, 2, 4, 8, 16, 32, MOST];
 
-/// How the records of a model are read by their ids, where its key is one whole number.
+/// The id of a record that can be told apart here as surely as in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Id {
+    /// A whole number.
+    Number(i64),
+    /// The bytes of a UUID.
+    Uuid([u8; 16]),
+}
+
+impl Id {
+    /// The id that a row's key is.
+    pub fn of(key: &Datum<'_>) -> Option<Self> {
+        match *key {
+            Datum::Int(id) => Some(Self::Number(id)),
+            Datum::Uint(id) => i64::try_from(id).ok().map(Self::Number),
+            Datum::Uuid(bytes) => Some(Self::Uuid(bytes)),
+            _ => None,
+        }
+    }
+
+    /// The UUID of its text in lower case, with hyphens.
+    fn uuid(text: &str) -> Option<Self> {
+        let digits = text.bytes().filter(|byte| *byte != b'-');
+        let digits: Option<Vec<u8>> = digits
+            .map(|digit| {
+                char::from(digit)
+                    .to_digit(16)
+                    .and_then(|digit| digit.try_into().ok())
+            })
+            .collect();
+        let (pairs, _) = digits.as_ref()?.as_chunks::<2>();
+        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        bytes.try_into().ok().map(Self::Uuid)
+    }
+
+    fn bound(self) -> sea_query::Value {
+        match self {
+            Self::Number(id) => sea_query::Value::BigInt(Some(id)),
+            // PostgreSQL reads the digits without hyphens too.
+            Self::Uuid(bytes) => format!("{:032x}", u128::from_be_bytes(bytes)).into(),
+        }
+    }
+}
+
+/// How the records of a model are read by their ids, where its key is one field of such.
 pub struct Lookup {
     /// One for each of the sizes.
     statements: Vec<Statement>,
     /// Where the ids stand among the values of a statement.
     first: usize,
     key: Cell,
+    /// What the ids are, by one of them.
+    kind: Id,
 }
 
 impl Lookup {
@@ -32,9 +78,14 @@ impl Lookup {
     pub(super) fn of(model: &Model, whole: &Whole, dialect: Dialect) -> Option<Self> {
         let mut key = model.key();
         let field = key.next().filter(|_| key.next().is_none())?;
-        let number = matches!(field.field_type(), FieldType::Integer { .. });
-        // A year is bound by its value.
-        if !number || field.cast() == "year" || model.kind() != Kind::Table {
+        let kind = match field.field_type() {
+            // A year is bound by its value.
+            FieldType::Integer { .. } if field.cast() != "year" => Id::Number(0),
+            // Elsewhere a UUID is text, which compares as its collation does.
+            FieldType::Uuid if dialect == Dialect::Postgres => Id::Uuid([0; 16]),
+            _ => return None,
+        };
+        if model.kind() != Kind::Table {
             return None;
         }
         let key = whole.cell(model, field)?;
@@ -42,10 +93,14 @@ impl Lookup {
         let mut select = whole.select();
         source(&mut select, model, dialect);
         let written = |size: usize| {
+            let any = match kind {
+                Id::Number(_) => Value::Int(0),
+                Id::Uuid(_) => Value::Text(String::new()),
+            };
             let comparison = match size {
-                1 => Comparison::Equal(Value::Int(0)),
+                1 => Comparison::Equal(any),
                 _ => Comparison::In {
-                    values: vec![Value::Int(0); size],
+                    values: vec![any; size],
                     null: false,
                 },
             };
@@ -64,18 +119,28 @@ impl Lookup {
             statements,
             first,
             key,
+            kind,
         })
     }
 
+    /// The id that a client asks for by a value of the key.
+    pub(super) fn id(&self, value: &Value) -> Option<Id> {
+        match (self.kind, value) {
+            (Id::Number(_), Value::Int(id)) => Some(Id::Number(*id)),
+            (Id::Uuid(_), Value::Text(text)) => Id::uuid(text),
+            _ => None,
+        }
+    }
+
     /// The statement that reads the records of these ids: at least one, at most [`MOST`].
-    pub fn statement(&self, ids: &[i64]) -> Statement {
+    pub fn statement(&self, ids: &[Id]) -> Statement {
         let size = SIZES.partition_point(|size| *size < ids.len());
         let mut statement = self.statements[size.min(SIZES.len() - 1)].clone();
         let Values(values) = &mut statement.values;
-        let last = ids.last().copied().unwrap_or_default();
+        let last = ids.last().copied().unwrap_or(self.kind);
         let ids = ids.iter().copied().chain(std::iter::repeat(last));
         for (value, id) in values.iter_mut().skip(self.first).zip(ids) {
-            *value = sea_query::Value::BigInt(Some(id));
+            *value = id.bound();
         }
         statement
     }

@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sea_query::{Expr, Query, SelectStatement};
 
-use super::lookup::Lookup;
+use super::lookup::{Id, Lookup};
 use super::{BASE, Columns, Dialect, Statement};
 use crate::catalog::{Field, Model};
 use crate::encode::{Cell, Layout, Member};
-use crate::plan::{Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Value};
+use crate::plan::{Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan};
 
 /// The shapes of a catalog's models, each written when it is first needed.
 #[derive(Debug, Default)]
@@ -33,17 +33,18 @@ impl Shapes {
         plan: &GetPlan<'_>,
         dialect: Dialect,
         max_bytes: usize,
-    ) -> Option<(Arc<Lookup>, i64)> {
+    ) -> Option<(Arc<Lookup>, Id)> {
         let Condition::Test {
-            comparison: Comparison::Equal(Value::Int(id)),
+            comparison: Comparison::Equal(value),
             negated: false,
             ..
-        } = plan.filter
+        } = &plan.filter
         else {
             return None;
         };
         let shape = self.of(plan.model, dialect, max_bytes);
-        Some((Arc::clone(shape.lookup.as_ref()?), id))
+        let lookup = shape.lookup.as_ref()?;
+        Some((Arc::clone(lookup), lookup.id(value)?))
     }
 
     /// The columns of a plan that wants each field of its model and nothing else.

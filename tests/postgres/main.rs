@@ -14,6 +14,7 @@ mod catalog;
 mod check;
 mod chinook;
 mod filters;
+mod gets;
 mod lost;
 mod order;
 mod pooler;

@@ -11,6 +11,7 @@ use lucarne::plan::{
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
+use lucarne::sql::lookup::Id;
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect, Statement};
 
@@ -244,12 +245,12 @@ fn gets_become_these_statements() {
         let plan = plan::get(&params, catalog.model("users").unwrap()).unwrap();
         let (lookup, id) = Shapes::default().lookup(&plan, dialect, 1_048_576).unwrap();
         writeln!(out, "\n{dialect:?}:").unwrap();
-        for ids in [vec![id], vec![id, 9, 12]] {
+        for ids in [vec![id], vec![id, Id::Number(9), Id::Number(12)]] {
             out.push_str(&written(&lookup.statement(&ids)));
         }
         let one = sql::get(&plan, dialect, 1_048_576);
         let unlimited = one.text.split(" LIMIT ").next().unwrap();
-        assert_eq!(*lookup.statement(&[7]).text, *unlimited);
+        assert_eq!(*lookup.statement(&[Id::Number(7)]).text, *unlimited);
     }
     compare("gets", &out);
 }
