@@ -56,6 +56,11 @@ impl Tokens {
         }
         found.into()
     }
+
+    /// Whether there is none at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What is kept and compared of a token.

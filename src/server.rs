@@ -3,6 +3,7 @@
 //! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is told to stop. What a
 //! request may do is decided in `service`; who may ask, and from where, in [`gate`].
 
+mod admin;
 mod admission;
 mod answers;
 mod caught;
@@ -16,11 +17,13 @@ mod places;
 mod reply;
 mod router;
 mod seed;
+mod sessions;
 mod sse;
 mod stdio;
 mod stream;
 mod ws;
 
+pub use admin::openapi;
 pub use stdio::Piped;
 
 use std::io;
@@ -34,11 +37,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::TokenId;
+use crate::auth::{Caller, TokenId};
 use crate::config::Config;
 use crate::limit::Windows;
 use crate::observe::Metrics;
 use crate::service::Service;
+use crate::store::Store;
 
 /// How long running requests may go on once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -56,6 +60,9 @@ pub struct App {
     pub gate: gate::Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What the admin API administers; without it there is none.
+    store: Option<Store>,
+    sessions: sessions::Sessions,
     places: places::Places,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
     windows: Windows<(TokenId, IpAddr)>,
@@ -107,7 +114,7 @@ pub struct BindFault {
 }
 
 impl Server {
-    /// Takes the addresses of the configuration.
+    /// Takes the addresses of the configuration; `store` is what the admin API administers.
     ///
     /// # Errors
     /// An address that is in use, or not this machine's.
@@ -115,6 +122,7 @@ impl Server {
         config: &Config,
         service: Arc<Service>,
         metrics: Arc<Metrics>,
+        store: Option<Store>,
     ) -> Result<Self, BindFault> {
         let listener = bind("MCP_LISTEN", config.listen).await?;
         let admin = match config.admin_listen {
@@ -122,7 +130,7 @@ impl Server {
             None => None,
         };
         Ok(Self {
-            app: Arc::new(App::new(config, service, metrics)),
+            app: Arc::new(App::new(config, service, metrics, store)),
             listener,
             admin,
         })
@@ -201,12 +209,19 @@ async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener
 }
 
 impl App {
-    fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
+    fn new(
+        config: &Config,
+        service: Arc<Service>,
+        metrics: Arc<Metrics>,
+        store: Option<Store>,
+    ) -> Self {
         Self {
             enabled: config.enabled,
             service,
             gate: gate::Gate::default(),
             metrics,
+            store,
+            sessions: sessions::Sessions::default(),
             places: places::Places::default(),
             windows: Windows::default(),
             streams: sse::Streams::default(),
@@ -221,6 +236,11 @@ impl App {
     /// The gate by the policy of the moment.
     fn entry(&self) -> gate::Entry<'_> {
         self.gate.by(self.service.policy())
+    }
+
+    /// Lists a socket or stream, which counts as open for as long as this is held.
+    fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listed {
+        self.sessions.list(caller, end, self.metrics.session())
     }
 
     /// Counts and records a client that the gate did not let in.

@@ -13,8 +13,8 @@ mod probe;
 mod reload;
 
 pub use open::{Opened, open};
-pub use policy::{Access, ConnectionLimits, Policy, Serving};
-pub use probe::{Probed, probe};
+pub use policy::{Access, Administration, ConnectionLimits, Policy, Serving};
+pub use probe::{Probed, Unread, probe};
 pub use reload::{Live, NotReloaded};
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 mod addresses;
+mod admin;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

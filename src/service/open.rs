@@ -5,13 +5,14 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::{Access, ConnectionLimits, Policy, Service, Serving};
+use super::{Access, Administration, ConnectionLimits, Policy, Service, Serving};
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
+use crate::reach::Reach;
 use crate::sql::shapes::Shapes;
 
 /// Tables are listed to the operator up to this many.
@@ -150,6 +151,10 @@ pub(super) fn policy(
             query_token: config.allow_query_token,
             proxies: config.trusted_proxies.clone(),
             tls,
+        },
+        administration: Administration {
+            tokens: Tokens::new(&config.admin_tokens),
+            reach: Reach::new(config.database_places.clone()),
         },
         connections: ConnectionLimits {
             max_message_bytes: config.max_message_bytes,

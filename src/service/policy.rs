@@ -13,6 +13,7 @@ use crate::config::{AllowedHosts, AllowedOrigins, Numbers, Tls};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
+use crate::reach::Reach;
 use crate::sensitive::Sensitive;
 use crate::sql::shapes::Shapes;
 use crate::suggest;
@@ -44,6 +45,8 @@ pub struct Policy {
     pub audit_denies: bool,
     /// Who is let in.
     pub access: Access,
+    /// Who administers the service.
+    pub administration: Administration,
     /// What bounds each connection.
     pub connections: ConnectionLimits,
 }
@@ -72,6 +75,15 @@ impl Access {
             .iter()
             .any(|network| network.contains(&address))
     }
+}
+
+/// Who administers the service by the admin API, and what may be done there.
+#[derive(Debug)]
+pub struct Administration {
+    /// The tokens that open it; without one it is not there.
+    pub tokens: Tokens,
+    /// Where databases may be that come by it.
+    pub reach: Reach,
 }
 
 /// What bounds each connection, and all together.

@@ -1,9 +1,11 @@
 //! Whether a tenant's database can be read, and what of it would be served.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret as _;
 
 use crate::catalog::{self, Hidden};
-use crate::config::{self, Config, DatabaseUrl};
+use crate::config::{self, DatabaseUrl};
 use crate::db::{Db, Options, StartFault, Weakness};
 use crate::reach::Reach;
 use crate::store::Database;
@@ -24,19 +26,39 @@ pub struct Probed {
     pub weaknesses: Vec<Weakness>,
 }
 
-/// Connects to a tenant's database, reads its whitelist, and leaves again.
+/// A database that cannot be read as it is described, or does not answer.
+#[derive(Debug)]
+pub struct Unread {
+    /// What is wrong and what to do, for whoever sits at the machine: it may name the user of the
+    /// database and repeat words of its driver.
+    pub fault: StartFault,
+    /// The engine's code, or how the connection failed, where the database itself refused.
+    pub cause: Option<String>,
+}
+
+impl From<StartFault> for Unread {
+    fn from(fault: StartFault) -> Self {
+        Self { fault, cause: None }
+    }
+}
+
+/// Connects to a tenant's database, reads its whitelist, and leaves again; one that is guarded only
+/// where it is in reach.
 ///
 /// # Errors
-/// A database that cannot be read as it is described, with what to do; one that does not answer
-/// too.
-pub async fn probe(config: &Config, database: &Database) -> Result<Probed, StartFault> {
+/// A database that cannot be read.
+pub async fn probe(
+    database: &Database,
+    reach: &Reach,
+    query_timeout: Duration,
+) -> Result<Probed, Unread> {
     let url = database.url.as_ref().map_err(|fault| StartFault {
         what: fault.to_string(),
         help: "set the keys that the store was filled with, or give the URL anew".to_owned(),
     })?;
     let url = config::database_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
     let url = match database.guarded {
-        true => reached(config, &url).await?,
+        true => reached(reach, &url).await?,
         false => url,
     };
     let names =
@@ -47,14 +69,15 @@ pub async fn probe(config: &Config, database: &Database) -> Result<Probed, Start
     let db = Db::new(&Options {
         url,
         pool_size: SESSIONS,
-        query_timeout: config.query_timeout,
+        query_timeout,
         pgbouncer: database.pgbouncer,
     })?;
-    let tables = db.tables(&names).await.map_err(|failure| {
-        db.start_fault(&failure).unwrap_or_else(|| StartFault {
+    let tables = db.tables(&names).await.map_err(|failure| Unread {
+        fault: db.start_fault(&failure).unwrap_or_else(|| StartFault {
             what: format!("nothing answers: {place}"),
             help: "is it running, and are host and port right?".to_owned(),
-        })
+        }),
+        cause: failure.cause(),
     })?;
     let built = catalog::build(names.iter().zip(tables).collect(), &sensitive);
     let weaknesses = db.weaknesses(&built.catalog, &built.hidden).await;
@@ -73,8 +96,7 @@ pub async fn probe(config: &Config, database: &Database) -> Result<Probed, Start
 }
 
 /// A database that came by the admin API, where the operator allows it to be.
-async fn reached(config: &Config, url: &DatabaseUrl) -> Result<DatabaseUrl, StartFault> {
-    let reach = Reach::new(config.database_places.clone());
+async fn reached(reach: &Reach, url: &DatabaseUrl) -> Result<DatabaseUrl, StartFault> {
     reach.judge(url).await.map_err(|out| StartFault {
         what: out.what,
         help: out.help.to_owned(),
