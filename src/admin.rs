@@ -319,6 +319,25 @@ impl Admin<'_> {
             .await
     }
 
+    /// Records that a session is closed, before it is: what it was, by `view`.
+    ///
+    /// # Errors
+    /// An audit that denies; then it must not be closed.
+    pub async fn closes_session(
+        &self,
+        session: &str,
+        view: &impl Serialize,
+    ) -> Result<(), Refused> {
+        let change = Change {
+            what: "session.close",
+            of: session,
+            revision: None,
+            before: serde_json::to_value(view).ok(),
+            after: None,
+        };
+        self.record("change", change, Refused::Unrecordable).await
+    }
+
     /// Sees that a URL that comes by the admin API leads where the operator allows.
     async fn in_reach(&self, url: Option<&SecretString>) -> Result<(), Refused> {
         let Some(url) = url.filter(|_| self.way == Way::Api) else {

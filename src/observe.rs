@@ -1,10 +1,12 @@
-//! What is counted, in Prometheus' text, and the audit of what was asked.
+//! What is counted, in Prometheus' text and by token, and the audit of what was asked.
 
+pub mod analytics;
 mod audit;
 mod chain;
 mod sink;
 mod usage;
 
+pub use analytics::Analytics;
 pub use audit::{Audit, ChangeRecord, NotRecorded, Record, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
 pub use usage::Figures;
@@ -31,6 +33,7 @@ pub struct Metrics {
     audited: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
     copied: usage::Copied,
+    analytics: Analytics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -129,6 +132,7 @@ impl Default for Metrics {
             audited,
             reloads,
             copied,
+            analytics: Analytics::default(),
         }
     }
 }
@@ -171,6 +175,11 @@ impl Metrics {
     /// A reload came to its end.
     pub fn reloaded(&self, outcome: &'static str) {
         self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// What is counted by token and model, for the admin API.
+    pub fn analytics(&self) -> &Analytics {
+        &self.analytics
     }
 
     /// A socket was opened; it counts until the guard is dropped.

@@ -3,6 +3,7 @@
 //! [`Server::bind`] takes the addresses, [`Server::run`] serves until it is told to stop. What a
 //! request may do is decided in `service`; who may ask, and from where, in [`gate`].
 
+mod admin;
 mod admission;
 mod answers;
 mod caught;
@@ -16,11 +17,13 @@ mod places;
 mod reply;
 mod router;
 mod seed;
+mod sessions;
 mod sse;
 mod stdio;
 mod stream;
 mod ws;
 
+pub use admin::openapi;
 pub use stdio::Piped;
 
 use std::io;
@@ -34,7 +37,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::TokenId;
+use crate::auth::{Caller, TokenId};
 use crate::config::Config;
 use crate::limit::Windows;
 use crate::observe::Metrics;
@@ -56,6 +59,7 @@ pub struct App {
     pub gate: gate::Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    sessions: sessions::Sessions,
     places: places::Places,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
     windows: Windows<(TokenId, IpAddr)>,
@@ -207,6 +211,7 @@ impl App {
             service,
             gate: gate::Gate::default(),
             metrics,
+            sessions: sessions::Sessions::default(),
             places: places::Places::default(),
             windows: Windows::default(),
             streams: sse::Streams::default(),
@@ -221,6 +226,11 @@ impl App {
     /// The gate at this moment.
     fn entry(&self) -> gate::Entry<'_> {
         self.gate.by(self.service.access())
+    }
+
+    /// Lists a socket or stream, which counts as open for as long as this is held.
+    fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listed {
+        self.sessions.list(caller, end, self.metrics.session())
     }
 
     /// Counts and records a client that the gate did not let in.

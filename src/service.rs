@@ -21,7 +21,7 @@ mod reload;
 mod tenant;
 mod whoami;
 
-pub use access::{Access, Clients};
+pub use access::{Access, Administration, Clients};
 pub use explain::{Explained, ModelAccess, RowAccess, Verdict, explain};
 pub use exposed::Exposed;
 pub use keep::{Kept, keep};
@@ -30,6 +30,9 @@ pub use permissions::Permissions;
 pub use policy::{ConnectionLimits, Grant, Policy, Served, Settings};
 pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
+pub use tenant::Unread;
+
+pub use crate::db::Usage;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -51,7 +54,7 @@ use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
 use crate::sql;
-use crate::store::Store;
+use crate::store::{DatabaseId, Store};
 use tenant::Ways;
 
 /// Answers requests, each by the policy of who asks.
@@ -264,6 +267,11 @@ impl Service {
 
     fn set_ways(&self, ways: &Arc<Ways>) {
         self.ways.store(Some(Arc::clone(ways)));
+    }
+
+    /// How the sessions with a database of a tenant are used, where it is open here.
+    pub fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
+        self.ways.load().as_ref()?.usage_of(database)
     }
 
     /// Closes databases of tenants that nobody asks.

@@ -8,7 +8,8 @@ use super::failure::Failure;
 use super::output;
 use super::text::counted;
 use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, Reference, find};
-use crate::service::{self, Probed};
+use crate::reach::Reach;
+use crate::service::{self, Probed, Unread};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -236,10 +237,11 @@ fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
     let (name, probed) = desk::read(async |store, config| {
         let contents = store.contents().await.map_err(desk::unread)?;
         let database = find::database(&contents, of.reference(database))?;
-        let probed = service::probe(config, database).await;
+        let reach = Reach::new(config.database_places.clone());
+        let probed = service::probe(database, &reach, config.query_timeout).await;
         Ok((database.name.clone(), probed))
     })?;
-    let probed = probed.map_err(|fault| {
+    let probed = probed.map_err(|Unread { fault, .. }| {
         Failure::unable(format!("{name}: {}", fault.what))
             .help(fault.help)
             .exiting(Exit::Bad)

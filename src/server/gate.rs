@@ -4,6 +4,7 @@
 //! the contract. Failures are counted by address; the right token always passes.
 
 mod addresses;
+mod admin;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -73,7 +74,7 @@ impl Default for Gate {
 
 impl Entry<'_> {
     /// Who is let in, and from where.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Arc<Access> {
         &self.access
     }
 

@@ -75,7 +75,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(limits.max_message_bytes))
         .max_frame_size(Some(limits.max_message_bytes));
-    let session = app.metrics.session();
+    let listed = app.listed(&caller, app.stop.stopping.child_token());
     let app = Arc::clone(app);
     let running = app.tracker.clone();
     running.spawn(async move {
@@ -93,14 +93,14 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
         .await;
         let (address, token) = (caller.address, caller.token);
         info!(%address, %token, "MCP WebSocket connection established");
-        let end = ws::serve(socket, &app, &caller, policy, dialect).await;
+        let end = ws::serve(socket, &app, &caller, listed.session(), policy, dialect).await;
         match end {
             ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
                 warn!(%address, %token, "MCP connection closed: {end}");
             }
             _ => info!(%address, %token, "MCP connection closed: {end}"),
         }
-        drop((session, place));
+        drop((listed, place));
     });
     Ok(response)
 }

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
 use serde::Serialize;
 
-use super::{App, admission, handshake, mcp, reply, sse};
+use super::{App, admin as api, admission, handshake, mcp, reply, sse};
 
 /// The routes of `MCP_LISTEN`.
 pub(super) fn public(app: &Arc<App>) -> Router {
@@ -45,6 +45,7 @@ pub(super) fn admin(app: &Arc<App>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
+        .nest(api::PATH, api::router(app))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(app))

@@ -23,7 +23,7 @@ use super::admission::{self, Admitted, RETRY_SECONDS};
 use super::events::{self, Events};
 use super::reply::Refused;
 use super::ws::IN_FLIGHT;
-use super::{App, mcp, reply};
+use super::{App, mcp, reply, sessions};
 use crate::auth::Caller;
 use crate::service::Policy;
 
@@ -44,6 +44,7 @@ struct Session {
     places: Arc<Semaphore>,
     heard: Mutex<Instant>,
     ended: CancellationToken,
+    listed: Arc<sessions::Session>,
 }
 
 impl Streams {
@@ -111,16 +112,18 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
         Refused::from(reply::refusal(status, "Internal server error", None))
     })?;
     let (events, response) = events::stream();
+    let ended = CancellationToken::new();
+    let listed = app.listed(&caller, ended.clone());
     let session = Arc::new(Session {
+        listed: Arc::clone(listed.session()),
         caller,
         channel: mcp::Channel::default(),
         events,
         places: Arc::new(Semaphore::new(IN_FLIGHT)),
         heard: Mutex::new(Instant::now()),
-        ended: CancellationToken::new(),
+        ended,
     });
     app.streams.insert(name.clone(), Arc::clone(&session));
-    let counted = app.metrics.session();
     let running = app.tracker.clone();
     let app = Arc::clone(app);
     running.spawn(async move {
@@ -130,7 +133,7 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
         app.streams.remove(&name);
         session.ended.cancel();
         info!(%address, %token, "MCP event stream closed");
-        drop((place, counted));
+        drop((place, listed));
     });
     Ok(response)
 }
@@ -212,6 +215,7 @@ async fn posted(
     })?;
     session.heard(Some(Instant::now()));
     admitted.count(app)?;
+    session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {
         let status = StatusCode::SERVICE_UNAVAILABLE;

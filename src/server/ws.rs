@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
 use super::answers::Answers;
+use super::sessions;
 use super::stream::Stream;
 use super::{App, frames, mcp, seed};
 use crate::auth::{Caller, Refused};
@@ -74,6 +75,8 @@ pub(super) enum End {
     Revoked,
     /// The store that knows the token is away.
     StoreAway,
+    /// An operator ended it.
+    Ended,
     /// The service ends.
     Stopping,
 }
@@ -88,6 +91,7 @@ impl fmt::Display for End {
             Self::Slow => "the client does not read",
             Self::Revoked => "the token was revoked",
             Self::StoreAway => "the store is away",
+            Self::Ended => "by an operator",
             Self::Stopping => "Server is shutting down",
         })
     }
@@ -127,6 +131,11 @@ impl Closing {
         code: CloseCode::Again,
         reason: "try again later",
     };
+    const ENDED: Self = Self {
+        end: End::Ended,
+        code: CloseCode::Policy,
+        reason: "closed by an operator",
+    };
     const TOO_LARGE: Self = Self {
         end: End::Refused("message too large"),
         code: CloseCode::Size,
@@ -162,6 +171,7 @@ pub(super) async fn serve(
     mut socket: Socket,
     app: &App,
     caller: &Caller,
+    listed: &sessions::Session,
     policy: Arc<Policy>,
     dialect: Option<Dialect>,
 ) -> End {
@@ -170,6 +180,7 @@ pub(super) async fn serve(
     let mut session = Session {
         app,
         caller,
+        listed,
         dialect,
         channel: &channel,
         window: Window::new(limits.rate_limit, limits.rate_window),
@@ -191,6 +202,7 @@ pub(super) async fn serve(
 struct Session<'a> {
     app: &'a App,
     caller: &'a Caller,
+    listed: &'a sessions::Session,
     dialect: Option<Dialect>,
     /// What is kept of a connection of MCP.
     channel: &'a mcp::Channel,
@@ -216,7 +228,8 @@ impl Session<'_> {
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
         let stop = self.app.stop.clone();
-        let mut stopping = pin!(stop.stopping.cancelled());
+        // By the end of the service, or by an operator.
+        let mut stopping = pin!(self.listed.ended());
         let mut replacements = self.app.service.replacements();
         // A token that went while the handshake was under way goes at once.
         replacements.mark_changed();
@@ -234,8 +247,13 @@ impl Session<'_> {
                 biased;
                 () = &mut stopping, if open => {
                     self.tell(self.channel.farewell());
-                    self.app.closed.fetch_add(1, Ordering::Relaxed);
-                    self.closing = Some(Closing::STOPPING);
+                    self.closing = Some(match stop.stopping.is_cancelled() {
+                        true => {
+                            self.app.closed.fetch_add(1, Ordering::Relaxed);
+                            Closing::STOPPING
+                        }
+                        false => Closing::ENDED,
+                    });
                     Ok(())
                 }
                 replacements = &mut replaced, if open => {
@@ -334,6 +352,7 @@ impl Session<'_> {
                 let dialect = self.dialect(&text);
                 match self.admit() {
                     Ok(()) => {
+                        self.listed.asked();
                         let policy = Arc::clone(&self.policy);
                         self.answers.push(match dialect {
                             Dialect::Seed => Box::pin(answer(app, policy, caller, text)),

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use super::policy::{Grant, Policy, Settings};
 use crate::auth::{self, Digest, Refused, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Tls};
+use crate::reach::Reach;
 
 /// Who is let in, and from where.
 #[derive(Debug)]
@@ -38,6 +39,19 @@ pub struct Access {
     pub proxies: Vec<IpNet>,
     /// What connections are encrypted with, if they are.
     pub tls: Option<Tls>,
+    /// Who administers the service.
+    pub administration: Arc<Administration>,
+}
+
+/// Who administers the service by the admin API, and what may be done there.
+#[derive(Debug)]
+pub struct Administration {
+    /// The tokens that open it; without one it is not there.
+    pub tokens: Tokens,
+    /// Where databases may be that come by it.
+    pub reach: Reach,
+    /// Where the service's own database is, without user and password.
+    pub place: String,
 }
 
 impl Access {

@@ -196,12 +196,13 @@ async fn of_database(
     let reached = Reached::new(database, &reach, 1, config.query_timeout).await;
     let tables = match &reached {
         Ok(reached) => reached.tables().await,
-        Err(fault) => Err(fault.clone()),
+        Err(fault) => Err(fault.clone().into()),
     };
     let (reached, tables) = match (reached, tables) {
         (Ok(reached), Ok(tables)) => (reached, tables),
-        (_, Err(fault)) | (Err(fault), _) => {
-            let why = format!("its database cannot be read: {}", fault.what);
+        (Err(_), Ok(_)) => return told,
+        (_, Err(unread)) => {
+            let why = format!("its database cannot be read: {}", unread.fault.what);
             told.extend(
                 seen.into_iter()
                     .map(|name| denied(name, Some(database), why.clone())),

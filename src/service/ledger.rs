@@ -1,4 +1,5 @@
-//! What the audit is told of each request, and what becomes of an answer that it could not take.
+//! What audit and analytics are told of each request, and what becomes of an answer that the audit
+//! could not take.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
 use crate::db::{Db, StartFault};
 use crate::error::{Error, ErrorKind};
-use crate::observe::{Audit, Figures, Metrics, Record, Target};
+use crate::observe::analytics::Counts;
+use crate::observe::{Analytics, Audit, Figures, Metrics, Record, Target};
 use crate::plan::Condition;
 
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
@@ -111,6 +113,7 @@ impl Service {
     ) -> Entry<'r> {
         Entry {
             audit: self.audit(),
+            analytics: Some(self.metrics.analytics()),
             caller,
             action,
             model,
@@ -127,10 +130,11 @@ pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
     into.dedup();
 }
 
-/// A request on its way into the audit. One that is dropped on its way, because its client or the
-/// service is gone, is recorded as `cancelled`.
+/// A request on its way into audit and analytics. One that is dropped on its way, because its client
+/// or the service is gone, is recorded as `cancelled`.
 pub(super) struct Entry<'r> {
     audit: Option<&'r Audit>,
+    analytics: Option<&'r Analytics>,
     caller: &'r Caller,
     action: &'r str,
     model: &'r str,
@@ -143,6 +147,18 @@ impl Entry<'_> {
     /// Records how the request went; with `denies` an answer that is not recorded is none.
     pub(super) async fn settle(
         mut self,
+        result: Result<Answer, Fail>,
+        took: Duration,
+        denies: bool,
+    ) -> Result<Answer, Fail> {
+        let result = self.recorded(result, took, denies).await;
+        let answer = result.as_ref().ok();
+        self.count(answer.map(|answer| (answer.rows, answer.out.len() + 1)));
+        result
+    }
+
+    async fn recorded(
+        &mut self,
         result: Result<Answer, Fail>,
         took: Duration,
         denies: bool,
@@ -162,6 +178,20 @@ impl Entry<'_> {
         match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
             Ok(Ok(())) => result,
             _ => Err(Error::from(ErrorKind::Overloaded).into()),
+        }
+    }
+
+    /// Counts the request, once: its rows and bytes, or that there are none.
+    fn count(&mut self, answer: Option<(usize, usize)>) {
+        if let Some(analytics) = self.analytics.take() {
+            let (rows, bytes) = answer.unwrap_or_default();
+            let counts = Counts {
+                requests: 1,
+                errors: answer.is_none().into(),
+                rows: rows as u64,
+                bytes: bytes as u64,
+            };
+            analytics.count(self.caller.client.as_ref(), self.model, counts);
         }
     }
 
@@ -196,5 +226,6 @@ impl Drop for Entry<'_> {
         if let Some(audit) = self.audit.take() {
             audit.note(&self.record("cancelled", 0, 0, self.begun.elapsed()));
         }
+        self.count(None);
     }
 }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::{Access, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service, Settings};
+use super::{
+    Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
+    Settings,
+};
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
+use crate::reach::Reach;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -172,6 +176,14 @@ pub(super) fn access(
         query_token: config.allow_query_token,
         proxies: config.trusted_proxies.clone(),
         tls,
+        administration: Arc::new(Administration {
+            tokens: Tokens::new(&config.admin_tokens),
+            reach: Reach::new(config.database_places.clone()),
+            place: config
+                .database
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
+        }),
     }
 }
 

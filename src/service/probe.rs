@@ -1,11 +1,13 @@
 //! Whether a tenant's database can be read, and what of it would be served.
 
+use std::time::Duration;
+
 use crate::catalog::{self, Hidden, Narrowing};
-use crate::config::Config;
-use crate::db::{StartFault, Weakness};
+use crate::db::Weakness;
 use crate::reach::Reach;
 use crate::store::Database;
 
+use super::Unread;
 use super::tenant::Reached;
 
 /// Sessions that a look takes.
@@ -24,14 +26,17 @@ pub struct Probed {
     pub weaknesses: Vec<Weakness>,
 }
 
-/// Connects to a tenant's database, reads its whitelist, and leaves again.
+/// Connects to a tenant's database, reads its whitelist, and leaves again; one that is guarded only
+/// where it is in reach.
 ///
 /// # Errors
-/// A database that cannot be read as it is described, with what to do; one that does not answer
-/// too.
-pub async fn probe(config: &Config, database: &Database) -> Result<Probed, StartFault> {
-    let reach = Reach::new(config.database_places.clone());
-    let reached = Reached::new(database, &reach, SESSIONS, config.query_timeout).await?;
+/// A database that cannot be read.
+pub async fn probe(
+    database: &Database,
+    reach: &Reach,
+    query_timeout: Duration,
+) -> Result<Probed, Unread> {
+    let reached = Reached::new(database, reach, SESSIONS, query_timeout).await?;
     let tables = reached.tables().await?;
     let built = catalog::build(
         reached.names.iter().zip(tables).collect(),

@@ -159,6 +159,7 @@ impl Live {
             query_token: before.query_token,
             proxies: before.proxies.clone(),
             tls: before.tls.clone(),
+            administration: Arc::clone(&before.administration),
         }
     }
 

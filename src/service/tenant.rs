@@ -16,7 +16,7 @@ use crate::db::{Db, Options, StartFault, Usage};
 use crate::error::{Error, ErrorKind};
 use crate::reach::Reach;
 use crate::sensitive::Sensitive;
-use crate::store::Database;
+use crate::store::{Database, DatabaseId};
 
 /// A database that nobody asked for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
@@ -50,12 +50,36 @@ impl Ways {
         self.rooms.close_idle();
     }
 
+    /// How the sessions of one database are used, where it is open.
+    pub(super) fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
+        let open = self.rooms.open();
+        let mut open = open.iter().filter_map(Weak::upgrade);
+        let held = open.find(|held| held.record.id == *database)?;
+        Some(held.reached.get()?.db.usage())
+    }
+
     /// How the sessions of all that is open are used.
     pub(super) fn usage(&self) -> Vec<Usage> {
         let open = self.rooms.open();
         let open = open.iter().filter_map(Weak::upgrade);
         open.filter_map(|held| Some(held.reached.get()?.db.usage()))
             .collect()
+    }
+}
+
+/// A database that cannot be read as it is described, or does not answer.
+#[derive(Debug)]
+pub struct Unread {
+    /// What is wrong and what to do, for whoever sits at the machine: it may name the user of the
+    /// database and repeat words of its driver.
+    pub fault: StartFault,
+    /// The engine's code, or how the connection failed, where the database itself refused.
+    pub cause: Option<String>,
+}
+
+impl From<StartFault> for Unread {
+    fn from(fault: StartFault) -> Self {
+        Self { fault, cause: None }
     }
 }
 
@@ -117,15 +141,19 @@ impl Reached {
     ///
     /// # Errors
     /// A database that cannot be read, with what to do; one that does not answer too.
-    pub(super) async fn tables(&self) -> Result<Vec<Result<Table, String>>, StartFault> {
+    pub(super) async fn tables(&self) -> Result<Vec<Result<Table, String>>, Unread> {
         self.db.tables(&self.names).await.map_err(|failure| {
             if let Some(detail) = failure.detail() {
                 debug!(%detail, "the database says");
             }
-            self.db.start_fault(&failure).unwrap_or_else(|| StartFault {
-                what: format!("nothing answers: {}", self.place),
-                help: "is it running, and are host and port right?".to_owned(),
-            })
+            let fault = self.db.start_fault(&failure);
+            Unread {
+                fault: fault.unwrap_or_else(|| StartFault {
+                    what: format!("nothing answers: {}", self.place),
+                    help: "is it running, and are host and port right?".to_owned(),
+                }),
+                cause: failure.cause(),
+            }
         })
     }
 }
@@ -195,7 +223,7 @@ impl Held {
         let _in_use = self.enter().await.ok()?;
         let known = self.reached.get_or_try_init(|| self.reach()).await;
         known
-            .map_err(|fault: StartFault| {
+            .map_err(|Unread { fault, .. }| {
                 if !self.told.swap(true, Ordering::Relaxed) {
                     let name = &self.name;
                     warn!(
@@ -207,7 +235,7 @@ impl Held {
             .ok()
     }
 
-    async fn reach(&self) -> Result<Known, StartFault> {
+    async fn reach(&self) -> Result<Known, Unread> {
         let Ways {
             reach,
             query_timeout,

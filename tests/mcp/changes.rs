@@ -26,6 +26,7 @@ pub(crate) fn serve_other_models(service: &Service) {
         query_token: before.query_token,
         proxies: before.proxies.clone(),
         tls: before.tls.clone(),
+        administration: Arc::clone(&before.administration),
     });
 }
 

@@ -38,6 +38,7 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
 /// A service that runs until it is dropped, and the store beside it.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
@@ -113,7 +114,11 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     let server = Server::bind(&config, Arc::clone(&service), Arc::clone(&metrics)).await;
     let server = server.unwrap();
     let kept = service::keep(&service, &config).await.unwrap();
-    let (address, stop) = (server.address().unwrap(), server.stop());
+    let (address, admin, stop) = (
+        server.address().unwrap(),
+        server.admin_address(),
+        server.stop(),
+    );
     tokio::spawn(server.run());
     let mut live = Live::new(opened, kept, config);
     let supervisor = tokio::spawn(async move {
@@ -124,6 +129,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     });
     Running {
         address,
+        admin,
         service,
         metrics,
         store,

@@ -167,7 +167,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
         Err(refused) => return refused.into_response(),
     };
     let (stream, response) = events::stream();
-    let session = app.metrics.session();
+    let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
     let mut replaced = app.service.replacements();
     let mut policy = Arc::clone(&admitted.policy);
     let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
@@ -180,7 +180,8 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
             // A queue that is full has a client that does not read.
             open = tokio::select! {
                 () = stream.closed() => false,
-                () = app.stop.stopping.cancelled() => {
+                // By the end of the service, or by an operator.
+                () = listed.session().ended() => {
                     let _ = stream.try_send(event(subscription.ended()));
                     false
                 }
@@ -199,7 +200,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                 _ = alive.tick() => stream.try_send(events::keep_alive()).is_ok(),
             };
         }
-        drop((place, session));
+        drop((place, listed));
     });
     response
 }

@@ -1,0 +1,77 @@
+//! The admin API: tenants, their databases and tokens, what is open, and what was asked.
+//!
+//! It is on the admin listener alone, and only where there are a store and a token of its own. Its
+//! routes stand in [`table`]; every change goes through [`crate::admin`], as those of commands do.
+
+mod analytics;
+mod answer;
+mod databases;
+mod desk;
+mod input;
+mod openapi;
+mod refusal;
+mod route;
+mod scopes;
+mod sessions;
+mod table;
+mod tenants;
+mod tokens;
+
+pub use openapi::openapi;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{Response, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+
+use self::desk::Desk;
+use self::refusal::{Code, Refusal};
+use super::{App, reply};
+
+/// Where it is.
+pub(super) const PATH: &str = "/admin/api";
+/// How metrics and audit name it where a client is refused.
+const TRANSPORT: &str = "admin";
+
+/// The routes below [`PATH`].
+pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    let routes = table::routes().into_iter();
+    routes
+        .fold(Router::new(), |router, route| {
+            router.route(route.path, route.handler)
+        })
+        .fallback(route::nowhere)
+        .method_not_allowed_fallback(route::wrong_method)
+        .layer(from_fn_with_state(Arc::clone(app), admitted))
+}
+
+/// Lets through who may administer; where nobody may, nothing is there.
+async fn admitted(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let desk = {
+        let entry = app.entry();
+        let address = entry.address(peer, &parts.headers);
+        let Some(desk) = Desk::find(&app, entry.access(), address) else {
+            return reply::refusal(StatusCode::NOT_FOUND, "Not found", None);
+        };
+        if let Err(denied) = entry.administers(&parts, address) {
+            app.denied(address, TRANSPORT, denied);
+            return Refusal::from(denied).into_response();
+        }
+        desk
+    };
+    if app.stop.stopping.is_cancelled() {
+        return Refusal::new(Code::ShuttingDown, "Server is shutting down").into_response();
+    }
+    parts.extensions.insert(desk);
+    next.run(Request::from_parts(parts, body)).await
+}

@@ -1,0 +1,36 @@
+//! The two forms of an answer: one thing, or a list of them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One thing.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "One{T}")]
+pub(super) struct One<T> {
+    /// The thing itself.
+    pub(super) data: T,
+}
+
+/// A list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
+pub(super) struct List<T> {
+    /// What is in it.
+    pub(super) data: Vec<T>,
+    /// How many there are.
+    pub(super) count: usize,
+}
+
+impl<T> From<T> for One<T> {
+    fn from(data: T) -> Self {
+        Self { data }
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(things: I) -> Self {
+        let data: Vec<T> = things.into_iter().collect();
+        let count = data.len();
+        Self { data, count }
+    }
+}

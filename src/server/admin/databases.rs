@@ -1,0 +1,288 @@
+//! Databases of tenants, and how they and the service's own are.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::answer::{List, One};
+use super::desk::Desk;
+use super::refusal::Refusal;
+use super::route::{Asked, Nothing};
+use super::tenants::OfTenant;
+use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, find};
+use crate::service::{Probed, Unread, Usage, probe};
+use crate::store::Database;
+
+/// Databases that are looked at together.
+const AT_ONCE: usize = 8;
+/// What one may take of a look at all.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a look at a database found.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "Look")]
+pub(super) struct Look {
+    /// Whether it answers, and could be read.
+    answers: bool,
+    /// Why not, where it does not.
+    fault: Option<Trouble>,
+    /// The models that are served of it.
+    models: Vec<Model>,
+    /// How many of its fields are hidden by a rule.
+    hidden: usize,
+    /// Names of its whitelist that are not served.
+    missing: Vec<Missing>,
+    /// What its role could do beyond reading what is served.
+    warnings: Vec<Trouble>,
+}
+
+/// What is wrong, and what to do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Trouble {
+    what: String,
+    help: String,
+}
+
+/// A model that is served.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Model {
+    /// Its name.
+    name: String,
+    /// How many fields it shows.
+    fields: usize,
+}
+
+/// A name of a whitelist that is not served.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Missing {
+    name: String,
+    reason: String,
+}
+
+/// How a database is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    /// Its id; null for the service's own, which `DATABASE_URL` names.
+    id: Option<String>,
+    /// Its name.
+    name: Option<String>,
+    /// The name of its tenant.
+    tenant: Option<String>,
+    /// Where it is, without user and password.
+    place: String,
+    /// Whether it answers.
+    answers: bool,
+    /// Why not, where it does not.
+    fault: Option<Trouble>,
+    /// The models that are served of it.
+    models: Vec<Model>,
+    /// Its sessions with this instance; null where it holds none.
+    sessions: Option<Sessions>,
+}
+
+/// Sessions with a database.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DatabaseSessions")]
+pub(super) struct Sessions {
+    /// At the most.
+    limit: u64,
+    /// At rest.
+    idle: u64,
+    /// At work.
+    busy: u64,
+}
+
+impl From<Usage> for Sessions {
+    fn from(usage: Usage) -> Self {
+        Self {
+            limit: usage.limit,
+            idle: usage.idle,
+            busy: usage.busy,
+        }
+    }
+}
+
+impl From<Probed> for Look {
+    fn from(probed: Probed) -> Self {
+        let missing = probed.missing.into_iter();
+        let warnings = probed.weaknesses.into_iter();
+        Self {
+            answers: true,
+            fault: None,
+            models: models(probed.models),
+            hidden: probed.hidden.len(),
+            missing: missing
+                .map(|(name, reason)| Missing { name, reason })
+                .collect(),
+            warnings: warnings
+                .map(|weakness| Trouble {
+                    what: weakness.what,
+                    help: weakness.help,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<Unread> for Trouble {
+    /// The words of a fault that lies here; of a database that refuses only its code.
+    fn from(unread: Unread) -> Self {
+        match unread.cause {
+            None => Self {
+                what: unread.fault.what,
+                help: unread.fault.help,
+            },
+            Some(cause) => Self {
+                what: format!("it cannot be read ({cause})"),
+                help: "lucarne database test says more".to_owned(),
+            },
+        }
+    }
+}
+
+fn models(served: impl IntoIterator<Item = (String, usize)>) -> Vec<Model> {
+    let models = served.into_iter();
+    models
+        .map(|(name, fields)| Model { name, fields })
+        .collect()
+}
+
+pub(super) async fn list(
+    desk: Desk,
+    asked: Asked<OfTenant>,
+) -> Result<List<DatabaseView>, Refusal> {
+    let contents = desk.contents().await?;
+    let of = asked.query.find(&contents)?;
+    let databases = contents.databases.iter();
+    Ok(databases
+        .filter(|database| of.is_none_or(|of| database.tenant == of.id))
+        .map(|database| DatabaseView::new(database, &contents))
+        .collect())
+}
+
+pub(super) async fn add(
+    desk: Desk,
+    asked: Asked<Nothing, DatabaseInput>,
+) -> Result<One<DatabaseView>, Refusal> {
+    let added = desk.admin().add_database(&asked.part, asked.body).await?;
+    Ok(added.into())
+}
+
+pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<DatabaseView>, Refusal> {
+    let contents = desk.contents().await?;
+    let database = find::database(&contents, asked.query.reference(&asked.part))?;
+    Ok(DatabaseView::new(database, &contents).into())
+}
+
+pub(super) async fn update(
+    desk: Desk,
+    asked: Asked<OfTenant, DatabasePatch>,
+) -> Result<One<DatabaseView>, Refusal> {
+    let reference = asked.query.reference(&asked.part);
+    let changed = desk.admin().update_database(reference, asked.body).await?;
+    Ok(changed.into())
+}
+
+pub(super) async fn remove(
+    desk: Desk,
+    asked: Asked<OfTenant>,
+) -> Result<One<DatabaseView>, Refusal> {
+    let reference = asked.query.reference(&asked.part);
+    Ok(desk.admin().remove_database(reference).await?.into())
+}
+
+pub(super) async fn test(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Look>, Refusal> {
+    let contents = desk.contents().await?;
+    let database = find::database(&contents, asked.query.reference(&asked.part))?;
+    let look = match look(&desk, database).await {
+        Ok(probed) => probed.into(),
+        Err(trouble) => Look {
+            fault: Some(trouble),
+            ..Look::default()
+        },
+    };
+    Ok(look.into())
+}
+
+pub(super) async fn health(desk: Desk, asked: Asked<OfTenant>) -> Result<List<Health>, Refusal> {
+    let contents = desk.contents().await?;
+    let of = asked.query.find(&contents)?;
+    let own = match of {
+        None => own(&desk).await,
+        Some(_) => None,
+    };
+    let databases = contents.databases.iter();
+    let databases = databases.filter(|database| of.is_none_or(|of| database.tenant == of.id));
+    let views =
+        databases.map(|database| (database.clone(), DatabaseView::new(database, &contents)));
+    let looks: Vec<_> = views
+        .map(|(database, view)| of_tenant(desk.clone(), database, view))
+        .collect();
+    let looks: Vec<Health> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    Ok(own.into_iter().chain(looks).collect())
+}
+
+/// The health of a tenant's database.
+async fn of_tenant(desk: Desk, database: Database, view: DatabaseView) -> Health {
+    let (models, fault) = match look(&desk, &database).await {
+        Ok(probed) => (models(probed.models), None),
+        Err(trouble) => (Vec::new(), Some(trouble)),
+    };
+    Health {
+        id: Some(view.id),
+        name: Some(view.name),
+        tenant: Some(view.tenant),
+        place: view.place,
+        answers: fault.is_none(),
+        fault,
+        models,
+        sessions: desk.service().usage_of(&database.id).map(Sessions::from),
+    }
+}
+
+/// The database of `DATABASE_URL`, where there is one.
+async fn own(desk: &Desk) -> Option<Health> {
+    let db = desk.service().db()?;
+    let usage = db.usage();
+    let fault = match timeout(PATIENCE, db.ping()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => failure.cause().or(Some("no session".to_owned())),
+        Err(_) => Some("no answer in time".to_owned()),
+    };
+    let served = desk.access().shared.own();
+    let served = served.map(|catalog| catalog.models()).unwrap_or_default();
+    Some(Health {
+        id: None,
+        name: None,
+        tenant: None,
+        place: desk.access().administration.place.clone(),
+        answers: fault.is_none(),
+        fault: fault.map(|cause| Trouble {
+            what: format!("it cannot be read ({cause})"),
+            help: "lucarne check says more".to_owned(),
+        }),
+        models: models(
+            served
+                .iter()
+                .map(|model| (model.name().to_owned(), model.fields().len())),
+        ),
+        sessions: Some(usage.into()),
+    })
+}
+
+/// Looks at a database of a tenant, as the service would read it.
+async fn look(desk: &Desk, database: &Database) -> Result<Probed, Trouble> {
+    let access = desk.access();
+    let query_timeout = access.settings.query_timeout;
+    let probed = probe(database, &access.administration.reach, query_timeout);
+    match timeout(PATIENCE, probed).await {
+        Ok(probed) => probed.map_err(Trouble::from),
+        Err(_) => Err(Trouble {
+            what: "no answer in time".to_owned(),
+            help: "is it running, and are host and port right?".to_owned(),
+        }),
+    }
+}

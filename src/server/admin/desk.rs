@@ -1,0 +1,76 @@
+//! What the tasks of the admin API work with: the store, by what holds at the moment, for one
+//! client.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::refusal::Refusal;
+use crate::admin::{Admin, Way};
+use crate::observe::Metrics;
+use crate::server::App;
+use crate::server::sessions::Sessions;
+use crate::service::{Access, Service};
+use crate::store::{Contents, Store};
+
+/// The place of one request.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    app: Arc<App>,
+    store: Store,
+    access: Arc<Access>,
+    address: IpAddr,
+    /// The address, as the audit names who changes something.
+    who: String,
+}
+
+impl Desk {
+    /// The desk for a client; none where there is nothing to administer, or nobody who may.
+    pub(super) fn find(app: &Arc<App>, access: &Arc<Access>, address: IpAddr) -> Option<Self> {
+        let store = app.service.store().cloned();
+        let store = store.filter(|_| !access.administration.tokens.is_empty())?;
+        Some(Self {
+            app: Arc::clone(app),
+            store,
+            access: Arc::clone(access),
+            address,
+            who: address.to_string(),
+        })
+    }
+
+    /// What changes the store.
+    pub(super) fn admin(&self) -> Admin<'_> {
+        Admin {
+            store: &self.store,
+            audit: self.app.service.audit(),
+            audit_denies: self.access.settings.audit_denies,
+            reach: &self.access.administration.reach,
+            way: Way::Api,
+            who: &self.who,
+        }
+    }
+
+    /// Everything that the store holds now.
+    pub(super) async fn contents(&self) -> Result<Contents, Refusal> {
+        Ok(self.store.contents().await?)
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.app.service
+    }
+
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.app.sessions
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.app.metrics
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+}

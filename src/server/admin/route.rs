@@ -1,0 +1,191 @@
+//! A route of the admin API: what answers it, and what its types say of it.
+//!
+//! Both are made of the same function, so that the published description cannot say anything else
+//! than what is read and written.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, FromRequestParts as _, RawPathParams, Request};
+use axum::http::{Method, Response, StatusCode};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::desk::Desk;
+use super::input::{self, Input};
+use super::refusal::{Code, Refusal};
+use crate::server::{App, caught, reply};
+
+/// One route.
+pub(super) struct Route {
+    /// Its name in the description.
+    pub(super) name: &'static str,
+    /// Its method.
+    pub(super) method: Method,
+    /// Its path below `/admin/api`, with at most one part in braces.
+    pub(super) path: &'static str,
+    /// What it does.
+    pub(super) summary: &'static str,
+    /// The status of its answer.
+    pub(super) status: StatusCode,
+    /// What it takes and gives.
+    pub(super) shapes: fn(&mut SchemaGenerator) -> Shapes,
+    /// What answers it.
+    pub(super) handler: MethodRouter<Arc<App>>,
+}
+
+/// The types of a route.
+pub(super) struct Shapes {
+    /// The parameters of the query, as members of an object.
+    pub(super) query: Schema,
+    /// The body, where there is one.
+    pub(super) body: Option<Schema>,
+    /// The answer.
+    pub(super) answer: Schema,
+}
+
+/// What a route is asked.
+pub(super) struct Asked<Q = Nothing, B = Nothing> {
+    /// What stands in the place of the braces.
+    pub(super) part: String,
+    /// The parameters of the query.
+    pub(super) query: Q,
+    /// The body.
+    pub(super) body: B,
+}
+
+/// No parameters, or no body.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// How a route is asked for.
+pub(super) struct Way(&'static str, Method, MethodFilter, StatusCode);
+
+/// What reads.
+pub(super) fn get(name: &'static str) -> Way {
+    Way(name, Method::GET, MethodFilter::GET, StatusCode::OK)
+}
+
+/// What makes something new.
+pub(super) fn create(name: &'static str) -> Way {
+    Way(name, Method::POST, MethodFilter::POST, StatusCode::CREATED)
+}
+
+/// What does something.
+pub(super) fn act(name: &'static str) -> Way {
+    Way(name, Method::POST, MethodFilter::POST, StatusCode::OK)
+}
+
+/// What changes something.
+pub(super) fn patch(name: &'static str) -> Way {
+    Way(name, Method::PATCH, MethodFilter::PATCH, StatusCode::OK)
+}
+
+/// What takes something away.
+pub(super) fn delete(name: &'static str) -> Way {
+    Way(name, Method::DELETE, MethodFilter::DELETE, StatusCode::OK)
+}
+
+impl Way {
+    /// The route of a path that is answered by a task.
+    pub(super) fn to<Q, B, A, F>(
+        self,
+        path: &'static str,
+        summary: &'static str,
+        task: fn(Desk, Asked<Q, B>) -> F,
+    ) -> Route
+    where
+        Q: Input + Send + 'static,
+        B: Input + Send + 'static,
+        A: Serialize + JsonSchema + 'static,
+        F: Future<Output = Result<A, Refusal>> + Send + 'static,
+    {
+        let Self(name, method, filter, status) = self;
+        let told = method.clone();
+        let handler = move |Extension(desk): Extension<Desk>, request: Request| async move {
+            let metrics = Arc::clone(desk.metrics());
+            let address = desk.address();
+            let answered = caught::caught(&metrics, answer(desk, path, request, task)).await;
+            let answered = answered
+                .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")));
+            let response = match answered {
+                Ok(answer) => reply::json(status, &answer),
+                Err(refusal) => refusal.into_response(),
+            };
+            if told != Method::GET {
+                let status = response.status().as_u16();
+                info!(%address, status, "admin API: {told} {path}");
+            }
+            response
+        };
+        Route {
+            name,
+            method,
+            path,
+            summary,
+            status,
+            shapes: shapes::<Q, B, A>,
+            handler: on(filter, handler),
+        }
+    }
+}
+
+async fn answer<Q: Input, B: Input + 'static, A, F: Future<Output = Result<A, Refusal>>>(
+    desk: Desk,
+    path: &str,
+    request: Request,
+    task: fn(Desk, Asked<Q, B>) -> F,
+) -> Result<A, Refusal> {
+    let (mut parts, body) = request.into_parts();
+    let part = match path.contains('{') {
+        true => {
+            let found = RawPathParams::from_request_parts(&mut parts, &()).await;
+            let found = found.ok().and_then(|found| {
+                let mut found = found.iter();
+                found.next().map(|(_, value)| value.to_owned())
+            });
+            found.ok_or_else(|| Refusal::fault("", "the path is no text", "encode it as UTF-8"))?
+        }
+        false => String::new(),
+    };
+    let query = input::query(parts.uri.query().unwrap_or_default())?;
+    let body = match is_nothing::<B>() {
+        true => input::nothing()?,
+        false => input::body(&parts.headers, body).await?,
+    };
+    task(desk, Asked { part, query, body }).await
+}
+
+fn is_nothing<T: 'static>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<Nothing>()
+}
+
+fn shapes<Q: JsonSchema, B: JsonSchema + 'static, A: JsonSchema>(
+    answers: &mut SchemaGenerator,
+) -> Shapes {
+    // What is sent stands where it is sent, for a type may look otherwise in an answer.
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    let settings = settings.with(|settings| settings.inline_subschemas = true);
+    let mut inputs = settings.into_generator();
+    Shapes {
+        query: inputs.subschema_for::<Q>(),
+        body: (!is_nothing::<B>()).then(|| inputs.subschema_for::<B>()),
+        answer: answers.subschema_for::<A>(),
+    }
+}
+
+/// The answer to what no route is for.
+pub(super) async fn nowhere() -> Response<Body> {
+    let hint = "GET /admin/api/openapi.json describes every route";
+    Refusal::not_found("there is no such route", hint).into_response()
+}
+
+/// The answer to a method that a path has not.
+pub(super) async fn wrong_method() -> Response<Body> {
+    Refusal::new(Code::MethodNotAllowed, "Method not allowed").into_response()
+}

@@ -1,0 +1,89 @@
+//! Tokens of tenants.
+
+use chrono::{TimeDelta, Utc};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::answer::{List, One};
+use super::desk::Desk;
+use super::refusal::Refusal;
+use super::route::{Asked, Nothing};
+use super::tenants::OfTenant;
+use crate::admin::{TokenInput, TokenPatch, TokenView, find};
+
+/// A token that was made, with the token itself: it is kept nowhere.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Issued {
+    #[serde(flatten)]
+    view: TokenView,
+    /// The token itself. This is the only time that it is shown.
+    #[serde(serialize_with = "exposed")]
+    #[schemars(with = "String")]
+    token: SecretString,
+}
+
+/// How a token is rotated.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    /// How long the token before is let in too; 0 where nothing is given.
+    #[serde(default)]
+    overlap_seconds: u32,
+}
+
+fn exposed<S: Serializer>(token: &SecretString, into: S) -> Result<S::Ok, S::Error> {
+    into.serialize_str(token.expose_secret())
+}
+
+fn issued((view, token): (TokenView, SecretString)) -> One<Issued> {
+    Issued { view, token }.into()
+}
+
+pub(super) async fn list(desk: Desk, asked: Asked<OfTenant>) -> Result<List<TokenView>, Refusal> {
+    let contents = desk.contents().await?;
+    let of = asked.query.find(&contents)?;
+    let (tokens, now) = (contents.tokens.iter(), Utc::now());
+    Ok(tokens
+        .filter(|token| of.is_none_or(|of| token.tenant == of.id))
+        .map(|token| TokenView::new(token, &contents, now))
+        .collect())
+}
+
+pub(super) async fn create(
+    desk: Desk,
+    asked: Asked<Nothing, TokenInput>,
+) -> Result<One<Issued>, Refusal> {
+    let made = desk.admin().create_token(&asked.part, asked.body).await?;
+    Ok(issued(made))
+}
+
+pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<TokenView>, Refusal> {
+    let contents = desk.contents().await?;
+    let token = find::token(&contents, asked.query.reference(&asked.part))?;
+    Ok(TokenView::new(token, &contents, Utc::now()).into())
+}
+
+pub(super) async fn update(
+    desk: Desk,
+    asked: Asked<OfTenant, TokenPatch>,
+) -> Result<One<TokenView>, Refusal> {
+    let reference = asked.query.reference(&asked.part);
+    let changed = desk.admin().update_token(reference, asked.body).await?;
+    Ok(changed.into())
+}
+
+pub(super) async fn remove(desk: Desk, asked: Asked<OfTenant>) -> Result<One<TokenView>, Refusal> {
+    let reference = asked.query.reference(&asked.part);
+    Ok(desk.admin().remove_token(reference).await?.into())
+}
+
+pub(super) async fn rotate(
+    desk: Desk,
+    asked: Asked<OfTenant, Rotation>,
+) -> Result<One<Issued>, Refusal> {
+    let reference = asked.query.reference(&asked.part);
+    let overlap = TimeDelta::seconds(asked.body.overlap_seconds.into());
+    let rotated = desk.admin().rotate_token(reference, overlap).await?;
+    Ok(issued(rotated))
+}
