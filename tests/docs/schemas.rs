@@ -49,6 +49,20 @@ fn the_published_schemas_are_current() {
     }
 }
 
+#[test]
+fn the_description_of_the_admin_api_is_current() {
+    let path = format!("{}/schema/openapi.json", env!("CARGO_MANIFEST_DIR"));
+    let text = serde_json::to_string_pretty(&lucarne::server::openapi()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == text,
+        "schema/openapi.json is not what the code says; make it again with\n\
+         UPDATE_SCHEMAS=1 cargo test --test docs schemas"
+    );
+}
+
 #[tokio::test]
 async fn requests_that_are_answered_and_their_answers_are_of_the_schemas() {
     let (of_request, of_answer) = (validator("request"), validator("response"));

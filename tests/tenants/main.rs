@@ -6,6 +6,7 @@
     reason = "clippy knows test functions, not the functions they call"
 )]
 
+mod admin;
 #[path = "../common/mod.rs"]
 mod common;
 mod crossing;
