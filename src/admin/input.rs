@@ -92,7 +92,7 @@ pub struct DatabaseInput {
 }
 
 /// What is to be changed of a database.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabasePatch {
     /// Its name.
@@ -143,7 +143,7 @@ pub struct TokenInput {
 }
 
 /// What is to be changed of a token.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenPatch {
     /// Its name.
@@ -241,23 +241,10 @@ impl DatabasePatch {
 }
 
 impl TokenInput {
-    pub(super) fn into_new(self, now: DateTime<Utc>) -> Result<NewToken, Faults> {
-        let expires_at = match (self.expires_at, self.expires_in_days) {
-            (None, None) => None,
-            (Some(text), None) => Some(end(&text, now)?),
-            (None, Some(days)) if (1..=MAX_DAYS).contains(&days) => {
-                Some(now + TimeDelta::days(days.into()))
-            }
-            (None, Some(_)) => {
-                let message = format!("expected 1 to {MAX_DAYS} days");
-                return Err(faulty("expires_in_days", message, "for example 30"));
-            }
-            (Some(_), Some(_)) => {
-                let message = "expires_at is given too; expected one of the two";
-                return Err(faulty("expires_in_days", message, "leave one of them out"));
-            }
-        };
-        Ok(NewToken {
+    /// The token, and what is wrong with its end.
+    pub(super) fn into_new(self, now: DateTime<Utc>) -> (NewToken, Result<(), Faults>) {
+        let (expires_at, judged) = split(self.end(now));
+        let new = NewToken {
             name: self.name,
             expires_at,
             models: self.models,
@@ -265,22 +252,41 @@ impl TokenInput {
             scopes: self.scopes,
             rows: self.rows,
             limits: self.limits,
-        })
+        };
+        (new, judged)
+    }
+
+    fn end(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Faults> {
+        match (&self.expires_at, self.expires_in_days) {
+            (None, None) => Ok(None),
+            (Some(text), None) => end(text, now).map(Some),
+            (None, Some(days)) if (1..=MAX_DAYS).contains(&days) => {
+                Ok(Some(now + TimeDelta::days(days.into())))
+            }
+            (None, Some(_)) => {
+                let message = format!("expected 1 to {MAX_DAYS} days");
+                Err(faulty("expires_in_days", message, "for example 30"))
+            }
+            (Some(_), Some(_)) => {
+                let message = "expires_at is given too; expected one of the two";
+                Err(faulty("expires_in_days", message, "leave one of them out"))
+            }
+        }
     }
 }
 
 impl TokenPatch {
-    /// What the patch does, with its end understood.
+    /// What the patch does, and what is wrong with its end.
     pub(super) fn understood(
         self,
         now: DateTime<Utc>,
-    ) -> Result<impl FnOnce(&mut Token) + Send, Faults> {
-        let expires_at = match &self.expires_at {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(text)) => Some(Some(end(text, now)?)),
-        };
-        Ok(move |token: &mut Token| {
+    ) -> (impl FnOnce(&mut Token) + Clone + Send, Result<(), Faults>) {
+        let (expires_at, judged) = split(match &self.expires_at {
+            None => Ok(None),
+            Some(None) => Ok(Some(None)),
+            Some(Some(text)) => end(text, now).map(|end| Some(Some(end))),
+        });
+        let edit = move |token: &mut Token| {
             set(&mut token.name, self.name);
             set(&mut token.active, self.active);
             set(&mut token.scopes, self.scopes);
@@ -289,7 +295,16 @@ impl TokenPatch {
             set(&mut token.tools, self.tools);
             set(&mut token.rows, self.rows);
             self.limits.apply(&mut token.limits);
-        })
+        };
+        (edit, judged)
+    }
+}
+
+/// A value, or none beside what is wrong with it.
+fn split<T>(read: Result<Option<T>, Faults>) -> (Option<T>, Result<(), Faults>) {
+    match read {
+        Ok(value) => (value, Ok(())),
+        Err(faults) => (None, Err(faults)),
     }
 }
 

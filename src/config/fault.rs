@@ -72,6 +72,15 @@ impl Faults {
         Self(check.faults)
     }
 
+    /// `Err` with the faults of all, or `Ok` if none has any.
+    ///
+    /// # Errors
+    /// The faults, in the order of what was judged.
+    pub fn all<const N: usize>(judged: [Result<(), Self>; N]) -> Result<(), Self> {
+        let faults = judged.into_iter().filter_map(Result::err);
+        Self::none_or(faults.flat_map(|faults| faults.0).collect())
+    }
+
     /// One fault alone.
     pub fn one(fault: Fault) -> Self {
         Self(vec![fault])

@@ -30,17 +30,7 @@ impl Store {
     /// A name that is taken, values that cannot be, and a store that fails; then nothing is
     /// changed, as with all changes.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<Changed<Tenant>, Refusal> {
-        let now = now();
-        let tenant = Tenant {
-            id: TenantId::random()?,
-            name: new.name,
-            description: new.description,
-            active: true,
-            rows: new.rows,
-            limits: new.limits,
-            created_at: now,
-            updated_at: now,
-        };
+        let tenant = new.made(TenantId::random()?, now());
         transaction!(self, session: Refusal => self.create(session, tenant).await)
     }
 
@@ -74,22 +64,7 @@ impl Store {
         tenant: &TenantId,
         new: NewDatabase,
     ) -> Result<Changed<Database>, Refusal> {
-        let now = now();
-        let database = Database {
-            id: DatabaseId::random()?,
-            tenant: tenant.clone(),
-            name: new.name,
-            url: Ok(new.url),
-            models: new.models,
-            hidden: new.hidden,
-            reveal: new.reveal,
-            pgbouncer: new.pgbouncer,
-            row_security: new.row_security,
-            guarded: new.guarded,
-            created_at: now,
-            updated_at: now,
-            sealed: None,
-        };
+        let database = new.made(DatabaseId::random()?, tenant.clone(), now());
         self.refuse_itself(&database).await?;
         transaction!(self, session: Refusal => {
             exists(session, tenant).await?;
@@ -158,24 +133,11 @@ impl Store {
         tenant: &TenantId,
         new: NewToken,
     ) -> Result<(Changed<Token>, SecretString), Refusal> {
-        let (now, secret) = (now(), NewSecret::random()?);
+        let secret = NewSecret::random()?;
         let token = Token {
-            id: TokenKey::random()?,
-            tenant: tenant.clone(),
-            name: new.name,
             digest: secret.digest,
             suffix: secret.suffix,
-            previous: None,
-            active: true,
-            expires_at: new.expires_at,
-            last_used_at: None,
-            models: new.models,
-            tools: new.tools,
-            scopes: new.scopes,
-            rows: new.rows,
-            limits: new.limits,
-            created_at: now,
-            updated_at: now,
+            ..new.made(TokenKey::random()?, tenant.clone(), now())
         };
         let changed = transaction!(self, session: Refusal => {
             exists(session, tenant).await?;

@@ -216,6 +216,83 @@ pub struct NewToken {
     pub limits: ClientLimits,
 }
 
+impl NewTenant {
+    pub(super) fn made(self, id: TenantId, now: DateTime<Utc>) -> Tenant {
+        Tenant {
+            id,
+            name: self.name,
+            description: self.description,
+            active: true,
+            rows: self.rows,
+            limits: self.limits,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl NewDatabase {
+    pub(super) fn made(self, id: DatabaseId, tenant: TenantId, now: DateTime<Utc>) -> Database {
+        Database {
+            id,
+            tenant,
+            name: self.name,
+            url: Ok(self.url),
+            models: self.models,
+            hidden: self.hidden,
+            reveal: self.reveal,
+            pgbouncer: self.pgbouncer,
+            row_security: self.row_security,
+            guarded: self.guarded,
+            created_at: now,
+            updated_at: now,
+            sealed: None,
+        }
+    }
+
+    /// Sees whether a database can be made of this, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        let (id, of) = (String::new().into(), String::new().into());
+        self.clone().made(id, of, DateTime::UNIX_EPOCH).judge()
+    }
+}
+
+impl NewToken {
+    /// A token without what lets anyone in.
+    pub(super) fn made(self, id: TokenKey, tenant: TenantId, now: DateTime<Utc>) -> Token {
+        Token {
+            id,
+            tenant,
+            name: self.name,
+            digest: Digest::default(),
+            suffix: String::new(),
+            previous: None,
+            active: true,
+            expires_at: self.expires_at,
+            last_used_at: None,
+            models: self.models,
+            tools: self.tools,
+            scopes: self.scopes,
+            rows: self.rows,
+            limits: self.limits,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Sees whether a token can be made of this, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        let (id, of) = (String::new().into(), String::new().into());
+        self.clone().made(id, of, DateTime::UNIX_EPOCH).judge()
+    }
+}
+
 impl Tenant {
     pub(super) fn check(&self) -> Faults {
         let mut faults = Faults::default();
@@ -228,6 +305,14 @@ impl Tenant {
 }
 
 impl Database {
+    /// Sees whether it can be kept as it is, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        self.check().none_or()
+    }
+
     pub(super) fn check(&self) -> Faults {
         let mut faults = Faults::default();
         faults.name("name", &self.name);
@@ -251,6 +336,14 @@ impl Database {
 }
 
 impl Token {
+    /// Sees whether it can be kept as it is, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        self.check().none_or()
+    }
+
     pub(super) fn check(&self) -> Faults {
         let mut faults = Faults::default();
         faults.name("name", &self.name);
