@@ -59,15 +59,15 @@ async fn admitted(
     let (mut parts, body) = request.into_parts();
     let desk = {
         let entry = app.entry();
-        let address = entry.address(peer, &parts.headers);
-        let Some(desk) = Desk::find(&app, entry.access(), address) else {
+        if !entry.access().administration.is_open() {
             return reply::refusal(StatusCode::NOT_FOUND, "Not found", None);
-        };
+        }
+        let address = entry.address(peer, &parts.headers);
         if let Err(denied) = entry.administers(&parts, address) {
             app.denied(address, TRANSPORT, denied);
             return Refusal::from(denied).into_response();
         }
-        desk
+        Desk::new(&app, entry.access(), address)
     };
     if app.stop.stopping.is_cancelled() {
         return Refusal::new(Code::ShuttingDown, "Server is shutting down").into_response();

@@ -46,12 +46,21 @@ pub struct Access {
 /// Who administers the service by the admin API, and what may be done there.
 #[derive(Debug)]
 pub struct Administration {
-    /// The tokens that open it; without one it is not there.
+    /// Whether there is a store, be it one that has not answered yet.
+    pub has_store: bool,
+    /// The tokens that open it.
     pub tokens: Tokens,
     /// Where databases may be that come by it.
     pub reach: Reach,
     /// Where the service's own database is, without user and password.
     pub place: String,
+}
+
+impl Administration {
+    /// Whether the admin API is there.
+    pub fn is_open(&self) -> bool {
+        self.has_store && !self.tokens.is_empty()
+    }
 }
 
 impl Access {

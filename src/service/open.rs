@@ -177,6 +177,7 @@ pub(super) fn access(
         proxies: config.trusted_proxies.clone(),
         tls,
         administration: Arc::new(Administration {
+            has_store: config.store.is_some() && config.enabled,
             tokens: Tokens::new(&config.admin_tokens),
             reach: Reach::new(config.database_places.clone()),
             place: config

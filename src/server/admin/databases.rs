@@ -167,7 +167,7 @@ pub(super) async fn add(
     desk: Desk,
     asked: Asked<Nothing, DatabaseInput>,
 ) -> Result<One<DatabaseView>, Refusal> {
-    let added = desk.admin().add_database(&asked.part, asked.body).await?;
+    let added = desk.admin()?.add_database(&asked.part, asked.body).await?;
     Ok(added.into())
 }
 
@@ -182,7 +182,7 @@ pub(super) async fn update(
     asked: Asked<OfTenant, DatabasePatch>,
 ) -> Result<One<DatabaseView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    let changed = desk.admin().update_database(reference, asked.body).await?;
+    let changed = desk.admin()?.update_database(reference, asked.body).await?;
     Ok(changed.into())
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn remove(
     asked: Asked<OfTenant>,
 ) -> Result<One<DatabaseView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    Ok(desk.admin().remove_database(reference).await?.into())
+    Ok(desk.admin()?.remove_database(reference).await?.into())
 }
 
 pub(super) async fn test(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Look>, Refusal> {

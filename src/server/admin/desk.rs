@@ -16,7 +16,6 @@ use crate::store::{Contents, Store};
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
     app: Arc<App>,
-    store: Store,
     access: Arc<Access>,
     address: IpAddr,
     /// The address, as the audit names who changes something.
@@ -24,34 +23,36 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// The desk for a client; none where there is nothing to administer, or nobody who may.
-    pub(super) fn find(app: &Arc<App>, access: &Arc<Access>, address: IpAddr) -> Option<Self> {
-        let store = app.service.store().cloned();
-        let store = store.filter(|_| !access.administration.tokens.is_empty())?;
-        Some(Self {
+    /// The desk for a client.
+    pub(super) fn new(app: &Arc<App>, access: &Arc<Access>, address: IpAddr) -> Self {
+        Self {
             app: Arc::clone(app),
-            store,
             access: Arc::clone(access),
             address,
             who: address.to_string(),
-        })
+        }
     }
 
-    /// What changes the store.
-    pub(super) fn admin(&self) -> Admin<'_> {
-        Admin {
-            store: &self.store,
+    /// What changes the store, and records what is changed.
+    pub(super) fn admin(&self) -> Result<Admin<'_>, Refusal> {
+        Ok(Admin {
+            store: self.store()?,
             audit: self.app.service.audit(),
             audit_denies: self.access.settings.audit_denies,
             reach: &self.access.administration.reach,
             way: Way::Api,
             who: &self.who,
-        }
+        })
     }
 
     /// Everything that the store holds now.
     pub(super) async fn contents(&self) -> Result<Contents, Refusal> {
-        Ok(self.store.contents().await?)
+        Ok(self.store()?.contents().await?)
+    }
+
+    /// The store, unless it has never answered.
+    fn store(&self) -> Result<&Store, Refusal> {
+        self.app.service.store().ok_or_else(Refusal::store_away)
     }
 
     pub(super) fn access(&self) -> &Access {

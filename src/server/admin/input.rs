@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::refusal::{Code, Fault, Refusal};
+use super::refusal::{Code, Fault, Refusal, cut};
 
 /// The largest body, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -186,19 +186,19 @@ fn fault(member: &str, message: &str, hint: Option<&str>) -> Fault {
     }
 }
 
-/// What is repeated of a request, cut at 200 characters.
+/// What is repeated of a request.
 fn shown(text: &str) -> String {
-    const SHOWN: usize = 200;
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
+    cut(text, 200)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::admin::{DatabaseInput, TenantInput, TenantPatch};
+    use crate::admin::{
+        DatabaseInput, DatabasePatch, TenantInput, TenantPatch, TokenInput, TokenPatch,
+    };
 
     fn told<T: Input>(given: Value) -> Vec<String> {
         let Value::Object(given) = given else {
@@ -281,5 +281,59 @@ mod tests {
     fn what_is_repeated_is_cut() {
         assert_eq!(shown(&"ä".repeat(300)).chars().count(), 201);
         assert_eq!(shown("short"), "short");
+    }
+
+    /// Anything, under names of members and others.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            Just("name".to_owned()),
+            Just("rows".to_owned()),
+            Just("limits".to_owned()),
+            Just("rate_limit".to_owned()),
+            Just("models".to_owned()),
+            ".{0,4}",
+        ];
+        leaf.prop_recursive(4, 32, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(name.clone(), inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
+            ]
+        })
+    }
+
+    /// Whether it is read, or refused with its faults.
+    fn refused_or_read<T: Input>(given: &Map<String, Value>) -> bool {
+        let Err(refusal) = read_as::<T>(given.clone()) else {
+            return true;
+        };
+        let refusal = serde_json::to_value(&refusal).unwrap();
+        let faults = refusal["faults"].as_array().unwrap();
+        !faults.is_empty() && faults.len() <= MAX_FAULTS
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_too_odd(given in anything()) {
+            let Value::Object(given) = given else { return Ok(()) };
+            prop_assert!(refused_or_read::<TenantInput>(&given));
+            prop_assert!(refused_or_read::<TenantPatch>(&given));
+            prop_assert!(refused_or_read::<DatabaseInput>(&given));
+            prop_assert!(refused_or_read::<DatabasePatch>(&given));
+            prop_assert!(refused_or_read::<TokenInput>(&given));
+            prop_assert!(refused_or_read::<TokenPatch>(&given));
+        }
+
+        #[test]
+        fn no_query_is_too_odd(text in "[a-z%&=+é0-9]{0,40}") {
+            let _ = query::<TenantPatch>(&text);
+        }
     }
 }

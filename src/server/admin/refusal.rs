@@ -118,13 +118,24 @@ impl Code {
     }
 }
 
+/// The longest text of a refusal, in characters: names in it are as long as they were sent.
+const LONGEST: usize = 1_000;
+
+/// A text that repeats what was sent, cut at so many characters.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
 impl Refusal {
     /// A refusal of that code, in these words.
     pub(super) fn new(code: Code, error: impl Into<String>) -> Self {
         let later = code.status() == StatusCode::SERVICE_UNAVAILABLE;
         Self {
             status: Failed::Error,
-            error: error.into(),
+            error: cut(&error.into(), LONGEST),
             code,
             hint: None,
             faults: Vec::new(),
@@ -158,6 +169,12 @@ impl Refusal {
             message: message.into(),
             hint: Some(hint.to_owned()),
         }])
+    }
+
+    /// The store does not answer.
+    pub(super) fn store_away() -> Self {
+        Self::new(Code::StoreUnavailable, "the store does not answer")
+            .hint("is it running? MCP_STORE names it")
     }
 
     /// There is no such thing.
@@ -208,8 +225,7 @@ impl From<StoreFailure> for Refusal {
             "the admin API: the store does not answer"
         );
         debug!(%detail, "the store says");
-        Self::new(Code::StoreUnavailable, "the store does not answer")
-            .hint("is it running? MCP_STORE names it")
+        Self::store_away()
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn close(desk: Desk, asked: Asked) -> Result<One<SessionView>, 
         Refusal::not_found(format!("there is no session {:?}", asked.part), hint)
     })?;
     let view = SessionView::new(&session);
-    desk.admin().closes_session(&asked.part, &view).await?;
+    desk.admin()?.closes_session(&asked.part, &view).await?;
     session.end();
     Ok(view.into())
 }

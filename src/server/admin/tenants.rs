@@ -44,7 +44,7 @@ pub(super) async fn create(
     desk: Desk,
     asked: Asked<Nothing, TenantInput>,
 ) -> Result<One<TenantView>, Refusal> {
-    Ok(desk.admin().create_tenant(asked.body).await?.into())
+    Ok(desk.admin()?.create_tenant(asked.body).await?.into())
 }
 
 pub(super) async fn show(desk: Desk, asked: Asked) -> Result<One<TenantView>, Refusal> {
@@ -56,10 +56,10 @@ pub(super) async fn update(
     desk: Desk,
     asked: Asked<Nothing, TenantPatch>,
 ) -> Result<One<TenantView>, Refusal> {
-    let changed = desk.admin().update_tenant(&asked.part, asked.body).await?;
+    let changed = desk.admin()?.update_tenant(&asked.part, asked.body).await?;
     Ok(changed.into())
 }
 
 pub(super) async fn remove(desk: Desk, asked: Asked) -> Result<One<TenantView>, Refusal> {
-    Ok(desk.admin().remove_tenant(&asked.part).await?.into())
+    Ok(desk.admin()?.remove_tenant(&asked.part).await?.into())
 }

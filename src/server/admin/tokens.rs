@@ -54,7 +54,7 @@ pub(super) async fn create(
     desk: Desk,
     asked: Asked<Nothing, TokenInput>,
 ) -> Result<One<Issued>, Refusal> {
-    let made = desk.admin().create_token(&asked.part, asked.body).await?;
+    let made = desk.admin()?.create_token(&asked.part, asked.body).await?;
     Ok(issued(made))
 }
 
@@ -69,13 +69,13 @@ pub(super) async fn update(
     asked: Asked<OfTenant, TokenPatch>,
 ) -> Result<One<TokenView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    let changed = desk.admin().update_token(reference, asked.body).await?;
+    let changed = desk.admin()?.update_token(reference, asked.body).await?;
     Ok(changed.into())
 }
 
 pub(super) async fn remove(desk: Desk, asked: Asked<OfTenant>) -> Result<One<TokenView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    Ok(desk.admin().remove_token(reference).await?.into())
+    Ok(desk.admin()?.remove_token(reference).await?.into())
 }
 
 pub(super) async fn rotate(
@@ -84,6 +84,6 @@ pub(super) async fn rotate(
 ) -> Result<One<Issued>, Refusal> {
     let reference = asked.query.reference(&asked.part);
     let overlap = TimeDelta::seconds(asked.body.overlap_seconds.into());
-    let rotated = desk.admin().rotate_token(reference, overlap).await?;
+    let rotated = desk.admin()?.rotate_token(reference, overlap).await?;
     Ok(issued(rotated))
 }
