@@ -139,7 +139,11 @@ fn announce(
     info!("lucarne {version} listens on {scheme}://{address}");
     let mut lines = 1;
     if let Some(admin) = server.admin_address() {
-        info!("metrics are at http://{admin}/metrics");
+        let api = match config.store.is_some() && !config.admin_tokens.is_empty() {
+            true => format!(", the admin API is at http://{admin}/admin/api"),
+            false => String::new(),
+        };
+        info!("metrics are at http://{admin}/metrics{api}");
         lines += 1;
     }
     if let (Some(kept), Some(store)) = (kept, &config.store) {

@@ -23,6 +23,10 @@ pub(super) fn judge(check: &mut Check, config: &Config) {
         );
         check.fault(NAME, reason);
     }
+    if config.store.is_none() {
+        let help = "set MCP_STORE, for example to sqlite:lucarne-store.db";
+        check.warn(NAME, "opens nothing without MCP_STORE", help);
+    }
     match config.admin_listen {
         None => {
             let help = "set MCP_ADMIN_LISTEN, for example to 127.0.0.1:9090";

@@ -71,12 +71,14 @@ fn an_admin_token_is_its_own() {
     let vars = [
         ("MCP_ADMIN_TOKEN", "an-admin-token-that-is-long"),
         ("MCP_ADMIN_LISTEN", "127.0.0.1:9090"),
+        ("MCP_STORE", "sqlite:store.db"),
     ];
     let config = enabled(&vars);
     assert_eq!(config.admin_tokens.len(), 1);
     assert!(config.warnings.is_empty());
     assert!(enabled(&[]).admin_tokens.is_empty());
-    assert_eq!(warned(&enabled(&vars[..1])), ["MCP_ADMIN_TOKEN"]);
+    assert_eq!(warned(&enabled(&vars[..2])), ["MCP_ADMIN_TOKEN"]);
+    assert_eq!(warned(&enabled(&[vars[0], vars[2]])), ["MCP_ADMIN_TOKEN"]);
     let shared = [
         &[("MCP_ADMIN_TOKEN", "a-token-that-is-long"), vars[1]][..],
         ENABLED,
