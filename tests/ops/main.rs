@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 #![allow(clippy::print_stdout, reason = "figures for the documentation")]
 
+mod admin;
 mod audit;
 mod clock;
 mod faults;

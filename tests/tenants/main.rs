@@ -7,12 +7,14 @@
 )]
 
 mod admin;
+mod api;
 #[path = "../common/mod.rs"]
 mod common;
 mod crossing;
 mod data;
 mod life;
 mod matrix;
+mod operators;
 mod rows;
 mod scopes;
 mod support;
