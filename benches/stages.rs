@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use lucarne::auth::Client;
 use lucarne::catalog::{self, Catalog, Column, FieldType, Kind, Table, TableName};
 use lucarne::config::ModelName;
 use lucarne::encode::{Datum, Numbers, Row, Rows, Style, Undecodable};
 use lucarne::limit::Window;
+use lucarne::observe::Analytics;
+use lucarne::observe::analytics::Counts;
 use lucarne::plan::{self, CursorKey, Limits};
 use lucarne::protocol::{Action, Object, Request};
 use lucarne::sensitive::Sensitive;
@@ -186,6 +189,24 @@ fn stages(criterion: &mut Criterion) {
             now += Duration::from_millis(900);
             window.admit(black_box(now)).is_ok()
         });
+    });
+
+    let analytics = Analytics::default();
+    let client = Some(Arc::new(Client {
+        token_id: "d5e88227599004b5".to_owned(),
+        token: "agent".to_owned(),
+        suffix: "8bNHk0k9".to_owned(),
+        tenant_id: "fe2389e0aed0a621".to_owned(),
+        tenant: "harbour".to_owned(),
+    }));
+    let counts = Counts {
+        requests: 1,
+        errors: 0,
+        rows: 50,
+        bytes: 7_894,
+    };
+    criterion.bench_function("count", |b| {
+        b.iter(|| analytics.count(black_box(client.as_ref()), "tickets", counts));
     });
 }
 
