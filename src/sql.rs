@@ -56,8 +56,11 @@ pub struct Statement {
 impl Statement {
     fn new(select: &SelectStatement, dialect: Dialect, layout: Arc<Layout>, of_view: bool) -> Self {
         let (text, values) = match dialect {
-            Dialect::Sqlite => limited(select.build(SqliteQueryBuilder)),
-            Dialect::Postgres => select.build(PostgresQueryBuilder),
+            Dialect::Sqlite => limited(select.build(SqliteQueryBuilder), |_| "?".to_owned()),
+            Dialect::Postgres => {
+                let marker = |number| format!("${number}");
+                limited(select.build(PostgresQueryBuilder), marker)
+            }
             Dialect::MySql => select.build(MysqlQueryBuilder),
         };
         Self {
@@ -69,20 +72,31 @@ impl Statement {
     }
 }
 
-/// Puts the number of the LIMIT, which ends the text, in its place: SQLite would plan a statement
-/// anew each time that a LIMIT is bound.
-fn limited((mut text, mut values): (String, Values)) -> (String, Values) {
-    let (start, offset) = match text.strip_suffix(" OFFSET ?") {
-        Some(start) => (start, " OFFSET ?"),
-        None => (&*text, ""),
+/// Puts the number of the LIMIT, which ends the text, in its place; `marker` is how the value of a
+/// number, from 1, is written.
+///
+/// SQLite would plan a statement anew each time that a LIMIT is bound. PostgreSQL would too: a LIMIT
+/// that it does not know it takes for a tenth of all rows, so that no plan is worth keeping.
+fn limited(
+    (text, mut values): (String, Values),
+    marker: impl Fn(usize) -> String,
+) -> (String, Values) {
+    let count = values.0.len();
+    let (start, passes) = match text.strip_suffix(&format!(" OFFSET {}", marker(count))) {
+        Some(start) => (start, 1),
+        None => (&*text, 0),
     };
-    let at = values.0.len().checked_sub(1 + offset.matches('?').count());
-    if let Some(start) = start.strip_suffix(" LIMIT ?")
-        && let Some(at) = at
+    let at = count.checked_sub(1 + passes);
+    if let Some(at) = at
+        && let Some(start) = start.strip_suffix(&format!(" LIMIT {}", marker(at + 1)))
         && let Some(&sea_query::Value::BigUnsigned(Some(limit))) = values.0.get(at)
     {
-        text = format!("{start} LIMIT {limit}{offset}");
         values.0.remove(at);
+        let offset = match passes {
+            0 => String::new(),
+            _ => format!(" OFFSET {}", marker(at + 1)),
+        };
+        return (format!("{start} LIMIT {limit}{offset}"), values);
     }
     (text, values)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::served::{self, TOKEN_VARIABLE};
 use crate::statistics::Times;
 use crate::{Fault, Outcome, client, crowd, echo, floor, paced, storm, walk};
 
@@ -102,6 +103,7 @@ impl Running {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("--part")
             .arg(serde_json::to_string(part)?)
+            .env(TOKEN_VARIABLE, served::token())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -75,12 +75,7 @@ pub(crate) fn open(engine: Engine, rows: u64, options: &Options) -> Outcome<Opti
             return Ok(None);
         }
     };
-    let served = Served::start(
-        &options.binary,
-        &store.url,
-        "users,tickets",
-        &options.variables,
-    )?;
+    let served = Served::start(&store.url, "users,tickets", options)?;
     Ok(Some(Bench {
         options,
         served,

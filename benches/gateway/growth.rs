@@ -111,8 +111,7 @@ fn with_models(bench: &mut Bench<'_>) -> Outcome<Vec<Finding>> {
     for models in MODELS {
         let mut list = vec!["tickets"];
         list.extend(names.iter().take(models - 1).map(String::as_str));
-        let (binary, variables) = (&bench.options.binary, &bench.options.variables);
-        let start = || Served::start(binary, &bench.store.url, &list.join(","), variables);
+        let start = || Served::start(&bench.store.url, &list.join(","), bench.options);
         let mut starts = Vec::new();
         let mut served = start()?;
         for _ in 1..bench.options.rounds {

@@ -71,6 +71,9 @@ struct Options {
     /// A variable for the service beside the usual ones, NAME=VALUE
     #[arg(long = "set", value_name = "NAME=VALUE")]
     variables: Vec<String>,
+    /// Lets the client in by a token of a store that is made for the run, with a tenant of its own
+    #[arg(long)]
+    store: bool,
     /// The server on which PostgreSQL databases are made
     #[arg(
         long,

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::Outcome;
-use crate::served::TOKEN;
+use crate::served::token;
 
 const ROOM: usize = 64 * 1024;
 
@@ -26,9 +26,10 @@ impl Post {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let head = format!(
-            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\
+            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
              Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
-             Content-Length: "
+             Content-Length: ",
+            token()
         );
         Ok(Self {
             stream,

@@ -4,12 +4,28 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Outcome, process};
+use crate::{Options, Outcome, process};
+
+/// The token of the configuration.
+const TOKEN: &str = "a-token-for-the-bench-of-the-gateway";
+/// Where parts that run as processes of their own find the token of a store.
+pub(crate) const TOKEN_VARIABLE: &str = "LUCARNE_BENCH_TOKEN";
+/// The token of the store, once one was made.
+static STORED: Mutex<Option<String>> = Mutex::new(None);
+const KEY: &str = "abababababababababababababababababababababababababababababababab";
 
 /// The token of every client.
-pub(crate) const TOKEN: &str = "a-token-for-the-bench-of-the-gateway";
+pub(crate) fn token() -> String {
+    let stored = STORED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let stored = stored.or_else(|| std::env::var(TOKEN_VARIABLE).ok());
+    stored.unwrap_or_else(|| TOKEN.to_owned())
+}
 
 /// A service that is not ready by then is given up: it reads a thousand models on a slow server.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -28,18 +44,21 @@ pub(crate) struct Served {
 
 impl Served {
     /// Starts the service on a database and waits until it is ready.
-    pub(crate) fn start(
-        binary: &Path,
-        url: &str,
-        models: &str,
-        variables: &[String],
-    ) -> Outcome<Self> {
+    pub(crate) fn start(url: &str, models: &str, options: &Options) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = (free_address()?, free_address()?);
+        let binary = &options.binary;
         let binary = std::fs::canonicalize(binary)
             .map_err(|fault| format!("{}: {fault}", binary.display()))?;
+        if options.store {
+            let token = stored(&binary, folder.path(), url, models)?;
+            *STORED.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        }
         let mut command = Command::new(binary);
         command.arg("serve").current_dir(folder.path()).env_clear();
+        if options.store {
+            command.envs(STORE);
+        }
         command.envs([
             ("MCP_ENABLED", "true"),
             ("MCP_TOKEN", TOKEN),
@@ -53,7 +72,7 @@ impl Served {
             ("MCP_IDLE_TIMEOUT", "3600"),
         ]);
         command.env("MCP_AUDIT_FILE", folder.path().join("audit.jsonl"));
-        for variable in variables {
+        for variable in &options.variables {
             let (name, value) = variable
                 .split_once('=')
                 .ok_or_else(|| format!("--set {variable}: NAME=VALUE is expected"))?;
@@ -102,6 +121,37 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A store beside the service.
+const STORE: [(&str, &str); 2] = [
+    ("MCP_STORE", "sqlite:store.db"),
+    ("MCP_ENCRYPTION_KEY", KEY),
+];
+
+/// A token of a store in a folder, whose tenant has the database; as an operator makes it.
+fn stored(binary: &Path, folder: &Path, url: &str, models: &str) -> Outcome<String> {
+    let run = |arguments: &[&str]| -> Outcome<String> {
+        let mut command = Command::new(binary);
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env_clear()
+            .envs(STORE);
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    };
+    run(&["tenant", "create", "bench"])?;
+    run(&[
+        "database", "add", "bench", "--tenant", "bench", "--models", models, url,
+    ])?;
+    let scopes = "describe,read,operators,aggregate,expand";
+    run(&[
+        "token", "create", "bench", "--tenant", "bench", "--scopes", scopes,
+    ])
 }
 
 /// An address on which nobody listens.

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::post::Post;
-use crate::served::TOKEN;
+use crate::served::token;
 use crate::{Fault, Outcome};
 
 /// Of zeros, so that masking costs the client nothing.
@@ -97,7 +97,8 @@ impl Socket {
         let head = format!(
             "GET /mcp/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: {protocol}\r\nX-MCP-Token: {TOKEN}\r\n\r\n"
+             Sec-WebSocket-Protocol: {protocol}\r\nX-MCP-Token: {}\r\n\r\n",
+            token()
         );
         socket.stream.write_all(head.as_bytes()).await?;
         let end = loop {
