@@ -179,9 +179,19 @@ fn required(schema: &Schema) -> impl Iterator<Item = &str> {
 }
 
 fn fault(member: &str, message: &str, hint: Option<&str>) -> Fault {
+    // Whoever sends JSON need not know the types of this code.
+    let message = [
+        ("expected u32", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected a sequence", "expected a list"),
+    ]
+    .into_iter()
+    .fold(message.to_owned(), |text, (ours, theirs)| {
+        text.replace(ours, theirs)
+    });
     Fault {
         member: shown(member),
-        message: shown(message),
+        message: shown(&message),
         hint: hint.map(str::to_owned),
     }
 }
