@@ -16,8 +16,17 @@ pub(crate) const TOKEN: &str = "the-token-of-an-operator";
 /// A request of the admin API, and its answer.
 pub(crate) struct Api<'r> {
     running: &'r Running,
-    /// Every answer so far, by method and path.
-    pub(crate) answers: Vec<(String, String, u16, Value)>,
+    /// Everything so far.
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// A request, and what it was answered.
+pub(crate) struct Exchange {
+    method: String,
+    path: String,
+    sent: Value,
+    status: u16,
+    pub(crate) answer: Value,
 }
 
 pub(crate) struct Answer {
@@ -62,7 +71,7 @@ impl<'r> Api<'r> {
     pub(crate) fn new(running: &'r Running) -> Self {
         Self {
             running,
-            answers: Vec::new(),
+            exchanges: Vec::new(),
         }
     }
 
@@ -85,13 +94,13 @@ impl<'r> Api<'r> {
             &text,
         )
         .await;
-        let entry = (
-            method.to_owned(),
-            path.to_owned(),
-            answer.status,
-            answer.body.clone(),
-        );
-        self.answers.push(entry);
+        self.exchanges.push(Exchange {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            sent: body,
+            status: answer.status,
+            answer: answer.body.clone(),
+        });
         assert_eq!(answer.headers["cache-control"], "no-store");
         answer
     }
@@ -107,7 +116,7 @@ impl<'r> Api<'r> {
     pub(crate) async fn hold_to_description(&mut self) -> BTreeSet<String> {
         let openapi = self.ask("GET", "/openapi.json", json!(null)).await.body;
         assert_eq!(openapi["openapi"], "3.1.0");
-        described(&self.answers, &openapi)
+        described(&self.exchanges, &openapi)
     }
 
     /// Every route that is described.
@@ -143,11 +152,27 @@ pub(crate) async fn administered(more: &[(&str, &str)]) -> Running {
     start(&[more, &own[..]].concat()).await
 }
 
-/// The routes that were tried, whose answers are all as the description says.
-fn described(answers: &[(String, String, u16, Value)], openapi: &Value) -> BTreeSet<String> {
+/// The routes that were tried; their answers are as the description says, and so is what was sent
+/// where it was taken.
+fn described(exchanges: &[Exchange], openapi: &Value) -> BTreeSet<String> {
     let mut tried = BTreeSet::new();
     let paths: BTreeMap<&String, &Value> = openapi["paths"].as_object().unwrap().iter().collect();
-    for (method, path, status, body) in answers {
+    let check = |schema: &Value, value: &Value, what: &str| {
+        assert!(schema.is_object(), "{what} is not described");
+        let mut schema = schema.clone();
+        schema["components"] = openapi["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let valid = validator.validate(value).map_err(|error| error.to_string());
+        assert_eq!(valid, Ok(()), "{what}: {value}");
+    };
+    for exchange in exchanges {
+        let Exchange {
+            method,
+            path,
+            sent,
+            status,
+            answer,
+        } = exchange;
         let path = format!("/admin/api{}", path.split('?').next().unwrap());
         let fits = |template: &str| {
             let (one, other) = (template.split('/'), path.split('/'));
@@ -181,12 +206,14 @@ fn described(answers: &[(String, String, u16, Value)], openapi: &Value) -> BTree
             400..500 => &responses["4XX"],
             _ => &responses["5XX"],
         };
-        let mut schema = response["content"]["application/json"]["schema"].clone();
-        assert!(schema.is_object(), "{method} {path} {status}: {response}");
-        schema["components"] = openapi["components"].clone();
-        let validator = jsonschema::validator_for(&schema).unwrap();
-        let valid = validator.validate(body).map_err(|error| error.to_string());
-        assert_eq!(valid, Ok(()), "{method} {path}: {body}");
+        let json = |part: &Value| part["content"]["application/json"]["schema"].clone();
+        let what = format!("{method} {path} {status}");
+        check(&json(response), answer, &what);
+        if let Some(taken) = operation.and_then(|operation| operation.get("requestBody"))
+            && status < 300
+        {
+            check(&json(taken), sent, &what);
+        }
     }
     tried
 }

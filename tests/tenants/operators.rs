@@ -307,11 +307,11 @@ async fn a_url_is_never_given_back_whatever_is_done_with_it() {
         .await;
     api.done("DELETE", "/databases/shop", json!(null)).await;
     api.hold_to_description().await;
-    let told: Vec<String> = api
-        .answers
+    let told = api
+        .exchanges
         .iter()
-        .map(|answer| answer.3.to_string())
-        .collect();
+        .map(|exchange| exchange.answer.to_string());
+    let told: Vec<String> = told.collect();
     let recorded = served.recorded().await;
     for text in told
         .into_iter()
