@@ -25,7 +25,9 @@ use tracing::warn;
 use crate::config::{self, Fault, Faults};
 use crate::observe::{Audit, ChangeRecord};
 use crate::reach::Reach;
-use crate::store::{Changed, Contents, Database, Refusal, Store, StoreFailure, Tenant, Token};
+use crate::store::{
+    Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
+};
 
 /// Somebody who administers a store.
 #[derive(Debug, Clone, Copy)]
@@ -138,8 +140,10 @@ impl Admin<'_> {
     /// # Errors
     /// What cannot be, a store that fails, and an audit that denies, as with all changes.
     pub async fn create_tenant(&self, input: TenantInput) -> Result<TenantView, Refused> {
-        self.asked("tenant.create", &input.name).await?;
-        let changed = self.store.create_tenant(input.into()).await?;
+        let new = NewTenant::from(input);
+        new.judge()?;
+        self.asked("tenant.create", &new.name).await?;
+        let changed = self.store.create_tenant(new).await?;
         self.tenant_changed("tenant.create", &changed).await
     }
 
@@ -152,12 +156,14 @@ impl Admin<'_> {
         tenant: &str,
         patch: TenantPatch,
     ) -> Result<TenantView, Refused> {
-        let id = find::tenant(&self.store.contents().await?, tenant)?
-            .id
-            .clone();
-        self.asked("tenant.update", id.as_str()).await?;
+        let contents = self.store.contents().await?;
+        let before = find::tenant(&contents, tenant)?;
+        let mut after = before.clone();
+        patch.clone().apply(&mut after);
+        after.judge()?;
+        self.asked("tenant.update", before.id.as_str()).await?;
         let edit = |tenant: &mut Tenant| patch.apply(tenant);
-        let changed = self.store.update_tenant(&id, edit).await?;
+        let changed = self.store.update_tenant(&before.id, edit).await?;
         self.tenant_changed("tenant.update", &changed).await
     }
 

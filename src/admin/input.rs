@@ -35,7 +35,7 @@ pub struct TenantInput {
 }
 
 /// What is to be changed of a tenant.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TenantPatch {
     /// Its name.

@@ -229,6 +229,15 @@ impl NewTenant {
             updated_at: now,
         }
     }
+
+    /// Sees whether a tenant can be made of this, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        let id = String::new().into();
+        self.clone().made(id, DateTime::UNIX_EPOCH).judge()
+    }
 }
 
 impl NewDatabase {
@@ -294,6 +303,14 @@ impl NewToken {
 }
 
 impl Tenant {
+    /// Sees whether it can be kept as it is, before anything is changed.
+    ///
+    /// # Errors
+    /// Every value that cannot be.
+    pub fn judge(&self) -> Result<(), config::Faults> {
+        self.check().none_or()
+    }
+
     pub(super) fn check(&self) -> Faults {
         let mut faults = Faults::default();
         faults.name("name", &self.name);

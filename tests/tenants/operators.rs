@@ -355,12 +355,15 @@ async fn every_fault_of_a_record_is_told_at_once() {
         "name": "", "scopes": ["write"], "models": [], "rows": [], "expires_at": "2001-01-01",
         "limits": { "rate_limit": 0 },
     });
+    let tenant = json!({ "name": "0123456789abcdef", "limits": { "rate_window": 0 } });
     for (method, path, body, expected) in [
+        ("POST", "/tenants", &tenant, &["name", "limits"][..]),
+        ("PATCH", "/tenants/acme", &tenant, &["name", "limits"]),
         (
             "POST",
             "/tenants/acme/databases",
             &database,
-            &["name", "models", "hidden", "url"][..],
+            &["name", "models", "hidden", "url"],
         ),
         (
             "PATCH",
