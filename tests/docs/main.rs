@@ -5,6 +5,7 @@
     reason = "clippy knows test functions, not the functions they call"
 )]
 
+mod admin;
 mod errors;
 mod readme;
 mod schemas;

@@ -21,7 +21,7 @@ async fn the_messages_are_answered_as_shown() {
 
 /// Whether an answer holds what is shown of it: the members shown, lists whole, and any text
 /// for `…`.
-fn shows(shown: &Value, real: &Value) -> Result<(), String> {
+pub(crate) fn shows(shown: &Value, real: &Value) -> Result<(), String> {
     match (shown, real) {
         (Value::Object(shown), Value::Object(real)) => {
             shown.iter().try_for_each(|(name, value)| {
@@ -98,7 +98,9 @@ fn links_lead_somewhere() {
     for name in [
         "README.md",
         "SECURITY.md",
+        "docs/admin.md",
         "docs/architecture.md",
+        "docs/clients.md",
         "docs/errors.md",
         "docs/operations.md",
         "docs/reliability.md",
