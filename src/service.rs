@@ -337,8 +337,10 @@ impl Service {
         let action = known.map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model);
-        let result = match self.turn(policy).await {
-            Some(_turn) => self.run(terms, read, out, &mut entry.filters).await,
+        // Kept until its line is written: no more lines wait than there are places.
+        let turn = self.turn(policy).await;
+        let result = match &turn {
+            Some(_) => self.run(terms, read, out, &mut entry.filters).await,
             None => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
@@ -349,6 +351,7 @@ impl Service {
         }
         let denies = policy.settings.audit_denies;
         let result = entry.settle(result, took, denies).await;
+        drop(turn);
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);

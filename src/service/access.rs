@@ -17,7 +17,7 @@ use crate::config::{AllowedHosts, AllowedOrigins, Tls};
 use crate::reach::Reach;
 
 /// Who is let in, and from where.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Access {
     /// What holds for everybody.
     pub settings: Arc<Settings>,

@@ -147,19 +147,9 @@ impl Live {
 
     /// Whom the service lets in, with other clients of the store.
     fn with_clients(&self, clients: Arc<Clients>) -> Access {
-        let before = self.service.access();
         Access {
-            settings: Arc::clone(&before.settings),
-            tokens: before.tokens.clone(),
-            shared: Arc::clone(&before.shared),
             clients,
-            require_auth: before.require_auth,
-            hosts: before.hosts.clone(),
-            origins: before.origins.clone(),
-            query_token: before.query_token,
-            proxies: before.proxies.clone(),
-            tls: before.tls.clone(),
-            administration: Arc::clone(&before.administration),
+            ..Access::clone(&self.service.access())
         }
     }
 

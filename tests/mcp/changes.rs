@@ -11,22 +11,13 @@ use crate::support::{Events, Socket, modern, request, start};
 pub(crate) fn serve_other_models(service: &Service) {
     let before = service.access();
     service.replace(Access {
-        settings: Arc::clone(&before.settings),
-        tokens: before.tokens.clone(),
         shared: Arc::new(Policy {
             settings: Arc::clone(&before.settings),
             may: Permissions::ALL,
             exposed: vec![Exposed::waiting(vec!["others".to_owned()])],
             grant: None,
         }),
-        clients: Arc::clone(&before.clients),
-        require_auth: before.require_auth,
-        hosts: before.hosts.clone(),
-        origins: before.origins.clone(),
-        query_token: before.query_token,
-        proxies: before.proxies.clone(),
-        tls: before.tls.clone(),
-        administration: Arc::clone(&before.administration),
+        ..Access::clone(&before)
     });
 }
 
