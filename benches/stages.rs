@@ -71,6 +71,7 @@ fn tickets() -> Catalog {
         kind: Kind::Table,
         comment: None,
         estimated_rows: Some(1_000_000),
+        secured: false,
         columns: columns.into(),
         primary_key: vec!["id".to_owned()],
         foreign_keys: Vec::new(),

@@ -63,6 +63,7 @@ pub struct Model {
     kind: Kind,
     description: Option<Box<str>>,
     estimated_rows: Option<u64>,
+    secured: bool,
     fields: Vec<Field>,
     by_name: HashMap<Box<str>, usize>,
     key: Vec<usize>,
@@ -101,7 +102,13 @@ impl Model {
 
     /// How many rows the database believes the model to have; unknown where only some may be seen.
     pub fn estimated_rows(&self) -> Option<u64> {
-        self.estimated_rows.filter(|_| self.rules.is_empty())
+        self.estimated_rows.filter(|_| !self.is_partial())
+    }
+
+    /// Whether there may be rows that are not seen, by rules or by the database's row security: what
+    /// the database believes of all rows is then nothing to be told.
+    pub fn is_partial(&self) -> bool {
+        self.secured || !self.rules.is_empty()
     }
 
     /// How many rows the database believes the table to have: what reading it costs, and nothing to

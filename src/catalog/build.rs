@@ -62,6 +62,8 @@ pub struct Narrowing<'n> {
     pub rules: &'n [WantedRule<'n>],
     /// Whose the models are: cursors of one owner fit no other's.
     pub owner: &'n str,
+    /// Whether the database is told whom it shows its rows to, of views too.
+    pub secured: bool,
 }
 
 /// A rule as it was written: rows of a model are seen where a field has one of these values.
@@ -107,6 +109,7 @@ pub fn build(
     for (name, table) in found {
         let mut model = model(&name, &table, sensitive, &mut hidden);
         model.owner = narrowing.owner.into();
+        model.secured |= narrowing.secured;
         if model.fields.is_empty() {
             let reason = ALL_HIDDEN.to_owned();
             missing.push(Missing { name, reason });
@@ -206,6 +209,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         kind: table.kind,
         description: table.comment.as_deref().map(Into::into),
         estimated_rows: table.estimated_rows,
+        secured: table.secured,
         fields,
         by_name,
         key,
@@ -242,9 +246,9 @@ fn field(column: &Column) -> Field {
 fn rule(wanted: &WantedRule<'_>, table: &Table) -> Result<Rule, String> {
     let name = wanted.field;
     let mut columns = table.columns.iter();
-    let column = columns
-        .find(|column| column.name == name)
-        .ok_or_else(|| format!("a row rule names the field {name}, which it does not have"))?;
+    let column = columns.find(|column| column.name == name).ok_or_else(|| {
+        format!("a row rule names the field {name}, which is not there or may not be read")
+    })?;
     let field = field(column);
     let read = |text: &String| {
         (wanted.read)(text, &field).ok_or_else(|| {

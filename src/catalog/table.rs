@@ -58,6 +58,8 @@ pub struct Table {
     pub comment: Option<String>,
     /// Rows, as the database estimates them.
     pub estimated_rows: Option<u64>,
+    /// Whether the database itself shows the role some of the rows alone (row security).
+    pub secured: bool,
     /// All columns, in the table's order.
     pub columns: Vec<Column>,
     /// The columns of the primary key, in the key's order.

@@ -232,7 +232,7 @@ async fn of_database(
         Narrowing {
             models: Some(&seen),
             rules: &wanted,
-            owner: "",
+            ..Narrowing::default()
         },
     );
     told.extend(

@@ -154,6 +154,7 @@ impl Exposed {
                 models: Some(&self.names),
                 rules: &rules,
                 owner: &source.owner,
+                secured: source.whom.is_some(),
             },
         );
         let known = Known {

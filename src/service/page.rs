@@ -74,7 +74,7 @@ pub(super) async fn total(
         Total::None => return Ok(None),
         Total::Exact => true,
         // A planner's estimate would tell of rows that may not be seen.
-        Total::Estimate => !plan.model.rules().is_empty(),
+        Total::Estimate => plan.model.is_partial(),
     };
     // A last page that began at a known place tells it by itself.
     let seen = plan.page.passed() + page.count as u64;

@@ -32,7 +32,8 @@ async fn sessions(place: &Database, state: &str) -> usize {
         .len()
 }
 
-async fn terminate(place: &Database) {
+/// Ends the sessions of services in this database.
+pub(crate) async fn terminate(place: &Database) {
     let sql = "SELECT CAST(pg_terminate_backend(pid) AS text) FROM pg_stat_activity";
     place
         .column(&format!(

@@ -21,3 +21,4 @@ mod pooler;
 mod role;
 mod start;
 mod types;
+mod whom;

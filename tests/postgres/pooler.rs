@@ -11,14 +11,21 @@ use crate::common::skipped;
 use crate::support::{Asked, Database, configured, options};
 
 /// A PgBouncer of its own, ended with this value.
-struct Pooler {
+pub(crate) struct Pooler {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     _folder: tempfile::TempDir,
 }
 
 impl Pooler {
     async fn new(place: &Database, more: &str) -> Option<Self> {
+        let role = "SELECT CAST(current_user AS text)";
+        let role = place.column(role).await.remove(0);
+        Self::of_role(place, &role, more).await
+    }
+
+    /// One whose sessions are a role's, whoever asks.
+    pub(crate) async fn of_role(place: &Database, role: &str, more: &str) -> Option<Self> {
         let address = place.address();
         let (host, server_port) = address.rsplit_once(':').unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -26,10 +33,6 @@ impl Pooler {
         drop(listener);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pgbouncer.ini");
-        let role = place
-            .column("SELECT CAST(current_user AS text)")
-            .await
-            .remove(0);
         let config = format!(
             "[databases]\n* = host={host} port={server_port} user={role}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\

@@ -49,6 +49,7 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
         kind: Kind::Table,
         comment: None,
         estimated_rows: None,
+        secured: false,
         columns: columns
             .iter()
             .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))

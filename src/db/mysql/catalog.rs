@@ -163,6 +163,7 @@ async fn table(
         kind: known.kind,
         comment,
         estimated_rows,
+        secured: false,
         columns,
         primary_key: primary.key,
         foreign_keys,

@@ -147,6 +147,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         kind: known.kind,
         comment: None,
         estimated_rows,
+        secured: false,
         columns,
         primary_key,
         foreign_keys,
