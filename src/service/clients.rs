@@ -279,11 +279,16 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
             .filter(seen)
             .filter(|name| taken.insert(name.clone()))
             .collect();
+        let secured = held.record().row_security;
         let source = Narrowed {
             held: Arc::clone(held),
             rules: rules.clone(),
-            owner: format!("{} {}", tenant.id, held.record().id),
-            whom: held.record().row_security.then(|| {
+            owner: match secured {
+                // Policies of the database may tell its tokens apart.
+                true => format!("{} {} {}", tenant.id, held.record().id, token.id),
+                false => format!("{} {}", tenant.id, held.record().id),
+            },
+            whom: secured.then(|| {
                 Arc::new(Whom {
                     tenant: tenant.name.clone(),
                     token: token.name.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::catalog::{self, Hidden, Narrowing};
+use crate::catalog::{self, Hidden, Kind, Narrowing, Table};
 use crate::db::Weakness;
 use crate::reach::Reach;
 use crate::store::Database;
@@ -38,12 +38,17 @@ pub async fn probe(
 ) -> Result<Probed, Unread> {
     let reached = Reached::new(database, reach, SESSIONS, query_timeout).await?;
     let tables = reached.tables().await?;
+    let unguarded = match database.row_security {
+        true => unguarded(tables.iter().flatten()),
+        false => None,
+    };
     let built = catalog::build(
         reached.names.iter().zip(tables).collect(),
         &reached.sensitive,
         Narrowing::default(),
     );
     let weaknesses = reached.db.weaknesses(&built.catalog, &built.hidden).await;
+    let weaknesses = weaknesses.unwrap_or_default().into_iter();
     let models = built.catalog.models().iter();
     let missing = built.missing.into_iter();
     Ok(Probed {
@@ -54,6 +59,22 @@ pub async fn probe(
             .map(|missing| (missing.name, missing.reason))
             .collect(),
         hidden: built.hidden,
-        weaknesses: weaknesses.unwrap_or_default(),
+        weaknesses: weaknesses.chain(unguarded).collect(),
+    })
+}
+
+/// The tables that show the role every row, though the database is told whom it shows them to. What
+/// a view shows is not known here.
+fn unguarded<'t>(tables: impl Iterator<Item = &'t Table>) -> Option<Weakness> {
+    let open = tables.filter(|table| table.kind != Kind::View && !table.secured);
+    let open: Vec<String> = open.map(|table| table.name.to_string()).collect();
+    (!open.is_empty()).then(|| Weakness {
+        what: format!(
+            "row security does not hold the role back from {}",
+            open.join(", ")
+        ),
+        help: "ALTER TABLE … ENABLE ROW LEVEL SECURITY, and read by a role that neither owns the \
+               table nor passes by it"
+            .to_owned(),
     })
 }

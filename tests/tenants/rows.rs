@@ -1,9 +1,14 @@
 //! Rules by every type, and the row security of PostgreSQL itself.
 
-use serde_json::json;
+use std::time::Duration;
+
+use lucarne::reach::Reach;
+use lucarne::service;
+use lucarne::store::{Database, NewTenant, Tenant};
+use serde_json::{Value, json};
 
 use crate::data::{COMPANIES, Data, TICKETS, company};
-use crate::support::{Client, Way, database, start, token};
+use crate::support::{Client, Running, Way, configured, database, start, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_compare_each_type_as_filters_do() {
@@ -98,63 +103,84 @@ async fn a_model_whose_rule_cannot_hold_is_not_served() {
     }
 }
 
+/// The companies in PostgreSQL, and a role that sees of the tickets what a policy lets it: those of
+/// the company that is told, to the token that is.
+struct Secured {
+    data: Data,
+    role: String,
+}
+
+impl Secured {
+    async fn new() -> Option<Self> {
+        let data = Data::postgres().await?;
+        let Data::Postgres { name, .. } = &data else {
+            panic!("PostgreSQL")
+        };
+        let role = format!("{name}_reader");
+        for statement in [
+            format!("CREATE ROLE {role} LOGIN"),
+            format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
+            "ALTER TABLE tickets ENABLE ROW LEVEL SECURITY".to_owned(),
+            "CREATE POLICY by_tenant ON tickets USING \
+                ('company-' || company_id = current_setting('lucarne.tenant') \
+                AND current_setting('lucarne.token') LIKE 'agent%')"
+                .to_owned(),
+            // security_invoker came with PostgreSQL 15.
+            "CREATE VIEW seen WITH (security_invoker = true) AS SELECT * FROM tickets".to_owned(),
+            format!("GRANT SELECT ON seen TO {role}"),
+            "ANALYZE tickets".to_owned(),
+        ] {
+            data.execute(&statement).await;
+        }
+        Some(Self { data, role })
+    }
+
+    /// A tenant of a company, and the database as it is kept for it.
+    async fn tenant(&self, running: &Running, company: i64) -> (Tenant, Database) {
+        let new = NewTenant {
+            name: format!("company-{company}"),
+            ..NewTenant::default()
+        };
+        let tenant = running.store.create_tenant(new).await.unwrap();
+        let tenant = tenant.after.unwrap();
+        let as_role = format!("//{}@", self.role);
+        let mut secured = database(&self.data.url().replacen("//root@", &as_role, 1));
+        secured.row_security = true;
+        secured.models = "tickets,seen,notes".to_owned();
+        let added = running.store.add_database(&tenant.id, secured).await;
+        (tenant, added.unwrap().after.unwrap())
+    }
+
+    async fn remove(self) {
+        for statement in ["DROP OWNED BY", "DROP ROLE"] {
+            self.data
+                .execute(&format!("{statement} {}", self.role))
+                .await;
+        }
+    }
+}
+
+async fn client(running: &Running, secret: &str) -> Client {
+    let client = Client::connect(running.address, secret, Way::Seed).await;
+    client.ok().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_database_is_told_whom_each_transaction_is_for() {
-    let Some(data) = Data::postgres().await else {
+    let Some(secured) = Secured::new().await else {
         return;
     };
-    let Data::Postgres { name, .. } = &data else {
-        panic!("PostgreSQL")
-    };
-    let role = format!("{name}_reader");
-    for statement in [
-        format!("CREATE ROLE {role} LOGIN"),
-        format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
-        "ALTER TABLE tickets ENABLE ROW LEVEL SECURITY".to_owned(),
-        "CREATE POLICY by_tenant ON tickets USING \
-            ('company-' || company_id = current_setting('lucarne.tenant', true) \
-            AND current_setting('lucarne.token', true) = 'agent')"
-            .to_owned(),
-        "CREATE VIEW seen WITH (security_invoker = true) AS SELECT * FROM tickets".to_owned(),
-        format!("GRANT SELECT ON seen TO {role}"),
-    ] {
-        // security_invoker came with PostgreSQL 15.
-        data.execute(&statement).await;
-    }
-    let url = data.url().replacen("//root@", &format!("//{role}@"), 1);
     let running = start(&[]).await;
     let mut asking = Vec::new();
     for of in 1..=COMPANIES {
-        let new = lucarne::store::NewTenant {
-            name: format!("company-{of}"),
-            ..Default::default()
-        };
-        let tenant = running
-            .store
-            .create_tenant(new)
-            .await
-            .unwrap()
-            .after
-            .unwrap();
-        let mut secured = database(&url);
-        secured.row_security = true;
-        secured.models = "tickets,seen".to_owned();
-        running
-            .store
-            .add_database(&tenant.id, secured)
-            .await
-            .unwrap();
+        let (tenant, _) = secured.tenant(&running, of).await;
         let (_, other) = running.token(&tenant, token("other")).await;
         let (_, secret) = running.token(&tenant, token("agent")).await;
-        let mut client = Client::connect(running.address, &other, Way::Seed)
-            .await
-            .ok()
-            .unwrap();
-        let none = client.ask("list", Some("tickets"), json!({})).await;
+        let mut none = client(&running, &other).await;
+        let none = none.ask("list", Some("tickets"), json!({})).await;
         assert_eq!(none["count"], 0, "{none}");
         for _ in 0..3 {
-            let client = Client::connect(running.address, &secret, Way::Seed).await;
-            let mut client = client.ok().unwrap();
+            let mut client = client(&running, &secret).await;
             asking.push(tokio::spawn(async move {
                 for id in 1..=TICKETS {
                     let got = client
@@ -177,6 +203,69 @@ async fn the_database_is_told_whom_each_transaction_is_for() {
         asked.await.unwrap();
     }
     drop(running);
-    data.execute(&format!("DROP OWNED BY {role}")).await;
-    data.execute(&format!("DROP ROLE {role}")).await;
+    secured.remove().await;
+}
+
+/// The server's statistics know the rows of everybody, and a view does not say whose it shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_estimate_tells_of_rows_that_a_policy_holds_back() {
+    let Some(secured) = Secured::new().await else {
+        return;
+    };
+    let running = start(&[]).await;
+    let (tenant, _) = secured.tenant(&running, 1).await;
+    let (_, secret) = running.token(&tenant, token("agent")).await;
+    let mut client = client(&running, &secret).await;
+    for model in ["tickets", "seen"] {
+        let described = client.ask("describe", Some(model), json!({})).await;
+        assert_eq!(described["data"]["estimated_rows"], Value::Null, "{model}");
+        for (filters, total) in [
+            (json!({}), TICKETS / COMPANIES),
+            (json!({ "company_id": 2 }), 0),
+        ] {
+            let params = json!({ "total": "estimate", "limit": 1, "filters": filters });
+            let page = client.ask("query", Some(model), params).await;
+            assert_eq!(page["total"], total, "{model}: {page}");
+        }
+    }
+    drop(running);
+    secured.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_under_row_security_is_its_tokens_own() {
+    let Some(secured) = Secured::new().await else {
+        return;
+    };
+    let running = start(&[]).await;
+    let (tenant, _) = secured.tenant(&running, 1).await;
+    let (_, one) = running.token(&tenant, token("agent")).await;
+    let (_, two) = running.token(&tenant, token("agent-2")).await;
+    let (mut one, mut two) = (client(&running, &one).await, client(&running, &two).await);
+    let first = json!({ "limit": 5 });
+    let page = one.ask("list", Some("tickets"), first).await;
+    let next = json!({ "limit": 5, "cursor": page["next_cursor"] });
+    let refused = two.ask("list", Some("tickets"), next.clone()).await;
+    assert_eq!(refused["error"], "Invalid cursor", "{refused}");
+    let page = one.ask("list", Some("tickets"), next).await;
+    assert_eq!(page["count"], 5, "{page}");
+    drop(running);
+    secured.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_no_policy_guards_is_warned_of() {
+    let Some(secured) = Secured::new().await else {
+        return;
+    };
+    let running = start(&[]).await;
+    let (_, database) = secured.tenant(&running, 1).await;
+    let reach = Reach::new(configured(&running.folder, &[]).database_places);
+    let probed = service::probe(&database, &reach, Duration::from_secs(5)).await;
+    let told = probed.unwrap().weaknesses;
+    let told: Vec<&str> = told.iter().map(|it| it.what.as_str()).collect();
+    let expected = "row security does not hold the role back from public.notes";
+    assert!(told.contains(&expected), "{told:?}");
+    drop(running);
+    secured.remove().await;
 }
