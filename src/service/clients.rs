@@ -265,10 +265,18 @@ fn policy(
 /// first.
 fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
+    if !held.is_empty() {
+        let listed: HashSet<String> = held.iter().flat_map(|held| listed(held)).collect();
+        for model in idle(&rules, &listed) {
+            warn!(
+                tenant = tenant.name,
+                model, "a row rule holds nothing back: no database of the tenant lists its model"
+            );
+        }
+    }
     let mut taken: HashSet<String> = HashSet::new();
     let exposed = held.iter().map(|held| {
-        let names = config::model_names("models", &held.record().models).unwrap_or_default();
-        let names = names.into_iter().map(|name| name.exposed);
+        let names = listed(held).into_iter();
         let seen = |name: &String| {
             token
                 .models
@@ -300,6 +308,18 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
     exposed.collect()
 }
 
+/// The names of a database's whitelist.
+fn listed(held: &Held) -> Vec<String> {
+    let names = config::model_names("models", &held.record().models).unwrap_or_default();
+    names.into_iter().map(|name| name.exposed).collect()
+}
+
+/// The models of rules that are about nothing: misspelt, or not listed any more.
+fn idle<'r>(rules: &'r [RowRule], listed: &HashSet<String>) -> Vec<&'r str> {
+    let models = rules.iter().map(|rule| rule.model.as_str());
+    models.filter(|model| !listed.contains(*model)).collect()
+}
+
 /// Whether a database is read as before.
 fn is_same(one: &Database, other: &Database) -> bool {
     one.updated_at == other.updated_at && one.is_at_the_place_of(other)
@@ -312,4 +332,17 @@ fn is_unchanged(one: &Token, other: &Token) -> bool {
         ..other.clone()
     };
     *one == other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_about_no_model_is_idle() {
+        let rules = ["tickets.a = 1", "ticket.a = 1", "Tickets.a = 1"];
+        let rules = rules.map(|rule| rule.parse().unwrap());
+        let listed = HashSet::from(["tickets".to_owned(), "notes".to_owned()]);
+        assert_eq!(idle(&rules, &listed), ["ticket", "Tickets"]);
+    }
 }
