@@ -15,7 +15,62 @@ use lucarne::sql::lookup::Id;
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect, Statement};
 
-const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
+pub(crate) const DIALECTS: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
+
+pub(crate) const LIMITS: Limits = Limits {
+    default_limit: 50,
+    max_limit: 100,
+    scan_limit: None,
+};
+
+/// Requests of `query`, by the name of their snapshot.
+pub(crate) const REQUESTS: [(&str, &str); 12] = [
+    ("everything", "{}"),
+    (
+        "projection",
+        r#"{"fields":["title","id"],"limit":10,"offset":20}"#,
+    ),
+    (
+        "equality",
+        r#"{"filters":{"status":"open","user_id":"7","is_open":true,"amount":12.50,"due_on":null},"fields":["id"]}"#,
+    ),
+    (
+        "ranges",
+        r#"{"filters":{"amount":{"$gte":"10.00","$lt":20},"score":{"$gt":0.5},"due_on":{"$between":["2026-01-01","2026-01-31"]}},"fields":["id"]}"#,
+    ),
+    (
+        "moments",
+        r#"{"filters":{"created_at":{"$gte":"2026-01-31T13:05:00Z","$lt":"2026-02-01"}},"fields":["id"]}"#,
+    ),
+    (
+        "lists",
+        r#"{"filters":{"status":{"$in":["open","closed",null]},"user_id":{"$nin":[1,2]},"amount":{"$in":[]}},"fields":["id"]}"#,
+    ),
+    (
+        "negation",
+        r#"{"filters":{"$not":{"amount":{"$gt":10},"title":null},"status":{"$ne":"closed"},"score":{"$ne":1}},"fields":["id"]}"#,
+    ),
+    (
+        "alternatives",
+        r#"{"filters":{"$or":[{"status":"open","amount":1},{"$and":[{"title":{"$null":false}},{"is_open":false}]}]},"fields":["id"]}"#,
+    ),
+    (
+        "texts",
+        r#"{"filters":{"title":{"$contains":"50%_*[!]","$istartswith":"Ä","$endswith":"x"}},"fields":["id"]}"#,
+    ),
+    (
+        "sorted",
+        r#"{"sort":["-created_at","amount"],"fields":["created_at"],"total":true}"#,
+    ),
+    (
+        "expanded",
+        r#"{"fields":["id"],"expand":["user"],"filters":{"user_id":1}}"#,
+    ),
+    (
+        "groups",
+        r#"{"group_by":["status",{"$month":"created_at"}],"aggregate":{"n":{"$count":"*"},"spent":{"$sum":"amount"},"mean":{"$avg":"score"},"last":{"$max":"created_at"},"people":{"$count_distinct":"user_id"}},"sort":["-spent"],"total":true}"#,
+    ),
+];
 
 fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Column {
     Column {
@@ -64,6 +119,11 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
 }
 
 fn catalog(dialect: Dialect) -> Catalog {
+    narrowed(dialect, catalog::Narrowing::default())
+}
+
+/// The catalog as one client sees it.
+pub(crate) fn narrowed(dialect: Dialect, narrowing: catalog::Narrowing<'_>) -> Catalog {
     let id = FieldType::Integer {
         unsigned: false,
         wide: true,
@@ -90,6 +150,7 @@ fn catalog(dialect: Dialect) -> Catalog {
         ("created_at", moment, "timestamp with time zone"),
         ("payload", FieldType::Json, "jsonb"),
         ("raw", FieldType::Bytes, "bytea"),
+        ("api_key", FieldType::Text, "text"),
     ];
     let names = ["users", "tickets"].map(|name| ModelName {
         exposed: name.to_owned(),
@@ -99,12 +160,7 @@ fn catalog(dialect: Dialect) -> Catalog {
     let tables = [&users[..], &tickets[..]];
     let tables = names.iter().zip(tables);
     let tables = tables.map(|(name, columns)| (name, Ok(table(&name.exposed, dialect, columns))));
-    catalog::build(
-        tables.collect(),
-        &Sensitive::default(),
-        catalog::Narrowing::default(),
-    )
-    .catalog
+    catalog::build(tables.collect(), &Sensitive::default(), narrowing).catalog
 }
 
 fn told_condition(condition: &Condition<'_>) -> String {
@@ -179,7 +235,7 @@ fn told(plan: &ReadPlan<'_>) -> String {
     out
 }
 
-fn written(statement: &Statement) -> String {
+pub(crate) fn written(statement: &Statement) -> String {
     let values = &statement.values;
     let mut lines = statement.text.to_string();
     for word in [
@@ -197,18 +253,13 @@ fn written(statement: &Statement) -> String {
 }
 
 fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
-    let limits = Limits {
-        default_limit: 50,
-        max_limit: 100,
-        scan_limit: None,
-    };
     let key = CursorKey::new(&[0; 32]);
     let object = Object::parse(params).unwrap();
     let mut out = format!("request: {params}\n");
     for dialect in DIALECTS {
         let catalog = catalog(dialect);
         let model = catalog.model("tickets").unwrap();
-        let plan = plan::rows(Action::Query, &object, model, &catalog, &limits, &key);
+        let plan = plan::rows(Action::Query, &object, model, &catalog, &LIMITS, &key);
         let mut plan = plan.unwrap();
         plan.page.seek = seek.map(|keys| Seek {
             keys: keys.to_vec(),
@@ -229,7 +280,7 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
     compare(name, &out);
 }
 
-fn compare(name: &str, out: &str) {
+pub(crate) fn compare(name: &str, out: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("golden");
     settings.set_prepend_module_to_snapshot(false);
@@ -258,53 +309,7 @@ fn gets_become_these_statements() {
 
 #[test]
 fn requests_become_these_statements() {
-    for (name, params) in [
-        ("everything", "{}"),
-        (
-            "projection",
-            r#"{"fields":["title","id"],"limit":10,"offset":20}"#,
-        ),
-        (
-            "equality",
-            r#"{"filters":{"status":"open","user_id":"7","is_open":true,"amount":12.50,"due_on":null},"fields":["id"]}"#,
-        ),
-        (
-            "ranges",
-            r#"{"filters":{"amount":{"$gte":"10.00","$lt":20},"score":{"$gt":0.5},"due_on":{"$between":["2026-01-01","2026-01-31"]}},"fields":["id"]}"#,
-        ),
-        (
-            "moments",
-            r#"{"filters":{"created_at":{"$gte":"2026-01-31T13:05:00Z","$lt":"2026-02-01"}},"fields":["id"]}"#,
-        ),
-        (
-            "lists",
-            r#"{"filters":{"status":{"$in":["open","closed",null]},"user_id":{"$nin":[1,2]},"amount":{"$in":[]}},"fields":["id"]}"#,
-        ),
-        (
-            "negation",
-            r#"{"filters":{"$not":{"amount":{"$gt":10},"title":null},"status":{"$ne":"closed"},"score":{"$ne":1}},"fields":["id"]}"#,
-        ),
-        (
-            "alternatives",
-            r#"{"filters":{"$or":[{"status":"open","amount":1},{"$and":[{"title":{"$null":false}},{"is_open":false}]}]},"fields":["id"]}"#,
-        ),
-        (
-            "texts",
-            r#"{"filters":{"title":{"$contains":"50%_*[!]","$istartswith":"Ä","$endswith":"x"}},"fields":["id"]}"#,
-        ),
-        (
-            "sorted",
-            r#"{"sort":["-created_at","amount"],"fields":["created_at"],"total":true}"#,
-        ),
-        (
-            "expanded",
-            r#"{"fields":["id"],"expand":["user"],"filters":{"user_id":1}}"#,
-        ),
-        (
-            "groups",
-            r#"{"group_by":["status",{"$month":"created_at"}],"aggregate":{"n":{"$count":"*"},"spent":{"$sum":"amount"},"mean":{"$avg":"score"},"last":{"$max":"created_at"},"people":{"$count_distinct":"user_id"}},"sort":["-spent"],"total":true}"#,
-        ),
-    ] {
+    for (name, params) in REQUESTS {
         hold(name, params, None);
     }
 }

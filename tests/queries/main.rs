@@ -23,5 +23,6 @@ mod large;
 mod million;
 mod oddities;
 mod properties;
+mod ruled;
 mod semantics;
 mod values;

@@ -1,0 +1,113 @@
+//! Row rules in the SQL of three dialects: whatever reads a model reads by its rules.
+
+use std::fmt::Write as _;
+
+use lucarne::catalog::{Catalog, Narrowing, WantedRule};
+use lucarne::plan::{self, CursorKey, Seek, Value};
+use lucarne::protocol::{Action, Object};
+use lucarne::sql::lookup::Id;
+use lucarne::sql::shapes::Shapes;
+use lucarne::sql::{self, Dialect, Statement};
+
+use crate::golden::{DIALECTS, LIMITS, REQUESTS, compare, narrowed, written};
+
+const LARGEST: usize = 1_048_576;
+
+/// The catalog of a client that sees some rows of both models, by hidden fields among others.
+fn ruled(dialect: Dialect) -> Catalog {
+    let values = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
+    let (key, hash): (Vec<String>, Vec<String>) = (values(&["key"]), values(&["hash"]));
+    let (days, amounts): (Vec<String>, Vec<String>) = (
+        values(&["2026-01-31", "2026-02-01"]),
+        values(&["1.50", "12"]),
+    );
+    let rule = |model, field, values| WantedRule {
+        model,
+        field,
+        values,
+        read: plan::typed,
+    };
+    let rules = [
+        rule("tickets", "api_key", &key),
+        rule("tickets", "due_on", &days),
+        rule("tickets", "amount", &amounts),
+        rule("users", "password_hash", &hash),
+    ];
+    let narrowing = Narrowing {
+        rules: &rules,
+        ..Narrowing::default()
+    };
+    let catalog = narrowed(dialect, narrowing);
+    assert_eq!(catalog.models().len(), 2);
+    catalog
+}
+
+/// Each statement of a request: those of its rows, of its count, and the planner's.
+fn statements(
+    catalog: &Catalog,
+    dialect: Dialect,
+    params: &str,
+    seek: Option<Seek>,
+) -> Vec<Statement> {
+    let (object, key) = (Object::parse(params).unwrap(), CursorKey::new(&[0; 32]));
+    let model = catalog.model("tickets").unwrap();
+    let plan = plan::rows(Action::Query, &object, model, catalog, &LIMITS, &key);
+    let mut plan = plan.unwrap();
+    plan.page.seek = seek;
+    let mut statements = sql::rows(&plan, dialect, LARGEST, &Shapes::default());
+    statements.push(sql::count(&plan, dialect));
+    statements.extend(sql::estimated(&plan, dialect));
+    statements
+}
+
+#[test]
+fn a_request_under_rules_becomes_these_statements() {
+    let mut out = String::new();
+    let either = r#"{"fields":["id"],"limit":2,"offset":4,"sort":["created_at"],"expand":["user"],"filters":{"$or":[{"status":"open"},{"user_id":1}]}}"#;
+    let plain = r#"{"limit":2,"offset":4}"#;
+    for dialect in DIALECTS {
+        let catalog = ruled(dialect);
+        writeln!(out, "\n{dialect:?}:").unwrap();
+        for params in [either, plain] {
+            for statement in statements(&catalog, dialect, params, None) {
+                out.push_str(&written(&statement));
+            }
+        }
+        let params = Object::parse(r#"{"id":7}"#).unwrap();
+        let plan = plan::get(&params, catalog.model("users").unwrap()).unwrap();
+        let (lookup, id) = Shapes::default().lookup(&plan, dialect, LARGEST).unwrap();
+        out.push_str(&written(&lookup.statement(&[id, Id::Number(9)])));
+        let one = sql::get(&plan, dialect, LARGEST);
+        let unlimited = one.text.split(" LIMIT ").next().unwrap();
+        assert_eq!(*lookup.statement(&[id]).text, *unlimited);
+    }
+    compare("ruled", &out);
+}
+
+/// Of each table that is read there is the field of its rule, which no client can name.
+#[test]
+fn no_statement_reads_a_table_without_its_rules() {
+    let moment = Some(Value::Text("2026-01-31T13:05:00Z".to_owned()));
+    let seek = || Seek {
+        keys: vec![moment.clone(), Some(Value::Int(7))],
+        ties: 1,
+        passed: 50,
+    };
+    let sorted = r#"{"sort":["-created_at"],"expand":["user"]}"#;
+    let requests = REQUESTS.map(|(_, params)| (params, None));
+    let requests = requests.into_iter().chain([(sorted, Some(seek()))]);
+    let mut read = 0;
+    for (params, seek) in requests {
+        for dialect in DIALECTS {
+            for statement in statements(&ruled(dialect), dialect, params, seek.clone()) {
+                let text = statement.text.replace('`', "\"");
+                for (table, field) in [("tickets", "api_key"), ("users", "password_hash")] {
+                    let tables = text.matches(&format!("\"{table}\" AS ")).count();
+                    assert_eq!(text.matches(field).count(), tables, "{text}");
+                    read += tables;
+                }
+            }
+        }
+    }
+    assert!(read > 100, "{read}");
+}
