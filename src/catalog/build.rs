@@ -44,12 +44,22 @@ pub struct Missing {
     pub name: String,
     /// Why, and what could be meant: for the operator.
     pub reason: String,
+    /// Whether a row rule is why.
+    ruled_out: bool,
 }
 
 impl Missing {
     /// Whether the table is there, and all of it is hidden.
     pub fn is_hidden_whole(&self) -> bool {
         self.reason == ALL_HIDDEN
+    }
+
+    /// The reason as a log may tell it: a rule may name a hidden field.
+    pub fn logged(&self) -> &str {
+        match self.ruled_out {
+            true => "one of its row rules cannot hold; lucarne access explain tells which",
+            false => &self.reason,
+        }
     }
 }
 
@@ -101,6 +111,7 @@ pub fn build(
             Err(reason) => missing.push(Missing {
                 name: name.exposed.clone(),
                 reason,
+                ruled_out: false,
             }),
         }
     }
@@ -111,8 +122,11 @@ pub fn build(
         model.owner = narrowing.owner.into();
         model.secured |= narrowing.secured;
         if model.fields.is_empty() {
-            let reason = ALL_HIDDEN.to_owned();
-            missing.push(Missing { name, reason });
+            missing.push(Missing {
+                name,
+                reason: ALL_HIDDEN.to_owned(),
+                ruled_out: false,
+            });
             continue;
         }
         let wanted = narrowing.rules.iter().filter(|rule| rule.model == name);
@@ -123,7 +137,11 @@ pub fn build(
                 models.push(model);
                 kept.push((name, table));
             }
-            Err(reason) => missing.push(Missing { name, reason }),
+            Err(reason) => missing.push(Missing {
+                name,
+                reason,
+                ruled_out: true,
+            }),
         }
     }
     relate(&mut models, &kept);
@@ -325,4 +343,176 @@ fn stem(columns: &[String]) -> Option<&str> {
         .find_map(|ending| column.strip_suffix(ending))
         .map(|stem| stem.trim_end_matches('_'))
         .filter(|stem| !stem.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FieldType, ForeignKey, Kind};
+    use super::*;
+
+    fn table(name: &str) -> Table {
+        let table_name = |name: &str| TableName {
+            schema: None,
+            name: name.to_owned(),
+        };
+        let column = |name: &str, field_type| Column {
+            name: name.to_owned(),
+            field_type,
+            nullable: true,
+            sortable: true,
+            dynamic: false,
+            bounded: true,
+            comment: None,
+            values: Vec::new(),
+            cast: String::new(),
+        };
+        let integer = FieldType::Integer {
+            unsigned: false,
+            wide: true,
+        };
+        Table {
+            name: table_name(name),
+            kind: Kind::Table,
+            comment: None,
+            estimated_rows: Some(100),
+            secured: false,
+            columns: vec![
+                column("id", integer),
+                column("user_id", integer),
+                column("company_id", integer),
+                column("api_key", FieldType::Text),
+                column("payload", FieldType::Json),
+            ],
+            primary_key: vec!["id".to_owned()],
+            foreign_keys: vec![ForeignKey {
+                columns: vec!["user_id".to_owned()],
+                target: table_name("users"),
+                target_columns: vec!["id".to_owned()],
+            }],
+            indexes: Vec::new(),
+        }
+    }
+
+    fn narrowed(narrowing: Narrowing<'_>) -> Built {
+        let names = ["users", "tickets"].map(|name| ModelName {
+            exposed: name.to_owned(),
+            schema: None,
+            table: name.to_owned(),
+        });
+        let tables = names.iter().map(|name| (name, Ok(table(&name.exposed))));
+        build(tables.collect(), &Sensitive::default(), narrowing)
+    }
+
+    fn read(text: &str, field: &Field) -> Option<Value> {
+        match field.field_type() {
+            FieldType::Integer { .. } => text.parse().ok().map(Value::Int),
+            FieldType::Text => Some(Value::Text(text.to_owned())),
+            _ => None,
+        }
+    }
+
+    fn ruled(rules: &[(&str, &str, &[&str])]) -> Built {
+        let values: Vec<Vec<String>> = rules
+            .iter()
+            .map(|(.., values)| values.iter().map(ToString::to_string).collect())
+            .collect();
+        let rules: Vec<WantedRule<'_>> = rules
+            .iter()
+            .zip(&values)
+            .map(|((model, field, _), values)| WantedRule {
+                model,
+                field,
+                values,
+                read,
+            })
+            .collect();
+        narrowed(Narrowing {
+            rules: &rules,
+            ..Narrowing::default()
+        })
+    }
+
+    #[test]
+    fn a_model_that_is_not_seen_is_not_missed_and_nothing_leads_to_it() {
+        let seen = ["tickets".to_owned()];
+        let built = narrowed(Narrowing {
+            models: Some(&seen),
+            owner: "acme",
+            ..Narrowing::default()
+        });
+        let [tickets] = built.catalog.models() else {
+            panic!("one model")
+        };
+        assert!(built.missing.is_empty());
+        assert_eq!((tickets.name(), tickets.owner()), ("tickets", "acme"));
+        assert!(tickets.relations().is_empty());
+        assert_eq!(tickets.field("user_id").unwrap().reference(), None);
+        let whole = narrowed(Narrowing::default()).catalog;
+        assert!(whole.model("tickets").unwrap().relation("user").is_some());
+    }
+
+    #[test]
+    fn a_rule_may_be_of_a_field_that_nobody_can_name() {
+        let built = ruled(&[
+            ("tickets", "api_key", &["one", "two"]),
+            ("tickets", "company_id", &["7"]),
+            ("absent", "company_id", &["7"]),
+        ]);
+        let tickets = built.catalog.model("tickets").unwrap();
+        let [hidden, plain] = tickets.rules() else {
+            panic!("two rules")
+        };
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(hidden.field().name(), "api_key");
+        assert_eq!(hidden.values(), [text("one"), text("two")]);
+        assert_eq!(plain.values(), [Value::Int(7)]);
+        assert!(tickets.field("api_key").is_none());
+        assert!(tickets.fields().iter().all(|it| it.name() != "api_key"));
+        assert!(built.missing.is_empty());
+    }
+
+    #[test]
+    fn a_model_whose_rule_cannot_hold_is_missing() {
+        for (field, values, reason) in [
+            ("company", &["7"][..], "is not there"),
+            ("Company_id", &["7"], "is not there"),
+            ("company_id", &["7", "seven"], "with another value"),
+            ("payload", &["7"], "with another value"),
+            ("company_id", &[], "names no value"),
+        ] {
+            let rules = [("users", "id", &["7"][..]), ("users", field, values)];
+            let built = ruled(&rules);
+            assert!(built.catalog.model("users").is_none(), "{field}");
+            let [missing] = &built.missing[..] else {
+                panic!("{field}: {:?}", built.missing)
+            };
+            assert_eq!(missing.name, "users");
+            assert!(missing.reason.contains(reason), "{}", missing.reason);
+            assert!(!missing.is_hidden_whole());
+            // The field may be a hidden one.
+            assert!(!missing.logged().contains(field), "{}", missing.logged());
+            // What pointed to it points nowhere.
+            let tickets = built.catalog.model("tickets").unwrap();
+            assert!(tickets.relations().is_empty());
+        }
+    }
+
+    #[test]
+    fn estimates_are_told_where_every_row_is_seen() {
+        let told = |built: &Built| {
+            let models = built.catalog.models().iter();
+            models
+                .map(|model| (model.estimated_rows(), model.table_rows()))
+                .collect::<Vec<_>>()
+        };
+        let (all, some) = ((Some(100), Some(100)), (None, Some(100)));
+        assert_eq!(told(&ruled(&[])), [all, all]);
+        let rules = ruled(&[("tickets", "company_id", &["7"])]);
+        assert_eq!(told(&rules), [all, some]);
+        let secured = narrowed(Narrowing {
+            secured: true,
+            ..Narrowing::default()
+        });
+        assert_eq!(told(&secured), [some, some]);
+    }
 }

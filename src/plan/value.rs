@@ -251,6 +251,9 @@ pub(super) fn echo(raw: &RawValue) -> Echo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{self, Column, Narrowing, Table, TableName};
+    use crate::config::ModelName;
+    use crate::sensitive::Sensitive;
 
     #[test]
     fn decimals_keep_their_digits() {
@@ -312,5 +315,103 @@ mod tests {
         ] {
             assert_eq!(uuid(text), None, "{text}");
         }
+    }
+
+    /// A field of a type, as only a catalog makes one.
+    fn with_field(field_type: FieldType, test: impl Fn(&Field)) {
+        let name = TableName {
+            schema: None,
+            name: "things".to_owned(),
+        };
+        let column = Column {
+            name: "field".to_owned(),
+            field_type,
+            nullable: true,
+            sortable: true,
+            dynamic: false,
+            bounded: true,
+            comment: None,
+            values: vec!["open".to_owned()],
+            cast: String::new(),
+        };
+        let table = Table {
+            name,
+            kind: catalog::Kind::Table,
+            comment: None,
+            estimated_rows: None,
+            secured: false,
+            columns: vec![column],
+            primary_key: Vec::new(),
+            foreign_keys: Vec::new(),
+            indexes: Vec::new(),
+        };
+        let name = ModelName {
+            exposed: "things".to_owned(),
+            schema: None,
+            table: "things".to_owned(),
+        };
+        let tables = vec![(&name, Ok(table))];
+        let built = catalog::build(tables, &Sensitive::default(), Narrowing::default());
+        test(&built.catalog.models()[0].fields()[0]);
+    }
+
+    #[test]
+    fn what_is_typed_is_read_by_the_type_of_its_field() {
+        let integer = FieldType::Integer {
+            unsigned: false,
+            wide: true,
+        };
+        let text = |text: &str| Some(Value::Text(text.to_owned()));
+        let id = "0123abcd-4567-89ef-0123-456789abcdef";
+        for (field_type, typed_text, value) in [
+            (integer, "7", Some(Value::Int(7))),
+            (integer, "-7", Some(Value::Int(-7))),
+            (integer, "seven", None),
+            (integer, "7.0", None),
+            (integer, "7 OR 1 = 1", None),
+            (integer, "true", None),
+            (integer, "", None),
+            (FieldType::Float, "0.5", Some(Value::Float(0.5))),
+            (FieldType::Float, "inf", None),
+            (FieldType::Float, "NaN", None),
+            (FieldType::Boolean, "true", Some(Value::Bool(true))),
+            (FieldType::Boolean, "0", Some(Value::Bool(false))),
+            (FieldType::Boolean, "yes", None),
+            (FieldType::Boolean, "2", None),
+            // Text is what it is, a number's digits and JSON too.
+            (FieldType::Text, "7", text("7")),
+            (FieldType::Text, "true", text("true")),
+            (FieldType::Text, "null", text("null")),
+            (FieldType::Text, "\"a\"\\u0041", text("\"a\"\\u0041")),
+            (FieldType::Text, "", text("")),
+            (FieldType::Text, "a\0b", None),
+            (
+                FieldType::Uuid,
+                "0123ABCD456789EF0123456789ABCDEF",
+                text(id),
+            ),
+            (FieldType::Uuid, "0123", None),
+            (FieldType::Date, "2026-01-31", text("2026-01-31")),
+            (FieldType::Date, "2026-02-30", None),
+            (FieldType::Enum, "open", text("open")),
+            (FieldType::Enum, "shut", None),
+            (FieldType::Any, "7", Some(Value::Int(7))),
+            (FieldType::Any, "a", text("a")),
+            (FieldType::Json, "{}", None),
+            (FieldType::Array, "1", None),
+            (FieldType::Bytes, "00", None),
+            (FieldType::Other, "x", None),
+        ] {
+            with_field(field_type, |field| {
+                assert_eq!(typed(typed_text, field), value, "{typed_text:?}");
+            });
+        }
+        let decimal = FieldType::Decimal { scale: Some(2) };
+        with_field(decimal, |field| {
+            let digits = |text: &str| Some(Value::Decimal(text.to_owned()));
+            assert_eq!(typed("12.50", field), digits("12.50"));
+            assert_eq!(typed("1e3", field), digits("1000"));
+            assert_eq!(typed("a", field), None);
+        });
     }
 }

@@ -172,7 +172,7 @@ impl Exposed {
                     ?database,
                     model = missing.name,
                     "not served: {}",
-                    missing.reason
+                    missing.logged()
                 );
             }
         }

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use lucarne::catalog::{Catalog, Narrowing, WantedRule};
+use lucarne::plan::cursor::Binding;
 use lucarne::plan::{self, CursorKey, Seek, Value};
 use lucarne::protocol::{Action, Object};
 use lucarne::sql::lookup::Id;
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect, Statement};
+use sha2::{Digest as _, Sha256};
 
 use crate::golden::{DIALECTS, LIMITS, REQUESTS, compare, narrowed, written};
 
@@ -110,4 +112,61 @@ fn no_statement_reads_a_table_without_its_rules() {
         }
     }
     assert!(read > 100, "{read}");
+}
+
+/// What a cursor of the first page of tickets is bound to, in the eyes of one client.
+fn bound(owner: &str, rules: &[(&str, &[&str])]) -> Binding {
+    let values: Vec<Vec<String>> = rules
+        .iter()
+        .map(|(_, values)| values.iter().map(ToString::to_string).collect())
+        .collect();
+    let rules: Vec<WantedRule<'_>> = rules
+        .iter()
+        .zip(&values)
+        .map(|((field, _), values)| WantedRule {
+            model: "tickets",
+            field,
+            values,
+            read: plan::typed,
+        })
+        .collect();
+    let narrowing = Narrowing {
+        rules: &rules,
+        owner,
+        ..Narrowing::default()
+    };
+    let catalog = narrowed(Dialect::Sqlite, narrowing);
+    let (object, key) = (Object::parse("{}").unwrap(), CursorKey::new(&[0; 32]));
+    let model = catalog.model("tickets").unwrap();
+    let plan = plan::rows(Action::List, &object, model, &catalog, &LIMITS, &key);
+    plan.unwrap().binding()
+}
+
+#[test]
+fn a_cursor_is_bound_to_its_owner_and_rules() {
+    let bindings = [
+        bound("", &[]),
+        bound("acme", &[]),
+        bound("globex", &[]),
+        bound("", &[("user_id", &["1"])]),
+        bound("acme", &[("user_id", &["1"])]),
+        bound("acme", &[("user_id", &["2"])]),
+        bound("acme", &[("user_id", &["1", "2"])]),
+        bound("acme", &[("id", &["1"])]),
+        bound("acme", &[("user_id", &["1"]), ("user_id", &["2"])]),
+        bound("acme", &[("title", &["1"])]),
+    ];
+    for (at, one) in bindings.iter().enumerate() {
+        for other in &bindings[at + 1..] {
+            assert_ne!(one, other);
+        }
+    }
+    assert_eq!(bindings[1], bound("acme", &[]));
+    // Cursors of those who see everything have outlived the rules.
+    let digest = Sha256::new()
+        .chain_update(r#""tickets" TableName { schema: None, name: "tickets" };"#)
+        .chain_update(Sha256::digest("&"))
+        .chain_update(r#"0"id";"#);
+    let digest: [u8; 32] = digest.finalize().into();
+    assert_eq!(format!("{:?}", bindings[0]), format!("Binding({digest:?})"));
 }
