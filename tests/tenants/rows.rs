@@ -1,76 +1,147 @@
 //! Rules by every type, and the row security of PostgreSQL itself.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lucarne::reach::Reach;
 use lucarne::service;
-use lucarne::store::{Database, NewTenant, Tenant};
+use lucarne::store::{Database, NewTenant, NewToken, Tenant};
 use serde_json::{Value, json};
 
 use crate::data::{COMPANIES, Data, TICKETS, company};
-use crate::support::{Client, Running, Way, configured, database, start, token};
+use crate::support::{Client, Running, Way, configured, database, rules, start, token};
+
+async fn client(running: &Running, secret: &str) -> Client {
+    let client = Client::connect(running.address, secret, Way::Seed).await;
+    client.ok().unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_compare_each_type_as_filters_do() {
     for data in Data::each().await {
-        let (day, truth) = ("DATE", "BOOLEAN");
+        let (moment, truth, zone) = match data {
+            Data::Sqlite(_) => ("DATETIME", ["1", "0"], ""),
+            Data::Postgres { .. } => ("TIMESTAMPTZ", ["true", "false"], "Z"),
+            Data::MySql { .. } => ("DATETIME", ["1", "0"], ""),
+        };
         data.execute(&format!(
-            "CREATE TABLE things (id INTEGER PRIMARY KEY, word VARCHAR(20), day {day}, ok {truth}, \
-             price DECIMAL(10, 2), doc_text VARCHAR(40))"
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, word VARCHAR(20), day DATE, ok BOOLEAN, \
+             price DECIMAL(10, 2), score DOUBLE PRECISION, tag UUID, seen_at {moment})"
         ))
         .await;
-        let truth = match data {
-            Data::Postgres { .. } => ["true", "false"],
-            _ => ["1", "0"],
-        };
-        for (id, word, day, ok, price) in [
-            (1, "one", "2026-01-31", truth[0], "1.50"),
-            (2, "two words", "2026-02-01", truth[1], "2.50"),
-            (3, "One", "2026-02-02", truth[1], "3.50"),
+        for (id, word, day, ok, price, tag, at) in [
+            (1, "one", "2026-01-31", truth[0], "1.50", 'a', "08:00:00"),
+            (
+                2,
+                "two, words",
+                "2026-02-01",
+                truth[1],
+                "2.50",
+                'b',
+                "09:00:00",
+            ),
+            (3, "it''s", "2026-02-02", truth[1], "3.50", 'c', "09:00:00"),
         ] {
+            // SQLite keeps moments as they were written.
+            let between = if id == 3 { 'T' } else { ' ' };
             data.execute(&format!(
-                "INSERT INTO things (id, word, day, ok, price) VALUES ({id}, '{word}', '{day}', {ok}, {price})"
+                "INSERT INTO things VALUES ({id}, '{word}', '{day}', {ok}, {price}, 0.{id}, \
+                 '{tag}0000000-0000-0000-0000-000000000001', '2026-03-01{between}{at}{zone}')"
             ))
             .await;
         }
         data.execute("INSERT INTO things (id) VALUES (4)").await;
         let running = start(&[]).await;
+        let tenant = running.tenant("acme", &data.url(), &[]).await;
+        let held = running.store.contents().await.unwrap().databases.remove(0);
+        let update = running
+            .store
+            .update_database(&held.id, |database| database.models = "things".to_owned());
+        update.await.unwrap();
+        let moment = format!("things.seen_at = 2026-03-01T09:00:00{zone}");
         for (at, (rule, seen)) in [
             ("things.id in (1, 4)", vec![1, 4]),
-            ("things.word = 'two words'", vec![2]),
+            ("things.word = 'two, words'", vec![2]),
+            ("things.word in (one, 'it''s', '')", vec![1, 3]),
             ("things.day in (2026-01-31, 2026-02-02)", vec![1, 3]),
             ("things.ok = true", vec![1]),
             ("things.ok = 0", vec![2, 3]),
             ("things.price = 2.50", vec![2]),
             ("things.price in (1.5, 3.50)", vec![1, 3]),
+            ("things.score = 0.3", vec![3]),
+            ("things.tag = b0000000-0000-0000-0000-000000000001", vec![2]),
+            (&moment, vec![2, 3]),
         ]
         .into_iter()
         .enumerate()
         {
-            let tenant = running
-                .tenant(&format!("tenant-{at}"), &data.url(), &[rule])
-                .await;
-            let contents = running.store.contents().await.unwrap();
-            let held = contents
-                .databases
-                .iter()
-                .find(|it| it.tenant == tenant.id)
-                .unwrap();
-            let update = running
-                .store
-                .update_database(&held.id, |database| database.models = "things".to_owned());
-            update.await.unwrap();
-            let (_, secret) = running.token(&tenant, token("agent")).await;
-            let mut client = Client::connect(running.address, &secret, Way::Seed)
-                .await
-                .ok()
-                .unwrap();
+            let ruled = NewToken {
+                rows: rules(&[rule]),
+                ..token(&format!("token-{at}"))
+            };
+            let (_, secret) = running.token(&tenant, ruled).await;
+            let mut client = client(&running, &secret).await;
             let page = client.ask("list", Some("things"), json!({})).await;
             let rows = page["data"]
                 .as_array()
                 .unwrap_or_else(|| panic!("{rule}: {page}"));
             let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
             assert_eq!(ids, seen, "{rule}");
+        }
+    }
+}
+
+/// Keys that are UUIDs share statements on PostgreSQL; those of two clients do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn gets_by_uuid_keep_to_the_rules_of_who_asks() {
+    for data in Data::each().await {
+        data.execute("CREATE TABLE things (id UUID PRIMARY KEY, company_id INTEGER NOT NULL)")
+            .await;
+        let id = |n: i64| format!("{n:08}-0000-4000-8000-{n:012}");
+        let rows = (1..=TICKETS).map(|n| format!("('{}', {})", id(n), company(n)));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        data.execute(&format!("INSERT INTO things VALUES {rows}"))
+            .await;
+        let running = start(&[]).await;
+        let tenant = running.tenant("acme", &data.url(), &[]).await;
+        let held = running.store.contents().await.unwrap().databases.remove(0);
+        let update = running
+            .store
+            .update_database(&held.id, |database| database.models = "things".to_owned());
+        update.await.unwrap();
+        let mut asking = Vec::new();
+        for of in 1..=COMPANIES {
+            let ruled = NewToken {
+                rows: rules(&[&format!("things.company_id = {of}")]),
+                ..token(&format!("company-{of}"))
+            };
+            let (_, secret) = running.token(&tenant, ruled).await;
+            let mut client = client(&running, &secret).await;
+            asking.push(tokio::spawn(async move {
+                let (mut found, mut refusals) = (0, BTreeSet::new());
+                // The last ones are nobody's.
+                for n in 1..=TICKETS + 9 {
+                    let get = json!({ "id": n, "action": "get", "model": "things",
+                        "params": { "id": id(n) } });
+                    client.tell(get.to_string()).await;
+                }
+                for n in 1..=TICKETS + 9 {
+                    let answer = client.next().await.unwrap();
+                    if n <= TICKETS && company(n) == of {
+                        let own = format!("\"company_id\":{of}");
+                        assert!(answer.contains(&own), "{answer}");
+                        found += 1;
+                    } else {
+                        let answer = answer.replace(&id(n), "?");
+                        refusals.insert(answer.replace(&format!("\"id\":{n},"), ""));
+                    }
+                }
+                assert_eq!(found, TICKETS / COMPANIES);
+                assert_eq!(refusals.len(), 1, "{refusals:?}");
+            }));
+        }
+        for asked in asking {
+            asked.await.unwrap();
         }
     }
 }
@@ -91,10 +162,7 @@ async fn a_model_whose_rule_cannot_hold_is_not_served() {
             .tenant(&format!("tenant-{at}"), &data.url(), &[rule])
             .await;
         let (_, secret) = running.token(&tenant, token("agent")).await;
-        let mut client = Client::connect(running.address, &secret, Way::Seed)
-            .await
-            .ok()
-            .unwrap();
+        let mut client = client(&running, &secret).await;
         let answer = client.ask("list", Some("tickets"), json!({})).await;
         let told = "Model 'tickets' not allowed. Allowed models: notes";
         assert_eq!(answer["error"], told, "{rule}: {answer}");
@@ -158,11 +226,6 @@ impl Secured {
                 .await;
         }
     }
-}
-
-async fn client(running: &Running, secret: &str) -> Client {
-    let client = Client::connect(running.address, secret, Way::Seed).await;
-    client.ok().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
