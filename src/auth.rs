@@ -147,7 +147,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// The contract's text.
+    /// The protocol's text.
     pub fn text(self) -> &'static str {
         match self {
             Self::Missing => "Missing authentication token",

@@ -1,6 +1,6 @@
 //! The one error that leaves a stage and may reach a client.
 //!
-//! An [`Error`] holds only what the client sent or is allowed to know: its text is the contract's,
+//! An [`Error`] holds only what the client sent or is allowed to know: its text is the protocol's,
 //! its code is stable, and its hint is made from readable names alone. What a database driver said
 //! never gets in here; `service` logs that once and maps it.
 
@@ -105,7 +105,7 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// Every code, in the order of the contract; a test holds it to [`ErrorKind::code`].
+/// Every code, in the order of the protocol; a test holds it to [`ErrorKind::code`].
 pub const CODES: [&str; 18] = [
     "invalid_json",
     "invalid_request",
@@ -128,7 +128,7 @@ pub const CODES: [&str; 18] = [
 ];
 
 impl ErrorKind {
-    /// The stable code of this kind, in snake case (contract, section 3).
+    /// The stable code of this kind, in snake case (protocol, section 3).
     pub fn code(&self) -> &'static str {
         use ErrorKind::*;
         match self {
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_the_contracts() {
+    fn texts_are_the_protocols() {
         let kind = ErrorKind::ModelNotAllowed {
             model: "x".into(),
             allowed: "users, tickets, change_log".into(),

@@ -13,6 +13,18 @@
 //! Read [`service`] first. [`catalog`] is what exists and may be seen; a sensitive field never
 //! gets in there, so nothing after it can name one. Stages to the left may use those to the right,
 //! never back.
+//!
+//! Who asks, and what that caller may see, is decided before a request is planned. [`auth`] compares
+//! tokens; a [`service::Policy`] is everything that decides over a request, immutable and swapped
+//! whole. It comes from the variables of [`config`], or for a client of the [`store`] from its
+//! tenant, databases, token and row rules. [`limit`] is the sliding window.
+//!
+//! Operators change the store by commands ([`cli`]) and by the admin API (`server::admin`); both go
+//! through [`admin`], which judges a change and records it. [`reach`] decides which databases of
+//! tenants may be connected to. [`observe`] keeps the metrics and the chained audit.
+//!
+//! `docs/protocol.md` is what clients and operators may rely on, `docs/architecture.md` the house
+//! with its glossary, `docs/adr/` why it stands as it does.
 
 pub mod admin;
 pub mod auth;

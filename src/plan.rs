@@ -130,7 +130,7 @@ pub struct GetPlan<'c> {
 /// Plans `list` and `query`.
 ///
 /// # Errors
-/// Every fault of the parameters (contract, sections 3 to 6), the first in the order in which the
+/// Every fault of the parameters (protocol, sections 3 to 6), the first in the order in which the
 /// parameters are documented.
 pub fn rows<'c>(
     action: Action,

@@ -1,4 +1,4 @@
-//! The messages of the seed's dialect: a request as it was sent, before any name is resolved.
+//! Native messages: a request as it was sent, before any name is resolved.
 //!
 //! [`Request::parse`] checks the envelope and nothing else. Parameters stay raw JSON text
 //! ([`Object`]), so that no digit of a number is lost before the plan knows a field's type.

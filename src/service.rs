@@ -93,7 +93,7 @@ pub struct Read<'r> {
 /// What an answer is for: how large it may be, and how its numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// A message of the seed's dialect.
+    /// A native message.
     Message,
     /// The result of an MCP tool, which a model pays for and JSON libraries may round.
     Tool,
@@ -322,7 +322,7 @@ impl Service {
     /// Answers one request after what `out` holds already, and records it.
     ///
     /// # Errors
-    /// Every refusal and failure of the contract's section 3.
+    /// Every refusal and failure of the protocol, section 3.
     pub async fn answer_by(
         &self,
         terms: Terms<'_>,

@@ -94,7 +94,7 @@ fn nothing_set_is_the_defaults() {
 }
 
 #[test]
-fn the_seeds_settings_as_printed_load() {
+fn the_first_settings_as_printed_load() {
     let printed = [
         ("MCP_ENABLED", "false"),
         ("MCP_TOKEN", "your-secret-token-here"),

@@ -1,4 +1,4 @@
-//! The schemas of the MCP tools, made from the published types of the seed's messages.
+//! The schemas of the MCP tools, made from the published types of the native messages.
 //!
 //! A model pays for every word of them, and clients differ in what they understand: references are
 //! written out, choices of plain types become lists, and what nests without end is told in words.

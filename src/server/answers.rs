@@ -12,7 +12,7 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>;
 
 /// Answers under way, in the order of their requests or as they are ready.
 pub(super) enum Answers<'a> {
-    /// The seed's messages.
+    /// Native messages.
     InOrder(FuturesOrdered<Answer<'a>>),
     /// MCP, where ids tell which answer belongs to which request.
     AsReady(FuturesUnordered<Answer<'a>>),

@@ -1,7 +1,7 @@
 //! Who may ask, and from where: one gate for every transport.
 //!
 //! Host and origin first (against rebinding and foreign pages), then the token, by every way of
-//! the contract. Failures are counted by address; the right token always passes.
+//! the protocol. Failures are counted by address; the right token always passes.
 
 mod addresses;
 mod admin;
@@ -188,7 +188,7 @@ impl Gate {
 }
 
 impl Denied {
-    /// The contract's text.
+    /// The protocol's text.
     pub fn text(self) -> &'static str {
         match self {
             Self::Host => "Host not allowed",

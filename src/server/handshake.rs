@@ -25,7 +25,7 @@ use super::{App, admission, gate, reply, ws};
 /// The transport as logs, metrics and the audit name it.
 const TRANSPORT: &str = "ws";
 /// The subprotocols, and what each speaks.
-const PROTOCOLS: [(&str, Dialect); 2] = [("lucarne", Dialect::Seed), ("mcp", Dialect::Mcp)];
+const PROTOCOLS: [(&str, Dialect); 2] = [("lucarne", Dialect::Native), ("mcp", Dialect::Mcp)];
 /// What is read at once. The library fills the whole buffer before each read, so a large one costs
 /// time for every message and memory for every idle socket.
 const READ_BUFFER: usize = 4 * 1024;

@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 use super::answers::Answers;
 use super::sessions;
 use super::stream::Stream;
-use super::{App, frames, mcp, seed};
+use super::{App, frames, mcp, native};
 use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
@@ -52,8 +52,8 @@ type Socket = WebSocketStream<Stream>;
 /// What a socket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// The seed's messages.
-    Seed,
+    /// Native messages.
+    Native,
     /// MCP.
     Mcp,
 }
@@ -67,7 +67,7 @@ pub(super) enum End {
     Idle,
     /// The window's limit.
     RateLimited,
-    /// A frame that the contract does not have.
+    /// A frame that the protocol does not have.
     Refused(&'static str),
     /// The client does not read.
     Slow,
@@ -355,7 +355,7 @@ impl Session<'_> {
                         self.listed.asked();
                         let policy = Arc::clone(&self.policy);
                         self.answers.push(match dialect {
-                            Dialect::Seed => Box::pin(answer(app, policy, caller, text)),
+                            Dialect::Native => Box::pin(answer(app, policy, caller, text)),
                             Dialect::Mcp => Box::pin(async move {
                                 channel.answer(app, &policy, caller, &text).await
                             }),
@@ -363,7 +363,7 @@ impl Session<'_> {
                     }
                     Err(error) => {
                         self.tell([match dialect {
-                            Dialect::Seed => seed::refused(None, &error),
+                            Dialect::Native => native::refused(None, &error),
                             Dialect::Mcp => mcp::refused(&text, &error),
                         }]);
                         self.refused(error.code());
@@ -381,7 +381,7 @@ impl Session<'_> {
     fn dialect(&mut self, text: &str) -> Dialect {
         let dialect = *self.dialect.get_or_insert_with(|| match mcp::is_mcp(text) {
             true => Dialect::Mcp,
-            false => Dialect::Seed,
+            false => Dialect::Native,
         });
         if dialect == Dialect::Mcp {
             self.answers.need_no_order();
@@ -478,10 +478,10 @@ async fn next(mut replacements: watch::Receiver<()>) -> watch::Receiver<()> {
 async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes) -> Vec<u8> {
     tokio::select! {
         biased;
-        answer = seed::answer(&app.service, &policy, caller, &text) => answer,
+        answer = native::answer(&app.service, &policy, caller, &text) => answer,
         () = app.stop.cut.cancelled() => {
             app.cut.fetch_add(1, Ordering::Relaxed);
-            seed::refused(seed::id_of(&text), &ErrorKind::ShuttingDown.into())
+            native::refused(native::id_of(&text), &ErrorKind::ShuttingDown.into())
         }
     }
 }

@@ -98,11 +98,14 @@ fn links_lead_somewhere() {
     for name in [
         "README.md",
         "SECURITY.md",
+        "CONTRIBUTING.md",
         "docs/admin.md",
+        "docs/adr/README.md",
         "docs/architecture.md",
         "docs/clients.md",
         "docs/errors.md",
         "docs/operations.md",
+        "docs/protocol.md",
         "docs/reliability.md",
         "docs/security.md",
     ] {

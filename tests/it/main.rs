@@ -18,6 +18,7 @@ mod leaks;
 mod limits;
 mod lost;
 mod metrics;
+mod native;
 mod odd;
 mod places;
 #[cfg(unix)]
@@ -25,7 +26,6 @@ mod process;
 mod raw;
 #[cfg(unix)]
 mod scripts;
-mod seed;
 mod service;
 #[cfg(unix)]
 mod start;

@@ -1,4 +1,4 @@
-//! Whatever is sent: one answer of the contract, and the socket stays.
+//! Whatever is sent: one answer of the protocol, and the socket stays.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use crate::client::Client;
 use crate::service::Service;
 
-/// Every code of the contract that a message alone can bring about.
+/// Every code of the protocol that a message alone can bring about.
 const CODES: [&str; 13] = [
     "invalid_json",
     "invalid_request",

@@ -86,7 +86,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The sample with the defaults of the contract.
+    /// The sample with the defaults of the protocol.
     pub(crate) async fn new() -> Self {
         Self::with(&[]).await
     }

@@ -75,7 +75,7 @@ async fn a_socket_tells_what_its_revision_has() {
     assert_eq!(
         silent.next().await,
         Err(1001),
-        "the seed's messages hear nothing"
+        "native messages hear nothing"
     );
 }
 

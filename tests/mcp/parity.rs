@@ -84,7 +84,7 @@ fn tool_result(text: &str) -> (bool, Value) {
 #[tokio::test]
 async fn bodies_are_equal_everywhere() {
     let running = start(&[("MCP_RATE_LIMIT", "0"), ("MCP_TOOL_MAX_BYTES", "1048576")]).await;
-    let mut seed = Socket::open(running.address, Some("lucarne")).await;
+    let mut native = Socket::open(running.address, Some("lucarne")).await;
     let mut socket = Socket::open(running.address, None).await;
     let mut events = Events::open(running.address).await;
     let own = [("MCP_RATE_LIMIT", "0"), ("MCP_TOOL_MAX_BYTES", "1048576")];
@@ -95,7 +95,7 @@ async fn bodies_are_equal_everywhere() {
             .unwrap_or_default();
         let message =
             format!(r#"{{"id":{index},"action":"{action}",{model_member}"params":{params}}}"#);
-        let expected: Value = serde_json::from_str(&seed.ask(&message).await).unwrap();
+        let expected: Value = serde_json::from_str(&native.ask(&message).await).unwrap();
         let refused = expected["status"] == "error";
         let expected = (refused, common(expected));
 

@@ -1,4 +1,4 @@
-//! MCP on the socket of the seed's messages.
+//! MCP on the socket of the native messages.
 
 use serde_json::{Value, json};
 
@@ -8,14 +8,14 @@ use crate::support::{Socket, call, modern, request, start};
 async fn the_subprotocol_or_the_first_message_chooses() {
     let running = start(&[]).await;
     let ping = request(1, "ping", json!({}));
-    let seed = r#"{"id":1,"action":"get","model":"users","params":{"id":1}}"#;
+    let native = r#"{"id":1,"action":"get","model":"users","params":{"id":1}}"#;
     let is_mcp = |answer: &str| answer.starts_with(r#"{"jsonrpc":"2.0""#);
 
     let mut socket = Socket::open(running.address, Some("mcp")).await;
     assert_eq!(socket.protocol.as_deref(), Some("mcp"));
     assert!(is_mcp(&socket.ask(&ping).await));
     assert!(
-        is_mcp(&socket.ask(seed).await),
+        is_mcp(&socket.ask(native).await),
         "even where it is no JSON-RPC"
     );
 
@@ -26,10 +26,10 @@ async fn the_subprotocol_or_the_first_message_chooses() {
     let mut socket = Socket::open(running.address, None).await;
     assert_eq!(socket.protocol, None);
     assert!(is_mcp(&socket.ask(&ping).await));
-    assert!(is_mcp(&socket.ask(seed).await));
+    assert!(is_mcp(&socket.ask(native).await));
 
     let mut socket = Socket::open(running.address, None).await;
-    assert!(!is_mcp(&socket.ask(seed).await));
+    assert!(!is_mcp(&socket.ask(native).await));
     assert!(!is_mcp(&socket.ask(&ping).await));
 
     let mut socket =

@@ -1,5 +1,5 @@
 //! Odd handshakes by the thousand: query strings and headers that hold the token, parts of it, or
-//! something like it, judged by a reading of the contract that shares no code with the gate.
+//! something like it, judged by a reading of the protocol that shares no code with the gate.
 //!
 //! The gate itself is asked in this process, and some of the query strings by real sockets.
 
@@ -57,7 +57,7 @@ fn query(dice: &mut Dice) -> String {
 /// The tokens that one way holds: whether each is the right one.
 type Way = Vec<bool>;
 
-/// A header that may hold a token, and what the contract makes of it.
+/// A header that may hold a token, and what the protocol makes of it.
 fn header(dice: &mut Dice) -> (&'static str, String, Way) {
     let near = [
         TOKEN,

@@ -310,7 +310,7 @@ fn groups_are_the_same_on_every_engine() {
     }
 }
 
-/// Any JSON, with the words of the contract among its names and values.
+/// Any JSON, with the words of the protocol among its names and values.
 fn oddly_shaped() -> impl Strategy<Value = Value> {
     let words = vec![
         "id",
@@ -386,7 +386,7 @@ fn oddly_shaped() -> impl Strategy<Value = Value> {
     })
 }
 
-fn is_contracts(text: &str) -> Result<(), TestCaseError> {
+fn is_answer(text: &str) -> Result<(), TestCaseError> {
     let answer: Value = serde_json::from_str(text)
         .map_err(|fault| TestCaseError::fail(format!("{fault}: {text}")))?;
     prop_assert!(!text.contains("planted"), "{}", text);
@@ -403,7 +403,7 @@ fn is_contracts(text: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn no_message_has_an_answer_outside_the_contract() {
+fn no_message_has_an_answer_outside_the_protocol() {
     let runtime = Runtime::new().unwrap();
     let served = runtime.block_on(Served::new(SQL, "t,u"));
     let params = oddly_shaped();
@@ -418,23 +418,23 @@ fn no_message_has_an_answer_outside_the_contract() {
         &(params, actions, models, members),
         |(odd, action, model, members)| {
             let ask = |message: String| runtime.block_on(served.raw(&message));
-            is_contracts(&ask(odd.to_string()))?;
-            is_contracts(&ask(
+            is_answer(&ask(odd.to_string()))?;
+            is_answer(&ask(
                 json!({"id":odd,"action":action,"model":model}).to_string()
             ))?;
-            is_contracts(&ask(
+            is_answer(&ask(
                 json!({"action":action,"model":model,"params":odd}).to_string()
             ))?;
-            is_contracts(&ask(
+            is_answer(&ask(
                 json!({"action":action,"model":model,"params":members}).to_string(),
             ))?;
             let filters =
                 json!({"action":"query","model":model,"params":{"filters":odd}}).to_string();
-            is_contracts(&ask(filters))
+            is_answer(&ask(filters))
         },
     );
     check(500, &any::<String>(), |text| {
-        is_contracts(&runtime.block_on(served.raw(&text)))
+        is_answer(&runtime.block_on(served.raw(&text)))
     });
 }
 

@@ -77,7 +77,7 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
     running
         .until(|service| service.access().policy(&id).is_ok())
         .await;
-    let mut client = Client::connect(running.address, &secret, Way::Seed)
+    let mut client = Client::connect(running.address, &secret, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -360,7 +360,7 @@ async fn only_the_operator_administers_and_only_there() {
         assert_eq!(get(admin, wrong).await, (401, "unauthorized".to_owned()));
     }
     // And its token is none of clients.
-    let refused = Client::connect(running.address, TOKEN, Way::Seed).await;
+    let refused = Client::connect(running.address, TOKEN, Way::Native).await;
     assert_eq!(refused.err().unwrap().0, 401);
     let mut last = 0;
     for _ in 0..12 {

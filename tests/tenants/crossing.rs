@@ -22,7 +22,7 @@ async fn ten_thousand_interleaved_requests_do_not_cross() {
                 .await;
             let (_, secret) = running.token(&tenant, token("agent")).await;
             for _ in 0..SOCKETS_EACH {
-                let client = Client::connect(running.address, &secret, Way::Seed).await;
+                let client = Client::connect(running.address, &secret, Way::Native).await;
                 sockets.push((of, client.ok().unwrap()));
             }
         }

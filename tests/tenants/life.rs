@@ -50,7 +50,7 @@ async fn each_refusal_has_one_text_and_a_reason_of_its_own() {
                 judged.is_err_and(|refused| refused.reason() == reason)
             })
             .await;
-        for way in [Way::Seed, Way::Sse] {
+        for way in [Way::Native, Way::Sse] {
             let refused = Client::connect(running.address, &secret, way)
                 .await
                 .err()
@@ -76,9 +76,9 @@ async fn open_sockets_and_streams_end_with_their_token() {
     let address = running.address;
     let open = async |secret: &str, way| Client::connect(address, secret, way).await.ok().unwrap();
     let mut sockets = [
-        open(&of_first, Way::Seed).await,
+        open(&of_first, Way::Native).await,
         open(&of_second, Way::McpSocket).await,
-        open(&of_third, Way::Seed).await,
+        open(&of_third, Way::Native).await,
     ];
     let mut stream = open(&of_first, Way::Sse).await;
     for socket in &mut sockets {
@@ -121,7 +121,7 @@ async fn a_change_holds_from_the_next_message_on() {
     let running = start(&[]).await;
     let tenant = running.tenant("acme", &data.url(), &[]).await;
     let (made, secret) = running.token(&tenant, token("agent")).await;
-    let mut client = Client::connect(running.address, &secret, Way::Seed)
+    let mut client = Client::connect(running.address, &secret, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -193,7 +193,7 @@ async fn a_lost_store_lets_in_for_a_time_and_then_nobody() {
     let running = start(&[("MCP_STORE_GRACE", "1")]).await;
     let tenant = running.tenant("acme", &data.url(), &[]).await;
     let (_, secret) = running.token(&tenant, token("agent")).await;
-    let mut client = Client::connect(running.address, &secret, Way::Seed)
+    let mut client = Client::connect(running.address, &secret, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -216,7 +216,7 @@ async fn a_lost_store_lets_in_for_a_time_and_then_nobody() {
             .is_some()
     );
     assert_eq!(client.next().await, Err(1013));
-    let refused = Client::connect(running.address, &secret, Way::Seed)
+    let refused = Client::connect(running.address, &secret, Way::Native)
         .await
         .err()
         .unwrap();
@@ -243,7 +243,7 @@ async fn a_database_that_is_away_takes_nothing_else_with_it() {
     away.models = "elsewhere,tickets".to_owned();
     running.store.add_database(&tenant.id, away).await.unwrap();
     let (_, secret) = running.token(&tenant, token("agent")).await;
-    let mut client = Client::connect(running.address, &secret, Way::Seed)
+    let mut client = Client::connect(running.address, &secret, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -268,7 +268,7 @@ async fn so_many_databases_are_open_at_once() {
             .tenant(&format!("tenant-{at}"), &data.url(), &[])
             .await;
         let (_, secret) = running.token(&tenant, token("agent")).await;
-        let client = Client::connect(running.address, &secret, Way::Seed).await;
+        let client = Client::connect(running.address, &secret, Way::Native).await;
         clients.push(client.ok().unwrap());
         kept.push(data);
     }
@@ -332,7 +332,7 @@ async fn without_a_token_this_machine_is_let_in_where_none_is_required() {
         answer.contains(r#""name":null"#) && answer.contains("tickets"),
         "{answer}"
     );
-    let refused = Client::connect(running.address, &"x".repeat(64), Way::Seed).await;
+    let refused = Client::connect(running.address, &"x".repeat(64), Way::Native).await;
     assert_eq!(refused.err().unwrap().0, 401, "a wrong token is none");
 }
 
@@ -350,7 +350,7 @@ async fn one_tenant_cannot_take_every_place() {
     let (_, of_quiet) = running.token(&quiet, token("agent")).await;
     let mut floods = Vec::new();
     for _ in 0..4 {
-        let client = Client::connect(running.address, &of_flooding, Way::Seed).await;
+        let client = Client::connect(running.address, &of_flooding, Way::Native).await;
         let mut client = client.ok().unwrap();
         for id in 0..8 {
             let message = json!({ "id": id, "action": "list", "model": "tickets" });
@@ -361,7 +361,7 @@ async fn one_tenant_cannot_take_every_place() {
     running
         .until(|service| service.figures().running >= 1)
         .await;
-    let mut client = Client::connect(running.address, &of_quiet, Way::Seed)
+    let mut client = Client::connect(running.address, &of_quiet, Way::Native)
         .await
         .ok()
         .unwrap();

@@ -234,7 +234,7 @@ async fn nobody_sees_anything_of_another() {
                 asker.queries().await;
                 asker.expands().await;
                 asker.errors().await;
-                if way != Way::Seed {
+                if way != Way::Native {
                     asker.resources().await;
                 }
             }
@@ -250,7 +250,7 @@ async fn a_cursor_fits_whom_it_was_made_for_alone() {
     let tokens = companies(&running, &data).await;
     let mut cursors = Vec::new();
     for (_, secret) in &tokens {
-        let mut client = Client::connect(running.address, secret, Way::Seed)
+        let mut client = Client::connect(running.address, secret, Way::Native)
             .await
             .ok()
             .unwrap();
@@ -260,7 +260,7 @@ async fn a_cursor_fits_whom_it_was_made_for_alone() {
         cursors.push(page["next_cursor"].as_str().unwrap().to_owned());
     }
     for (at, (_, secret)) in tokens.iter().enumerate() {
-        let mut client = Client::connect(running.address, secret, Way::Seed)
+        let mut client = Client::connect(running.address, secret, Way::Native)
             .await
             .ok()
             .unwrap();

@@ -83,7 +83,7 @@ async fn analytics_are_exact_and_agree_with_the_audit() {
     let mut tasks = Vec::new();
     for (number, (_, secret)) in tokens.iter().enumerate() {
         let (address, secret) = (running.address, secret.clone());
-        let way = [Way::Seed, Way::McpSocket, Way::Http, Way::Sse][number];
+        let way = [Way::Native, Way::McpSocket, Way::Http, Way::Sse][number];
         tasks.push(tokio::spawn(async move {
             let mut client = Client::connect(address, &secret, way).await.ok().unwrap();
             for _ in 0..(number + 1) * 10 {
@@ -190,7 +190,7 @@ async fn whatever_is_open_is_listed_and_can_be_closed() {
     let running = &served.running;
     let tenant = running.tenant("acme", &served.data.url(), &[]).await;
     let (_, secret) = running.token(&tenant, token("agent")).await;
-    let mut socket = Client::connect(running.address, SHARED, Way::Seed)
+    let mut socket = Client::connect(running.address, SHARED, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -245,7 +245,7 @@ async fn whatever_is_open_is_listed_and_can_be_closed() {
         "not_found"
     );
     // Nobody is kept out by it.
-    let again = Client::connect(running.address, SHARED, Way::Seed).await;
+    let again = Client::connect(running.address, SHARED, Way::Native).await;
     assert!(again.is_ok());
     api.hold_to_description().await;
     let closed = served.recorded().await;

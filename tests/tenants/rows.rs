@@ -12,7 +12,7 @@ use crate::data::{COMPANIES, Data, TICKETS, company};
 use crate::support::{Client, Running, Way, configured, database, rules, start, token};
 
 async fn client(running: &Running, secret: &str) -> Client {
-    let client = Client::connect(running.address, secret, Way::Seed).await;
+    let client = Client::connect(running.address, secret, Way::Native).await;
     client.ok().unwrap()
 }
 

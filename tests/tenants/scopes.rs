@@ -44,7 +44,7 @@ async fn what_is_not_granted_is_neither_listed_nor_done() {
                 .await
                 .ok()
                 .unwrap();
-            if way != Way::Seed {
+            if way != Way::Native {
                 assert_eq!(
                     names(&client.method("tools/list", json!({})).await, "tools"),
                     tools
@@ -59,7 +59,7 @@ async fn what_is_not_granted_is_neither_listed_nor_done() {
                 let answer = client.ask(action, Some("notes"), params).await;
                 match (tools.contains(&tool), way) {
                     (true, _) => assert!(answer.get("data").is_some(), "{answer}"),
-                    (false, Way::Seed) => assert_eq!(answer["code"], "not_permitted", "{answer}"),
+                    (false, Way::Native) => assert_eq!(answer["code"], "not_permitted", "{answer}"),
                     (false, _) => {
                         let told = answer["message"].as_str().unwrap();
                         assert!(told.starts_with("Unknown tool: "), "{answer}");
@@ -131,7 +131,7 @@ async fn each_scope_opens_its_part_of_a_query() {
         new.scopes = only(&["read", granted]);
         new.scopes.retain(|scope| !scope.is_empty());
         let (_, secret) = running.token(&tenant, new).await;
-        let mut client = Client::connect(running.address, &secret, Way::Seed)
+        let mut client = Client::connect(running.address, &secret, Way::Native)
             .await
             .ok()
             .unwrap();
@@ -169,7 +169,7 @@ async fn whoami_tells_what_holds_and_what_is_left() {
     };
     new.expires_at = Some("2999-12-31T00:00:00Z".parse().unwrap());
     let (_, secret) = running.token(&tenant, new).await;
-    let mut client = Client::connect(running.address, &secret, Way::Seed)
+    let mut client = Client::connect(running.address, &secret, Way::Native)
         .await
         .ok()
         .unwrap();
@@ -245,7 +245,7 @@ async fn windows_of_token_and_tenant_hold_over_all_connections() {
     let mut answered = Vec::new();
     for (secret, requests) in [(&first, 4), (&second, 3)] {
         for _ in 0..requests {
-            let mut client = Client::connect(running.address, secret, Way::Seed)
+            let mut client = Client::connect(running.address, secret, Way::Native)
                 .await
                 .ok()
                 .unwrap();

@@ -182,13 +182,13 @@ impl Running {
 /// The ways by which a client may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    Seed,
+    Native,
     McpSocket,
     Http,
     Sse,
 }
 
-pub(crate) const WAYS: [Way; 4] = [Way::Seed, Way::McpSocket, Way::Http, Way::Sse];
+pub(crate) const WAYS: [Way; 4] = [Way::Native, Way::McpSocket, Way::Http, Way::Sse];
 
 /// A client that asks by one way.
 pub(crate) struct Client {
@@ -231,12 +231,12 @@ impl Client {
             events: None,
         };
         match way {
-            Way::Seed | Way::McpSocket => {
+            Way::Native | Way::McpSocket => {
                 let url = format!("ws://{address}/mcp/ws");
                 let mut request = url.into_client_request().unwrap();
                 let headers = request.headers_mut();
                 headers.insert("x-mcp-token", token.parse().unwrap());
-                let protocol = if way == Way::Seed { "lucarne" } else { "mcp" };
+                let protocol = if way == Way::Native { "lucarne" } else { "mcp" };
                 headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
                 match soon(tokio_tungstenite::connect_async(request)).await {
                     Ok((socket, _)) => client.socket = Some(socket),
@@ -288,7 +288,7 @@ impl Client {
     /// the status of a refusal.
     pub(crate) async fn exchange(&mut self, message: String) -> Result<String, u16> {
         match self.way {
-            Way::Seed | Way::McpSocket => {
+            Way::Native | Way::McpSocket => {
                 let socket = self.socket.as_mut().unwrap();
                 let _ = socket.send(Message::text(message)).await;
                 self.next().await
@@ -344,7 +344,7 @@ impl Client {
 
     /// What an action comes back with: the members of the answer, or of the error.
     pub(crate) async fn ask(&mut self, action: &str, model: Option<&str>, params: Value) -> Value {
-        if self.way == Way::Seed {
+        if self.way == Way::Native {
             let mut message = json!({ "id": 7, "action": action, "params": params });
             if let Some(model) = model {
                 message["model"] = model.into();

@@ -1,4 +1,4 @@
-//! The tools: each an action of the seed's messages, with `model` among its arguments.
+//! The tools: each an action of the native dialect, with `model` among its arguments.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

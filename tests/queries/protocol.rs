@@ -1,4 +1,4 @@
-//! The answers and the error texts of the contract, sections 3 to 7, to the letter.
+//! The answers and the error texts of the protocol, sections 3 to 7, to the letter.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn served() -> Served {
 }
 
 #[tokio::test]
-async fn the_seeds_requests_have_the_seeds_answers() {
+async fn the_first_requests_have_their_answers() {
     let served = served().await;
     assert_eq!(
         served

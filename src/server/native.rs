@@ -1,4 +1,4 @@
-//! The seed's messages: one JSON object a text frame, and one back.
+//! Native messages: one JSON object a text frame, and one back.
 
 use serde_json::value::RawValue;
 
