@@ -1,0 +1,40 @@
+# The verbs of this project: `just` lists them.
+
+# The servers that the tests of faults and engines need; empty for SQLite alone.
+require := env("LUCARNE_TEST_REQUIRE", "")
+
+_default:
+    @just --list --unsorted
+
+# Format, lints and the tests of the machine at hand.
+check: lint test
+
+# Format and lints alone.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+
+# All tests, or those whose name holds FILTER.
+test *FILTER:
+    LUCARNE_TEST_REQUIRE={{require}} cargo test --locked {{FILTER}}
+
+# The sample database, served, with a token printed.
+dev:
+    cargo run -- demo
+
+# Statements, answers and schemas as files: look at the difference, then take it.
+bless:
+    INSTA_UPDATE=always UPDATE_SCHEMAS=1 cargo test --locked --test queries --test docs
+    git diff --stat
+
+# What the service costs against the floors of this machine.
+bench *ARGS:
+    cargo bench --bench gateway -- {{ARGS}}
+
+# What continuous integration runs.
+ci:
+    bash .ci/run
+
+# Licences, duplicates, sources, known advisories.
+deny:
+    cargo deny --locked check
