@@ -37,6 +37,7 @@ mod table;
 mod tenant;
 mod text;
 mod token;
+mod trust;
 mod usage;
 
 use std::ffi::OsString;

@@ -32,7 +32,7 @@ use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 
 pub use self::change::{Change, Settings};
-pub use self::client::{SharedToken, listen_address, shared_token};
+pub use self::client::{SharedToken, certificate_file, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use hyper::Uri;
 
 use super::failure::Failure;
+use super::trust::Trust;
 
 /// The path of the WebSocket endpoint below a service's base.
 const SOCKET: &str = "/mcp/ws";
@@ -16,6 +18,7 @@ pub(crate) struct Service {
     pub(crate) secure: bool,
     pub(crate) host: String,
     pub(crate) port: u16,
+    pub(crate) trust: Trust,
     base: String,
     socket: String,
     query: String,
@@ -81,6 +84,7 @@ impl Service {
             secure,
             host: authority.host().to_owned(),
             port,
+            trust: Trust::System,
             base: base.to_owned(),
             socket,
             query: uri
@@ -90,24 +94,35 @@ impl Service {
         })
     }
 
-    /// The service that listens at this address; one that listens everywhere is asked at loopback.
-    pub(crate) fn listening(at: SocketAddr) -> Self {
+    /// The service that listens at this address, with TLS where it has a certificate; one that
+    /// listens everywhere is asked at loopback.
+    pub(crate) fn listening(at: SocketAddr, certificate: Option<PathBuf>) -> Self {
         let ip = match at.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
         Self {
-            secure: false,
+            secure: certificate.is_some(),
             host: match ip {
                 IpAddr::V4(ip) => ip.to_string(),
                 IpAddr::V6(ip) => format!("[{ip}]"),
             },
             port: at.port(),
+            trust: certificate.map_or(Trust::System, Trust::Own),
             base: String::new(),
             socket: SOCKET.to_owned(),
             query: String::new(),
         }
+    }
+
+    /// The same service, proved by the authorities of a file where one is given.
+    #[must_use]
+    pub(crate) fn proved_by(mut self, authorities: Option<&Path>) -> Self {
+        if let Some(file) = authorities {
+            self.trust = Trust::Authorities(file.to_owned());
+        }
+        self
     }
 
     /// The URL of the WebSocket endpoint, for a client's configuration.
@@ -235,9 +250,11 @@ mod tests {
             ("0.0.0.0:80", "ws://127.0.0.1/mcp/ws"),
             ("[::]:8000", "ws://[::1]:8000/mcp/ws"),
         ] {
-            let service = Service::listening(listen.parse().unwrap());
+            let service = Service::listening(listen.parse().unwrap(), None);
             assert_eq!(service.socket_url(), expected, "{listen}");
             assert!(service.is_local());
+            let secured = Service::listening(listen.parse().unwrap(), Some("cert.pem".into()));
+            assert!(secured.socket_url().starts_with("wss://"), "{listen}");
         }
     }
 }

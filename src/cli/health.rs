@@ -1,5 +1,6 @@
 //! `lucarne health`: whether the service is alive, for a container's check or a script.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,11 +26,15 @@ pub(super) struct Arguments {
     /// The service, else MCP_LISTEN
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Trust the certificates of this file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 }
 
 /// Asks `/health`; anything but a good answer within three seconds is [`Exit::Bad`].
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let service = settings::service(arguments.url.as_deref())?;
+    let service =
+        settings::service(arguments.url.as_deref())?.proved_by(arguments.cacert.as_deref());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

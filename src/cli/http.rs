@@ -1,7 +1,6 @@
 //! A connection to the service, and one HTTP/1.1 request over it.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -12,9 +11,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::address::Service;
 use super::failure::Failure;
@@ -94,30 +91,17 @@ async fn connect(service: &Service) -> Result<Box<dyn Stream>, Failure> {
             service.bare_host()
         ))
     })?;
-    let stream = trusting_system()
-        .connect(name, tcp)
-        .await
-        .map_err(|error| {
-            let failure = Failure::unable(format!("no TLS with {service}: {error}"));
-            match error.kind() {
-                io::ErrorKind::InvalidData if error.to_string().contains("InvalidContentType") => {
-                    failure.help("it may speak without TLS: try ws:// instead of wss://")
-                }
-                _ => failure
-                    .help("to trust a certificate of your own, name its file in SSL_CERT_FILE"),
+    let connected = service.trust.connector()?.connect(name, tcp).await;
+    let stream = connected.map_err(|error| {
+        let failure = Failure::unable(format!("no TLS with {service}: {error}"));
+        match error.kind() {
+            io::ErrorKind::InvalidData if error.to_string().contains("InvalidContentType") => {
+                failure.help("it may speak without TLS: try ws:// instead of wss://")
             }
-        })?;
+            _ => failure.help(service.trust.help()),
+        }
+    })?;
     Ok(Box::new(stream))
-}
-
-fn trusting_system() -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    // A certificate that cannot be read leaves the others; with none, the handshake says so.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
 }
 
 fn unreachable(service: &Service, error: &io::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! `lucarne query`: asks the service by WebSocket, once, a line at a time, or at a prompt.
 
 use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -38,6 +39,9 @@ pub(super) struct Arguments {
     /// The service, else MCP_LISTEN; a missing path is added
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Trust the certificates of this file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
     /// The token, else MCP_TOKEN or MCP_TOKEN_FILE
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     token: Option<String>,
@@ -63,7 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map_err(|error| Failure::unable(format!("no runtime to ask with: {error}")))?;
     let asking = Asking {
         runtime,
-        service: settings::service(arguments.url.as_deref())?,
+        service: settings::service(arguments.url.as_deref())?
+            .proved_by(arguments.cacert.as_deref()),
         token: settings::token(arguments.token.as_deref())?,
         patience: Duration::from_secs(arguments.timeout),
         form: if !arguments.json && io::stdout().is_terminal() {

@@ -7,12 +7,17 @@ use super::credential::Token;
 use super::failure::Failure;
 use crate::config;
 
-/// The service at `--url`, else the one at `MCP_LISTEN`.
+/// The service at `--url`, else the one at `MCP_LISTEN` with the certificate of `MCP_TLS_CERT`.
 pub(super) fn service(url: Option<&str>) -> Result<Service, Failure> {
-    match url {
-        Some(url) => Service::from_url(url),
-        None => Ok(Service::listening(config::listen_address(&environment()?)?)),
+    if let Some(url) = url {
+        return Service::from_url(url);
     }
+    let vars = environment()?;
+    let (at, certificate) = (
+        config::listen_address(&vars)?,
+        config::certificate_file(&vars),
+    );
+    Ok(Service::listening(at, certificate))
 }
 
 /// The token given by `--token`, else that of `MCP_TOKEN` or `MCP_TOKEN_FILE`.

@@ -31,6 +31,11 @@ pub fn listen_address(vars: &[(String, String)]) -> Result<SocketAddr, Faults> {
     address::parse(text).map_err(|reason| Faults::one(reason.of(NAME)))
 }
 
+/// The file of `MCP_TLS_CERT`, by which the service at `MCP_LISTEN` proves itself.
+pub fn certificate_file(vars: &[(String, String)]) -> Option<PathBuf> {
+    value(vars, "MCP_TLS_CERT").map(PathBuf::from)
+}
+
 /// The token of `MCP_TOKEN` or of the file that `MCP_TOKEN_FILE` names, if either is set.
 pub fn shared_token(vars: &[(String, String)]) -> Result<Option<SharedToken>, Faults> {
     const NAME: &str = "MCP_TOKEN";

@@ -206,3 +206,62 @@ async fn handshakes_that_are_never_finished_keep_nobody_out() {
     served.signal("TERM");
     assert!(served.ended().await.success());
 }
+
+/// Runs a command of the program in the folder of a service, and gives its exit code and output.
+fn command(folder: &Folder, served: &Served, arguments: &[&str]) -> (Option<i32>, String) {
+    let ended = Command::new(&program()[0])
+        .args(arguments)
+        .current_dir(folder.root())
+        .env("MCP_LISTEN", served.address.to_string())
+        .output()
+        .unwrap();
+    let text = [ended.stdout, ended.stderr].concat();
+    (ended.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_commands_trust_our_own_certificate_and_no_other() {
+    const LIST: &str = r#"{"action":"list","model":"users"}"#;
+    let folder = Folder::new().await;
+    if !make(&folder, "tls") || !make(&folder, "other") {
+        return;
+    }
+    // As `openssl req -x509` makes it by itself: an authority, and of another name.
+    let plain = Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-subj", "/CN=db.example.test", "-keyout", "tls.key"])
+        .args(["-out", "tls.crt"])
+        .current_dir(folder.root())
+        .output()
+        .unwrap();
+    assert!(plain.status.success());
+    folder.configure(FILES);
+    let served = folder.serve().await;
+    let https = format!("https://{}", served.address);
+    for (arguments, code, words) in [
+        (vec!["health"], 0, "is alive"),
+        (vec!["query", LIST], 0, "\"status\":\"ok\""),
+        (vec!["config", "claude"], 0, &*https),
+        (vec!["health", "--url", &https], 1, "--cacert"),
+        (
+            vec!["health", "--url", &https, "--cacert", "other.crt"],
+            1,
+            "is it the certificate of the service",
+        ),
+        (
+            vec!["health", "--url", &https, "--cacert", "tls.key"],
+            1,
+            "holds no certificate",
+        ),
+    ] {
+        let (ended, text) = command(&folder, &served, &arguments);
+        assert!(text.contains(words), "{arguments:?}: {text}");
+        assert_eq!(ended, Some(code), "{arguments:?}: {text}");
+    }
+    // The file names another certificate than the one that is shown.
+    folder.configure("MCP_TLS_CERT=other.crt\nMCP_TLS_KEY=other.key");
+    let (ended, text) = command(&folder, &served, &["health"]);
+    assert!(ended == Some(1) && text.contains("renewed"), "{text}");
+}
