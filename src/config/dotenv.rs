@@ -96,6 +96,11 @@ fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String
         };
         let known = variables::is_known(name);
         match read(&context, line) {
+            Some(_) if known && is_cut(name, value) => {
+                let what = format!("line {number} of {file}: the value ends at \" #\"");
+                let help = "put it in single quotes, or the comment on a line of its own";
+                faults.push(Reason::new(what, help).of(name));
+            }
             Some(pair) => {
                 if known
                     && let Some((earlier, kept)) = seen.insert(name.to_owned(), number).zip(
@@ -135,6 +140,15 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     let name = name.strip_prefix("export ").map_or(name, str::trim_start);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (!name.is_empty() && name.bytes().all(plain)).then_some((name, value.trim()))
+}
+
+/// Whether a secret without quotes goes on behind what a `.env` file takes for a comment.
+fn is_cut(name: &str, value: &str) -> bool {
+    let quoted = value.starts_with(['"', '\'']);
+    let comment = value.split_once(" #").map(|(_, comment)| comment);
+    variables::is_secret(name)
+        && !quoted
+        && comment.is_some_and(|text| text.contains('@') || text.starts_with(|c| c != ' '))
 }
 
 /// One line's variable, in the light of the lines before.
@@ -214,6 +228,30 @@ mod tests {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_secret_is_not_cut_at_what_looks_like_a_comment() {
+        for (line, name) in [
+            (
+                "DATABASE_URL=postgres://r:Tr0ub4dor@horse-battery #1@127.0.0.1/x",
+                "DATABASE_URL",
+            ),
+            ("export MCP_TOKEN = abc #def", "MCP_TOKEN"),
+        ] {
+            let faults = faults(&format!("# first\n{line}"));
+            let told = format!("error: {name}: line 2 of .env: the value ends at \" #\"");
+            assert_eq!(faults.len(), 1, "{line}");
+            assert!(faults[0].starts_with(&told), "{faults:?}");
+            assert!(!faults[0].contains("battery"), "{faults:?}");
+        }
+        for (text, expected) in [
+            ("MCP_TOKEN=abcdef # of the office", "abcdef"),
+            ("MCP_TOKEN='abc #def'", "abc #def"),
+            ("MCP_TOKEN=abc#def", "abc#def"),
+        ] {
+            assert_eq!(value(text, "MCP_TOKEN").as_deref(), Some(expected));
+        }
     }
 
     #[test]

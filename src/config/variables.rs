@@ -237,6 +237,13 @@ pub const VARIABLES: &[Variable] = &[
 /// The names that other applications use beside ours, one edit away.
 const NAMES_OF_OTHERS: &[&str] = &["DATABASE_URI"];
 
+/// Whether it is one of the secrets.
+pub(super) fn is_secret(name: &str) -> bool {
+    VARIABLES
+        .iter()
+        .any(|variable| variable.secret && variable.name == name)
+}
+
 /// Every name that is read: the variables, and the `…_FILE` form of each secret.
 pub(super) fn names() -> impl Iterator<Item = Cow<'static, str>> {
     VARIABLES.iter().flat_map(|variable| {
