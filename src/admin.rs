@@ -26,7 +26,7 @@ use crate::config::{self, Fault, Faults};
 use crate::observe::{Audit, ChangeRecord};
 use crate::reach::Reach;
 use crate::store::{
-    Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
+    Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
 };
 
 /// Somebody who administers a store.
@@ -252,6 +252,30 @@ impl Admin<'_> {
         };
         self.made(change).await?;
         Ok(count)
+    }
+
+    /// Puts a backup in the place of all that the store holds, and gives the new revision.
+    ///
+    /// # Errors
+    /// As [`Admin::create_tenant`]; rows that contradict each other change nothing.
+    pub async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refused> {
+        self.asked("store.restore", "*").await?;
+        let [tenants, databases, tokens] = backup.counts();
+        let after = json!({
+            "of": backup.taken_at().to_rfc3339(), "reopen": reopen,
+            "tenants": tenants, "databases": databases, "tokens": tokens,
+        });
+        let before = json!({ "revision": self.store.revision().await? });
+        let revision = self.store.restore(backup, reopen).await?;
+        let change = Change {
+            what: "store.restore",
+            of: "*",
+            revision: Some(revision),
+            before: Some(before),
+            after: Some(after),
+        };
+        self.made(change).await?;
+        Ok(revision)
     }
 
     /// Makes a token; beside it comes the token itself, to be shown once.

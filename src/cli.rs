@@ -32,6 +32,7 @@ mod settings;
 mod show;
 mod snippet;
 mod stdio;
+mod store;
 mod supervise;
 mod table;
 mod tenant;
@@ -116,6 +117,9 @@ enum Command {
     /// Keep the databases of tenants
     #[command(after_help = database::EXAMPLES)]
     Database(database::Arguments),
+    /// Back the store up, or put a backup back
+    #[command(after_help = store::EXAMPLES)]
+    Store(store::Arguments),
     /// List what a token can be allowed
     #[command(after_help = scopes::EXAMPLES)]
     Scopes(scopes::Arguments),
@@ -190,6 +194,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Token(arguments) => token::run(arguments),
         Command::Tenant(arguments) => tenant::run(arguments),
         Command::Database(arguments) => return database::run(arguments),
+        Command::Store(arguments) => store::run(arguments),
         Command::Scopes(arguments) => scopes::run(&arguments),
         Command::Access(arguments) => access::run(arguments),
         Command::Config(arguments) => snippet::run(&arguments),

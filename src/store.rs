@@ -7,6 +7,7 @@
 //! never a database that is exposed.
 
 mod backend;
+mod backup;
 mod change;
 mod check;
 mod failure;
@@ -19,6 +20,7 @@ mod seal;
 mod secret;
 mod table;
 
+pub use backup::{Backup, Reopened};
 pub use change::Changed;
 pub use failure::{Refusal, StoreFailure, StoreFault};
 pub use id::{DatabaseId, TenantId, TokenKey, is_id};
@@ -84,14 +86,29 @@ macro_rules! transaction {
 use transaction;
 
 impl Store {
-    /// Reaches the store of a URL, makes or completes its tables, and sees that it can be read.
+    /// Reaches the store of a URL as [`Store::reach`] does, and sees that its URLs can be opened.
+    ///
+    /// # Errors
+    /// As [`Store::reach`], and keys that do not open what is in it.
+    pub async fn open(
+        place: &StoreUrl,
+        keys: Keys,
+        exposed: Option<&DatabaseUrl>,
+    ) -> Result<Self, StoreFault> {
+        let store = Self::reach(place, keys, exposed).await?;
+        store.check_keys().await?;
+        Ok(store)
+    }
+
+    /// Reaches the store of a URL, and makes or completes its tables. Listing, revoking and removing
+    /// need no key.
     ///
     /// `exposed` is the database of `DATABASE_URL`.
     ///
     /// # Errors
-    /// A place that cannot hold a store or holds something else, a store that would be exposed, and
-    /// keys that do not open what is in it; and a server that does not answer, which may come.
-    pub async fn open(
+    /// A place that cannot hold a store or holds something else, and a store that would be exposed;
+    /// and a server that does not answer, which may come.
+    pub async fn reach(
         place: &StoreUrl,
         keys: Keys,
         exposed: Option<&DatabaseUrl>,
@@ -110,7 +127,6 @@ impl Store {
                 may_come: false,
             });
         }
-        store.check_keys().await?;
         Ok(store)
     }
 
@@ -196,9 +212,12 @@ impl Store {
         Ok(records)
     }
 
-    /// A key that opens nothing is a mistake to be told at start. One database that is broken is
-    /// not: the others go on.
-    async fn check_keys(&self) -> Result<(), StoreFault> {
+    /// Sees that the keys open what is sealed: one that opens nothing is a mistake to be told. One
+    /// database that is broken is not; the others go on.
+    ///
+    /// # Errors
+    /// A URL that was sealed with another key, and a store that does not answer.
+    pub async fn check_keys(&self) -> Result<(), StoreFault> {
         let contents = self.contents().await.map_err(|failure| StoreFault {
             what: format!("MCP_STORE: {}: {failure}", self.place),
             help: "is it running?".to_owned(),
@@ -215,7 +234,9 @@ impl Store {
         let help = match fault {
             SealFault::NoKey => "set MCP_ENCRYPTION_KEY to the key that the store was filled with",
             _ => {
-                "set MCP_ENCRYPTION_KEY_PREVIOUS to the key that sealed it, and run lucarne database reseal"
+                "set MCP_ENCRYPTION_KEY_PREVIOUS to the key that sealed it, and run lucarne database \
+                 reseal; if that key is lost, give each database its URL again: lucarne database \
+                 update NAME --url"
             }
         };
         Err(StoreFault {

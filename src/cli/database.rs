@@ -52,7 +52,7 @@ Examples:
 
 const RESEAL_EXAMPLES: &str = "\
 Examples:
-  lucarne database reseal";
+  lucarne database reseal --yes";
 
 /// What to do with databases.
 #[derive(Debug, Args)]
@@ -114,7 +114,11 @@ enum Task {
     },
     /// Seal every URL with MCP_ENCRYPTION_KEY of now
     #[command(after_help = RESEAL_EXAMPLES)]
-    Reseal,
+    Reseal {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -193,7 +197,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Task::Test { database, of, json } => return test(&database, &of, json),
         Task::Update(update) => self::update(update),
         Task::Remove { database, of, yes } => remove(&database, &of, yes),
-        Task::Reseal => reseal(),
+        Task::Reseal { yes } => reseal(yes),
     }
     .map(|()| Exit::Success)
 }
@@ -210,7 +214,11 @@ fn add(add: Add) -> Result<(), Failure> {
         pgbouncer: add.pgbouncer,
         row_security: add.row_security,
     };
-    let added = desk::change(async |admin| Ok(admin.add_database(&add.tenant, input).await?))?;
+    let added = desk::change(async |admin| {
+        // Two keys in one store would be one too many.
+        admin.store.check_keys().await?;
+        Ok(admin.add_database(&add.tenant, input).await?)
+    })?;
     print_record(&added, add.json)
 }
 
@@ -331,7 +339,16 @@ fn remove(database: &str, of: &Of, yes: bool) -> Result<(), Failure> {
     output::data(&format!("removed: {} of {}", view.name, view.tenant))
 }
 
-fn reseal() -> Result<(), Failure> {
-    let count = desk::change(async |admin| Ok(admin.reseal().await?))?;
-    output::data(&format!("sealed anew: {}", counted(count, "URL")))
+fn reseal(yes: bool) -> Result<(), Failure> {
+    confirm(
+        "seal every URL with MCP_ENCRYPTION_KEY; each instance must have that key already, and the \
+         old one as MCP_ENCRYPTION_KEY_PREVIOUS",
+        yes,
+    )?;
+    let (count, checked) = desk::change(async |admin| {
+        let count = admin.reseal().await?;
+        Ok((count, admin.store.check_keys().await))
+    })?;
+    output::data(&format!("sealed anew: {}", counted(count, "URL")))?;
+    Ok(checked?)
 }

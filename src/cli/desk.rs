@@ -75,10 +75,10 @@ fn configuration() -> Result<Config, Failure> {
 async fn open(config: &Config) -> Result<Store, Failure> {
     let Some(place) = &config.store else {
         return Err(Failure::unable("MCP_STORE: no store is named")
-            .help("for example MCP_STORE=sqlite:lucarne-store.db, here or in .env"));
+            .help("for example MCP_STORE=sqlite:/var/lib/lucarne/store.db, here or in .env"));
     };
     let keys = Keys::new(&config.encryption_keys);
-    Ok(Store::open(place, keys, config.database.as_ref()).await?)
+    Ok(Store::reach(place, keys, config.database.as_ref()).await?)
 }
 
 fn audit(config: &Config) -> Result<Option<Audit>, Failure> {

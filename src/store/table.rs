@@ -1,12 +1,14 @@
 //! The tables: their rows, and the statements that both engines understand.
 
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, SqliteConnection};
 
 use super::{Database, Tenant, Token};
 use crate::auth::Digest;
 
 /// A row of `lucarne_tenants`.
-#[derive(Debug, FromRow)]
+#[derive(Debug, FromRow, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct TenantRow {
     pub(super) id: String,
     pub(super) name: String,
@@ -19,12 +21,14 @@ pub(super) struct TenantRow {
 }
 
 /// A row of `lucarne_databases`.
-#[derive(FromRow)]
+#[derive(FromRow, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DatabaseRow {
     pub(super) id: String,
     pub(super) tenant: String,
     pub(super) name: String,
     pub(super) key_id: String,
+    #[serde(with = "super::backup::base64")]
     pub(super) sealed_url: Vec<u8>,
     pub(super) models: String,
     pub(super) hidden: String,
@@ -37,13 +41,16 @@ pub(super) struct DatabaseRow {
 }
 
 /// A row of `lucarne_tokens`.
-#[derive(FromRow)]
+#[derive(FromRow, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct TokenRow {
     pub(super) id: String,
     pub(super) tenant: String,
     pub(super) name: String,
+    #[serde(with = "super::backup::base64")]
     pub(super) digest: Vec<u8>,
     pub(super) suffix: String,
+    #[serde(with = "super::backup::base64::option")]
     pub(super) previous_digest: Option<Vec<u8>>,
     pub(super) previous_until: Option<i64>,
     pub(super) active: bool,

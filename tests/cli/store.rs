@@ -305,16 +305,31 @@ fn a_database_is_tested_as_it_would_be_served() {
 fn keys_are_rotated_by_a_command() {
     const NEW: &str = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
     let run = kept();
-    let ended = run.shell(&format!("MCP_ENCRYPTION_KEY={NEW} lucarne tenant list"));
+    // Whoever has lost the key can still look, revoke and remove.
+    for key in [
+        format!("MCP_ENCRYPTION_KEY={NEW}"),
+        "env -u MCP_ENCRYPTION_KEY".to_owned(),
+    ] {
+        let ended = run.shell(&format!("{key} lucarne tenant list"));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    }
+    let ended = run.shell(&format!(
+        "echo sqlite:sample.db | MCP_ENCRYPTION_KEY={NEW} lucarne database add two --tenant acme --models users"
+    ));
     failed(
         &ended,
         2,
         "MCP_ENCRYPTION_KEY: database \"shop\": it is sealed with another key",
     );
-    let ended = run.shell("env -u MCP_ENCRYPTION_KEY lucarne tenant list");
-    failed(&ended, 2, "MCP_ENCRYPTION_KEY is not set");
+    assert!(ended.err.contains("if that key is lost"), "{}", ended.err);
+    let ended = run.shell(&format!("MCP_ENCRYPTION_KEY={NEW} lucarne database reseal"));
+    failed(&ended, 2, "each instance must have that key already");
     let ended = run.shell(&format!(
-        "MCP_ENCRYPTION_KEY={NEW} MCP_ENCRYPTION_KEY_PREVIOUS={KEY} lucarne database reseal"
+        "MCP_ENCRYPTION_KEY={NEW} lucarne database reseal --yes"
+    ));
+    failed(&ended, 2, "it is sealed with another key");
+    let ended = run.shell(&format!(
+        "MCP_ENCRYPTION_KEY={NEW} MCP_ENCRYPTION_KEY_PREVIOUS={KEY} lucarne database reseal --yes"
     ));
     assert_eq!(
         (ended.code, ended.out.as_str()),
@@ -517,7 +532,7 @@ fn each_change_is_in_the_audit_with_before_and_after_and_no_secret() {
     run.lucarne(&["tenant", "deactivate", "acme"]);
     run.feed(&["database", "update", "shop", "--url"], URL);
     run.lucarne(&["database", "remove", "shop", "--yes"]);
-    run.lucarne(&["database", "reseal"]);
+    run.lucarne(&["database", "reseal", "--yes"]);
     let refused = run.lucarne(&["tenant", "create", "acme"]);
     assert_eq!(refused.code, Some(1));
     run.lucarne(&["tenant", "list"]);
@@ -609,5 +624,94 @@ fn scopes_are_listed_with_their_meaning() {
         assert!(table.contains(scope.name()) && table.contains(scope.meaning()));
         let mut listed = listed.as_array().unwrap().iter();
         assert!(listed.any(|it| it["name"] == scope.name() && it["meaning"] == scope.meaning()));
+    }
+}
+
+#[test]
+fn a_backup_is_put_back_without_what_was_closed_since() {
+    let run = kept().set("MCP_AUDIT_FILE", "audit.jsonl");
+    let token = |name: &str| {
+        json(
+            &run,
+            &["token", "create", name, "--tenant", "acme", "--json"],
+        )
+    };
+    for name in ["stays", "leaked", "removed"] {
+        token(name);
+    }
+    let ended = run.lucarne(&["store", "backup", "backup.json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        ended.out.contains("1 tenant, 1 database, "),
+        "{}",
+        ended.out
+    );
+    assert!(ended.err.contains("MCP_ENCRYPTION_KEY"), "{}", ended.err);
+    failed(
+        &run.lucarne(&["store", "backup", "backup.json"]),
+        2,
+        "backup.json exists already",
+    );
+    let text = std::fs::read_to_string(run.folder.path().join("backup.json")).unwrap();
+    assert!(!text.contains("sqlite:") && !text.contains(KEY));
+
+    run.lucarne(&["token", "revoke", "leaked", "--yes"]);
+    run.lucarne(&["token", "remove", "removed", "--yes"]);
+    token("later");
+    failed(
+        &run.lucarne(&["store", "restore", "backup.json"]),
+        2,
+        "not without a yes",
+    );
+    let before = run.lucarne(&["token", "list", "--json"]).out;
+    assert_eq!(run.lucarne(&["token", "list", "--json"]).out, before);
+    let states = |run: &Run| -> Vec<String> {
+        let tokens = json(run, &["token", "list", "--json"]);
+        let tokens = tokens.as_array().unwrap().iter();
+        tokens
+            .map(|token| format!("{} {}", token["name"], token["state"]).replace('"', ""))
+            .filter(|state| !state.starts_with("night"))
+            .collect()
+    };
+    let ended = run.lucarne(&["store", "restore", "backup.json", "--yes"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        ended.err.contains("acme/leaked (revoked or rotated)"),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains("acme/removed (removed)"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(
+        states(&run),
+        ["leaked revoked", "removed revoked", "stays active"]
+    );
+    let ended = run.lucarne(&["store", "restore", "backup.json", "--yes", "--reopen"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(
+        states(&run),
+        ["leaked active", "removed active", "stays active"]
+    );
+
+    // Into a store that is new, all comes as it was.
+    let new = run.shell(
+        "MCP_STORE=sqlite:new.db lucarne store restore backup.json --yes && \
+         MCP_STORE=sqlite:new.db lucarne database test shop && \
+         MCP_STORE=sqlite:new.db lucarne store backup -",
+    );
+    assert_eq!(new.code, Some(0), "{}", new.err);
+    let audit = std::fs::read_to_string(run.folder.path().join("audit.jsonl")).unwrap();
+    assert!(audit.contains("\"store.restore\""));
+    for wrong in [
+        "{}",
+        "not JSON",
+        &text.replacen("\"lucarne_store\": 1", "\"lucarne_store\": 9", 1),
+    ] {
+        std::fs::write(run.folder.path().join("wrong.json"), wrong).unwrap();
+        let ended = run.lucarne(&["store", "restore", "wrong.json", "--yes"]);
+        failed(&ended, 2, "wrong.json: it is ");
     }
 }

@@ -102,6 +102,7 @@ fn links_lead_somewhere() {
         "docs/admin.md",
         "docs/adr/README.md",
         "docs/architecture.md",
+        "docs/backup.md",
         "docs/clients.md",
         "docs/errors.md",
         "docs/operations.md",
