@@ -24,7 +24,7 @@ use tracing::warn;
 
 use crate::config::{self, Fault, Faults};
 use crate::observe::{Audit, ChangeRecord};
-use crate::reach::Reach;
+use crate::reach::{self, Reach};
 use crate::store::{
     Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
 };
@@ -192,10 +192,11 @@ impl Admin<'_> {
         let contents = self.store.contents().await?;
         let id = &find::tenant(&contents, tenant)?.id;
         let new = input.into_new(self.way == Way::Api);
-        let in_reach = self.in_reach(Some(&new.url)).await;
+        let (way, in_reach) = self.in_reach(Some(&new.url)).await;
         Faults::all([new.judge(), in_reach])?;
         self.asked("database.add", &new.name).await?;
-        let changed = self.store.add_database(id, new).await?;
+        let way = way.as_ref().map(|way| &way.url);
+        let changed = self.store.add_database_by(id, new, way).await?;
         self.database_changed("database.add", &contents, &changed)
             .await
     }
@@ -214,11 +215,12 @@ impl Admin<'_> {
         let (id, guarded) = (&before.id, self.way == Way::Api);
         let mut after = before.clone();
         patch.clone().apply(&mut after, guarded);
-        let in_reach = self.in_reach(patch.url.as_ref()).await;
+        let (way, in_reach) = self.in_reach(patch.url.as_ref()).await;
         Faults::all([after.judge(), in_reach])?;
         self.asked("database.update", id.as_str()).await?;
-        let edit = |database: &mut Database| patch.apply(database, guarded);
-        let changed = self.store.update_database(id, edit).await?;
+        let edit = |database: &mut Database| patch.clone().apply(database, guarded);
+        let way = way.as_ref().map(|way| &way.url);
+        let changed = self.store.update_database_by(id, edit, way).await?;
         self.database_changed("database.update", &contents, &changed)
             .await
     }
@@ -376,22 +378,28 @@ impl Admin<'_> {
         self.record("change", change, Refused::Unrecordable).await
     }
 
-    /// Sees that a URL that comes by the admin API leads where the operator allows.
-    async fn in_reach(&self, url: Option<&SecretString>) -> Result<(), Faults> {
+    /// The way of a URL that comes by the admin API, where it leads where the operator allows.
+    async fn in_reach(
+        &self,
+        url: Option<&SecretString>,
+    ) -> (Option<reach::Way>, Result<(), Faults>) {
         let Some(url) = url.filter(|_| self.way == Way::Api) else {
-            return Ok(());
+            return (None, Ok(()));
         };
         // What cannot be read is refused by the record's own check.
-        let Ok(url) = config::database_url("url", url.expose_secret()) else {
-            return Ok(());
+        let Ok(url) = config::tenant_url("url", url.expose_secret()) else {
+            return (None, Ok(()));
         };
         match self.reach.judge(&url).await {
-            Ok(_) => Ok(()),
-            Err(out) => Err(Faults::one(Fault {
-                variable: "url".to_owned(),
-                message: out.what,
-                help: out.help.to_owned(),
-            })),
+            Ok(way) => (Some(way), Ok(())),
+            Err(out) => {
+                let fault = Fault {
+                    variable: "url".to_owned(),
+                    message: out.what,
+                    help: out.help.to_owned(),
+                };
+                (None, Err(Faults::one(fault)))
+            }
         }
     }
 

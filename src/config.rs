@@ -36,11 +36,11 @@ pub use self::client::{SharedToken, certificate_file, listen_address, shared_tok
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
-pub use self::given::{database_url, model_names, sensitive};
+pub use self::given::{database_url, model_names, sensitive, tenant_url};
 pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
-pub use self::places::{DatabasePlaces, HostRule};
+pub use self::places::{DatabasePlaces, HostRule, temporary_folder};
 pub use self::store::{EncryptionKeys, StoreUrl};
 pub use self::tls::Tls;
 use crate::sensitive::Sensitive;

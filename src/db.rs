@@ -157,6 +157,21 @@ impl Db {
         }
     }
 
+    /// Whether it holds a store, or a copy of one, that its role may see.
+    ///
+    /// # Errors
+    /// As [`Db::tables`].
+    pub async fn holds_a_store(&self) -> Result<bool, Failure> {
+        const TABLE: &str = "lucarne_revision";
+        let names = self.names().await?;
+        // Other databases of a MySQL server are told with their name in front.
+        let other = |name: &String| name.strip_suffix(TABLE).is_some_and(|it| it.ends_with('.'));
+        let schemas = self.dialect() == Dialect::Postgres;
+        Ok(names
+            .iter()
+            .any(|name| name == TABLE || (schemas && other(name))))
+    }
+
     /// Runs a statement and writes its rows.
     ///
     /// Dropping the future stops the work in the database.

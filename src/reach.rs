@@ -1,16 +1,20 @@
 //! Which databases may be connected to, of those that come by the admin API.
 //!
-//! Addresses that everybody may reach are free; those of this machine, of private nets, of the
-//! link and of cloud metadata are not, unless the operator names them. A name is looked up, every
-//! address of it is judged, and one of these is connected to: whoever answers for the name cannot
-//! give another afterwards. Files stand in the operator's folder, and no parameter reads one.
+//! Addresses that everybody may reach are free, with encryption; those of this machine, of private
+//! nets, of the link and of cloud metadata are not, unless the operator names them. A name is looked
+//! up once, every address of it is judged, and one of these is connected to, also where a
+//! certificate must prove the name: whoever answers for the name cannot give another afterwards.
+//! Files stand in the operator's folder, and no parameter reads one.
 
 mod address;
+mod relay;
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
+
+use relay::Relay;
 
 use crate::config::{DatabasePlaces, DatabaseUrl, HostRule, ServerUrl, SqliteFile};
 
@@ -42,20 +46,38 @@ pub struct OutOfReach {
     pub help: &'static str,
 }
 
+/// A way to a database that was judged. The URL is good for as long as this lives.
+#[derive(Debug)]
+pub struct Way {
+    /// What to connect by.
+    pub url: DatabaseUrl,
+    _relay: Option<Relay>,
+}
+
+impl From<DatabaseUrl> for Way {
+    /// A way that needs no judgement: the operator's own.
+    fn from(url: DatabaseUrl) -> Self {
+        Self { url, _relay: None }
+    }
+}
+
 impl Reach {
     /// What the operator allows.
     pub fn new(places: DatabasePlaces) -> Self {
         Self { places }
     }
 
-    /// The database by a way that was judged: connect to what this gives back.
+    /// The way to a database, once it was judged: nothing is looked up by a name after this.
     ///
     /// # Errors
     /// One that may not be connected to, and a name that nobody knows.
-    pub async fn judge(&self, url: &DatabaseUrl) -> Result<DatabaseUrl, OutOfReach> {
+    pub async fn judge(&self, url: &DatabaseUrl) -> Result<Way, OutOfReach> {
         match url {
-            DatabaseUrl::Sqlite(file) => self.file(file).map(DatabaseUrl::Sqlite),
-            DatabaseUrl::Server(server) => self.server(server).await.map(DatabaseUrl::Server),
+            DatabaseUrl::Sqlite(file) => {
+                let file = self.file(file)?;
+                Ok(DatabaseUrl::Sqlite(file).into())
+            }
+            DatabaseUrl::Server(server) => self.server(server).await,
         }
     }
 
@@ -72,14 +94,14 @@ impl Reach {
         let found = real(file.path()).zip(real(folder));
         let found = found.filter(|(file, folder)| file.starts_with(folder) && file.is_file());
         found
-            .map(|(file, _)| SqliteFile::at(file))
+            .map(|(file, _)| SqliteFile::without_links(file))
             .ok_or_else(|| OutOfReach {
                 what: "that is no file in the folder of MCP_DATABASE_FOLDER".to_owned(),
                 help: "give its absolute path: sqlite:////folder/name.db",
             })
     }
 
-    async fn server(&self, server: &ServerUrl) -> Result<ServerUrl, OutOfReach> {
+    async fn server(&self, server: &ServerUrl) -> Result<Way, OutOfReach> {
         if let Some(name) = server
             .parameters()
             .iter()
@@ -97,18 +119,38 @@ impl Reach {
             });
         };
         let addresses = addresses(host).await?;
+        let Some(first) = addresses.first() else {
+            return Err(unknown(host));
+        };
+        let mut vouched = true;
         for address in &addresses {
-            self.address(host, *address)?;
+            vouched &= self.address(host, *address)?;
         }
-        match addresses.first() {
-            // Its certificate proves that it is the host of the name.
-            Some(_) if server.verifies_host() => Ok(server.clone()),
-            Some(address) => Ok(server.at(*address)),
-            None => Err(unknown(host)),
+        let server = match vouched {
+            true => server.clone(),
+            false => server.encrypted().ok_or_else(|| OutOfReach {
+                what: format!("the host {host:?} may be connected to with encryption alone"),
+                help: "take sslmode out of the URL, or name the host in MCP_ALLOWED_DATABASE_HOSTS",
+            })?,
+        };
+        if !server.verifies_host() {
+            return Ok(DatabaseUrl::Server(server.at(*first)).into());
         }
+        // The driver looks up the name that a certificate must prove, unless a socket leads there.
+        let place = SocketAddr::new(*first, server.port());
+        let relay = Relay::open(place, &server.socket_name()).map_err(|_| OutOfReach {
+            what: "no folder can be made for a local socket, by which the host is reached"
+                .to_owned(),
+            help: "let the service write to its folder for temporary files (TMPDIR)",
+        })?;
+        Ok(Way {
+            url: DatabaseUrl::Server(server.through(relay.folder())),
+            _relay: Some(relay),
+        })
     }
 
-    fn address(&self, host: &str, found: IpAddr) -> Result<(), OutOfReach> {
+    /// Judges an address; gives back whether the operator names it.
+    fn address(&self, host: &str, found: IpAddr) -> Result<bool, OutOfReach> {
         let meant = address::meant(found);
         let listed = self.places.hosts.iter().any(|rule| match rule {
             HostRule::Network(network) => network.contains(&meant),
@@ -120,7 +162,7 @@ impl Reach {
             }
         });
         if listed || !address::is_special(meant) {
-            return Ok(());
+            return Ok(listed);
         }
         Err(OutOfReach {
             what: format!("the host {host:?} is at an address that may not be connected to"),
@@ -161,10 +203,15 @@ mod tests {
         Reach::new(config::load(vars).unwrap().database_places)
     }
 
-    async fn judged(reach: &Reach, url: &str) -> Result<DatabaseUrl, OutOfReach> {
-        reach
-            .judge(&config::database_url("url", url).unwrap())
-            .await
+    async fn judged(reach: &Reach, url: &str) -> Result<Way, OutOfReach> {
+        reach.judge(&config::tenant_url("url", url).unwrap()).await
+    }
+
+    fn driver_url(way: &Way) -> String {
+        let DatabaseUrl::Server(server) = &way.url else {
+            panic!("a server")
+        };
+        secrecy::ExposeSecret::expose_secret(&server.url).to_owned()
     }
 
     #[tokio::test]
@@ -185,7 +232,15 @@ mod tests {
             "[::ffff:127.0.0.1]",
             "[::ffff:10.0.0.1]",
             "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b:1::5db8:d822]",
+            "[64:ff9b:1:a9fe:a9:fe00::]",
+            "[::ffff:0:5db8:d822]",
+            "[::5db8:d822]",
             "[2002:7f00:1::]",
+            "[fd20:ce::254]",
+            "168.63.129.16",
+            "192.0.0.192",
+            "100.100.100.200",
             "10.1.2.3",
             "172.16.0.1",
             "172.31.255.255",
@@ -209,11 +264,44 @@ mod tests {
     #[tokio::test]
     async fn what_everybody_may_reach_is_free_and_reached_by_its_address() {
         let reach = reach("", None);
-        for url in [
-            "postgres://u:p@192.0.1.1/shop",
-            "mysql://u:p@[2606:4700::1]/shop",
+        for (url, reached) in [
+            (
+                "postgres://u:p@192.0.1.1/shop",
+                ["host=192%2E0%2E1%2E1", "sslmode=require"],
+            ),
+            (
+                "postgres://u:p@192.0.1.1/shop?sslmode=prefer",
+                ["host=192%2E0%2E1%2E1", "sslmode=require"],
+            ),
+            (
+                "mysql://u:p@[2606:4700::1]/shop",
+                ["@[2606:4700::1]:3306/", "ssl%2Dmode=required"],
+            ),
+            (
+                "mysql://u:p@192.0.1.1/shop?ssl-mode=verify_ca",
+                ["@192.0.1.1:3306/", "ssl%2Dmode=verify%5Fca"],
+            ),
         ] {
-            judged(&reach, url).await.unwrap();
+            let url = driver_url(&judged(&reach, url).await.unwrap());
+            for part in reached {
+                assert!(url.contains(part), "{url}");
+            }
+            assert!(!url.contains("prefer"), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_encryption_only_what_the_operator_names_is_reached() {
+        let free = reach("", None);
+        let named = reach("192.0.1.0/24", None);
+        for url in [
+            "postgres://u:p@192.0.1.1/shop?sslmode=disable",
+            "postgres://u:p@192.0.1.1/shop?sslmode=allow",
+            "mysql://u:p@192.0.1.1/shop?ssl-mode=disabled",
+        ] {
+            let refused = judged(&free, url).await.unwrap_err();
+            assert!(refused.what.contains("encryption alone"), "{refused:?}");
+            judged(&named, url).await.unwrap();
         }
     }
 
@@ -225,14 +313,9 @@ mod tests {
             assert_eq!(judged(&networks, &url).await.is_ok(), allowed, "{host}");
         }
         let named = reach("localhost", None);
-        let found = judged(&named, "postgres://u:p@localhost/shop")
-            .await
-            .unwrap();
-        let DatabaseUrl::Server(server) = found else {
-            panic!("a server")
-        };
+        let found = judged(&named, "postgres://u:p@localhost/shop").await;
         // The name was looked up here, and is not looked up again.
-        let url = secrecy::ExposeSecret::expose_secret(&server.url);
+        let url = driver_url(&found.unwrap());
         assert!(
             url.contains("host=127%2E0%2E0%2E1") || url.contains("host=%3A%3A1"),
             "{url}"
@@ -255,13 +338,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_certificate_that_proves_the_name_keeps_it() {
+    async fn a_certificate_proves_the_name_at_the_address_that_was_judged() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
         let named = reach("localhost", None);
-        let url = "postgres://u:p@localhost/shop?sslmode=verify-full";
-        let DatabaseUrl::Server(server) = judged(&named, url).await.unwrap() else {
-            panic!("a server")
-        };
-        assert!(secrecy::ExposeSecret::expose_secret(&server.url).contains("host=localhost"));
+        for (url, known) in [
+            (
+                format!("postgres://u:p@localhost:{port}/shop?sslmode=verify-full"),
+                "host=localhost",
+            ),
+            (
+                format!("mysql://u:p@localhost:{port}/shop?ssl-mode=verify_identity"),
+                "@localhost:",
+            ),
+        ] {
+            let way = judged(&named, &url).await.unwrap();
+            let url = driver_url(&way);
+            assert!(url.contains(known), "{url}");
+            let socket = url.rsplit_once('=').unwrap().1;
+            let socket = percent_encoding::percent_decode_str(socket)
+                .decode_utf8()
+                .unwrap();
+            let socket = match url.starts_with("postgres") {
+                true => format!("{socket}/.s.PGSQL.{port}"),
+                false => socket.into_owned(),
+            };
+            let mut client = tokio::net::UnixStream::connect(&socket).await.unwrap();
+            let (mut reached, _) = server.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut client, b"hello")
+                .await
+                .unwrap();
+            let mut heard = [0; 5];
+            tokio::io::AsyncReadExt::read_exact(&mut reached, &mut heard)
+                .await
+                .unwrap();
+            assert_eq!(&heard, b"hello");
+            drop(way);
+            assert!(!Path::new(&socket).parent().unwrap().exists());
+        }
     }
 
     #[tokio::test]
@@ -274,7 +388,7 @@ mod tests {
             "postgres://u:p@127.0.0.1/shop?options=-c%20x%3D1",
             "postgres://u:p@127.0.0.1/shop?options[x]=1",
             "postgres://u:p@127.0.0.1/shop?hostaddr=10.0.0.1",
-            "postgres:///shop?host=/run/postgresql",
+            "postgres://u:p@/shop?host=/run/postgresql",
             "mysql://u:p@127.0.0.1/shop?ssl-ca=/etc/passwd",
             "mysql://u:p@127.0.0.1/shop?socket=/run/mysqld.sock",
         ] {

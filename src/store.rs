@@ -246,16 +246,21 @@ impl Store {
         })
     }
 
-    /// A tenant's database that is a store would hand out what seals and digests protect.
-    async fn refuse_itself(&self, database: &Database) -> Result<(), Refusal> {
+    /// A tenant's database that is a store would hand out what seals and digests protect. It is
+    /// looked at by `way`, or by its own URL.
+    async fn refuse_itself(
+        &self,
+        database: &Database,
+        way: Option<&DatabaseUrl>,
+    ) -> Result<(), Refusal> {
         let Ok(url) = &database.url else {
             return Ok(());
         };
         // What cannot be read is refused by the record's own check.
-        let Ok(url) = config::database_url("url", url.expose_secret()) else {
+        let Ok(url) = config::tenant_url("url", url.expose_secret()) else {
             return Ok(());
         };
-        if place::holds_a_store(&self.place, &url).await {
+        if place::holds_a_store(&self.place, way.unwrap_or(&url)).await {
             let fault = Fault {
                 variable: "url".to_owned(),
                 message: format!("{url} holds a store of Lucarne, which is never exposed"),

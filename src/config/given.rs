@@ -35,6 +35,21 @@ pub fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
     }
 }
 
+/// Reads the URL of a tenant's database, as `DATABASE_URL`; it is complete by itself, whatever stands
+/// in the environment and the files of whoever runs the service.
+///
+/// # Errors
+/// As [`database_url`]; a URL without a user too.
+pub fn tenant_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
+    match database_url(place, text)? {
+        DatabaseUrl::Sqlite(file) => Ok(DatabaseUrl::Sqlite(file)),
+        DatabaseUrl::Server(server) => match server.standalone() {
+            Ok(server) => Ok(DatabaseUrl::Server(server)),
+            Err(reason) => Err(Faults::one(reason.of(place))),
+        },
+    }
+}
+
 /// Reads what `MCP_ALLOWED_MODELS` holds.
 ///
 /// # Errors

@@ -15,8 +15,21 @@ pub struct ModelName {
 }
 
 impl ModelName {
-    /// Whether the entry names a part of the database's own catalog.
-    pub fn is_system(&self, engine: Engine) -> bool {
+    /// Why a table of that name is never served: it is of the engine's own catalog, or of a store.
+    pub fn reserved(&self, engine: Engine) -> Option<&'static str> {
+        if self.table.to_lowercase().starts_with("lucarne_") {
+            return Some(
+                "names that begin with lucarne_ are those of a store, which is never exposed",
+            );
+        }
+        self.is_system(engine).then_some(match engine {
+            Engine::Sqlite => "it belongs to SQLite's own catalog",
+            Engine::Postgres => "it belongs to PostgreSQL's own catalog",
+            Engine::MySql => "it belongs to the server's own catalog",
+        })
+    }
+
+    fn is_system(&self, engine: Engine) -> bool {
         let schema = self.schema.as_deref().unwrap_or_default().to_lowercase();
         let table = self.table.to_lowercase();
         match engine {

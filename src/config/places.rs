@@ -26,6 +26,11 @@ pub enum HostRule {
     Name(String),
 }
 
+/// The folder for what lives no longer than the process.
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// Reads `MCP_ALLOWED_DATABASE_HOSTS` and `MCP_DATABASE_FOLDER`.
 pub(super) fn read(
     check: &mut Check,

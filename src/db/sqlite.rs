@@ -42,7 +42,7 @@ pub struct Sqlite {
 impl Sqlite {
     pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, StartFault> {
         Ok(Self {
-            file: file::File::find(url.path())?,
+            file: file::File::find(url)?,
             pool: Pool::new(options.pool_size, options.query_timeout),
             query_timeout: options.query_timeout,
         })
@@ -150,7 +150,8 @@ impl Sqlite {
         allowed: Duration,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (held, path, identity) = (lease.lend(), self.file.path(), self.identity()?);
+        let (held, identity) = (lease.lend(), self.identity()?);
+        let (path, flags) = (self.file.path(), self.file.flags());
         let watch = match &held {
             Some(reader) => Arc::clone(&reader.watch),
             None => Arc::new(Watch::new()),
@@ -159,7 +160,7 @@ impl Sqlite {
         let thread = tokio::task::spawn_blocking(move || {
             let reader = match held {
                 Some(reader) => reader,
-                None => Reader::open(&path, identity, watch)?,
+                None => Reader::open(&path, flags, identity, watch)?,
             };
             let result = reader.patiently(allowed, work);
             Ok::<_, Failure>((reader, result))

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
+use super::probe::unknown_rights;
 use super::{
     Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
-    Settings,
+    Settings, tenant,
 };
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
@@ -40,14 +41,8 @@ impl Opened {
         let (Some(db), Some(catalog)) = (self.service.db(), policy.own()) else {
             return Vec::new();
         };
-        db.weaknesses(catalog, &self.hidden)
-            .await
-            .unwrap_or_else(|_| {
-                vec![Weakness {
-                    what: "the rights of the database's role could not be read".to_owned(),
-                    help: "MCP_LOG=debug lucarne serve shows more".to_owned(),
-                }]
-            })
+        let found = db.weaknesses(catalog, &self.hidden).await;
+        found.unwrap_or_else(|_| vec![unknown_rights()])
     }
 
     /// The SQL that makes a role for just what is served, where the engine has roles.
@@ -94,6 +89,9 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
     })
     .map_err(named)?;
     match read(&db, config).await {
+        Ok(_) if db.holds_a_store().await.unwrap_or(true) => {
+            Err(named(tenant::holds_a_store(&url.to_string())))
+        }
         Ok(built) => {
             let built = served(built, &db, config).await?;
             let exposed = exposed(&db, built.catalog, config);

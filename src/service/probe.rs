@@ -48,7 +48,8 @@ pub async fn probe(
         Narrowing::default(),
     );
     let weaknesses = reached.db.weaknesses(&built.catalog, &built.hidden).await;
-    let weaknesses = weaknesses.unwrap_or_default().into_iter();
+    let weaknesses = weaknesses.unwrap_or_else(|_| vec![unknown_rights()]);
+    let weaknesses = weaknesses.into_iter();
     let models = built.catalog.models().iter();
     let missing = built.missing.into_iter();
     Ok(Probed {
@@ -61,6 +62,14 @@ pub async fn probe(
         hidden: built.hidden,
         weaknesses: weaknesses.chain(unguarded).collect(),
     })
+}
+
+/// The weakness of a role whose rights could not be read.
+pub(super) fn unknown_rights() -> Weakness {
+    Weakness {
+        what: "the rights of the database's role could not be read".to_owned(),
+        help: "MCP_LOG=debug shows more".to_owned(),
+    }
 }
 
 /// The tables that show the role every row, though the database is told whom it shows them to. What

@@ -12,9 +12,9 @@ use tracing::{debug, info, warn};
 
 use crate::catalog::Table;
 use crate::config::{self, Config, ModelName};
-use crate::db::{Db, Options, StartFault, Usage};
+use crate::db::{Db, Failure, Options, StartFault, Usage};
 use crate::error::{Error, ErrorKind};
-use crate::reach::Reach;
+use crate::reach::{Reach, Way};
 use crate::sensitive::Sensitive;
 use crate::store::{Database, DatabaseId};
 
@@ -90,6 +90,8 @@ pub(super) struct Reached {
     pub(super) sensitive: Sensitive,
     /// Where it is, without user and password.
     pub(super) place: String,
+    /// The way by which it is reached, which lasts as long as its sessions.
+    way: Way,
 }
 
 impl Reached {
@@ -109,22 +111,22 @@ impl Reached {
             help: "set the keys that the store was filled with, or give the URL anew".to_owned(),
         })?;
         let url =
-            config::database_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
+            config::tenant_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
         let place = url.to_string();
         // What came by the admin API may only be where the operator allows.
-        let url = match database.guarded {
+        let way = match database.guarded {
             true => reach.judge(&url).await.map_err(|out| StartFault {
                 what: out.what,
                 help: out.help.to_owned(),
             })?,
-            false => url,
+            false => url.into(),
         };
         let names =
             config::model_names("models", &database.models).map_err(|faults| faulty(&faults))?;
         let fields = (("hidden", &*database.hidden), ("reveal", &*database.reveal));
         let sensitive = config::sensitive(fields.0, fields.1).map_err(|faults| faulty(&faults))?;
         let db = Db::new(&Options {
-            url,
+            url: way.url.clone(),
             pool_size,
             query_timeout,
             pgbouncer: database.pgbouncer,
@@ -134,27 +136,45 @@ impl Reached {
             names,
             sensitive,
             place,
+            way,
         })
     }
 
     /// Reads the tables of the whitelist.
     ///
     /// # Errors
-    /// A database that cannot be read, with what to do; one that does not answer too.
+    /// A database that cannot be read, with what to do; one that does not answer too, and one that
+    /// holds a store.
     pub(super) async fn tables(&self) -> Result<Vec<Result<Table, String>>, Unread> {
-        self.db.tables(&self.names).await.map_err(|failure| {
-            if let Some(detail) = failure.detail() {
-                debug!(%detail, "the database says");
-            }
-            let fault = self.db.start_fault(&failure);
-            Unread {
-                fault: fault.unwrap_or_else(|| StartFault {
-                    what: format!("nothing answers: {}", self.place),
-                    help: "is it running, and are host and port right?".to_owned(),
-                }),
-                cause: failure.cause(),
-            }
-        })
+        let tables = self.db.tables(&self.names).await;
+        let tables = tables.map_err(|failure| self.unread(&failure))?;
+        match self.db.holds_a_store().await {
+            Ok(false) => Ok(tables),
+            Ok(true) => Err(holds_a_store(&self.place).into()),
+            Err(failure) => Err(self.unread(&failure)),
+        }
+    }
+
+    fn unread(&self, failure: &Failure) -> Unread {
+        if let Some(detail) = failure.detail() {
+            debug!(%detail, "the database says");
+        }
+        let fault = self.db.start_fault(failure);
+        Unread {
+            fault: fault.unwrap_or_else(|| StartFault {
+                what: format!("nothing answers: {}", self.place),
+                help: "is it running, and are host and port right?".to_owned(),
+            }),
+            cause: failure.cause(),
+        }
+    }
+}
+
+/// The fault of a database whose tables would hand out what a store seals.
+pub(super) fn holds_a_store(place: &str) -> StartFault {
+    StartFault {
+        what: format!("{place} holds a store of Lucarne, or a copy of one, which is never exposed"),
+        help: "name the database whose tables shall be read".to_owned(),
     }
 }
 
@@ -187,6 +207,7 @@ pub(super) struct Known {
     pub(super) db: Db,
     pub(super) tables: Vec<(ModelName, Result<Table, String>)>,
     pub(super) sensitive: Arc<Sensitive>,
+    _way: Way,
 }
 
 impl fmt::Debug for Held {
@@ -250,6 +271,7 @@ impl Held {
         Ok(Known {
             tables: reached.names.into_iter().zip(tables).collect(),
             db: reached.db,
+            _way: reached.way,
             sensitive: Arc::new(reached.sensitive),
         })
     }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
 
+use crate::config::DatabaseUrl;
+
 use super::record::Previous;
 use super::row::Record;
 use super::secret::NewSecret;
@@ -64,8 +66,21 @@ impl Store {
         tenant: &TenantId,
         new: NewDatabase,
     ) -> Result<Changed<Database>, Refusal> {
+        self.add_database_by(tenant, new, None).await
+    }
+
+    /// Gives a tenant a database that is looked at by `way` alone, where there is one.
+    ///
+    /// # Errors
+    /// As [`Store::add_database`].
+    pub async fn add_database_by(
+        &self,
+        tenant: &TenantId,
+        new: NewDatabase,
+        way: Option<&DatabaseUrl>,
+    ) -> Result<Changed<Database>, Refusal> {
         let database = new.made(DatabaseId::random()?, tenant.clone(), now());
-        self.refuse_itself(&database).await?;
+        self.refuse_itself(&database, way).await?;
         transaction!(self, session: Refusal => {
             exists(session, tenant).await?;
             self.create(session, database).await
@@ -79,14 +94,43 @@ impl Store {
     pub async fn update_database(
         &self,
         id: &DatabaseId,
-        edit: impl FnOnce(&mut Database) + Send,
+        edit: impl Fn(&mut Database) + Send + Sync,
     ) -> Result<Changed<Database>, Refusal> {
+        self.update_database_by(id, edit, None).await
+    }
+
+    /// Changes a database that is looked at by `way` alone, where there is one and its URL changes.
+    ///
+    /// Its host is asked before anything is locked: others would wait for it as long as it likes.
+    ///
+    /// # Errors
+    /// As [`Store::add_database`].
+    pub async fn update_database_by(
+        &self,
+        id: &DatabaseId,
+        edit: impl Fn(&mut Database) + Send + Sync,
+        way: Option<&DatabaseUrl>,
+    ) -> Result<Changed<Database>, Refusal> {
+        let contents = self.contents().await?;
+        let mut known = contents.databases.into_iter();
+        let looked = match known.find(|database| database.id == *id) {
+            None => None,
+            Some(before) => {
+                let mut after = before.clone();
+                edit(&mut after);
+                if !before.is_at_the_place_of(&after) {
+                    self.refuse_itself(&after, way).await?;
+                }
+                Some(after)
+            }
+        };
         transaction!(self, session: Refusal => {
-            let changed = self.update(session, id.as_str(), edit).await?;
+            let changed = self.update(session, id.as_str(), &edit).await?;
             if let (Some(before), Some(after)) = (&changed.before, &changed.after)
                 && !before.is_at_the_place_of(after)
+                && !looked.as_ref().is_some_and(|looked| looked.is_at_the_place_of(after))
             {
-                self.refuse_itself(after).await?;
+                return Err(StoreFailure::new("changed by somebody else meanwhile").into());
             }
             Ok::<_, Refusal>(changed)
         })

@@ -334,7 +334,7 @@ impl Database {
         let mut faults = Faults::default();
         faults.name("name", &self.name);
         if let Ok(url) = &self.url {
-            match config::database_url("url", url.expose_secret()) {
+            match config::tenant_url("url", url.expose_secret()) {
                 Ok(url) if self.row_security && url.engine() != Engine::Postgres => {
                     faults.add(
                         "row_security",

@@ -12,6 +12,7 @@ mod snippets;
 mod start;
 mod store;
 mod support;
+mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod walk;

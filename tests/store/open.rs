@@ -102,7 +102,7 @@ async fn no_tenant_is_given_the_store() {
             .await
             .unwrap();
         let (id, url) = (added.after.unwrap().id, place.url());
-        let changed = store.update_database(&id, |database| database.url = Ok(url.into()));
+        let changed = store.update_database(&id, |database| database.url = Ok(url.clone().into()));
         assert!(
             changed
                 .await

@@ -15,6 +15,7 @@ mod data;
 mod life;
 mod matrix;
 mod operators;
+mod places;
 mod rows;
 mod scopes;
 mod support;

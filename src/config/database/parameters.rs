@@ -1,5 +1,7 @@
 //! The parts and parameters of a server's URL, and the URL that the driver is given.
 
+use std::net::IpAddr;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Engine, decode};
@@ -35,6 +37,11 @@ const MYSQL_PARAMETERS: &[&str] = &[
     "socket",
     "timezone",
 ];
+
+/// The longest name that servers keep, in bytes.
+const LONGEST_NAME: usize = 63;
+/// The longest value of any other parameter, in bytes.
+const LONGEST_VALUE: usize = 4_096;
 
 /// How an engine is told which encryption to ask for.
 struct SslModes {
@@ -122,7 +129,8 @@ impl Parameters {
             let own = own_name(engine, &name);
             if own == modes.name {
                 parameters.add(own, modes.own_mode(&value)?);
-            } else if known.contains(&own) || own.starts_with("options[") {
+            } else if known.contains(&own) || is_setting(engine, own) {
+                check_value(own, &value)?;
                 parameters.add(own, value);
             } else if own.starts_with("ssl") || own.starts_with("tls") {
                 // Left out, it would weaken the connection without a word.
@@ -203,6 +211,55 @@ impl Parameters {
             host => format!("{host}:{port}"),
         }
     }
+}
+
+/// Whether a parameter sets one of PostgreSQL's own: `options[search_path]`.
+fn is_setting(engine: Engine, name: &str) -> bool {
+    let setting = name.strip_prefix("options[");
+    let setting = setting.and_then(|setting| setting.strip_suffix(']'));
+    engine == Engine::Postgres && setting.is_some_and(|setting| is_word(setting, "_."))
+}
+
+/// Sees that a value is of its parameter's kind. Drivers write some of them into statements as they
+/// are, so that what is no word would be SQL.
+fn check_value(name: &str, value: &str) -> Result<(), Reason> {
+    let (fits, help) = match name {
+        // Both are judged where all ports and hosts are.
+        "host" | "port" => (true, ""),
+        "hostaddr" => (
+            value.parse::<IpAddr>().is_ok(),
+            "give an IP address, such as hostaddr=10.1.2.3",
+        ),
+        "charset" | "collation" => (
+            is_word(value, "_"),
+            "give its name, such as charset=utf8mb4 or collation=utf8mb4_bin",
+        ),
+        "timezone" => (is_word(value, "_+-:/"), "leave it out: it is always UTC"),
+        "statement-cache-capacity" => (
+            value.parse::<u16>().is_ok(),
+            "give a number from 0 to 65535",
+        ),
+        "application_name" => (
+            value.len() <= LONGEST_NAME,
+            "give a name of at most 63 bytes",
+        ),
+        // Names of the database's own, files and options: sent or opened as they are.
+        _ => (value.len() <= LONGEST_VALUE, "give a shorter one"),
+    };
+    // A parameter without a value is left out.
+    match fits || value.is_empty() {
+        true => Ok(()),
+        false => Err(Reason::new(
+            format!("the parameter {name} has a value that cannot be one"),
+            help,
+        )),
+    }
+}
+
+/// Letters, digits and these signs, no more than any name has.
+fn is_word(text: &str, signs: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || signs.as_bytes().contains(&byte);
+    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(fits)
 }
 
 /// Encodes everything but letters and digits.

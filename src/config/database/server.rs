@@ -9,6 +9,9 @@ use super::parameters::{PARTS, Parameters, check_port, encode, malformed_place};
 use super::{Engine, decode};
 use crate::config::fault::Reason;
 
+/// Variables that PostgreSQL's driver reads and no URL can take back.
+const KEPT_BACK: &[&str] = &["PGOPTIONS", "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT"];
+
 /// A database server and how to log in there.
 ///
 /// `Debug` and `Display` show neither user nor password.
@@ -113,13 +116,124 @@ impl ServerUrl {
 
     /// Whether the server must prove that it is the host of that name.
     pub fn verifies_host(&self) -> bool {
-        let proves = |(name, value): &(String, String)| {
-            matches!(
-                (name.as_str(), value.as_str()),
-                ("sslmode", "verify-full") | ("ssl-mode", "verify_identity")
-            )
+        let mode = self.ssl_mode();
+        matches!(mode.as_deref(), Some("verify-full" | "verify_identity"))
+    }
+
+    /// The same server, which must encrypt; none where the URL says that it need not.
+    pub fn encrypted(&self) -> Option<Self> {
+        let (name, mode) = match self.engine {
+            Engine::MySql => ("ssl-mode", "required"),
+            _ => ("sslmode", "require"),
         };
-        self.pairs().iter().any(proves)
+        match self.ssl_mode().as_deref() {
+            Some("disable" | "allow" | "disabled") => None,
+            // What it would do where the server offers it.
+            None | Some("prefer" | "preferred") => Some(self.with(&[(name, mode)])),
+            Some(_) => Some(self.clone()),
+        }
+    }
+
+    /// The same server through a local socket in a folder, still known by the name of its host.
+    #[must_use]
+    pub fn through(&self, folder: &str) -> Self {
+        let (name, path) = match self.engine {
+            Engine::MySql => ("socket", format!("{folder}/{}", self.socket_name())),
+            // The driver takes a path for the folder of a socket, beside the host.
+            _ => ("host", folder.to_owned()),
+        };
+        let url = self.url.expose_secret();
+        let joint = if url.contains('?') { '&' } else { '?' };
+        self.by(format!("{url}{joint}{}={}", encode(name), encode(&path)))
+    }
+
+    /// What the file of a local socket is called.
+    pub fn socket_name(&self) -> String {
+        match self.engine {
+            Engine::MySql => "mysql.sock".to_owned(),
+            _ => format!(".s.PGSQL.{}", self.port()),
+        }
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        let standard = match self.engine {
+            Engine::MySql => 3306,
+            _ => 5432,
+        };
+        let told = self.address.rsplit_once(':').map(|(_, port)| port);
+        told.and_then(|port| port.parse().ok()).unwrap_or(standard)
+    }
+
+    /// The same server with everything said that the driver would take from the environment and
+    /// files of whoever runs the service: those are no business of somebody else's server.
+    ///
+    /// # Errors
+    /// Without a user, and with variables in the environment that cannot be kept back.
+    pub(in crate::config) fn standalone(&self) -> Result<Self, Reason> {
+        let Some(user) = &self.user else {
+            return Err(Reason::new(
+                "names no user",
+                "name the one to log in as: postgres://reader:password@db.example.com/shop",
+            ));
+        };
+        if self.engine == Engine::MySql {
+            return Ok(self.clone());
+        }
+        if let Some(name) = KEPT_BACK
+            .iter()
+            .find(|name| std::env::var_os(name).is_some())
+        {
+            return Err(Reason::new(
+                format!("{name} is set where the service runs, and would reach every server"),
+                format!("unset {name}; DATABASE_URL takes what it says as a parameter"),
+            ));
+        }
+        let port = self.port().to_string();
+        let said = self.pairs();
+        let missing = [
+            ("host", "localhost"),
+            ("port", &*port),
+            ("dbname", &**user),
+            ("password", ""),
+            ("sslmode", "prefer"),
+            ("application_name", "lucarne"),
+        ];
+        let missing = missing.iter().filter(|(name, _)| {
+            let same = |said: &(String, String)| {
+                said.0 == *name || (*name == "host" && said.0 == "hostaddr")
+            };
+            !said.iter().any(same)
+        });
+        Ok(self.with(&missing.copied().collect::<Vec<_>>()))
+    }
+
+    fn ssl_mode(&self) -> Option<String> {
+        let pairs = self.pairs().into_iter();
+        let mut modes = pairs.filter(|(name, _)| matches!(name.as_str(), "sslmode" | "ssl-mode"));
+        modes.next().map(|(_, mode)| mode)
+    }
+
+    /// The same server with these parameters in the place of others of their names.
+    fn with(&self, parameters: &[(&str, &str)]) -> Self {
+        let url = self.url.expose_secret();
+        let (start, query) = url.split_once('?').unwrap_or((url, ""));
+        let others = query.split('&').filter(|pair| {
+            let name = decode(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
+            !pair.is_empty() && !parameters.iter().any(|(other, _)| *other == name)
+        });
+        let added = parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        let pairs: Vec<String> = others.map(str::to_owned).chain(added).collect();
+        self.by(format!("{start}?{}", pairs.join("&")))
+    }
+
+    fn by(&self, url: String) -> Self {
+        Self {
+            url: url.into(),
+            ..self.clone()
+        }
     }
 
     /// The same server by one of its addresses.
@@ -304,6 +418,96 @@ mod tests {
             None
         );
         assert_eq!(server(Engine::MySql, "u:p@/shop").host(), Some("localhost"));
+    }
+
+    #[test]
+    fn every_parameter_has_a_kind_of_value() {
+        for (engine, parameters) in [
+            (
+                Engine::MySql,
+                &[
+                    "collation=utf8mb4_bin%3B%20DROP%20TABLE%20x",
+                    "collation=a%20b",
+                    "charset=utf8mb4'",
+                    "timezone=%27%3B%20SELECT%201",
+                    "time-zone=a%3Bb",
+                    "statement-cache-capacity=many",
+                ][..],
+            ),
+            (
+                Engine::Postgres,
+                &[
+                    "hostaddr=elsewhere",
+                    "statement-cache-capacity=-1",
+                    "options[a%20b]=1",
+                    "options[a=1",
+                ],
+            ),
+        ] {
+            for parameter in parameters {
+                let read =
+                    ServerUrl::parse(engine, false, &format!("u:s3same@db/shop?{parameter}"));
+                match read {
+                    Err(reason) => assert!(!format!("{reason:?}").contains("s3same"), "{reason:?}"),
+                    // What is no parameter at all never reaches the driver.
+                    Ok((server, ignored)) => {
+                        assert_eq!(ignored.len(), 1, "{parameter}");
+                        assert!(
+                            !server.url.expose_secret().contains("options"),
+                            "{parameter}"
+                        );
+                    }
+                }
+            }
+        }
+        let long = "x".repeat(64);
+        for (engine, name) in [
+            (Engine::MySql, "collation"),
+            (Engine::MySql, "charset"),
+            (Engine::Postgres, "application_name"),
+        ] {
+            let rest = format!("u@db/shop?{name}={long}");
+            assert!(ServerUrl::parse(engine, false, &rest).is_err(), "{name}");
+        }
+        let server = server(
+            Engine::MySql,
+            "u@db/shop?collation=utf8mb4_bin&charset=utf8mb4&time_zone=%2B00:00",
+        );
+        assert!(
+            server
+                .url
+                .expose_secret()
+                .contains("collation=utf8mb4%5Fbin")
+        );
+        let (server, _) = postgres("u@db/shop?options[search_path]=sales");
+        assert!(server.url.expose_secret().contains("sales"));
+    }
+
+    #[test]
+    fn a_tenants_url_says_everything_by_itself() {
+        let whole = server(Engine::Postgres, "reader@db.example")
+            .standalone()
+            .unwrap();
+        let url = whole.url.expose_secret();
+        for said in [
+            "host=db%2Eexample",
+            "port=5432",
+            "user=reader",
+            "password=",
+            "dbname=reader",
+            "sslmode=prefer",
+            "application%5Fname=lucarne",
+        ] {
+            let pairs: Vec<&str> = url.split(['?', '&']).collect();
+            assert!(pairs.contains(&said), "{said}: {url}");
+        }
+        let typed = "reader:pw@/shop?host=/run/pg&port=6432&sslmode=disable&application_name=a";
+        let (typed, _) = postgres(typed);
+        let whole = typed.standalone().unwrap();
+        assert_eq!(whole.url.expose_secret(), typed.url.expose_secret());
+        for engine in [Engine::Postgres, Engine::MySql] {
+            assert!(server(engine, "db/shop").standalone().is_err());
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct SqliteFile {
     path: PathBuf,
     /// The other reading of three slashes.
     absolute: Option<PathBuf>,
+    /// Whether a link on the way to it is followed when it is opened.
+    follows_links: bool,
 }
 
 /// Parameters of SQLite, sqlx and SQLAlchemy whose effect is given anyway: the file is opened
@@ -46,12 +48,19 @@ impl SqliteFile {
         }
     }
 
-    /// The file of a path.
-    pub fn at(path: PathBuf) -> Self {
+    /// The file of a path that has no links, and must have none when it is opened: whoever may
+    /// write to one of its folders could lead it elsewhere.
+    pub fn without_links(path: PathBuf) -> Self {
         Self {
             path,
             absolute: None,
+            follows_links: false,
         }
+    }
+
+    /// Whether a link on the way to it is followed when it is opened.
+    pub fn follows_links(&self) -> bool {
+        self.follows_links
     }
 
     /// Reads what follows `sqlite:`; beside it come the names of parameters without a meaning.
@@ -85,11 +94,13 @@ impl SqliteFile {
             Self {
                 path: absolute,
                 absolute: None,
+                follows_links: true,
             }
         } else {
             Self {
                 path: relative.into(),
                 absolute: three.then_some(absolute),
+                follows_links: true,
             }
         };
         Ok((file, ignored))

@@ -31,8 +31,8 @@ pub(super) async fn tables(
     let mut schemas: HashMap<String, Vec<Known>> = HashMap::new();
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
-        if name.is_system(Engine::MySql) {
-            tables.push(Err("it belongs to the server's own catalog".to_owned()));
+        if let Some(reason) = name.reserved(Engine::MySql) {
+            tables.push(Err(reason.to_owned()));
             continue;
         }
         let schema = name.schema.clone().unwrap_or_else(|| own.clone());

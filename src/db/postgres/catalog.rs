@@ -178,8 +178,8 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
 
 /// The table that a name of the whitelist stands for, or why there is none.
 fn find<'k>(name: &ModelName, schemas: &[String], known: &'k [Known]) -> Result<&'k Known, String> {
-    if name.is_system(Engine::Postgres) {
-        return Err("it belongs to PostgreSQL's own catalog".to_owned());
+    if let Some(reason) = name.reserved(Engine::Postgres) {
+        return Err(reason.to_owned());
     }
     let own = name.schema.as_ref().map(std::slice::from_ref);
     let of = |schema: &str| {
@@ -266,7 +266,7 @@ async fn near(
     schemas: &[String],
     reason: String,
 ) -> Result<String, Failure> {
-    if name.is_system(Engine::Postgres) || reason.contains("there is") {
+    if name.reserved(Engine::Postgres).is_some() || reason.contains("there is") {
         return Ok(reason);
     }
     let schemas = match &name.schema {

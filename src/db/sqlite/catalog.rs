@@ -69,8 +69,8 @@ fn known(connection: &Connection) -> Result<Vec<Known>> {
 
 /// The table that a name of the whitelist stands for, or why there is none.
 fn find<'k>(name: &ModelName, known: &'k [Known]) -> std::result::Result<&'k Known, String> {
-    if name.is_system(Engine::Sqlite) {
-        return Err("it belongs to SQLite's own catalog".to_owned());
+    if let Some(reason) = name.reserved(Engine::Sqlite) {
+        return Err(reason.to_owned());
     }
     if name
         .schema

@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use rusqlite::OpenFlags;
+
+use crate::config::SqliteFile;
 use crate::db::{Failure, StartFault};
 
 /// The first bytes of every SQLite database that holds anything.
@@ -13,6 +16,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
+    follows_links: bool,
 }
 
 /// Which file stands at the path.
@@ -24,7 +28,8 @@ pub(super) struct Identity {
 
 impl File {
     /// Finds a file that may be a database; nothing is ever made.
-    pub(super) fn find(path: &Path) -> Result<Self, StartFault> {
+    pub(super) fn find(file: &SqliteFile) -> Result<Self, StartFault> {
+        let path = file.path();
         let shown = path.display();
         let fault = |what: String, help: &str| StartFault {
             what,
@@ -68,7 +73,17 @@ impl File {
         }
         Ok(Self {
             path: path.to_owned(),
+            follows_links: file.follows_links(),
         })
+    }
+
+    /// How it is opened: read alone, by one thread at a time.
+    pub(super) fn flags(&self) -> OpenFlags {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        match self.follows_links {
+            true => flags,
+            false => flags | OpenFlags::SQLITE_OPEN_NOFOLLOW,
+        }
     }
 
     /// Where it is.

@@ -33,11 +33,11 @@ impl Reader {
     /// Opens the file to read it alone.
     pub(super) fn open(
         path: &Path,
+        flags: OpenFlags,
         identity: Identity,
         watch: Arc<Watch>,
     ) -> Result<Self, Failure> {
         let open = || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -181,6 +181,7 @@ impl ToSql for Bound<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SqliteFile;
     use crate::db::sqlite::file::File;
 
     #[test]
@@ -194,8 +195,9 @@ mod tests {
             .execute_batch(script)
             .unwrap();
         let before = std::fs::read(&path).unwrap();
-        let identity = File::find(&path).unwrap().identity().unwrap();
-        let reader = Reader::open(&path, identity, Arc::new(Watch::new())).unwrap();
+        let file = File::find(&SqliteFile::without_links(path.clone())).unwrap();
+        let identity = file.identity().unwrap();
+        let reader = Reader::open(&path, file.flags(), identity, Arc::new(Watch::new())).unwrap();
         let other = folder.path().join("other.db");
         let attach = format!("ATTACH '{}' AS other", other.display());
         for statement in [
