@@ -3,9 +3,10 @@
 //! It looks at the database even while MCP is switched off, so that an operator can check before
 //! opening.
 
+mod baseline;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -23,7 +24,8 @@ use crate::service::{self, Opened};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lucarne check
-  lucarne check --strict --json";
+  lucarne check --strict --json
+  lucarne check --json > kept.json && lucarne check --baseline kept.json";
 
 /// How to judge, and how to show it.
 #[derive(Debug, Args)]
@@ -34,8 +36,11 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Tell what is exposed and was not in this earlier --json; exit code 1 where there is any
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Print SQL for a role that reads what is served and nothing else; it is not run
-    #[arg(long, conflicts_with_all = ["strict", "json"])]
+    #[arg(long, conflicts_with_all = ["strict", "json", "baseline"])]
     setup_sql: bool,
 }
 
@@ -59,14 +64,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         output::data(&setup_sql(&config, &opened)?)?;
         return Ok(Exit::Success);
     }
-    let report = Report::new(&config, enabled, &opened, weaknesses);
+    let mut report = Report::new(&config, enabled, &opened, weaknesses);
+    if let Some(file) = &arguments.baseline {
+        report.since = Some(baseline::compare(file, &report.json())?);
+    }
     if arguments.json {
         output::data(&report.json())?;
     } else {
         output::data(&report.text(columns()))?;
     }
     let weak = arguments.strict && report.is_weak();
-    Ok(if weak { Exit::Bad } else { Exit::Success })
+    let wider = report
+        .since
+        .as_ref()
+        .is_some_and(|since| !since.exposed.is_empty());
+    Ok(if weak || wider {
+        Exit::Bad
+    } else {
+        Exit::Success
+    })
 }
 
 /// A database that does not answer: nothing could be checked, which is no success.

@@ -201,3 +201,36 @@ fn odd_names_cannot_move_the_cursor() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("na\\nme"), "{}", ended.out);
 }
+
+#[test]
+fn an_earlier_check_is_compared_with() {
+    let kept = check(&opened("customers"), &["--json"]).out;
+    let compared = |models: &str, hidden: &str, arguments: &[&str]| {
+        let run = opened(models)
+            .set("MCP_HIDDEN_FIELDS", hidden)
+            .file("kept.json", &kept);
+        check(&run, &[&["--baseline", "kept.json"], arguments].concat())
+    };
+    let same = compared("customers", "", &[]);
+    assert_eq!(same.code, Some(0), "{same:?}");
+    assert!(same.out.contains("nothing else is exposed"), "{same:?}");
+    let wider = compared("customers,orders", "", &[]);
+    assert_eq!(wider.code, Some(1), "{wider:?}");
+    let told = "exposed since: orders.customer_id, orders.id, orders.total\n";
+    assert!(wider.out.contains(told), "{wider:?}");
+    let narrower = compared("customers", "customers.name", &["--json"]);
+    assert_eq!(narrower.code, Some(0), "{narrower:?}");
+    let report: Value = serde_json::from_str(&narrower.out).unwrap();
+    let expected = serde_json::json!({"exposed": [], "gone": ["customers.name"], "retyped": []});
+    assert_eq!(report["since"], expected);
+
+    let run = opened("customers").file("kept.json", "{}");
+    for (file, words) in [
+        ("kept.json", "is no earlier check"),
+        ("absent", "cannot be read"),
+    ] {
+        let ended = check(&run, &["--baseline", file]);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.err.contains(words), "{ended:?}");
+    }
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::baseline::Difference;
 use crate::catalog::{Catalog, FieldType, Hidden, Model};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
@@ -27,6 +28,9 @@ pub(super) struct Report {
     hidden: usize,
     models: Vec<Shown>,
     warnings: Vec<Weak>,
+    /// What differs from an earlier check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Difference>,
 }
 
 /// A model with all its columns.
@@ -100,6 +104,7 @@ impl Report {
             hidden: models.iter().map(|model| model.hidden.len()).sum(),
             models,
             warnings,
+            since: None,
         }
     }
 
@@ -143,6 +148,9 @@ impl Report {
         }
         if !self.enabled {
             text += "off: /mcp answers 503; set MCP_ENABLED=true to open it\n";
+        }
+        if let Some(since) = &self.since {
+            let _ = writeln!(text, "{}", since.text());
         }
         for Weak { what, help } in &self.warnings {
             let _ = writeln!(
