@@ -11,6 +11,7 @@ mod events;
 mod frames;
 pub mod gate;
 mod handshake;
+mod inherited;
 mod listen;
 mod mcp;
 mod native;
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use inherited::Inherited;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +113,7 @@ pub struct BindFault {
 }
 
 impl Server {
-    /// Takes the addresses of the configuration.
+    /// Takes the addresses of the configuration, or the sockets at them that were handed over.
     ///
     /// # Errors
     /// An address that is in use, or not this machine's.
@@ -120,9 +122,10 @@ impl Server {
         service: Arc<Service>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, BindFault> {
-        let listener = bind("MCP_LISTEN", config.listen).await?;
+        let mut inherited = Inherited::of_environment();
+        let listener = bind("MCP_LISTEN", config.listen, &mut inherited).await?;
         let admin = match config.admin_listen {
-            Some(address) => Some(bind("MCP_ADMIN_LISTEN", address).await?),
+            Some(address) => Some(bind("MCP_ADMIN_LISTEN", address, &mut inherited).await?),
             None => None,
         };
         Ok(Self {
@@ -194,14 +197,22 @@ impl Server {
     }
 }
 
-async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener, BindFault> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| BindFault {
-            variable,
-            address,
-            source,
-        })
+async fn bind(
+    variable: &'static str,
+    address: SocketAddr,
+    inherited: &mut Inherited,
+) -> Result<TcpListener, BindFault> {
+    let bound = match inherited.take(address) {
+        Some(listener) => listener
+            .set_nonblocking(true)
+            .and_then(|()| TcpListener::from_std(listener)),
+        None => TcpListener::bind(address).await,
+    };
+    bound.map_err(|source| BindFault {
+        variable,
+        address,
+        source,
+    })
 }
 
 impl App {

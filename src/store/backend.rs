@@ -1,7 +1,7 @@
 //! The two engines that hold a store: sessions, transactions, and what makes the tables.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,11 +164,19 @@ fn prepare(path: &Path) -> Result<(), StoreFault> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|error| {
-            fault(
+        .map_err(|error| match fs::metadata(path) {
+            Ok(there) if error.kind() == ErrorKind::PermissionDenied => fault(
+                format!(
+                    "cannot use {shown}: it belongs to the user with id {}",
+                    there.uid()
+                ),
+                "give it to the user of the service (chown), and run the commands of the store as \
+                 that user",
+            ),
+            _ => fault(
                 format!("cannot use {shown}: {error}"),
                 "name a file in a folder that exists and that the service may write to",
-            )
+            ),
         })?;
     let mut head = Vec::with_capacity(MAGIC.len());
     let read = file.by_ref().take(16).read_to_end(&mut head);

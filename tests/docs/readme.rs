@@ -109,6 +109,7 @@ fn links_lead_somewhere() {
         "docs/protocol.md",
         "docs/reliability.md",
         "docs/security.md",
+        "docs/upgrade.md",
     ] {
         let text = document(name);
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);

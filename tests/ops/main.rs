@@ -23,3 +23,4 @@ mod servers;
 mod skipped;
 mod support;
 mod tls;
+mod upgrade;

@@ -81,11 +81,17 @@ impl Folder {
     }
 
     pub(crate) fn spawn(&self, command: &[String]) -> Served {
+        self.spawn_with(command, Stdio::null())
+    }
+
+    /// The same with something as standard input.
+    pub(crate) fn spawn_with(&self, command: &[String], input: Stdio) -> Served {
         let mut child = Command::new(&command[0])
             .args(&command[1..])
             .current_dir(self.0.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
