@@ -59,6 +59,7 @@ fn tickets() -> Catalog {
         sortable: true,
         dynamic: false,
         bounded: false,
+        folding: false,
         comment: None,
         values: Vec::new(),
         cast: cast.to_owned(),

@@ -111,6 +111,11 @@ impl Model {
         self.secured || !self.rules.is_empty()
     }
 
+    /// Whether the database itself says which rows are seen (row security), by code of its own.
+    pub fn is_secured(&self) -> bool {
+        self.secured
+    }
+
     /// How many rows the database believes the table to have: what reading it costs, and nothing to
     /// be told.
     pub fn table_rows(&self) -> Option<u64> {
@@ -188,6 +193,7 @@ pub struct Field {
     sortable: bool,
     dynamic: bool,
     bounded: bool,
+    folding: bool,
     indexed: bool,
     description: Option<Box<str>>,
     values: Box<[Box<str>]>,
@@ -229,6 +235,12 @@ impl Field {
     /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
     pub fn is_bounded(&self) -> bool {
         self.bounded
+    }
+
+    /// Whether the column takes texts of different bytes for equal: by case, accents, or blanks at
+    /// their end.
+    pub fn is_folding(&self) -> bool {
+        self.folding
     }
 
     /// Whether an index leads with the field.

@@ -4,11 +4,13 @@
 //! is written by name, and [`Layout`] says how the answer is made of them.
 
 mod column;
+mod compare;
 mod condition;
 mod groups;
 mod large;
 pub mod lookup;
 mod mysql;
+mod postgres;
 mod seek;
 pub mod shapes;
 mod sums;
@@ -49,12 +51,18 @@ pub struct Statement {
     pub values: Values,
     /// What its columns are.
     pub layout: Arc<Layout>,
-    /// Whether a view takes part, and with it the functions that it calls.
-    pub of_view: bool,
+    /// Whether more than tables is read, and with it code that is not ours may run: functions of a
+    /// view or a policy, another server's tables.
+    pub runs_code: bool,
 }
 
 impl Statement {
-    fn new(select: &SelectStatement, dialect: Dialect, layout: Arc<Layout>, of_view: bool) -> Self {
+    fn new(
+        select: &SelectStatement,
+        dialect: Dialect,
+        layout: Arc<Layout>,
+        runs_code: bool,
+    ) -> Self {
         let (text, values) = match dialect {
             Dialect::Sqlite => limited(select.build(SqliteQueryBuilder), |_| "?".to_owned()),
             Dialect::Postgres => {
@@ -67,7 +75,7 @@ impl Statement {
             text: text.into(),
             values,
             layout,
-            of_view,
+            runs_code,
         }
     }
 }
@@ -126,7 +134,7 @@ pub fn rows(
             &select,
             dialect,
             layout,
-            is_view(plan.model),
+            runs_code(plan.model),
         )];
     }
     source(&mut select, plan.model, dialect);
@@ -143,14 +151,14 @@ pub fn rows(
         order_by(&mut select, key, plan, dialect);
     }
     select.limit(u64::from(plan.page.limit) + 1);
-    let of_view = is_view(plan.model)
+    let runs_code = runs_code(plan.model)
         || match &plan.output {
-            Output::Rows { expand, .. } => expand.iter().any(|other| is_view(other.target)),
+            Output::Rows { expand, .. } => expand.iter().any(|other| runs_code(other.target)),
             Output::Groups { .. } => false,
         };
     pages(select, plan, dialect)
         .into_iter()
-        .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), of_view))
+        .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), runs_code))
         .collect()
 }
 
@@ -243,7 +251,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement::new(&select, dialect, Arc::new(layout), is_view(plan.model))
+    Statement::new(&select, dialect, Arc::new(layout), runs_code(plan.model))
 }
 
 /// The statement that asks a server's planner how many rows the filter leaves; its one row is the
@@ -265,7 +273,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
         text: text.into(),
         values,
         layout: Arc::default(),
-        of_view: is_view(plan.model),
+        runs_code: runs_code(plan.model),
     })
 }
 
@@ -291,7 +299,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
         select.expr(Expr::cust("COUNT(*)"));
     }
     let layout = Arc::new(Layout::count());
-    Statement::new(&select, dialect, layout, is_view(plan.model))
+    Statement::new(&select, dialect, layout, runs_code(plan.model))
 }
 
 /// The columns of a statement as they are added.
@@ -458,9 +466,9 @@ fn join(
     let (relation, target, alias) = (expansion.relation, expansion.target, joined(index));
     let pairs = relation
         .pairs(model, target)
-        .map(|(from, to)| column_of(BASE, from).eq(column_of(&alias, to)));
+        .map(|(from, to)| compare::fields_equal((BASE, from), (&alias, to), dialect));
     let rules = target.rules().iter();
-    let rules = rules.map(|rule| condition::rule(&alias, rule, dialect));
+    let rules = rules.map(|rule| compare::rule(&alias, rule, dialect));
     let on = pairs.chain(rules).reduce(|all, one| all.and(one));
     if let Some(on) = on {
         select.left_join(table(target.table()).alias(alias.clone()), on);
@@ -471,8 +479,8 @@ fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
 }
 
-fn is_view(model: &Model) -> bool {
-    model.kind() == Kind::View
+fn runs_code(model: &Model) -> bool {
+    model.is_secured() || !matches!(model.kind(), Kind::Table | Kind::MaterializedView)
 }
 
 fn table(name: &TableName) -> TableRef {
@@ -486,7 +494,7 @@ fn table(name: &TableName) -> TableRef {
 fn source(select: &mut SelectStatement, model: &Model, dialect: Dialect) {
     select.from(table(model.table()).alias(BASE.to_owned()));
     for rule in model.rules() {
-        select.and_where(condition::rule(BASE, rule, dialect));
+        select.and_where(compare::rule(BASE, rule, dialect));
     }
 }
 

@@ -248,6 +248,7 @@ fn field(column: &Column) -> Field {
         sortable: column.sortable && column.field_type.is_comparable(),
         dynamic: column.dynamic,
         bounded: column.bounded,
+        folding: column.folding,
         indexed: false,
         description: column.comment.as_deref().map(Into::into),
         values: column
@@ -362,6 +363,7 @@ mod tests {
             sortable: true,
             dynamic: false,
             bounded: true,
+            folding: false,
             comment: None,
             values: Vec::new(),
             cast: String::new(),

@@ -85,6 +85,8 @@ pub struct Column {
     pub dynamic: bool,
     /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
     pub bounded: bool,
+    /// Whether the column takes texts of different bytes for equal.
+    pub folding: bool,
     /// The database's comment.
     pub comment: Option<String>,
     /// The values of an enum, else empty.

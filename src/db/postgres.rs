@@ -2,10 +2,11 @@
 //!
 //! A session begins with `default_transaction_read_only` and `statement_timeout` as start-up
 //! options, and the server is asked at once whether they hold; a session without them is not used.
-//! A SELECT that is built here cannot leave a read-only transaction, and nothing else is sent. Only
-//! a function could change the session's default for the statements after it, and only a view (or
-//! a policy) calls functions: so a view is read in `BEGIN READ ONLY` and rolled back. Around every
-//! read of a table that would cost two round trips for nothing (0.05 ms instead of 0.02, and half
+//! A SELECT that is built here cannot leave a read-only transaction, and nothing else is sent. Names
+//! are looked for in the system's catalog alone, so it calls no function and no operator of others.
+//! Only a function could change the session's default for the statements after it, and only views,
+//! policies and other servers' tables run such: these are read in `BEGIN READ ONLY` and rolled
+//! back. Around every read of a table that would cost two round trips for nothing (0.05 ms instead of 0.02, and half
 //! of the throughput). Behind a transaction pooler (`MCP_PGBOUNCER`) sessions are not ours to set
 //! up, and each statement has that transaction, with the timeout in it. The real wall is a role
 //! that may only read; `role` tells what else it could do.
@@ -23,6 +24,7 @@ mod relations;
 mod role;
 mod session;
 mod start;
+mod strangers;
 mod work;
 
 use std::sync::Arc;
@@ -119,15 +121,18 @@ impl Postgres {
             rows: &mut rows,
             persistent: !self.server.sessions.pooled(),
         };
-        self.read(self.of_statement(statement.of_view), fetch)
+        self.read(self.of_statement(statement.runs_code), fetch)
             .await?;
         Ok(rows)
     }
 
     /// Asks the planner; the rows of the page's LIMIT are not what is meant.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
-        self.read(self.of_statement(false), work::Estimate(statement))
-            .await
+        self.read(
+            self.of_statement(statement.runs_code),
+            work::Estimate(statement),
+        )
+        .await
     }
 
     pub(super) async fn weaknesses(
@@ -149,12 +154,12 @@ impl Postgres {
         start::fault(&self.server.url, failure)
     }
 
-    /// A client's statement: in a transaction of its own where sessions are a pooler's, where a view
-    /// could call functions, and where the database is told whom it is for.
-    fn of_statement(&self, calls_functions: bool) -> Bounds<'_> {
+    /// A client's statement: in a transaction of its own where sessions are a pooler's, where code
+    /// of others may run, and where the database is told whom it is for.
+    fn of_statement(&self, runs_code: bool) -> Bounds<'_> {
         let begin = "BEGIN READ ONLY";
         let whom = self.whom.as_deref();
-        let alone = calls_functions || self.server.sessions.pooled() || whom.is_some();
+        let alone = runs_code || self.server.sessions.pooled() || whom.is_some();
         Bounds {
             begin: alone.then_some(begin),
             whom,
@@ -199,7 +204,8 @@ impl Postgres {
             };
             let milliseconds = bounds.allowed.as_millis();
             // Safe, for it holds constants and a number; one message, for it comes before each.
-            let begin = format!("{begin}; SET LOCAL statement_timeout = {milliseconds}");
+            let path = session::SET_LOCAL_PATH;
+            let begin = format!("{begin}; {path}; SET LOCAL statement_timeout = {milliseconds}");
             let begun = reader.connection.begin_with(AssertSqlSafe(begin)).await;
             let mut transaction = begun.map_err(Failure::from_driver)?;
             let told = match bounds.whom {
@@ -233,8 +239,9 @@ impl Gather for Postgres {
 
     async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
         let persistent = !self.server.sessions.pooled();
+        let runs_code = batch.statement().runs_code;
         let work = work::Gather { batch, persistent };
-        let bounds = self.of_statement(false);
+        let bounds = self.of_statement(runs_code);
         self.read_for(Purpose::Lookup, bounds, work).await
     }
 }

@@ -330,6 +330,7 @@ mod tests {
             sortable: true,
             dynamic: false,
             bounded: true,
+            folding: false,
             comment: None,
             values: vec!["open".to_owned()],
             cast: String::new(),

@@ -1,8 +1,8 @@
 //! How a field is selected, and how a value is bound beside it, in each dialect.
 
-use sea_query::{Expr, ExprTrait as _, Func};
+use sea_query::{Expr, ExprTrait as _};
 
-use super::{Dialect, column_of, mysql};
+use super::{Dialect, mysql, postgres};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
 use crate::plan::Value;
@@ -11,7 +11,7 @@ use crate::plan::Value;
 pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
     match dialect {
         Dialect::Sqlite => sqlite(expr, field.field_type()),
-        Dialect::Postgres => postgres(expr, field),
+        Dialect::Postgres => postgres::projected(expr, field),
         Dialect::MySql => mysql::projected(expr, field),
     }
 }
@@ -33,42 +33,6 @@ fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
             (text, Shape::Json)
         }
         _ => (expr, Shape::Native),
-    }
-}
-
-/// PostgreSQL: its own text or JSON for whatever is not read from its binary form to the last digit.
-fn postgres(expr: Expr, field: &Field) -> (Expr, Shape) {
-    match field.field_type() {
-        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
-        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
-            (expr, Shape::Native)
-        }
-        FieldType::Bytes
-        | FieldType::Uuid
-        | FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Timestamp => (expr, Shape::Native),
-        // Other types of text, like citext, the driver would have to look up first.
-        FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
-        FieldType::Decimal { .. } => (expr.cast_as("text"), Shape::Number),
-        FieldType::Enum => (expr.cast_as("text"), Shape::Native),
-        FieldType::Json if matches!(field.cast(), "json" | "jsonb") => {
-            (expr.cast_as("text"), Shape::Json)
-        }
-        _ => (json_text(expr), Shape::Json),
-    }
-}
-
-fn json_text(expr: Expr) -> Expr {
-    Func::cust("to_json").arg(expr).cast_as("text")
-}
-
-/// A field as it is compared with values, so that no engine refuses to.
-pub(super) fn comparable(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
-    let column = column_of(alias, field);
-    match dialect {
-        Dialect::MySql => mysql::comparable(column, field, values),
-        Dialect::Sqlite | Dialect::Postgres => column,
     }
 }
 

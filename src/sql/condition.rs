@@ -3,9 +3,10 @@
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
-use super::column::{bound, comparable};
-use super::{BASE, Dialect, column_of, mysql};
-use crate::catalog::{Field, Rule};
+use super::column::bound;
+use super::compare::{Operator, compare, equal, operand, spellings};
+use super::{BASE, Dialect, column_of, mysql, postgres};
+use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
 /// The escape of LIKE; a backslash would be read by MySQL's own strings.
@@ -45,9 +46,9 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
     let column = column_of(BASE, field);
     match comparison {
         Comparison::Null => column.is_null(),
-        Comparison::Equal(value) => same(BASE, field, value, dialect),
+        Comparison::Equal(value) => equal(BASE, field, std::slice::from_ref(value), dialect),
         Comparison::In { values, null } => {
-            let listed = (!values.is_empty()).then(|| one_of(BASE, field, values, dialect));
+            let listed = (!values.is_empty()).then(|| equal(BASE, field, values, dialect));
             match (listed, null) {
                 (Some(listed), true) => listed.or(column.is_null()),
                 (Some(listed), false) => listed,
@@ -55,14 +56,12 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
                 (None, false) => constant(false),
             }
         }
-        Comparison::Greater(value) => ranged(field, value, dialect, Bound::Lower, |a, b| a.gt(b)),
+        Comparison::Greater(value) => ranged(field, value, Operator::Greater, dialect),
         Comparison::GreaterOrEqual(value) => {
-            ranged(field, value, dialect, Bound::Lower, |a, b| a.gte(b))
+            ranged(field, value, Operator::GreaterOrEqual, dialect)
         }
-        Comparison::Less(value) => ranged(field, value, dialect, Bound::Upper, |a, b| a.lt(b)),
-        Comparison::LessOrEqual(value) => {
-            ranged(field, value, dialect, Bound::Upper, |a, b| a.lte(b))
-        }
+        Comparison::Less(value) => ranged(field, value, Operator::Less, dialect),
+        Comparison::LessOrEqual(value) => ranged(field, value, Operator::LessOrEqual, dialect),
         Comparison::Text(pattern) => text(field, pattern, dialect),
     }
 }
@@ -78,7 +77,7 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             null: false,
         } if values.is_empty() => constant(true),
         Comparison::In { values, null: true } => {
-            denied(one_of(BASE, field, values, dialect), field, dialect).and(column.is_not_null())
+            denied(equal(BASE, field, values, dialect), field, dialect).and(column.is_not_null())
         }
         _ => {
             let denied = denied(test(field, comparison, dialect), field, dialect);
@@ -99,52 +98,19 @@ fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
     }
 }
 
-/// What a row of the table of that alias must be to be seen.
-pub(super) fn rule(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
-    match rule.values() {
-        [value] => same(alias, rule.field(), value, dialect),
-        values => one_of(alias, rule.field(), values, dialect),
-    }
-}
-
-fn same(alias: &str, field: &Field, value: &Value, dialect: Dialect) -> Expr {
-    let column = comparable(alias, field, std::slice::from_ref(value), dialect);
-    match spellings(field, value, dialect) {
-        Some((space, t)) => column.is_in([Expr::val(space), Expr::val(t)]),
-        None => column.eq(bound(value, field, dialect)),
-    }
-}
-
-fn one_of(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
-    let mut listed: Vec<Expr> = Vec::with_capacity(values.len());
-    for value in values {
-        match spellings(field, value, dialect) {
-            Some((space, t)) => listed.extend([Expr::val(space), Expr::val(t)]),
-            None => listed.push(bound(value, field, dialect)),
-        }
-    }
-    comparable(alias, field, values, dialect).is_in(listed)
-}
-
-/// Which end of a range a comparison is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    Lower,
-    Upper,
-}
-
 /// A comparison by order.
 ///
 /// SQLite orders values of different classes too (every text above every number), so there the
 /// value's class is required as well.
-fn ranged(
-    field: &Field,
-    value: &Value,
-    dialect: Dialect,
-    end: Bound,
-    compare: fn(Expr, Expr) -> Expr,
-) -> Expr {
-    let column = comparable(BASE, field, std::slice::from_ref(value), dialect);
+fn ranged(field: &Field, value: &Value, operator: Operator, dialect: Dialect) -> Expr {
+    let column = match dialect {
+        Dialect::MySql => {
+            let values = std::slice::from_ref(value);
+            mysql::comparable(column_of(BASE, field), field, values)
+        }
+        Dialect::Sqlite | Dialect::Postgres => operand(BASE, field, dialect),
+    };
+    let compare = |column, value| compare(column, operator, value, field, dialect);
     if !field.is_dynamic() {
         return compare(column, bound(value, field, dialect));
     }
@@ -163,9 +129,9 @@ fn ranged(
                 .arg(Expr::cust("11"))
                 .arg(Expr::cust("1"));
             let has_t = Expr::from(separator).eq(Expr::cust("'T'"));
-            let (wide, narrow, suffices) = match end {
-                Bound::Lower => (space, t, has_t.not()),
-                Bound::Upper => (t, space, has_t),
+            let (wide, narrow, suffices) = match operator {
+                Operator::Less | Operator::LessOrEqual => (t, space, has_t),
+                _ => (space, t, has_t.not()),
             };
             let narrow = compare(column.clone(), Expr::val(narrow));
             compare(column, Expr::val(wide)).and(narrow.or(suffices))
@@ -173,19 +139,6 @@ fn ranged(
         None => compare(column, bound(value, field, dialect)),
     };
     compared.and(of_class)
-}
-
-/// Both ways in which SQLite's text may separate day and time, for a value that has both.
-fn spellings(field: &Field, value: &Value, dialect: Dialect) -> Option<(String, String)> {
-    let Value::Text(text) = value else {
-        return None;
-    };
-    if dialect != Dialect::Sqlite || !field.field_type().has_date() {
-        return None;
-    }
-    let (day, time) = text.split_at_checked(10)?;
-    let time = time.strip_prefix(['T', 't', ' '])?;
-    Some((format!("{day} {time}"), format!("{day}T{time}")))
 }
 
 /// Where a literal text stands in the column.
@@ -198,11 +151,11 @@ fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
             let glob = around(pattern, &escaped_glob(&pattern.text, fold), '*');
             column.binary(SqliteBinOper::Glob, Expr::val(glob))
         }
-        (Dialect::Postgres, false) => column.cast_as("text").like(like),
+        (Dialect::Postgres, false) => postgres::letters(column, field).like(like),
         // The builder would put the pattern and its escape in brackets, which ILIKE does not take.
         (Dialect::Postgres, true) => {
             let pattern = Expr::val(around(pattern, &escaped_like(&pattern.text), '%'));
-            let operands = [column.cast_as("text"), pattern];
+            let operands = [postgres::letters(column, field), pattern];
             Expr::cust_with_exprs(format!("$1 ILIKE $2 ESCAPE '{ESCAPE}'"), operands)
         }
         (Dialect::MySql, fold) => {

@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column, column_of, sums};
+use super::{BASE, Columns, Dialect, column, column_of, postgres, sums};
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Member, Shape};
 use crate::plan::{Aggregate, DatePart, Function, GroupKey};
@@ -93,14 +93,7 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
                     .into(),
                 _ => column,
             };
-            Func::cust("to_char")
-                .arg(local)
-                .arg(Expr::cust(match part {
-                    DatePart::Year => "'YYYY'",
-                    DatePart::Month => "'YYYY-MM'",
-                    DatePart::Day => "'YYYY-MM-DD'",
-                }))
-                .into()
+            postgres::date_part(local, part)
         }
         Dialect::MySql => Func::cust("DATE_FORMAT")
             .arg(column)
@@ -170,6 +163,9 @@ fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
 /// The smallest or largest value; PostgreSQL has neither for booleans, and none for UUIDs before 18.
 fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) -> Expr {
     let min = function == Function::Min;
+    if let (Dialect::Postgres, Some(home)) = (dialect, postgres::home(field)) {
+        return postgres::extreme(column, min, home);
+    }
     let column = match (dialect, field.field_type()) {
         (Dialect::Postgres, FieldType::Boolean) => {
             let every = if min { "bool_and" } else { "bool_or" };
@@ -179,6 +175,7 @@ fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) ->
         (Dialect::Postgres, FieldType::Uuid) => {
             Expr::cust_with_exprs("CAST($1 AS text) COLLATE \"C\"", [column])
         }
+        (Dialect::Postgres, _) => postgres::operand(column, field),
         _ => column,
     };
     if min { column.min() } else { column.max() }

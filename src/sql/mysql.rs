@@ -86,6 +86,16 @@ fn unicode(expr: Expr) -> Expr {
     Expr::cust_with_exprs("CONVERT(? USING utf8mb4)", [expr])
 }
 
+/// A text column as it is compared byte by byte, blanks at its end too.
+pub(super) fn bytes(column: Expr) -> Expr {
+    unicode(column).cast_as("BINARY")
+}
+
+/// What a value is among such texts.
+pub(super) fn bytes_of(value: Expr) -> Expr {
+    value.cast_as("BINARY")
+}
+
 /// The value as this field needs it; `None` where it is bound as it is.
 pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
     match (value, field.field_type()) {

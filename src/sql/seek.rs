@@ -8,7 +8,8 @@
 use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
-use super::{BASE, Dialect, column_of};
+use super::compare::{Operator, compare, operand};
+use super::{BASE, Dialect};
 use crate::catalog::Field;
 use crate::plan::{Order, OrderKey, Seek, Value};
 
@@ -85,7 +86,11 @@ fn later(keys: &[Key<'_>], inclusive: bool) -> Option<Expr> {
 
 impl Key<'_> {
     fn column(&self) -> Expr {
-        column_of(BASE, self.field)
+        operand(BASE, self.field, self.dialect)
+    }
+
+    fn compared(&self, operator: Operator, value: Expr) -> Expr {
+        compare(self.column(), operator, value, self.field, self.dialect)
     }
 
     fn bound_value(&self) -> Option<Expr> {
@@ -95,7 +100,7 @@ impl Key<'_> {
 
     fn tie(&self) -> Expr {
         match self.bound_value() {
-            Some(value) => self.column().eq(value),
+            Some(value) => self.compared(Operator::Equal, value),
             None => self.column().is_null(),
         }
     }
@@ -105,8 +110,8 @@ impl Key<'_> {
         match (self.bound_value(), self.descending) {
             (None, false) => Some(self.column().is_not_null()),
             (None, true) => None,
-            (Some(value), false) => Some(self.column().gt(value)),
-            (Some(value), true) => Some(self.column().lt(value)),
+            (Some(value), false) => Some(self.compared(Operator::Greater, value)),
+            (Some(value), true) => Some(self.compared(Operator::Less, value)),
         }
     }
 
@@ -120,9 +125,9 @@ impl Key<'_> {
     fn bound(&self) -> Option<Expr> {
         let value = self.bound_value()?;
         match self.descending {
-            false => Some(self.column().gte(value)),
+            false => Some(self.compared(Operator::GreaterOrEqual, value)),
             true if self.field.is_nullable() => None,
-            true => Some(self.column().lte(value)),
+            true => Some(self.compared(Operator::LessOrEqual, value)),
         }
     }
 }

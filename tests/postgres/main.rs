@@ -20,5 +20,6 @@ mod order;
 mod pooler;
 mod role;
 mod start;
+mod strangers;
 mod types;
 mod whom;

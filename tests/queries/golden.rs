@@ -80,6 +80,7 @@ fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Co
         sortable: true,
         dynamic: dialect == Dialect::Sqlite,
         bounded: false,
+        folding: false,
         comment: None,
         values: Vec::new(),
         cast: match dialect {
@@ -312,6 +313,57 @@ fn requests_become_these_statements() {
     for (name, params) in REQUESTS {
         hold(name, params, None);
     }
+}
+
+/// Texts of an extension in a schema of an odd name, and an enum.
+#[test]
+fn what_is_not_the_systems_own_says_whose_it_is() {
+    let id = FieldType::Integer {
+        unsigned: false,
+        wide: false,
+    };
+    let email = ("email", FieldType::Text, r#""ext ""$1"" ?".citext"#);
+    let columns = [
+        ("id", id, "integer"),
+        email,
+        ("mood", FieldType::Enum, "public.mood"),
+    ];
+    let mut members = table("members", Dialect::Postgres, &columns);
+    members.columns[2].values = vec!["sad".to_owned(), "ok".to_owned()];
+    let name = ModelName {
+        exposed: "members".to_owned(),
+        schema: None,
+        table: "members".to_owned(),
+    };
+    let tables = vec![(&name, Ok(members))];
+    let narrowing = catalog::Narrowing::default();
+    let catalog = catalog::build(tables, &Sensitive::default(), narrowing).catalog;
+    let model = catalog.model("members").unwrap();
+    let key = CursorKey::new(&[0; 32]);
+    let mut out = String::new();
+    for params in [
+        r#"{"filters":{"email":"a","mood":"ok"}}"#,
+        r#"{"filters":{"email":{"$in":["a","b"]},"mood":{"$nin":["ok",null]}},"fields":["id"]}"#,
+        r#"{"filters":{"email":{"$gt":"a","$icontains":"b"}},"sort":["email","-mood"],"fields":["id"]}"#,
+        r#"{"aggregate":{"first":{"$min":"email"},"best":{"$max":"mood"}}}"#,
+    ] {
+        let object = Object::parse(params).unwrap();
+        let plan = plan::rows(Action::Query, &object, model, &catalog, &LIMITS, &key);
+        let mut plan = plan.unwrap();
+        if params.contains("sort") {
+            let text = |text: &str| Some(Value::Text(text.to_owned()));
+            plan.page.seek = Some(Seek {
+                keys: vec![text("a"), text("ok"), Some(Value::Int(7))],
+                ties: 0,
+                passed: 50,
+            });
+        }
+        writeln!(out, "\nrequest: {params}").unwrap();
+        for statement in sql::rows(&plan, Dialect::Postgres, 1_048_576, &Shapes::default()) {
+            out.push_str(&written(&statement));
+        }
+    }
+    compare("extensions", &out);
 }
 
 #[test]

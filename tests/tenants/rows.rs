@@ -91,6 +91,126 @@ async fn rules_compare_each_type_as_filters_do() {
     }
 }
 
+/// Texts that some column takes for `acme`, and one that every column tells apart.
+const ALIKE: [&str; 5] = ["acme", "ACME", "acmé", "acme  ", "other"];
+
+/// The border between tenants is the bytes of their names, whatever a column takes for equal.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_compare_texts_byte_for_byte() {
+    for data in Data::each().await {
+        let kinds: &[&str] = match data {
+            Data::Sqlite(_) => &["TEXT", "TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM"],
+            Data::Postgres { .. } => &["text", "varchar(20)", "citext", "text COLLATE folding"],
+            Data::MySql { .. } => &[
+                "varchar(20) COLLATE utf8mb4_general_ci",
+                "varchar(20) COLLATE utf8mb4_bin",
+                "text COLLATE utf8mb4_unicode_ci",
+                "varchar(20) CHARACTER SET latin1",
+            ],
+        };
+        if let Data::Postgres { .. } = data {
+            data.execute("CREATE EXTENSION citext").await;
+            let folding = "CREATE COLLATION folding (provider = icu, \
+                locale = 'und-u-ks-level1', deterministic = false)";
+            data.execute(folding).await;
+        }
+        let columns: Vec<String> = (0..kinds.len())
+            .map(|at| format!("c{at} {}", kinds[at]))
+            .collect();
+        let columns = columns.join(", ");
+        data.execute(&format!(
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, {columns})"
+        ))
+        .await;
+        for (id, text) in ALIKE.iter().enumerate() {
+            let values = vec![format!("'{text}'"); kinds.len()].join(", ");
+            data.execute(&format!("INSERT INTO things VALUES ({id}, {values})"))
+                .await;
+        }
+        data.execute("CREATE INDEX by_name ON things (c1)").await;
+        let running = start(&[]).await;
+        let tenant = running.tenant("acme", &data.url(), &[]).await;
+        let held = running.store.contents().await.unwrap().databases.remove(0);
+        let update = running
+            .store
+            .update_database(&held.id, |database| database.models = "things".to_owned());
+        update.await.unwrap();
+        for (at, kind) in kinds.iter().enumerate() {
+            for (rule, seen) in [
+                (format!("things.c{at} = acme"), vec![0]),
+                (format!("things.c{at} in ('acme  ', ACME)"), vec![1, 3]),
+                (format!("things.c{at} = Acme"), vec![]),
+            ] {
+                let ruled = NewToken {
+                    rows: rules(&[&rule]),
+                    ..token(&format!(
+                        "token-{}",
+                        rule.replace(|c: char| !c.is_alphanumeric(), "-")
+                    ))
+                };
+                let (_, secret) = running.token(&tenant, ruled).await;
+                let mut client = client(&running, &secret).await;
+                let page = client.ask("list", Some("things"), json!({})).await;
+                let rows = page["data"].as_array();
+                let rows = rows.unwrap_or_else(|| panic!("{kind}: {rule}: {page}"));
+                let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+                assert_eq!(ids, seen, "{kind}: {rule}");
+                for id in 0..ALIKE.len() {
+                    let got = client.ask("get", Some("things"), json!({ "id": id })).await;
+                    let may = seen.contains(&i64::try_from(id).unwrap());
+                    assert_eq!(got["code"].is_null(), may, "{kind}: {rule}: {got}");
+                }
+            }
+        }
+    }
+}
+
+/// An enum is what its value is called, wherever a later statement puts it in the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_compare_enums_by_their_names() {
+    for data in Data::each().await {
+        let (kind, altered) = match data {
+            Data::Sqlite(_) => continue,
+            Data::Postgres { .. } => {
+                data.execute("CREATE TYPE seen AS ENUM ('public', 'secret')")
+                    .await;
+                ("seen", "ALTER TYPE seen ADD VALUE 'first' BEFORE 'public'")
+            }
+            Data::MySql { .. } => (
+                "ENUM('public', 'secret')",
+                "ALTER TABLE docs MODIFY v ENUM('first', 'secret', 'public')",
+            ),
+        };
+        data.execute(&format!(
+            "CREATE TABLE docs (id INTEGER PRIMARY KEY, v {kind})"
+        ))
+        .await;
+        data.execute("INSERT INTO docs VALUES (1, 'public'), (2, 'secret'), (3, NULL)")
+            .await;
+        let running = start(&[]).await;
+        let tenant = running
+            .tenant("acme", &data.url(), &["docs.v = public"])
+            .await;
+        let held = running.store.contents().await.unwrap().databases.remove(0);
+        let update = running
+            .store
+            .update_database(&held.id, |database| database.models = "docs".to_owned());
+        update.await.unwrap();
+        let (_, secret) = running.token(&tenant, token("agent")).await;
+        let mut client = client(&running, &secret).await;
+        for round in ["as it was", "altered"] {
+            let page = client.ask("list", Some("docs"), json!({})).await;
+            let expected = json!([{ "id": 1, "v": "public" }]);
+            assert_eq!(page["data"], expected, "{round}: {page}");
+            let hidden = client.ask("get", Some("docs"), json!({ "id": 2 })).await;
+            assert_eq!(hidden["code"], "not_found", "{round}: {hidden}");
+            if round == "as it was" {
+                data.execute(altered).await;
+            }
+        }
+    }
+}
+
 /// Keys that are UUIDs share statements on PostgreSQL; those of two clients do not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn gets_by_uuid_keep_to_the_rules_of_who_asks() {

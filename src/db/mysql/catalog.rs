@@ -177,12 +177,19 @@ struct Raw {
     data_type: String,
     column_type: String,
     charset: Option<String>,
+    collation: Option<String>,
     scale: Option<u64>,
     nullable: bool,
     comment: String,
 }
 
 impl Raw {
+    /// Whether its collation takes texts of different letters for equal.
+    fn is_folding(&self) -> bool {
+        let exact = |name: &String| name.ends_with("_bin") || name.ends_with("_as_cs");
+        self.collation.as_ref().is_some_and(|name| !exact(name))
+    }
+
     fn column(&self, json: &[&str]) -> Column {
         let class = columns::classify(&Declared {
             data_type: &self.data_type,
@@ -198,6 +205,7 @@ impl Raw {
             sortable: class.sortable,
             dynamic: false,
             bounded: class.bounded,
+            folding: self.is_folding(),
             comment: Some(self.comment.clone()).filter(|comment| !comment.is_empty()),
             values: class.values,
             cast: class.cast,
@@ -216,7 +224,8 @@ async fn columns_of(
         "SELECT CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), \
          CAST(character_set_name AS CHAR), CAST(numeric_scale AS UNSIGNED), \
          CAST(is_nullable AS CHAR), CAST(column_comment AS CHAR), CAST(extra AS CHAR), \
-         CAST(privileges AS CHAR), CAST(table_name AS CHAR) FROM information_schema.columns \
+         CAST(privileges AS CHAR), CAST(table_name AS CHAR), CAST(collation_name AS CHAR) \
+         FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
     .bind(&name.schema)
@@ -244,6 +253,7 @@ async fn columns_of(
             data_type: text(1)?,
             column_type: text(2)?,
             charset: row.try_get(3).map_err(Failure::from_driver)?,
+            collation: row.try_get(10).map_err(Failure::from_driver)?,
             scale: row.try_get(4).map_err(Failure::from_driver)?,
             nullable: text(5)? == "YES",
             comment: text(6)?,

@@ -4,7 +4,7 @@ use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sqlx::postgres::types::Oid;
 use sqlx::{PgConnection, Postgres, Row as _};
 
-use super::{columns, relations};
+use super::{columns, relations, session};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
@@ -34,12 +34,6 @@ pub(super) async fn tables(
         .flatten()
         .map(|known: &&Known| known.oid)
         .collect();
-    // From here on the names of types come with their schema.
-    sqlx::query("SELECT set_config('search_path', '', true)")
-        .persistent(false)
-        .execute(&mut *connection)
-        .await
-        .map_err(Failure::from_driver)?;
     let columns = columns::read(connection, &wanted).await?;
     let relations = relations::read(connection, &wanted).await?;
     let mut tables = Vec::with_capacity(names.len());
@@ -78,15 +72,14 @@ pub(super) async fn tables(
 /// `public` comes first, so that a schema which is named like the role takes nothing over, unless
 /// the role, the database or the URL sets a search path: then that one counts.
 async fn plain_schemas(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
-    let (mut schemas, chosen): (Vec<String>, bool) = sqlx::query_as(
-        "SELECT ARRAY(SELECT CAST(name AS text) FROM unnest(current_schemas(false)) AS name \
-           WHERE name !~ '^pg_' AND name <> 'information_schema'), \
-         (SELECT reset_val <> boot_val FROM pg_settings WHERE name = 'search_path')",
+    let chosen: bool = sqlx::query_scalar(
+        "SELECT reset_val <> boot_val FROM pg_settings WHERE name = 'search_path'",
     )
     .persistent(false)
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await
     .map_err(Failure::from_driver)?;
+    let mut schemas = session::own_schemas(connection).await?;
     if !chosen {
         schemas.retain(|schema| schema != "public");
         schemas.insert(0, "public".to_owned());

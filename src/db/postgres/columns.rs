@@ -11,15 +11,20 @@ use crate::db::Failure;
 
 /// The columns that the role may read, each with the type at the bottom of its domains.
 ///
+/// A value of a composite, an array or an unknown type is written out by what its types bring along.
+/// That is PostgreSQL's own code, or an extension's, unless an owner made a cast to JSON or text of
+/// his own, which would be called with each value: such a column is `foreign`, and not read.
+///
 /// `format_type` with -1 for the modifier names a type that a cast takes and that changes no value;
 /// NULL would be a modifier of its own: `character`, which is one character long.
 const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
      SELECT a.attrelid, a.attnum, a.attname, a.attnotnull AS filled, \
-       a.atttypid AS type, a.atttypmod AS modifier \
+       a.atttypid AS type, a.atttypmod AS modifier, a.attcollation AS collation \
      FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \
      UNION ALL \
      SELECT d.attrelid, d.attnum, d.attname, d.filled OR t.typnotnull, t.typbasetype, \
-       CASE WHEN d.modifier >= 0 THEN d.modifier ELSE t.typtypmod END \
+       CASE WHEN d.modifier >= 0 THEN d.modifier ELSE t.typtypmod END, \
+       d.collation \
      FROM typed d JOIN pg_type t ON t.oid = d.type WHERE t.typtype = 'd') \
    SELECT c.attrelid AS owner, CAST(c.attname AS text) AS name, c.filled, c.modifier, \
      n.nspname = 'pg_catalog' AS builtin, CAST(t.typname AS text) AS type, \
@@ -30,7 +35,23 @@ const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
          (SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = o.opcintype \
             AND k.castmethod = 'b' AND k.castcontext = 'i'))) OR t.typtype = 'e' AS sortable, \
      ARRAY(SELECT CAST(e.enumlabel AS text) FROM pg_enum e WHERE e.enumtypid = t.oid \
-       ORDER BY e.enumsortorder) AS labels \
+       ORDER BY e.enumsortorder) AS labels, \
+     (SELECT CAST(e.extname AS text) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid \
+       WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e' \
+         AND d.refclassid = 'pg_extension'::regclass) AS extension, \
+     coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = c.collation), \
+       false) AS folding, \
+     t.typtype <> 'e' AND EXISTS (WITH RECURSIVE part(type) AS (SELECT t.oid UNION \
+         SELECT x.type FROM part p JOIN pg_type o ON o.oid = p.type CROSS JOIN LATERAL ( \
+           SELECT o.typelem WHERE o.typcategory = 'A' UNION ALL \
+           SELECT o.typbasetype WHERE o.typtype = 'd' UNION ALL \
+           SELECT a.atttypid FROM pg_attribute a WHERE o.typtype = 'c' \
+             AND a.attrelid = o.typrelid AND a.attnum > 0 AND NOT a.attisdropped) AS x(type)) \
+       SELECT FROM part p JOIN pg_cast k ON k.castsource = p.type \
+       WHERE k.castmethod = 'f' AND k.oid >= 16384 \
+         AND k.casttarget IN ('json'::regtype, 'text'::regtype) \
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass \
+           AND d.objid = k.oid AND d.deptype = 'e')) AS \"foreign\" \
    FROM typed c JOIN pg_type t ON t.oid = c.type JOIN pg_namespace n ON n.oid = t.typnamespace \
    WHERE t.typtype <> 'd' AND has_column_privilege(c.attrelid, c.attnum, 'SELECT') \
    ORDER BY c.attrelid, c.attnum";
@@ -48,6 +69,9 @@ struct Described {
     comment: Option<String>,
     sortable: bool,
     labels: Vec<String>,
+    extension: Option<String>,
+    folding: bool,
+    foreign: bool,
 }
 
 impl FromRow<'_, PgRow> for Described {
@@ -65,6 +89,9 @@ impl FromRow<'_, PgRow> for Described {
             comment: row.try_get("comment")?,
             sortable: row.try_get("sortable")?,
             labels: row.try_get("labels")?,
+            extension: row.try_get("extension")?,
+            folding: row.try_get("folding")?,
+            foreign: row.try_get("foreign")?,
         })
     }
 }
@@ -74,21 +101,41 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     tables: &[Oid],
 ) -> Result<HashMap<Oid, Vec<Column>>, Failure> {
-    let rows: Vec<Described> = sqlx::query_as(COLUMNS)
-        .persistent(false)
-        .bind(tables)
-        .fetch_all(connection)
-        .await
-        .map_err(Failure::from_driver)?;
     let mut columns: HashMap<Oid, Vec<Column>> = HashMap::new();
-    for row in rows {
-        columns.entry(row.owner).or_default().push(row.column());
+    for row in described(connection, tables).await? {
+        let owner = columns.entry(row.owner).or_default();
+        if !row.foreign {
+            owner.push(row.column());
+        }
     }
     Ok(columns)
 }
 
+/// The columns that are not read because the owner of a type would have his code run.
+pub(super) async fn foreign(
+    connection: &mut PgConnection,
+    tables: &[Oid],
+) -> Result<Vec<(Oid, String)>, Failure> {
+    let described = described(connection, tables).await?.into_iter();
+    let foreign = described.filter(|column| column.foreign);
+    Ok(foreign.map(|column| (column.owner, column.name)).collect())
+}
+
+async fn described(
+    connection: &mut PgConnection,
+    tables: &[Oid],
+) -> Result<Vec<Described>, Failure> {
+    sqlx::query_as(COLUMNS)
+        .persistent(false)
+        .bind(tables)
+        .fetch_all(connection)
+        .await
+        .map_err(Failure::from_driver)
+}
+
 impl Described {
     fn column(self) -> Column {
+        let folding = self.folding || self.is_of("citext");
         Column {
             field_type: self.field_type(),
             cast: self.cast(),
@@ -97,6 +144,7 @@ impl Described {
             sortable: self.sortable,
             dynamic: false,
             bounded: false,
+            folding,
             comment: self.comment,
             values: self.labels,
         }
@@ -111,10 +159,10 @@ impl Described {
             _ => {}
         }
         if !self.builtin {
-            return match self.r#type.as_str() {
-                "citext" => FieldType::Text,
-                "hstore" => FieldType::Json,
-                _ => FieldType::Other,
+            return match () {
+                () if self.is_of("citext") => FieldType::Text,
+                () if self.is_of("hstore") => FieldType::Json,
+                () => FieldType::Other,
             };
         }
         match self.r#type.as_str() {
@@ -143,6 +191,14 @@ impl Described {
             "bytea" => FieldType::Bytes,
             _ => FieldType::Other,
         }
+    }
+
+    /// Whether the type is the one of the extension that is named like it: anybody may take its name
+    /// for a type of his own in another schema.
+    fn is_of(&self, extension: &str) -> bool {
+        self.nature == "b"
+            && self.r#type == extension
+            && self.extension.as_deref() == Some(extension)
     }
 
     /// The type to cast a bound value to.

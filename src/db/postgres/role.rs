@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 
+use super::strangers;
 use crate::catalog::{Catalog, Hidden, TableName};
 use crate::db::{Failure, Weakness};
 
@@ -22,15 +23,15 @@ pub(super) async fn weaknesses(
     .fetch_one(&mut *connection)
     .await
     .map_err(Failure::from_driver)?;
+    let mut found = strangers::weaknesses(&mut *connection, catalog).await?;
     if superuser {
-        // Everything else follows from it.
-        return Ok(vec![Weakness {
-            what: format!("the role {role:?} is a superuser: only the read-only session holds it"),
-            help: "use a role that may only read: lucarne check --setup-sql shows how to make one"
-                .to_owned(),
-        }]);
+        // Everything else that the role could do follows from it.
+        let what = format!("the role {role:?} is a superuser: only the read-only session holds it");
+        let help = "use a role that may only read: lucarne check --setup-sql shows how to make one"
+            .to_owned();
+        found.insert(0, Weakness { what, help });
+        return Ok(found);
     }
-    let mut found = Vec::new();
     let quoted = identifier(&role);
     if bypass {
         found.push(Weakness {
@@ -191,6 +192,6 @@ fn identifiers(table: &TableName) -> String {
 }
 
 /// A name as SQL takes it, whatever is in it.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

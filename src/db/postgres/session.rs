@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::{ConnectOptions as _, Executor as _, PgConnection};
 
 use crate::config::ServerUrl;
 use crate::db::gate::Gate;
@@ -16,17 +16,18 @@ use crate::db::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
 /// What connecting may take, the log-in included.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Sets what the server does not take as start-up options everywhere, and asks what holds.
-///
-/// The role's own search path stays, for the operators of extensions are found by it; only the
-/// system's catalog is put first and what is temporary last. Tables are named with their schema.
-/// `$1` asks the server to look for a closed connection while it works.
+/// Where names are looked for: in the system's catalog alone. Any other schema may be one in which
+/// strangers put operators and functions that fit better than ours; tables and the operators of
+/// extensions are named with their schema.
+const SET_PATH: &str = "SET search_path = pg_catalog, pg_temp";
+/// The same for one transaction: a pooler's sessions are not ours to set up.
+pub(super) const SET_LOCAL_PATH: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
+
+/// Asks what holds of the start-up options, and the server, by `$1`, to look for a closed
+/// connection while it works.
 const SET_UP: &str = "SELECT current_setting('default_transaction_read_only') = 'on', \
     CAST(extract(epoch FROM CAST(current_setting('statement_timeout') AS interval)) * 1000 AS int8), \
     current_setting('TimeZone'), \
-    set_config('search_path', 'pg_catalog, ' || coalesce((SELECT string_agg(quote_ident(name), ', ') \
-      FROM unnest(current_schemas(false)) AS name WHERE name !~ '^pg_(catalog$|temp)') || ', ', '') \
-      || 'pg_temp', false), \
     CASE WHEN $1 AND CAST(current_setting('server_version_num') AS int4) >= 140000 \
       THEN set_config('client_connection_check_interval', '250ms', false) END";
 
@@ -103,6 +104,9 @@ impl Sessions {
         if self.pooled {
             return Ok(connection);
         }
+        // Before anything that could look for a name.
+        let set = connection.execute(SET_PATH).await;
+        set.map_err(Failure::from_driver)?;
         let watched = !self.unwatched.load(Ordering::Relaxed);
         let found = match set_up(&mut connection, watched).await {
             // Only some systems can tell the server of a closed connection.
@@ -155,7 +159,7 @@ async fn set_up(
     connection: &mut PgConnection,
     watched: bool,
 ) -> Result<(bool, i64, String), sqlx::Error> {
-    let row: (bool, i64, String, String, Option<String>) = sqlx::query_as(SET_UP)
+    let row: (bool, i64, String, Option<String>) = sqlx::query_as(SET_UP)
         .bind(watched)
         .persistent(false)
         .fetch_one(connection)
@@ -168,6 +172,30 @@ fn is_refused(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| code == "22023")
+}
+
+/// The schemas of the role's own path, in their order: by it names of the whitelist are found, and
+/// nothing else. To be asked within a transaction.
+pub(super) async fn own_schemas(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    const OWN: &str = "SELECT set_config('search_path', reset_val, true) \
+        FROM pg_settings WHERE name = 'search_path'";
+    // Everything in it says where it stands, for the path is not ours meanwhile.
+    const SCHEMAS: &str = "SELECT CAST(pg_catalog.current_schemas(false) AS pg_catalog.text[])";
+    let found = async {
+        sqlx::query(OWN)
+            .persistent(false)
+            .execute(&mut *connection)
+            .await?;
+        let schemas: Vec<String> = sqlx::query_scalar(SCHEMAS)
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await?;
+        let set = connection.execute(SET_LOCAL_PATH).await;
+        set.map(|_| schemas)
+    };
+    let mut schemas = found.await.map_err(Failure::from_driver)?;
+    schemas.retain(|schema| !schema.starts_with("pg_") && schema != "information_schema");
+    Ok(schemas)
 }
 
 /// Tells a transaction whom it is for, until it ends.

@@ -128,6 +128,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
             sortable: true,
             dynamic: !known.strict || declared.eq_ignore_ascii_case("any"),
             bounded: false,
+            folding: false,
             comment: None,
             values: Vec::new(),
             cast: String::new(),

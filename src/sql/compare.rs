@@ -1,0 +1,168 @@
+//! Comparisons of a field: by which operators, and of which expression.
+//!
+//! On PostgreSQL an operator is found by its name, in the schemas of the session's path, and that
+//! is the system's catalog alone. What is compared by operators of an extension names their schema,
+//! so no schema of others can put its own in their place. Nothing else writes a comparison.
+
+use sea_query::{Expr, ExprTrait as _};
+
+use super::column::bound;
+use super::{Dialect, column_of, mysql, postgres};
+use crate::catalog::{Field, FieldType, Rule};
+use crate::plan::Value;
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Operator {
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+/// A field as it is compared: in the type that has the operators.
+pub(super) fn operand(alias: &str, field: &Field, dialect: Dialect) -> Expr {
+    let column = column_of(alias, field);
+    match dialect {
+        Dialect::Postgres => postgres::operand(column, field),
+        Dialect::Sqlite | Dialect::MySql => column,
+    }
+}
+
+/// Compares a field's expression with another of its type.
+pub(super) fn compare(
+    left: Expr,
+    operator: Operator,
+    right: Expr,
+    field: &Field,
+    dialect: Dialect,
+) -> Expr {
+    if let (Dialect::Postgres, Some(home)) = (dialect, postgres::home(field)) {
+        return postgres::compare(left, operator, right, home);
+    }
+    match operator {
+        Operator::Equal => left.eq(right),
+        Operator::Less => left.lt(right),
+        Operator::LessOrEqual => left.lte(right),
+        Operator::Greater => left.gt(right),
+        Operator::GreaterOrEqual => left.gte(right),
+    }
+}
+
+/// Whether two fields, of one foreign key, are equal.
+pub(super) fn fields_equal(
+    (alias, field): (&str, &Field),
+    (other_alias, other): (&str, &Field),
+    dialect: Dialect,
+) -> Expr {
+    let (left, right) = (
+        operand(alias, field, dialect),
+        operand(other_alias, other, dialect),
+    );
+    // An operator of an extension is for two values of its type; all others are PostgreSQL's own.
+    match postgres::home(field) == postgres::home(other) {
+        true => compare(left, Operator::Equal, right, field, dialect),
+        false => left.eq(right),
+    }
+}
+
+/// Whether a field is equal to one of some values, at least one, as its column compares.
+pub(super) fn equal(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+    let column = match dialect {
+        Dialect::MySql => mysql::comparable(column_of(alias, field), field, values),
+        Dialect::Sqlite | Dialect::Postgres => operand(alias, field, dialect),
+    };
+    let listed = listed(field, values, dialect);
+    match (dialect, postgres::home(field)) {
+        (Dialect::Postgres, Some(home)) => postgres::is_one_of(&column, listed, home),
+        _ => among(column, listed),
+    }
+}
+
+/// Whether something is one of several values, at least one, by the engine's own equality.
+fn among(column: Expr, mut values: Vec<Expr>) -> Expr {
+    match (values.pop(), values.is_empty()) {
+        (Some(value), true) => column.eq(value),
+        (last, _) => column.is_in(values.into_iter().chain(last)),
+    }
+}
+
+/// Values as they are bound to be equal to a field, in each of their spellings.
+fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
+    let mut listed = Vec::with_capacity(values.len());
+    for value in values {
+        match spellings(field, value, dialect) {
+            Some((space, t)) => listed.extend([Expr::val(space), Expr::val(t)]),
+            None => listed.push(bound(value, field, dialect)),
+        }
+    }
+    listed
+}
+
+/// Both ways in which SQLite's text may separate day and time, for a value that has both.
+pub(super) fn spellings(
+    field: &Field,
+    value: &Value,
+    dialect: Dialect,
+) -> Option<(String, String)> {
+    let Value::Text(text) = value else {
+        return None;
+    };
+    if dialect != Dialect::Sqlite || !field.field_type().has_date() {
+        return None;
+    }
+    let (day, time) = text.split_at_checked(10)?;
+    let time = time.strip_prefix(['T', 't', ' '])?;
+    Some((format!("{day} {time}"), format!("{day}T{time}")))
+}
+
+/// What a row of the table of that alias must be to be seen: equal to one of the rule's values to
+/// the byte, whatever else the column takes for equal.
+///
+/// Where the exact comparison cannot use the column's index, the column's own stands in front.
+pub(super) fn rule(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
+    let (field, values) = (rule.field(), rule.values());
+    let texts = || {
+        let texts = values.iter().filter_map(|value| match value {
+            Value::Text(text) => Some(Expr::val(text.clone())),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let column = column_of(alias, field);
+    let is_text = texts().len() == values.len();
+    match (dialect, field.field_type()) {
+        (Dialect::Sqlite, _) if is_text => {
+            let exact = Expr::cust_with_exprs("? COLLATE BINARY", [column]);
+            equal(alias, field, values, dialect).and(among(exact, listed(field, values, dialect)))
+        }
+        (Dialect::Postgres, FieldType::Text) if field.is_folding() => {
+            let texts = texts().into_iter();
+            let exact: Vec<Expr> = texts.map(|text| postgres::bytes_of(text, field)).collect();
+            equal(alias, field, values, dialect).and(among(postgres::bytes(column), exact))
+        }
+        // An enum by its name: another statement may have given its position to another name.
+        (Dialect::MySql, FieldType::Text | FieldType::Enum) => {
+            let exact: Vec<Expr> = texts().into_iter().map(mysql::bytes_of).collect();
+            let own = match field.field_type() {
+                FieldType::Enum => among(column.clone(), texts()),
+                _ => equal(alias, field, values, dialect),
+            };
+            own.and(among(mysql::bytes(column), exact))
+        }
+        _ => equal(alias, field, values, dialect),
+    }
+}

@@ -1,0 +1,118 @@
+//! What PostgreSQL needs: values in a form that the driver reads without losing a digit, and names
+//! that are found in the system's catalog alone, or say whose they are.
+
+use sea_query::{Expr, ExprTrait as _, Func};
+
+use super::compare::Operator;
+use crate::catalog::{Field, FieldType};
+use crate::encode::Shape;
+use crate::plan::DatePart;
+
+/// Its own text or JSON for whatever is not read from its binary form to the last digit.
+pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
+    match field.field_type() {
+        FieldType::Integer { wide: true, .. } => (expr, Shape::Wide),
+        FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Boolean => {
+            (expr, Shape::Native)
+        }
+        FieldType::Bytes
+        | FieldType::Uuid
+        | FieldType::Date
+        | FieldType::DateTime
+        | FieldType::Timestamp => (expr, Shape::Native),
+        // Other types of text, like citext, the driver would have to look up first.
+        FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
+        FieldType::Decimal { .. } => (expr.cast_as("text"), Shape::Number),
+        FieldType::Enum => (label(expr, field), Shape::Native),
+        FieldType::Json if matches!(field.cast(), "json" | "jsonb") => {
+            (expr.cast_as("text"), Shape::Json)
+        }
+        _ => (Func::cust("to_json").arg(expr).cast_as("text"), Shape::Json),
+    }
+}
+
+/// The name of an enum's value. A cast would call a function of the type's owner where he made one.
+fn label(expr: Expr, field: &Field) -> Expr {
+    let value = operand(expr, field);
+    Expr::from(Func::cust("enum_out").arg(value)).cast_as("text")
+}
+
+/// A column in the type that has the operators: those of enums do not take a domain.
+pub(super) fn operand(column: Expr, field: &Field) -> Expr {
+    match field.field_type() {
+        FieldType::Enum => column.cast_as(field.cast().to_owned()),
+        _ => column,
+    }
+}
+
+/// The schema, quoted as SQL needs it, of the extension whose operators compare the field; `None`
+/// where they are PostgreSQL's own.
+///
+/// Of the types that are served as text and compared, citext alone has its own; the catalog takes
+/// no other for it, and spells types that are not the system's with their schema.
+pub(super) fn home(field: &Field) -> Option<&str> {
+    match field.field_type() {
+        FieldType::Text => field.cast().strip_suffix(".citext"),
+        _ => None,
+    }
+}
+
+/// A comparison by an operator of that schema.
+pub(super) fn compare(left: Expr, operator: Operator, right: Expr, home: &str) -> Expr {
+    let symbol = operator.symbol();
+    Expr::cust_with_exprs(format!("$1 OPERATOR({home}.{symbol}) $2"), [left, right])
+}
+
+/// Whether something is one of several values, at least one, by the equality of that schema: `IN`
+/// would look for its own.
+pub(super) fn is_one_of(column: &Expr, listed: Vec<Expr>, home: &str) -> Expr {
+    let each = listed
+        .into_iter()
+        .map(|value| compare(column.clone(), Operator::Equal, value, home));
+    each.reduce(|any, one| any.or(one))
+        .unwrap_or_else(|| Expr::cust("1 = 0"))
+}
+
+/// The smallest or largest value of a text that has its own order.
+pub(super) fn extreme(column: Expr, min: bool, home: &str) -> Expr {
+    let function = if min { "min" } else { "max" };
+    Expr::cust_with_exprs(format!("{home}.{function}($1)"), [column])
+}
+
+/// A part of a date or time as the dates themselves are written: years before the first say so, and
+/// the ends of time have no part.
+pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
+    let form = match part {
+        DatePart::Year => "YYYY",
+        DatePart::Month => "YYYY-MM",
+        DatePart::Day => "YYYY-MM-DD",
+    };
+    let template = format!(
+        "CASE WHEN $1 >= '0001-01-01' AND $2 < 'infinity' THEN to_char($3, '{form}') \
+         WHEN isfinite($4) THEN to_char($5, '{form} BC') ELSE CAST($6 AS text) END"
+    );
+    Expr::cust_with_exprs(template, vec![local; 6])
+}
+
+/// A text column as patterns look at it: letter by letter, which a collation that takes different
+/// letters for equal does not do.
+pub(super) fn letters(column: Expr, field: &Field) -> Expr {
+    let text = column.cast_as("text");
+    match field.is_folding() {
+        true => Expr::cust_with_exprs("$1 COLLATE \"default\"", [text]),
+        false => text,
+    }
+}
+
+/// A text column as it is compared byte by byte.
+pub(super) fn bytes(column: Expr) -> Expr {
+    Expr::cust_with_exprs("$1 COLLATE \"C\"", [column.cast_as("text")])
+}
+
+/// What a value is among such texts: blanks at its end are no part of a `character(n)`.
+pub(super) fn bytes_of(value: Expr, field: &Field) -> Expr {
+    match field.cast() {
+        "bpchar" => value.cast_as("bpchar").cast_as("text"),
+        _ => value,
+    }
+}
