@@ -93,24 +93,25 @@ fn every_command_of_the_help_stands_in_the_table_and_no_other() {
     assert_eq!(shown, listed);
 }
 
+/// Every page that people read, from the folder of the project.
+fn pages() -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let within = |folder: &str| {
+        let files = std::fs::read_dir(root.join(folder)).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let pages = names.filter(|name| name.ends_with(".md"));
+        pages
+            .map(|name| format!("{folder}{name}"))
+            .collect::<Vec<_>>()
+    };
+    [within(""), within("docs/"), within("docs/adr/")].concat()
+}
+
 #[test]
 fn links_lead_somewhere() {
-    for name in [
-        "README.md",
-        "SECURITY.md",
-        "CONTRIBUTING.md",
-        "docs/admin.md",
-        "docs/adr/README.md",
-        "docs/architecture.md",
-        "docs/backup.md",
-        "docs/clients.md",
-        "docs/errors.md",
-        "docs/operations.md",
-        "docs/protocol.md",
-        "docs/reliability.md",
-        "docs/security.md",
-        "docs/upgrade.md",
-    ] {
+    let pages = pages();
+    assert!(pages.len() > 20, "{pages:?}");
+    for name in &pages {
         let text = document(name);
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         for part in text.split("](").skip(1) {
@@ -165,5 +166,35 @@ fn the_configurations_of_clients_are_those_that_are_printed() {
             shown,
             "{client}"
         );
+    }
+}
+
+#[test]
+fn every_page_can_be_found_from_the_readme() {
+    let readme = document("README.md");
+    for page in pages() {
+        let found = page == "README.md"
+            || page == "CHANGELOG.md"
+            || page.starts_with("docs/adr/")
+            || readme.contains(&format!("]({page})"));
+        assert!(found, "README.md does not lead to {page}");
+    }
+}
+
+#[test]
+fn alerts_ask_for_metrics_that_there_are() {
+    let (alerts, page) = (document("docs/alerts.yml"), document("docs/operations.md"));
+    let names = alerts.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    let metrics: Vec<&str> = names.filter(|name| name.starts_with("mcp_")).collect();
+    assert!(metrics.len() >= 5, "{metrics:?}");
+    for metric in metrics {
+        assert!(page.contains(&format!("`{metric}")), "{metric}");
+    }
+    let monitoring = document("docs/monitoring.md");
+    for alert in alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+    {
+        assert!(monitoring.contains(&format!("| `{alert}` |")), "{alert}");
     }
 }

@@ -1,4 +1,4 @@
-//! docs/security.md and docs/reliability.md name tests that there are, and the lock file holds what
+//! docs/security.md and the pages beside it name tests that there are, and the lock file holds what
 //! they promise of libraries.
 
 use std::collections::BTreeSet;
@@ -103,12 +103,14 @@ fn every_requirement_has_its_line_and_every_test_is_there() {
 #[test]
 fn every_fault_that_is_told_of_has_its_tests() {
     let tests = tests();
-    for name in named(&document("docs/reliability.md")) {
-        let within = format!("{name}::");
-        let there = tests
-            .iter()
-            .any(|test| test == name || test.starts_with(&within));
-        assert!(there, "docs/reliability.md names {name}");
+    for page in ["docs/reliability.md", "docs/security-questions.md"] {
+        for name in named(&document(page)) {
+            let within = format!("{name}::");
+            let there = tests
+                .iter()
+                .any(|test| test == name || test.starts_with(&within));
+            assert!(there, "{page} names {name}");
+        }
     }
 }
 
