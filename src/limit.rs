@@ -1,8 +1,10 @@
 //! The sliding window: no span of its length ever admits more than its number.
 
 mod keyed;
+mod meter;
 
 pub use keyed::Windows;
+pub use meter::{Meter, Weight};
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

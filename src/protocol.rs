@@ -8,7 +8,7 @@ mod object;
 pub mod schema;
 pub mod tool;
 
-pub use object::{Kind, Object, decode_string, kind};
+pub use object::{Kind, Object, decode_string, kind, value};
 
 use std::borrow::Cow;
 

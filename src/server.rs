@@ -41,9 +41,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
-use crate::limit::Windows;
+use crate::error::Error;
+use crate::limit::{Weight, Windows};
 use crate::observe::Metrics;
-use crate::service::Service;
+use crate::service::{Policy, Service};
 
 /// How long running requests may go on once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -237,6 +238,20 @@ impl App {
     /// The gate at this moment.
     fn entry(&self) -> gate::Entry<'_> {
         self.gate.by(self.service.access())
+    }
+
+    /// Admits a message to the window of its token over all connections, and to that of its tenant;
+    /// these count reads alone.
+    fn admit_by_token(
+        &self,
+        policy: &Policy,
+        token: &TokenId,
+        weight: Weight,
+    ) -> Result<(), Error> {
+        match weight {
+            Weight::Read => self.service.admit(policy, token),
+            Weight::Light => Ok(()),
+        }
     }
 
     /// Lists a socket or stream, which counts as open for as long as this is held.

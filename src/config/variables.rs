@@ -71,7 +71,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "MCP_RATE_LIMIT",
         "60",
-        "requests per window and connection; 0 turns the limit off",
+        "requests per window and connection, MCP's lists and pings apart; 0 turns the limit off",
     ),
     variable("MCP_RATE_WINDOW", "60", "the window in seconds"),
     secret(

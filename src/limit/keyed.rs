@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Window;
+use super::{Meter, Weight};
 
 /// Clients that have a window of their own.
 const CLIENTS: usize = 16_384;
@@ -19,8 +19,8 @@ pub struct Windows<K>(Mutex<Kept<K>>);
 
 #[derive(Debug)]
 struct Kept<K> {
-    own: HashMap<K, Window>,
-    shared: Window,
+    own: HashMap<K, Meter>,
+    shared: Meter,
     swept: Option<Instant>,
 }
 
@@ -28,21 +28,22 @@ impl<K> Default for Windows<K> {
     fn default() -> Self {
         Self(Mutex::new(Kept {
             own: HashMap::new(),
-            shared: Window::new(0, Duration::ZERO),
+            shared: Meter::new(0, Duration::ZERO),
             swept: None,
         }))
     }
 }
 
 impl<K: Eq + Hash> Windows<K> {
-    /// Admits a request of a client to its window of `limit` requests in any `span`, or says how
+    /// Admits a message of a client to its window of `limit` reads in any `span`, or says how
     /// long until one would be; a limit of 0 admits everything.
     ///
     /// # Errors
-    /// The time after which the oldest request leaves the client's window.
+    /// The time after which the oldest such message leaves the client's window.
     pub fn admit(
         &self,
         client: K,
+        weight: Weight,
         (limit, span): (u32, Duration),
         now: Instant,
     ) -> Result<(), Duration> {
@@ -61,13 +62,13 @@ impl<K: Eq + Hash> Windows<K> {
             }
             if kept.own.len() >= CLIENTS {
                 kept.shared.follow(limit, span);
-                return kept.shared.admit(now);
+                return kept.shared.admit(weight, now);
             }
         }
         let window = kept.own.entry(client);
-        let window = window.or_insert_with(|| Window::new(limit, span));
+        let window = window.or_insert_with(|| Meter::new(limit, span));
         window.follow(limit, span);
-        window.admit(now)
+        window.admit(weight, now)
     }
 }
 
@@ -81,19 +82,20 @@ mod tests {
     fn each_client_has_its_own_window() {
         let windows = Windows::default();
         let now = Instant::now();
-        assert_eq!(windows.admit("a", (1, SPAN), now), Ok(()));
-        assert_eq!(windows.admit("b", (1, SPAN), now), Ok(()));
-        assert_eq!(windows.admit("a", (1, SPAN), now), Err(SPAN));
-        assert_eq!(windows.admit("a", (2, SPAN), now), Ok(()));
-        assert_eq!(windows.admit("a", (1, SPAN), now + SPAN), Ok(()));
-        assert!((0..9).all(|_| windows.admit("a", (0, SPAN), now).is_ok()));
+        let admit = |client, limit, now| windows.admit(client, Weight::Read, (limit, SPAN), now);
+        assert_eq!(admit("a", 1, now), Ok(()));
+        assert_eq!(admit("b", 1, now), Ok(()));
+        assert_eq!(admit("a", 1, now), Err(SPAN));
+        assert_eq!(admit("a", 2, now), Ok(()));
+        assert_eq!(admit("a", 1, now + SPAN), Ok(()));
+        assert!((0..9).all(|_| admit("a", 0, now).is_ok()));
     }
 
     #[test]
     fn memory_is_bounded_and_clients_are_forgotten() {
         let windows = Windows::default();
         let now = Instant::now();
-        let admit = |client, now| windows.admit(client, (2, SPAN), now);
+        let admit = |client, now| windows.admit(client, Weight::Read, (2, SPAN), now);
         for client in 0..CLIENTS {
             assert_eq!(admit(client, now), Ok(()));
         }

@@ -51,9 +51,9 @@ pub(super) fn identity<'c>(id: &RawValue, model: &'c Model) -> Result<Condition<
         [field] => Ok(equal(field, value::check(id, field)?)),
         _ => {
             let names: Vec<&str> = key.iter().map(|field| field.name()).collect();
-            let members = (kind(id) == Kind::Object)
-                .then(|| Object::parse(id.get()))
-                .flatten();
+            // No text is the key of several fields, so one can only be the object's JSON.
+            let text = decode_string(id);
+            let members = Object::parse(text.as_deref().unwrap_or(id.get()));
             let whole = members.filter(|members| {
                 members.len() <= MAX_CONDITIONS
                     && members.iter().count() == key.len()

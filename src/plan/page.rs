@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::cursor::MAX_LENGTH;
+use super::value::whole;
 use super::{Limits, Object, Output, Seek, Total, present};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
@@ -46,18 +47,16 @@ pub(super) fn read(params: &Object<'_>, limits: &Limits) -> Result<Page, Error> 
     })
 }
 
-/// A number of rows: digits as a number or in a string, however many.
+/// A number of rows: a whole number, or one in a string, however many digits it has.
 fn count(raw: &RawValue) -> Result<u64, Error> {
     let text = match kind(raw) {
         Kind::Number => Some(Cow::Borrowed(raw.get())),
         Kind::String => decode_string(raw),
         _ => None,
     };
+    let text = text.as_deref().and_then(whole);
     let text = text.ok_or(ErrorKind::PaginationNotInteger)?;
     let digits = text.strip_prefix('-').unwrap_or(&text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ErrorKind::PaginationNotInteger.into());
-    }
     if text.starts_with('-') && digits.bytes().any(|byte| byte != b'0') {
         return Err(ErrorKind::PaginationNegative.into());
     }
@@ -82,8 +81,8 @@ pub(super) fn total(params: &Object<'_>, output: &Output<'_>) -> Result<Total, E
         expected: "true, false or \"estimate\"",
     };
     match present(params, "total").map(RawValue::get) {
-        None | Some("false") => Ok(Total::None),
-        Some("true") => Ok(Total::Exact),
+        None | Some("false" | "\"false\"") => Ok(Total::None),
+        Some("true" | "\"true\"") => Ok(Total::Exact),
         Some("\"estimate\"") => Ok(match output {
             Output::Rows { .. } => Total::Estimate,
             Output::Groups { .. } => Total::Exact,
@@ -115,6 +114,8 @@ mod tests {
             (r#"{"limit":null,"offset":null}"#, (50, 0)),
             (r#"{"limit":0,"offset":-0}"#, (0, 0)),
             (r#"{"limit":"7","offset":"70"}"#, (7, 70)),
+            (r#"{"limit":7.0,"offset":7e1}"#, (7, 70)),
+            (r#"{"limit":"7.0","offset":-0.0}"#, (7, 0)),
             (r#"{"limit":1000000}"#, (100, 0)),
             (
                 r#"{"limit":99999999999999999999999,"offset":99999999999999999999999}"#,
@@ -127,13 +128,14 @@ mod tests {
         let negative = "Pagination parameters must be non-negative";
         for (params, expected) in [
             (r#"{"limit":1.5}"#, integers),
-            (r#"{"limit":1.0}"#, integers),
+            (r#"{"limit":"1.5"}"#, integers),
             (r#"{"limit":"ten"}"#, integers),
             (r#"{"limit":""}"#, integers),
             (r#"{"limit":true}"#, integers),
             (r#"{"offset":[]}"#, integers),
             (r#"{"limit":-1}"#, negative),
             (r#"{"offset":"-5"}"#, negative),
+            (r#"{"limit":-1.0}"#, negative),
         ] {
             assert_eq!(page(params), Err(expected.to_owned()), "{params}");
         }

@@ -1,5 +1,6 @@
 //! A client's value, checked against a field's type before any engine sees it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::value::{RawValue, to_raw_value};
@@ -147,11 +148,20 @@ fn any(raw: &RawValue) -> Option<Value> {
     }
 }
 
-fn integer(text: &str, unsigned: bool) -> Option<Value> {
+/// The digits of a whole number, however it is written: `2`, `2.0`, `2e0`.
+pub(super) fn whole(text: &str) -> Option<Cow<'_, str>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Cow::Borrowed(text));
     }
+    let exact = decimal(text)?;
+    let (whole, fraction) = exact.split_once('.').unwrap_or((&exact, ""));
+    let nothing = fraction.bytes().all(|digit| digit == b'0');
+    nothing.then(|| Cow::Owned(whole.to_owned()))
+}
+
+fn integer(text: &str, unsigned: bool) -> Option<Value> {
+    let text = whole(text)?;
     match text.parse::<i64>() {
         Ok(value) => Some(Value::Int(value)),
         Err(_) if unsigned => text.parse().ok().map(Value::Uint),
@@ -291,8 +301,21 @@ mod tests {
             integer("18446744073709551615", true),
             Some(Value::Uint(u64::MAX))
         );
-        for text in ["1.0", "1e2", "+1", " 1", "", "-", "abc", "0x10"] {
-            assert_eq!(integer(text, true), None, "{text}");
+        for (text, value) in [
+            ("1.0", 1),
+            ("1e2", 100),
+            ("-10e-1", -1),
+            ("1.50E1", 15),
+            ("-0.0", 0),
+            ("9007199254740993.000", 9_007_199_254_740_993),
+        ] {
+            assert_eq!(integer(text, true), Some(Value::Int(value)), "{text}");
+        }
+        for text in [
+            "1.5", "1e-1", "15e-1", "1e19", "1e400", "1e9999", "1.", ".0", "+1", " 1", "", "-",
+            "abc", "0x10",
+        ] {
+            assert_eq!(integer(text, false), None, "{text}");
         }
     }
 
@@ -368,7 +391,8 @@ mod tests {
             (integer, "7", Some(Value::Int(7))),
             (integer, "-7", Some(Value::Int(-7))),
             (integer, "seven", None),
-            (integer, "7.0", None),
+            (integer, "7.0", Some(Value::Int(7))),
+            (integer, "7.5", None),
             (integer, "7 OR 1 = 1", None),
             (integer, "true", None),
             (integer, "", None),

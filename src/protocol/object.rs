@@ -41,6 +41,12 @@ pub fn decode_string(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The JSON value that a text is; `None` for one that nests deeper than a request may.
+pub fn value(text: &str) -> Option<&RawValue> {
+    let shallow = !depth_exceeds(text, super::MAX_DEPTH);
+    shallow.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
 /// An object as it was sent: names decoded, values raw.
 ///
 /// A name that is given twice counts once, with its last value.

@@ -20,6 +20,7 @@ use super::places::{NoPlace, Place};
 use super::reply::Refused;
 use super::{App, gate, mcp, reply};
 use crate::auth::Caller;
+use crate::limit::Weight;
 use crate::service::Policy;
 
 /// Seconds after which a client that found no place may try again.
@@ -36,17 +37,16 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
-    /// Counts a request against the window of this token and client, and that of the token.
-    pub(super) fn count(&self, app: &App) -> Result<(), Refused> {
+    /// Counts a message against the window of this token and client, and that of the token.
+    pub(super) fn count(&self, app: &App, weight: Weight) -> Result<(), Refused> {
         let (token, limits) = (self.caller.token, &self.policy.settings.connections);
         let client = (token, gate::network(self.caller.address));
         let window = (limits.rate_limit, limits.rate_window);
-        let admitted = match app.windows.admit(client, window, Instant::now()) {
+        let admitted = match app.windows.admit(client, weight, window, Instant::now()) {
             Ok(()) => app
-                .service
-                .admit(&self.policy, &token)
+                .admit_by_token(&self.policy, &token, weight)
                 .map_err(|error| (error, limits.rate_window)),
-            Err(wait) => Err((mcp::rate_limited(app, &self.policy), wait)),
+            Err(wait) => Err((mcp::rate_limited(app, &self.policy, weight), wait)),
         };
         admitted.map_err(|(error, wait)| {
             let caller = &self.caller;

@@ -5,6 +5,7 @@
 //! WebSocket, standard input and output, HTTP with SSE). Rows are written as JSON once, by
 //! `encode`, and pass through as bytes.
 
+mod arguments;
 mod channel;
 mod completion;
 mod dispatch;
@@ -16,6 +17,7 @@ mod revision;
 mod tools;
 
 pub(super) use channel::{Channel, is_mcp, rate_limited, refused, too_large};
+pub(super) use message::weight;
 
 use serde_json::{Value, json};
 

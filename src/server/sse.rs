@@ -25,6 +25,7 @@ use super::reply::Refused;
 use super::ws::IN_FLIGHT;
 use super::{App, mcp, reply, sessions};
 use crate::auth::Caller;
+use crate::limit::Weight;
 use crate::service::Policy;
 
 /// How long a client may take to read what was written, or to make room for more.
@@ -104,7 +105,7 @@ pub(super) async fn open(
 }
 
 fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused> {
-    admitted.count(app)?;
+    admitted.count(app, Weight::Light)?;
     let Admitted { caller, policy } = admitted;
     let place = admission::socket(app, &policy, &caller)?;
     let name = name().ok_or_else(|| {
@@ -214,14 +215,16 @@ async fn posted(
         ))
     })?;
     session.heard(Some(Instant::now()));
-    admitted.count(app)?;
+    let read = mcp::http::text(&admitted.policy, &parts.headers, body).await;
+    let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
+    admitted.count(app, weight)?;
+    let text = read?;
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(reply::later(status, "Server is busy, try again", RETRY_SECONDS).into());
     };
-    let text = mcp::http::text(&admitted.policy, &parts.headers, body).await?;
     let running = app.tracker.clone();
     let (app, policy) = (Arc::clone(app), admitted.policy);
     running.spawn(async move {

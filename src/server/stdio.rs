@@ -15,7 +15,7 @@ use super::ws::IN_FLIGHT;
 use super::{App, GRACE, Stop, events, mcp};
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
-use crate::limit::Window;
+use crate::limit::{Meter, Weight};
 use crate::observe::Metrics;
 use crate::service::Service;
 
@@ -76,7 +76,7 @@ async fn run(
     let mut policy = app.service.policy();
     let limits = &policy.settings.connections;
     let max_bytes = limits.max_message_bytes;
-    let mut window = Window::new(limits.rate_limit, limits.rate_window);
+    let mut meter = Meter::new(limits.rate_limit, limits.rate_window);
     let mut lines = lines(input, max_bytes);
     let mut replaced = app.service.replacements();
     let mut answers = Answers::as_ready();
@@ -108,10 +108,11 @@ async fn run(
                 };
                 let policy = app.service.policy();
                 let limits = &policy.settings.connections;
-                window.follow(limits.rate_limit, limits.rate_window);
-                let admitted = match window.admit(Instant::now()) {
-                    Ok(()) => app.service.admit(&policy, &caller.token),
-                    Err(_) => Err(mcp::rate_limited(app, &policy)),
+                meter.follow(limits.rate_limit, limits.rate_window);
+                let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
+                let admitted = match meter.admit(weight, Instant::now()) {
+                    Ok(()) => app.admit_by_token(&policy, &caller.token, weight),
+                    Err(_) => Err(mcp::rate_limited(app, &policy, weight)),
                 };
                 match (admitted, line) {
                     (Ok(()), Ok(line)) => {

@@ -29,7 +29,7 @@ use super::stream::Stream;
 use super::{App, frames, mcp, native};
 use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
-use crate::limit::Window;
+use crate::limit::{Meter, Weight};
 use crate::service::{Access, Policy};
 
 /// Requests of one socket that run at once.
@@ -183,7 +183,7 @@ pub(super) async fn serve(
         listed,
         dialect,
         channel: &channel,
-        window: Window::new(limits.rate_limit, limits.rate_window),
+        meter: Meter::new(limits.rate_limit, limits.rate_window),
         access: None,
         policy,
         answers: Answers::in_order(),
@@ -206,7 +206,7 @@ struct Session<'a> {
     dialect: Option<Dialect>,
     /// What is kept of a connection of MCP.
     channel: &'a mcp::Channel,
-    window: Window,
+    meter: Meter,
     /// Who is let in, as it was last looked at,
     access: Option<Arc<Access>>,
     /// and by which policy.
@@ -334,7 +334,7 @@ impl Session<'_> {
         }
         self.access = Some(access);
         let limits = &self.policy.settings.connections;
-        self.window.follow(limits.rate_limit, limits.rate_window);
+        self.meter.follow(limits.rate_limit, limits.rate_window);
     }
 
     /// Begins what a message asks for.
@@ -350,7 +350,11 @@ impl Session<'_> {
                 }
                 let (app, caller, channel) = (self.app, self.caller, self.channel);
                 let dialect = self.dialect(&text);
-                match self.admit() {
+                let weight = match dialect {
+                    Dialect::Native => Weight::Read,
+                    Dialect::Mcp => mcp::weight(&text),
+                };
+                match self.admit(weight) {
                     Ok(()) => {
                         self.listed.asked();
                         let policy = Arc::clone(&self.policy);
@@ -397,10 +401,11 @@ impl Session<'_> {
     }
 
     /// Admits a message to the window of the connection, then to that of its token.
-    fn admit(&mut self) -> Result<(), Error> {
-        match self.window.admit(Instant::now()) {
-            Ok(()) => self.app.service.admit(&self.policy, &self.caller.token),
-            Err(_) => Err(mcp::rate_limited(self.app, &self.policy)),
+    fn admit(&mut self, weight: Weight) -> Result<(), Error> {
+        let (app, policy) = (self.app, &self.policy);
+        match self.meter.admit(weight, Instant::now()) {
+            Ok(()) => app.admit_by_token(policy, &self.caller.token, weight),
+            Err(_) => Err(mcp::rate_limited(app, policy, weight)),
         }
     }
 

@@ -5,6 +5,7 @@
     reason = "what a test cannot do fails it"
 )]
 
+mod arguments;
 mod changes;
 mod client;
 mod gate;
@@ -15,4 +16,5 @@ mod sse;
 mod stdio;
 mod support;
 mod tools;
+mod window;
 mod ws;

@@ -60,16 +60,16 @@ async fn a_client_that_reads_no_more_ends_it_without_noise() {
 #[tokio::test]
 async fn the_window_holds_and_the_pipe_stays() {
     let mut piped = Piped::start(&[("MCP_RATE_LIMIT", "1"), ("MCP_RATE_WINDOW", "1")]).await;
-    let ping = request(7, "ping", json!({}));
-    assert!(piped.ask(&ping).await.contains("\"result\""));
-    let limited: Value = serde_json::from_str(&piped.ask(&ping).await).unwrap();
+    let read = call(7, "describe_models", "{}");
+    assert!(piped.ask(&read).await.contains("\"result\""));
+    let limited: Value = serde_json::from_str(&piped.ask(&read).await).unwrap();
     assert_eq!(limited["id"], 7);
     assert_eq!(
         limited["error"]["message"],
         "Rate limit exceeded: 1 requests per 1s"
     );
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert!(piped.ask(&ping).await.contains("\"result\""));
+    assert!(piped.ask(&read).await.contains("\"result\""));
 }
 
 #[tokio::test]

@@ -95,11 +95,8 @@ async fn results_fit_their_schemas() {
             "list_records",
             r#"{"model":"users","limit":2,"filters":{"company":null}}"#,
         ),
-        (
-            "list_records",
-            r#"{"model":"users","limit":"2","offset":1}"#,
-        ),
-        ("get_record", r#"{"model":"users","id":1}"#),
+        ("list_records", r#"{"model":"users","limit":2,"offset":1}"#),
+        ("get_record", r#"{"model":"users","id":"1"}"#),
         (
             "query_records",
             r#"{"model":"tickets","filters":{"amount":{"$gte":1}},"fields":["id"],"sort":["-id"],"limit":3,"total":true,"expand":["user"]}"#,
@@ -211,7 +208,7 @@ async fn errors_are_results_that_say_what_to_do() {
     }
     for message in [
         call(1, "create_record", "{}"),
-        call(1, "list_records", "[]"),
+        call(1, "list_records", "[1]"),
         request(1, "tools/call", json!({})),
         request(1, "resources/read", json!({})),
         request(1, "prompts/get", json!({ "name": "nothing" })),

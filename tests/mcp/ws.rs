@@ -65,7 +65,7 @@ async fn the_message_over_the_window_is_answered_and_the_socket_closed() {
     let running = start(&[("MCP_RATE_LIMIT", "2")]).await;
     let mut socket = Socket::open(running.address, Some("mcp")).await;
     for id in 1..=3 {
-        socket.send(&request(id, "ping", json!({}))).await;
+        socket.send(&call(id, "describe_models", "{}")).await;
     }
     let mut answers = Vec::new();
     let closed = loop {

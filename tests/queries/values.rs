@@ -73,7 +73,7 @@ async fn a_value_of_the_wrong_type_is_refused_and_never_matches() {
         (
             "id",
             &[
-                r#""abc""#, r#""""#, "1.5", "true", r#"" 1""#, r#""1 ""#, r#""0x1""#, "1e2",
+                r#""abc""#, r#""""#, "1.5", "true", r#"" 1""#, r#""1 ""#, r#""0x1""#, "1e-2",
             ][..],
         ),
         (

@@ -14,6 +14,7 @@ use super::message::{self, Call, Fault, INVALID_REQUEST, Incoming};
 use super::revision::{self, Era, SUBSCRIPTION};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
+use crate::limit::Weight;
 use crate::protocol::{Kind, Object, kind};
 use crate::server::App;
 use crate::service::Policy;
@@ -240,10 +241,10 @@ impl Subscription {
 }
 
 /// The window's limit, as every transport tells it.
-pub(in crate::server) fn rate_limited(app: &App, policy: &Policy) -> Error {
+pub(in crate::server) fn rate_limited(app: &App, policy: &Policy, weight: Weight) -> Error {
     app.metrics.rate_limited();
     ErrorKind::RateLimited {
-        limit: policy.settings.connections.rate_limit,
+        limit: weight.limit(policy.settings.connections.rate_limit),
         window: policy.settings.connections.rate_window.as_secs(),
     }
     .into()

@@ -16,6 +16,7 @@ use super::channel::Subscription;
 use super::message::{self, Call, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR};
 use super::revision::{self, Era};
 use super::{Context, dispatch};
+use crate::limit::Weight;
 use crate::server::admission::{self, Admitted};
 use crate::server::reply::Refused;
 use crate::server::{App, events, reply};
@@ -31,10 +32,9 @@ pub(in crate::server) async fn answer(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if let Err(refused) = admitted.count(&app) {
-        return refused.into_response();
-    }
-    let text = match text(&admitted.policy, &parts.headers, body).await {
+    let read = text(&admitted.policy, &parts.headers, body).await;
+    let weight = read.as_deref().map_or(Weight::Read, message::weight);
+    let text = match admitted.count(&app, weight).and(read) {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
     };

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::revision::Era;
 use crate::encode;
 use crate::error::ErrorKind;
+use crate::limit::Weight;
 use crate::protocol::{self, Kind, Object, decode_string, kind};
 
 /// What is not JSON.
@@ -154,6 +155,7 @@ pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawV
     };
     let params = match message.get("params") {
         None => Object::default(),
+        Some(raw) if kind(raw) == Kind::Null => Object::default(),
         Some(raw) => match Object::parse(raw.get()) {
             Some(params) => params,
             None if id.is_some() => {
@@ -168,6 +170,29 @@ pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawV
         Some(id) => Incoming::Request(id, call),
         None => Incoming::Notification(call),
     })
+}
+
+/// What a message counts as: lists, greetings and whatever else is answered from memory take
+/// nothing of the window. What is no sound message counts as one that reads.
+pub(in crate::server) fn weight(text: &str) -> Weight {
+    let call = match parse(text) {
+        Ok(Incoming::Notification(_)) => return Weight::Light,
+        Ok(Incoming::Request(_, call)) => call,
+        Ok(Incoming::Response) | Err(_) => return Weight::Read,
+    };
+    match &*call.method {
+        "initialize"
+        | "ping"
+        | "server/discover"
+        | "tools/list"
+        | "resources/list"
+        | "resources/templates/list"
+        | "prompts/list"
+        | "prompts/get"
+        | "completion/complete"
+        | "subscriptions/listen" => Weight::Light,
+        _ => Weight::Read,
+    }
 }
 
 /// How long a result holds, in milliseconds. Every result is private: who may see it is decided by
@@ -302,6 +327,17 @@ mod tests {
             parse(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
             Ok(Incoming::Response)
         ));
+    }
+
+    #[test]
+    fn params_may_be_null() {
+        for id in ["", r#""id":1,"#] {
+            let text = format!(r#"{{"jsonrpc":"2.0",{id}"method":"ping","params":null}}"#);
+            let Ok(Incoming::Request(_, call) | Incoming::Notification(call)) = parse(&text) else {
+                panic!("{text}");
+            };
+            assert!(call.params.is_empty());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::message::{Call, Fault, INVALID_PARAMS, Reply};
@@ -144,10 +144,7 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         Address::Models => (Action::Describe, None, RELOADED_MS),
         Address::Model(model) => (Action::Describe, Some(&**model), RELOADED_MS),
         Address::Record(model, key) => {
-            context.policy.prepare(Some(model)).await;
-            let known = context.policy.model(model);
-            let fields = known.map_or(1, |known| known.model.identity().len());
-            id = written(key, fields)?;
+            id = to_raw_value(key).map_err(|_| ErrorKind::InvalidJson)?;
             params = Object::single("id", &id);
             (Action::Get, Some(&**model), 0)
         }
@@ -162,15 +159,6 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
     out.push(b'}');
     // Answers are made of JSON text alone.
     Ok((String::from_utf8(out).unwrap_or_default(), ttl))
-}
-
-/// The id as a parameter: text, or the object that a key of several fields is.
-fn written(key: &str, fields: usize) -> Result<Box<RawValue>, Error> {
-    let text = match fields {
-        2.. if Object::parse(key).is_some() => key.to_owned(),
-        _ => Value::from(key).to_string(),
-    };
-    RawValue::from_string(text).map_err(|_| ErrorKind::InvalidJson.into())
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! The tools: each an action of the native dialect, with `model` among its arguments.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::message::{Call, Fault, Reply};
-use super::{Context, RELOADED_MS};
+use super::{Context, RELOADED_MS, arguments};
 use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::{self, Action, Kind, Object, decode_string, kind};
+use crate::protocol::{self, Action, Object, decode_string};
 use crate::service::{Policy, Read};
 
 /// A tool, as a client sees it.
@@ -121,6 +123,7 @@ pub(super) async fn call(context: Context<'_>, call: &Call<'_>) -> Result<Reply,
             return Err(fault);
         }
     };
+    let arguments = Object::parse(&arguments).unwrap_or_default();
     let (is_error, body) = match answer(context, tool, arguments).await {
         Ok(body) => (false, body),
         Err(error) => (true, refusal(&error)),
@@ -135,8 +138,8 @@ pub(super) async fn call(context: Context<'_>, call: &Call<'_>) -> Result<Reply,
     Ok(Reply { members, ttl: None })
 }
 
-/// The tool that is called, and its arguments.
-fn named<'a>(policy: &Policy, call: &Call<'a>) -> Result<(&'static Tool, Object<'a>), Fault> {
+/// The tool that is called, and the object of its arguments.
+fn named<'a>(policy: &Policy, call: &Call<'a>) -> Result<(&'static Tool, Cow<'a, str>), Fault> {
     let name = call.params.get("name").and_then(decode_string);
     let name = name.ok_or_else(|| Fault::params("Invalid params: name must be a string"))?;
     let tool = tools(policy).find(|tool| tool.name() == name);
@@ -149,11 +152,8 @@ fn named<'a>(policy: &Policy, call: &Call<'a>) -> Result<(&'static Tool, Object<
         );
         Fault::params(message)
     })?;
-    let arguments = match call.params.get("arguments") {
-        Some(raw) if kind(raw) != Kind::Null => Object::parse(raw.get())
-            .ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?,
-        _ => Object::default(),
-    };
+    let arguments = arguments::read(tool.action, call.params.get("arguments"))
+        .ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?;
     Ok((tool, arguments))
 }
 
@@ -186,17 +186,13 @@ async fn answer(
     Ok(out)
 }
 
-fn model(raw: Option<&RawValue>) -> Result<Option<std::borrow::Cow<'_, str>>, Error> {
-    match raw {
-        Some(raw) if kind(raw) != Kind::Null => decode_string(raw).map(Some).ok_or_else(|| {
-            ErrorKind::ParameterType {
-                parameter: "model",
-                expected: "a string",
-            }
-            .into()
-        }),
-        _ => Ok(None),
-    }
+fn model(raw: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Error> {
+    let wrong = ErrorKind::ParameterType {
+        parameter: "model",
+        expected: "a string",
+    };
+    let named = raw.map(|raw| decode_string(raw).ok_or(wrong));
+    Ok(named.transpose()?)
 }
 
 /// An error as the result of a tool: what is wrong, its code, and what to do next.

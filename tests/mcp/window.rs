@@ -1,0 +1,156 @@
+//! The window of a connection and of a client, and what takes nothing of it.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    BEARER, JSON, OTHER_TOKEN, Piped, Socket, call, http, modern, post, request, start,
+};
+
+/// What is answered from memory.
+fn light() -> Vec<String> {
+    let prompt = json!({ "name": "answer_question", "arguments": { "question": "How many?" } });
+    let complete = json!({
+        "ref": { "type": "ref/prompt", "name": "explore_model" },
+        "argument": { "name": "model", "value": "" },
+    });
+    let hello = json!({
+        "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" },
+    });
+    vec![
+        request(1, "initialize", hello),
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned(),
+        request(1, "ping", json!({})),
+        request(1, "tools/list", json!({})),
+        request(1, "resources/list", json!({})),
+        request(1, "resources/templates/list", json!({})),
+        request(1, "prompts/list", json!({})),
+        request(1, "prompts/get", prompt),
+        request(1, "completion/complete", complete),
+    ]
+}
+
+/// What reads, or is nothing that is known.
+fn reads() -> Vec<String> {
+    vec![
+        call(1, "describe_models", "{}"),
+        call(1, "get_record", r#"{"model":"users","id":"1"}"#),
+        request(1, "resources/read", json!({ "uri": "lucarne://models" })),
+        request(1, "tools/create", json!({})),
+        "not JSON".to_owned(),
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned(),
+    ]
+}
+
+#[tokio::test]
+async fn the_window_counts_by_token_and_address() {
+    let running = start(&[
+        ("MCP_RATE_LIMIT", "3"),
+        ("MCP_TRUSTED_PROXIES", "127.0.0.1"),
+    ])
+    .await;
+    let read = call(1, "describe_models", "{}");
+    for _ in 0..2 {
+        assert_eq!(post(running.address, &read).await.status, 200);
+    }
+    assert_eq!(
+        post(running.address, "not JSON").await.status,
+        400,
+        "counts too"
+    );
+    let limited = post(running.address, &read).await;
+    assert_eq!(limited.status, 429);
+    assert_eq!(
+        limited.json()["error"],
+        "Rate limit exceeded: 3 requests per 60s"
+    );
+    let wait: u32 = limited.header("retry-after").parse().unwrap();
+    assert!((1..=61).contains(&wait), "{wait}");
+    let other = [JSON, ("x-mcp-token", OTHER_TOKEN)];
+    let asked = http(running.address, "POST", "/mcp", &other, &read).await;
+    assert_eq!(asked.status, 200, "another token");
+    let elsewhere = [JSON, BEARER, ("x-forwarded-for", "192.0.2.7")];
+    let asked = http(running.address, "POST", "/mcp", &elsewhere, &read).await;
+    assert_eq!(asked.status, 200, "another address");
+    assert!(running.figures().contains("mcp_rate_limited_total 1"));
+}
+
+#[tokio::test]
+async fn what_is_answered_from_memory_takes_nothing_of_the_window() {
+    let limit = reads().len();
+    let number = limit.to_string();
+    let limits = [("MCP_RATE_LIMIT", &*number), ("MCP_TOKEN_RATE_LIMIT", "7")];
+    let running = start(&limits).await;
+    for message in light().iter().cycle().take(5 * limit) {
+        let answer = post(running.address, message).await;
+        assert!([200, 202].contains(&answer.status), "{message}: {answer:?}");
+    }
+    let discover = request(1, "server/discover", modern(json!({})));
+    let headers = [
+        JSON,
+        BEARER,
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "server/discover"),
+    ];
+    let answer = http(running.address, "POST", "/mcp", &headers, &discover).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for message in reads() {
+        assert_ne!(
+            post(running.address, &message).await.status,
+            429,
+            "{message}"
+        );
+    }
+    for message in reads() {
+        assert_eq!(
+            post(running.address, &message).await.status,
+            429,
+            "{message}"
+        );
+    }
+    assert_eq!(post(running.address, &light()[0]).await.status, 200);
+}
+
+#[tokio::test]
+async fn nor_on_a_socket_and_on_pipes() {
+    let limit = [("MCP_RATE_LIMIT", "1")];
+    let running = start(&limit).await;
+    let mut socket = Socket::open(running.address, Some("mcp")).await;
+    let mut piped = Piped::start(&limit).await;
+    let (ping, read) = (
+        request(7, "ping", json!({})),
+        call(8, "describe_models", "{}"),
+    );
+    for message in [&ping, &ping, &ping, &read, &ping] {
+        assert!(
+            socket.ask(message).await.contains("\"result\""),
+            "{message}"
+        );
+        assert!(piped.ask(message).await.contains("\"result\""), "{message}");
+    }
+    for limited in [socket.ask(&read).await, piped.ask(&read).await] {
+        let limited: Value = serde_json::from_str(&limited).unwrap();
+        assert_eq!(limited["id"], 8);
+        assert_eq!(limited["error"]["data"]["code"], "rate_limited");
+    }
+    assert_eq!(socket.next().await, Err(1008));
+}
+
+#[tokio::test]
+async fn what_is_light_is_bounded_too() {
+    let running = start(&[("MCP_RATE_LIMIT", "2")]).await;
+    let ping = request(1, "ping", json!({}));
+    for _ in 0..20 {
+        assert_eq!(post(running.address, &ping).await.status, 200);
+    }
+    let limited = post(running.address, &ping).await;
+    assert_eq!(limited.status, 429);
+    let said = "Rate limit exceeded: 20 requests per 60s";
+    assert_eq!(limited.json()["error"], said);
+    let read = call(1, "describe_models", "{}");
+    assert_eq!(
+        post(running.address, &read).await.status,
+        200,
+        "a flood of pings starves nobody"
+    );
+}
