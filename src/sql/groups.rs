@@ -75,16 +75,7 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
         return column;
     };
     match dialect {
-        // Text and numbers alike, in UTC; what is no date is NULL.
-        Dialect::Sqlite => Func::cust("strftime")
-            .arg(Expr::cust(match part {
-                DatePart::Year => "'%Y'",
-                DatePart::Month => "'%Y-%m'",
-                DatePart::Day => "'%Y-%m-%d'",
-            }))
-            .arg(column)
-            .arg(Expr::cust("'auto'"))
-            .into(),
+        Dialect::Sqlite => dated(&column, part),
         Dialect::Postgres => {
             let local = match key.field.field_type() {
                 FieldType::Timestamp => Func::cust("timezone")
@@ -104,6 +95,26 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
             }))
             .into(),
     }
+}
+
+/// The part of a date on SQLite, of text and numbers alike, in UTC.
+///
+/// Its own functions would make a date of much that is none: `now`, a time of day, the 31st of
+/// February.
+fn dated(column: &Expr, part: DatePart) -> Expr {
+    let format = match part {
+        DatePart::Year => "%Y",
+        DatePart::Month => "%Y-%m",
+        DatePart::Day => "%Y-%m-%d",
+    };
+    let template = format!(
+        "CASE typeof(?) WHEN 'integer' THEN strftime('{format}', ?, 'auto') \
+         WHEN 'real' THEN strftime('{format}', ?, 'auto') \
+         WHEN 'text' THEN CASE WHEN date(substr(?, 1, 10)) = substr(?, 1, 10) \
+         THEN strftime('{format}', ?) END END"
+    );
+    let columns = vec![column.clone(); template.matches('?').count()];
+    Expr::cust_with_exprs(template, columns)
 }
 
 /// An aggregate as it is compared in the database.

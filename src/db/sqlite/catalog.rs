@@ -1,6 +1,6 @@
 //! What SQLite tells of its tables.
 
-use rusqlite::{Connection, Params, Result, Row};
+use rusqlite::{Connection, Error, Params, Result, Row, ffi};
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 
 use super::keys::foreign_keys;
@@ -20,7 +20,11 @@ pub(super) fn tables(
     let mut tables = Vec::with_capacity(names.len());
     for name in names {
         tables.push(match find(name, &known) {
-            Ok(known) => Ok(table(connection, known)?),
+            Ok(known) => match table(connection, known) {
+                Ok(table) if table.columns.is_empty() => Err("it has no columns".to_owned()),
+                Ok(table) => Ok(table),
+                Err(error) => Err(broken(error)?),
+            },
             Err(reason) => Err(reason),
         });
     }
@@ -95,13 +99,33 @@ fn find<'k>(name: &ModelName, known: &'k [Known]) -> std::result::Result<&'k Kno
     })
 }
 
+/// Why a table cannot be read though the database can: a view of a table that is gone, a module
+/// that is not there.
+fn broken(error: Error) -> Result<String> {
+    match error {
+        Error::SqliteFailure(code, said)
+            if matches!(
+                code.extended_code & 0xff,
+                ffi::SQLITE_ERROR | ffi::SQLITE_AUTH
+            ) =>
+        {
+            let said = said.unwrap_or_else(|| code.to_string());
+            Ok(format!("SQLite cannot read it: {said}"))
+        }
+        other => Err(other),
+    }
+}
+
 fn table(connection: &Connection, known: &Known) -> Result<Table> {
-    let rows: Vec<(String, String, bool, i64)> = all(
+    let mut rows: Vec<(String, String, bool, i64)> = all(
         connection,
         "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid",
         [&known.name],
         |row| row.try_into(),
     )?;
+    if known.kind == Kind::View {
+        declared_below(connection, &known.name, &mut rows)?;
+    }
     let mut key: Vec<(i64, &str)> = rows
         .iter()
         .filter(|row| row.3 > 0)
@@ -156,6 +180,25 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
     })
 }
 
+/// Forgets the type of a view's columns that have none below: SQLite calls it BLOB.
+fn declared_below(
+    connection: &Connection,
+    view: &str,
+    rows: &mut [(String, String, bool, i64)],
+) -> Result<()> {
+    let all = Query::select()
+        .column(sea_query::Asterisk)
+        .from(Alias::new(view))
+        .to_owned();
+    let prepared = connection.prepare(&all.to_string(SqliteQueryBuilder))?;
+    for (column, row) in prepared.columns().iter().zip(rows) {
+        if column.decl_type().is_none() && row.1.eq_ignore_ascii_case("blob") {
+            row.1.clear();
+        }
+    }
+    Ok(())
+}
+
 /// The class that a declared type stands for, after SQLite's own rules of affinity.
 fn field_type(declared: &str) -> FieldType {
     let upper = declared.to_ascii_uppercase();
@@ -174,7 +217,7 @@ fn field_type(declared: &str) -> FieldType {
             wide: true,
         },
         _ if has("CHAR") || has("CLOB") || has("TEXT") => FieldType::Text,
-        _ if has("BLOB") => FieldType::Bytes,
+        _ if has("BLOB") || has("BINARY") => FieldType::Bytes,
         _ if has("REAL") || has("FLOA") || has("DOUB") => FieldType::Float,
         _ if has("NUMERIC") || has("DECIMAL") || has("NUMBER") || has("MONEY") => {
             FieldType::Decimal {
