@@ -11,6 +11,7 @@ mod large;
 pub mod lookup;
 mod mysql;
 mod postgres;
+pub mod search;
 mod seek;
 pub mod shapes;
 mod sums;
@@ -54,6 +55,8 @@ pub struct Statement {
     /// Whether more than tables is read, and with it code that is not ours may run: functions of a
     /// view or a policy, another server's tables.
     pub runs_code: bool,
+    /// Whether each of its steps is over soon: no view, no text to look into, nothing to group.
+    pub is_brief: bool,
 }
 
 impl Statement {
@@ -76,7 +79,13 @@ impl Statement {
             values,
             layout,
             runs_code,
+            is_brief: false,
         }
+    }
+
+    fn brief(mut self, is_brief: bool) -> Self {
+        self.is_brief = is_brief && !self.runs_code;
+        self
     }
 }
 
@@ -156,9 +165,12 @@ pub fn rows(
             Output::Rows { expand, .. } => expand.iter().any(|other| runs_code(other.target)),
             Output::Groups { .. } => false,
         };
+    let is_brief = matches!(plan.output, Output::Rows { .. }) && !plan.filter.looks_into_text();
     pages(select, plan, dialect)
         .into_iter()
-        .map(|select| Statement::new(&select, dialect, Arc::clone(&layout), runs_code))
+        .map(|select| {
+            Statement::new(&select, dialect, Arc::clone(&layout), runs_code).brief(is_brief)
+        })
         .collect()
 }
 
@@ -251,7 +263,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement::new(&select, dialect, Arc::new(layout), runs_code(plan.model))
+    Statement::new(&select, dialect, Arc::new(layout), runs_code(plan.model)).brief(true)
 }
 
 /// The statement that asks a server's planner how many rows the filter leaves; its one row is the
@@ -274,6 +286,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
         values,
         layout: Arc::default(),
         runs_code: runs_code(plan.model),
+        is_brief: false,
     })
 }
 

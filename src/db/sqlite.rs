@@ -1,14 +1,18 @@
 //! SQLite: a file, opened to be read alone.
 //!
 //! A session is opened read-only, with `query_only`, in defensive mode and without trust in the
-//! schema. A read begins on the thread that asks: most are over in microseconds, and a way to
-//! another thread and back costs more than that. One that is not over after a moment, or finds the
-//! file locked, is stopped and begins anew on a thread of its own, where nobody waits behind it. A
-//! progress handler ends a statement at its deadline, and when nobody waits for it any more.
+//! schema. A brief read begins on the thread that asks: most are over in microseconds, and a way to
+//! another thread and back costs more than that. One that is not over after a moment, comes upon a
+//! large value, or finds the file locked, is stopped and begins anew on a thread of its own, where
+//! nobody waits behind it. What may be long in a single step (a text operator, groups, a count, a
+//! view) goes there at once. A progress handler and the text functions end a statement at its
+//! deadline, and when nobody waits for it any more; who asked waits no longer, whatever becomes of
+//! the thread, and there are no more threads than places for them.
 
 mod catalog;
 mod file;
 mod keys;
+mod search;
 mod session;
 
 use std::sync::Arc;
@@ -16,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use self::session::{Reader, Watch};
 use super::pool::{Lease, Pool, Purpose, Usage};
@@ -28,22 +34,30 @@ use crate::sql::lookup::{Id, Lookup};
 
 /// How long a read may hold up the thread that asks.
 const MOMENT: Duration = Duration::from_micros(500);
+/// What it may write of an answer meanwhile.
+const MOMENT_BYTES: usize = 1 << 16;
+/// How much longer than its time a read is waited for, which ends by itself as a rule.
+const GRACE: Duration = Duration::from_millis(250);
+/// Threads for each session: one that is given up may take a moment to notice.
+const THREADS: usize = 2;
 /// Reading the catalog is no client's statement: it takes the time that it takes.
 const CATALOG: Duration = Duration::from_secs(60);
 
 /// An SQLite file and the sessions on it.
 #[derive(Debug)]
 pub struct Sqlite {
-    file: file::File,
+    file: Arc<file::File>,
     pool: Pool<Reader>,
+    threads: Arc<Semaphore>,
     query_timeout: Duration,
 }
 
 impl Sqlite {
     pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, StartFault> {
         Ok(Self {
-            file: file::File::find(url)?,
+            file: Arc::new(file::File::find(url)?),
             pool: Pool::new(options.pool_size, options.query_timeout),
+            threads: Arc::new(Semaphore::new(options.pool_size * THREADS)),
             query_timeout: options.query_timeout,
         })
     }
@@ -57,7 +71,7 @@ impl Sqlite {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.work(self.query_timeout, |connection| {
+        self.work(self.query_timeout, (), |connection, ()| {
             let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
             asked.map_err(Failure::from_sqlite)
         })
@@ -69,15 +83,17 @@ impl Sqlite {
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
         let names = names.to_vec();
-        self.work(CATALOG, move |connection| {
-            catalog::tables(connection, &names).map_err(Failure::from_sqlite)
+        self.work(CATALOG, Vec::new(), move |connection, tables| {
+            *tables = catalog::tables(connection, &names).map_err(Failure::from_sqlite)?;
+            Ok(())
         })
         .await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
-        self.work(self.query_timeout, |connection| {
-            catalog::names(connection).map_err(Failure::from_sqlite)
+        self.work(self.query_timeout, Vec::new(), |connection, names| {
+            *names = catalog::names(connection).map_err(Failure::from_sqlite)?;
+            Ok(())
         })
         .await
     }
@@ -102,25 +118,33 @@ impl Sqlite {
         statement: &Statement,
         mut rows: Rows,
     ) -> Result<Rows, Failure> {
-        let begun = Instant::now();
-        let lease = self.lease(purpose).await?;
-        if let Some(reader) = lease.held() {
-            let result =
-                reader.at_once(MOMENT, |connection| read(connection, statement, &mut rows));
+        let deadline = Instant::now() + self.query_timeout;
+        let lease = self.lease(purpose, deadline).await?;
+        if let Some(reader) = lease.held().filter(|_| statement.is_brief) {
+            let result = reader.at_once(MOMENT, |connection| {
+                read(connection, statement, &mut rows, MOMENT_BYTES)
+            });
+            let valid = !reader.identity.is_at_rest() || self.identity()? == reader.identity;
             match result {
-                Err(failure) if is_put_off(&failure) => rows.restart(),
-                result => {
+                Err(failure) if is_put_off(&failure) => {}
+                result if valid => {
                     lease.keep();
                     return result.map(|()| rows);
                 }
+                _ => {}
             }
         }
-        let allowed = self.query_timeout.saturating_sub(begun.elapsed());
-        let statement = statement.clone();
-        self.on_thread(lease, allowed, move |connection| {
-            read(connection, &statement, &mut rows)?;
-            Ok(rows)
-        })
+        let (statement, answer_bytes) = (statement.clone(), rows.max_bytes());
+        self.on_thread(
+            lease,
+            deadline,
+            answer_bytes,
+            rows,
+            move |connection, rows| {
+                rows.restart();
+                read(connection, &statement, rows, usize::MAX)
+            },
+        )
         .await
     }
 
@@ -132,40 +156,70 @@ impl Sqlite {
     async fn work<T: Send + 'static>(
         &self,
         allowed: Duration,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        made: T,
+        work: impl FnMut(&Connection, &mut T) -> Result<(), Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let lease = self.lease(Purpose::Any).await?;
-        self.on_thread(lease, allowed, work).await
+        let deadline = Instant::now() + allowed;
+        let lease = self.lease(Purpose::Any, deadline).await?;
+        self.on_thread(lease, deadline, 0, made, work).await
     }
 
-    async fn lease(&self, purpose: Purpose) -> Result<Lease<'_, Reader>, Failure> {
+    async fn lease(
+        &self,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Result<Lease<'_, Reader>, Failure> {
         let identity = self.identity()?;
         let fit = |reader: &Reader| reader.identity == identity;
-        self.pool.take(purpose, fit).await
+        let taken = timeout_at(deadline.into(), self.pool.take(purpose, fit)).await;
+        taken.unwrap_or_else(|_| Err(Failure::new(FailureKind::Overloaded)))
     }
 
+    /// Lets `work` make something on a thread of its own, and waits for it until the deadline.
     async fn on_thread<T: Send + 'static>(
         &self,
         mut lease: Lease<'_, Reader>,
-        allowed: Duration,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        deadline: Instant,
+        answer_bytes: usize,
+        mut made: T,
+        mut work: impl FnMut(&Connection, &mut T) -> Result<(), Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (held, identity) = (lease.lend(), self.identity()?);
-        let (path, flags) = (self.file.path(), self.file.flags());
+        let place = Arc::clone(&self.threads).acquire_owned();
+        let place = timeout_at(deadline.into(), place).await.ok();
+        let place = place.and_then(Result::ok);
+        let place = place.ok_or_else(|| Failure::new(FailureKind::Overloaded))?;
+        let (held, file, identity) = (lease.lend(), Arc::clone(&self.file), self.identity()?);
         let watch = match &held {
             Some(reader) => Arc::clone(&reader.watch),
             None => Arc::new(Watch::new()),
         };
         let abandoned = watch.abandoned_with_this();
         let thread = tokio::task::spawn_blocking(move || {
-            let reader = match held {
-                Some(reader) => reader,
-                None => Reader::open(&path, flags, identity, watch)?,
-            };
-            let result = reader.patiently(allowed, work);
-            Ok::<_, Failure>((reader, result))
+            // Kept until the thread has done, though nobody may wait for it any more.
+            let _place = place;
+            let mut held = held.filter(|reader| reader.identity == identity);
+            let mut identity = identity;
+            loop {
+                let reader = match held.take() {
+                    Some(reader) => reader,
+                    None => Reader::open(&file, identity, Arc::clone(&watch))?,
+                };
+                let left = deadline.saturating_duration_since(Instant::now());
+                let result =
+                    reader.patiently(left, answer_bytes, |connection| work(connection, &mut made));
+                // What was read of a file at rest holds if it has rested meanwhile.
+                match file.identity() {
+                    Some(now) if identity.is_at_rest() && now != identity && !left.is_zero() => {
+                        identity = now;
+                    }
+                    _ => return Ok::<_, Failure>((reader, result.map(|()| made))),
+                }
+            }
         });
-        let ended = thread.await;
+        let ended = timeout_at((deadline + GRACE).into(), thread).await;
+        let Ok(ended) = ended else {
+            return Err(Failure::new(FailureKind::Timeout));
+        };
         abandoned.defuse();
         // A thread that panicked took its session with it.
         let (reader, result) = ended.map_err(|_| Failure::new(FailureKind::Internal))??;
@@ -183,8 +237,13 @@ impl Sqlite {
     }
 }
 
-/// Runs a statement and writes its rows.
-fn read(connection: &Connection, statement: &Statement, rows: &mut Rows) -> Result<(), Failure> {
+/// Runs a statement and writes its rows, unless they take more than that many bytes.
+fn read(
+    connection: &Connection,
+    statement: &Statement,
+    rows: &mut Rows,
+    most: usize,
+) -> Result<(), Failure> {
     let prepared = connection.prepare_cached(&statement.text);
     let mut prepared = prepared.map_err(Failure::from_sqlite)?;
     for (index, value) in statement.values.iter().enumerate() {
@@ -198,15 +257,18 @@ fn read(connection: &Connection, statement: &Statement, rows: &mut Rows) -> Resu
         if rows.push(row)?.is_break() {
             break;
         }
+        if rows.written() > most {
+            return Err(Failure::new(FailureKind::Timeout));
+        }
     }
     Ok(())
 }
 
 /// Whether a read was only stopped for the sake of the thread that it was on.
 fn is_put_off(failure: &Failure) -> bool {
+    // A value too large for a moment may be small enough for an answer.
     let code = failure.code().and_then(|code| code.parse::<u32>().ok());
-    // INTERRUPT, and BUSY
-    matches!(code.map(|code| code & 0xff), Some(9 | 5))
+    *failure.kind() == FailureKind::Timeout || code.map(|code| code & 0xff) == Some(18)
 }
 
 impl Row for rusqlite::Row<'_> {
@@ -231,9 +293,12 @@ impl Row for rusqlite::Row<'_> {
 /// The meaning of SQLite's result codes, extended ones by their primary.
 pub(super) fn kind_of(code: i32) -> FailureKind {
     match code & 0xff {
-        9 => FailureKind::Timeout,
-        // BUSY, LOCKED, IOERR, CORRUPT, CANTOPEN, NOTADB
-        5 | 6 | 10 | 11 | 14 | 26 => FailureKind::Unavailable,
+        // INTERRUPT; BUSY and LOCKED, which were waited for
+        9 | 5 | 6 => FailureKind::Timeout,
+        // READONLY: what SQLite would have to write first; IOERR, CORRUPT, CANTOPEN, NOTADB
+        8 | 10 | 11 | 14 | 26 => FailureKind::Unavailable,
+        // TOOBIG
+        18 => FailureKind::TooLarge(Vec::new()),
         _ => FailureKind::Internal,
     }
 }

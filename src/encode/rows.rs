@@ -117,6 +117,16 @@ impl Rows {
         !self.more
     }
 
+    /// The bytes that this statement's rows take so far.
+    pub fn written(&self) -> usize {
+        self.out.len() - self.mark.bytes
+    }
+
+    /// The bytes that an answer may hold.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Forgets the rows of this statement, for it is run anew.
     pub fn restart(&mut self) {
         self.out.truncate(self.mark.bytes);

@@ -94,6 +94,16 @@ impl Condition<'_> {
         }
     }
 
+    /// Whether a text operator is among the tests.
+    pub fn looks_into_text(&self) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().any(Self::looks_into_text)
+            }
+            Self::Test { comparison, .. } => matches!(comparison, Comparison::Text(_)),
+        }
+    }
+
     /// Whether no row can be meant.
     fn is_nothing(&self) -> bool {
         matches!(self, Self::Any(conditions) if conditions.is_empty())

@@ -150,10 +150,15 @@ pub(super) fn failed(source: Source<'_>, model: &Model, failure: &Failure) -> Fa
                 .iter()
                 .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
                 .collect();
-            let hint = format!(
-                "large fields: {}; leave them out with query and fields",
-                named.join(", ")
-            );
+            let hint = match named.is_empty() {
+                true => "a value that the request compares, sorts or groups by is too large for \
+                         that; use other fields in filters, sort and group_by"
+                    .to_owned(),
+                false => format!(
+                    "large fields: {}; leave them out with query and fields",
+                    named.join(", ")
+                ),
+            };
             let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }

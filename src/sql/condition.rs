@@ -5,6 +5,7 @@ use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
 use super::column::bound;
 use super::compare::{Operator, compare, equal, operand, spellings};
+use super::search::{Search, cases};
 use super::{BASE, Dialect, column_of, mysql, postgres};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
@@ -146,11 +147,18 @@ fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
     let column = column_of(BASE, field);
     let like = LikeExpr::new(around(pattern, &escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
-        // LIKE of SQLite folds the letters of ASCII, and only those; GLOB takes sets of letters.
-        (Dialect::Sqlite, fold) => {
-            let glob = around(pattern, &escaped_glob(&pattern.text, fold), '*');
-            column.binary(SqliteBinOper::Glob, Expr::val(glob))
-        }
+        (Dialect::Sqlite, fold) => match Search::of(pattern) {
+            Some(search) => Func::cust(search.name())
+                .arg(column.cast_as("TEXT"))
+                .arg(Expr::val(pattern.text.clone()))
+                .into(),
+            // An index serves it. LIKE folds the letters of ASCII, and only those; GLOB takes sets
+            // of letters.
+            None => {
+                let glob = around(pattern, &escaped_glob(&pattern.text, fold), '*');
+                column.binary(SqliteBinOper::Glob, Expr::val(glob))
+            }
+        },
         (Dialect::Postgres, false) => postgres::letters(column, field).like(like),
         // The builder would put the pattern and its escape in brackets, which ILIKE does not take.
         (Dialect::Postgres, true) => {
@@ -200,21 +208,4 @@ fn escaped_glob(text: &str, fold: bool) -> String {
         }
     }
     escaped
-}
-
-/// A letter in all its cases that are one letter too.
-fn cases(letter: char) -> Vec<char> {
-    fn one(mut letters: impl Iterator<Item = char>) -> Option<char> {
-        letters.next().filter(|_| letters.next().is_none())
-    }
-    let mut cases = vec![letter];
-    let upper = one(letter.to_uppercase());
-    let lower = one(letter.to_lowercase());
-    let again = upper.and_then(|upper| one(upper.to_lowercase()));
-    for other in [upper, lower, again].into_iter().flatten() {
-        if !cases.contains(&other) {
-            cases.push(other);
-        }
-    }
-    cases
 }

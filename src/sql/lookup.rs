@@ -111,7 +111,7 @@ impl Lookup {
             };
             let mut select = select.clone();
             select.and_where(condition::expr(&test, dialect));
-            Statement::new(&select, dialect, Arc::clone(&layout), runs_code(model))
+            Statement::new(&select, dialect, Arc::clone(&layout), runs_code(model)).brief(true)
         };
         let statements: Vec<Statement> = SIZES.into_iter().map(written).collect();
         let first = statements.first()?.values.0.len().checked_sub(1)?;

@@ -74,15 +74,16 @@ async fn a_file_that_is_replaced_is_read_anew() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_locked_is_unavailable_and_free_again() {
+async fn a_file_that_is_locked_is_waited_for_and_free_again() {
     let (_folder, path) = copy();
     let url = format!("sqlite:{}", path.display());
-    let service = Service::with(&[("DATABASE_URL", &url)]).await;
+    let service = Service::with(&[("DATABASE_URL", &url), ("MCP_QUERY_TIMEOUT", "1")]).await;
     let mut client = Client::new(service.address).await;
     assert_eq!(client.ask(LIST).await["status"], "ok");
     let mut writer = SqliteConnection::connect(&url).await.unwrap();
     writer.execute("BEGIN EXCLUSIVE").await.unwrap();
-    assert_eq!(error(&client.ask(LIST).await), LOST);
+    let late = ("Query timed out after 1s", "timeout");
+    assert_eq!(error(&client.ask(LIST).await), late);
     writer.execute("ROLLBACK").await.unwrap();
     assert_eq!(client.ask(LIST).await["status"], "ok");
 }

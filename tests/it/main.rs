@@ -13,6 +13,7 @@ mod client;
 mod demo;
 mod envelope;
 mod frames;
+mod heavy;
 #[cfg(unix)]
 mod leaks;
 mod limits;

@@ -25,4 +25,5 @@ mod properties;
 mod protocol;
 mod ruled;
 mod semantics;
+mod sqlite;
 mod values;

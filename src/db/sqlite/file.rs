@@ -3,6 +3,10 @@
 use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rusqlite::ffi;
 
 use rusqlite::OpenFlags;
 
@@ -12,11 +16,16 @@ use crate::db::{Failure, StartFault};
 /// The first bytes of every SQLite database that holds anything.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// Where a file says, by a 2, that its journal is a WAL.
+const WAL: usize = 19;
+
 /// A database file by its path.
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
     follows_links: bool,
+    /// Whether its journal is a WAL, and the file of which that was read.
+    uses_wal: Mutex<Option<(Stamp, bool)>>,
 }
 
 /// Which file stands at the path.
@@ -24,6 +33,25 @@ pub(super) struct File {
 pub(super) struct Identity {
     device: u64,
     inode: u64,
+    /// The file as it rests, where nobody has it open whose journal is a WAL.
+    at_rest: Option<Stamp>,
+}
+
+impl Identity {
+    /// Whether all that is in the database is in this file, which nobody writes.
+    ///
+    /// SQLite would make a `-wal` and a `-shm` file beside it to read it, and leave them there: of
+    /// our user, so that the application might not write its own database any more.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.at_rest.is_some()
+    }
+}
+
+/// A state of a file's contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
 }
 
 impl File {
@@ -74,6 +102,7 @@ impl File {
         Ok(Self {
             path: path.to_owned(),
             follows_links: file.follows_links(),
+            uses_wal: Mutex::default(),
         })
     }
 
@@ -87,20 +116,74 @@ impl File {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> PathBuf {
-        self.path.clone()
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Which file is there now; `None` for none.
     pub(super) fn identity(&self) -> Option<Identity> {
         let metadata = fs::metadata(&self.path).ok()?;
-        Some(Identity::of(&metadata))
+        let stamp = Stamp {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        };
+        let rests = self.uses_wal(stamp) && self.beside().is_some_and(|beside| beside.is_at_rest());
+        Some(Identity {
+            at_rest: rests.then_some(stamp),
+            ..Identity::of(&metadata)
+        })
+    }
+
+    /// Looks whether to open the file, which is not at rest, would leave files beside it that only
+    /// this user can write.
+    pub(super) fn leaves_a_trace(&self) -> bool {
+        let Ok(metadata) = fs::metadata(&self.path) else {
+            return false;
+        };
+        let stamp = Stamp {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        };
+        self.uses_wal(stamp)
+            && self.beside().is_none_or(|beside| !beside.is_whole())
+            && !is_ours(&metadata)
+    }
+
+    fn uses_wal(&self, stamp: Stamp) -> bool {
+        // What was read is sound whatever a panicking holder was about to do.
+        let mut known = self.uses_wal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, uses_wal)) = known.filter(|(seen, _)| *seen == stamp) {
+            return uses_wal;
+        }
+        let mut head = [0; WAL + 1];
+        let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut head));
+        let uses_wal = read.is_ok() && head[WAL] == 2;
+        *known = Some((stamp, uses_wal));
+        uses_wal
+    }
+
+    /// The files of a WAL.
+    fn beside(&self) -> Option<Beside> {
+        let path = fs::canonicalize(&self.path).ok()?;
+        let bytes = |suffix: &str| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            match fs::metadata(name) {
+                Ok(metadata) => Some(Some(metadata.len())),
+                Err(error) if error.kind() == ErrorKind::NotFound => Some(None),
+                Err(_) => None,
+            }
+        };
+        Some(Beside {
+            wal: bytes("-wal")?,
+            shm: bytes("-shm")?,
+        })
     }
 
     /// What a failure at start means.
     pub(super) fn start_fault(&self, failure: &Failure) -> StartFault {
         let shown = self.path.display();
-        let code: u32 = failure
+        let code: i32 = failure
             .code()
             .and_then(|code| code.parse().ok())
             .unwrap_or_default();
@@ -109,11 +192,16 @@ impl File {
                 format!("{shown} is locked by another process"),
                 "end the process that holds it, or wait until its write is done",
             ),
-            (1544, _) => (
+            (ffi::SQLITE_READONLY_CANTINIT | ffi::SQLITE_READONLY_DIRECTORY, _) => (
                 format!(
-                    "{shown} needs files beside it that cannot be made here (its journal is a WAL)"
+                    "{shown} has a -wal file without its -shm file, which would have to be made"
                 ),
-                "make its folder writable for this user, or run PRAGMA journal_mode=DELETE on it",
+                "open and close it once as the application's user: sqlite3 FILE .tables; or copy \
+                 all three files, or run lucarne as the owner of the file",
+            ),
+            (ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY, _) => (
+                format!("{shown} holds a write that was cut off, and reading does not mend it"),
+                "open it once as the application's user, which rolls the write back: sqlite3 FILE .tables",
             ),
             (_, 11) => (
                 format!("{shown} is damaged"),
@@ -146,6 +234,7 @@ impl Identity {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
+            at_rest: None,
         }
     }
 
@@ -159,8 +248,42 @@ impl Identity {
         Self {
             device: 0,
             inode: created.map_or(0, |time| time.as_nanos() as u64),
+            at_rest: None,
         }
     }
+}
+
+/// The bytes of the files that a WAL has beside the database.
+struct Beside {
+    wal: Option<u64>,
+    shm: Option<u64>,
+}
+
+impl Beside {
+    /// Whether nobody has the database open, and nothing of it is in its WAL.
+    fn is_at_rest(&self) -> bool {
+        match self.wal {
+            None => true,
+            Some(bytes) => bytes == 0 && self.shm.is_none(),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.wal.is_some() && self.shm.is_some()
+    }
+}
+
+/// Whether what this user makes beside a file is its owner's: root gives it to them.
+#[cfg(unix)]
+fn is_ours(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = rustix::process::geteuid();
+    user.is_root() || user.as_raw() == metadata.uid()
+}
+
+#[cfg(not(unix))]
+fn is_ours(_: &fs::Metadata) -> bool {
+    true
 }
 
 /// What could be meant by a path without a file.

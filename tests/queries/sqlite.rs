@@ -1,0 +1,223 @@
+//! What is SQLite's own: files that others write, views that break, dates that are none.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
+
+use crate::support::Served;
+
+#[tokio::test]
+async fn a_search_that_would_take_for_ever_is_over_in_time() {
+    let served = Served::new(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT);
+         INSERT INTO notes SELECT value, replace(hex(zeroblob(30000)), '0', 'a')
+             FROM json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]');
+         INSERT INTO notes VALUES (21, replace(hex(zeroblob(500000)), '0', 'a') || 'B')",
+        "notes",
+    )
+    .await;
+    let long = "a".repeat(4_095) + "b";
+    for (operator, found) in [
+        ("$contains", &[][..]),
+        ("$icontains", &[21]),
+        ("$endswith", &[]),
+        ("$iendswith", &[21]),
+        ("$istartswith", &[]),
+    ] {
+        let filters = json!({"body": {operator: long}}).to_string();
+        assert_eq!(served.ids("notes", &filters).await, found, "{operator}");
+    }
+    // A letter that finds what does not find it costs more, and ends in time too.
+    let filters = json!({"body": {"$icontains": "a".repeat(4_094) + "ſb"}});
+    let asked = Instant::now();
+    let params = json!({"filters": filters, "fields": ["id"]}).to_string();
+    let refused = served.ask("query", "notes", &params).await;
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    if let Err(refusal) = refused {
+        assert_eq!(refusal.code, "timeout");
+    }
+}
+
+#[tokio::test]
+async fn values_too_large_to_be_compared_are_refused_and_others_served() {
+    let served = Served::new(
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, kind TEXT, body TEXT, n INTEGER);
+         INSERT INTO notes VALUES (1, 'a', 'short', 1), (2, 'b', hex(zeroblob(20000000)), 2),
+             (3, 'c', 'other', 'x' || hex(zeroblob(20000000)))",
+        "notes",
+    )
+    .await;
+    for params in [
+        json!({"sort": ["body"], "fields": ["id"]}),
+        json!({"group_by": ["body"], "aggregate": {"n": {"$count": "*"}}}),
+        json!({"aggregate": {"n": {"$count_distinct": "body"}}}),
+        json!({"filters": {"body": {"$contains": "x"}}, "fields": ["id"]}),
+        json!({"filters": {"body": {"$gt": "x"}}, "fields": ["id"]}),
+        json!({"sort": ["n"], "fields": ["id"]}),
+    ] {
+        let refusal = served.refusal("query", "notes", &params.to_string()).await;
+        assert_eq!(refusal.code, "response_too_large", "{params}");
+        let hint = refusal.hint.unwrap();
+        assert!(hint.contains("compares, sorts or groups by"), "{hint}");
+    }
+    assert_eq!(served.ids("notes", r#"{"kind":"b"}"#).await, [2]);
+    let got = served.ask("get", "notes", r#"{"id":1}"#).await.unwrap();
+    assert_eq!(got["data"]["body"], "short");
+    let sorted = served.column("notes", r#"{"sort":["-kind"],"fields":["id"]}"#, "id");
+    assert_eq!(sorted.await, [3, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_view_keeps_what_its_columns_may_hold() {
+    let served = Served::new(
+        "CREATE TABLE raw (term, value, data BLOB, id BINARY(16));
+         INSERT INTO raw VALUES ('t1', 1, x'00', x'01'), ('t2', 2, x'01', x'02');
+         CREATE VIEW v AS SELECT term, value, data, id, term || value AS both, max(value, 0) AS most FROM raw",
+        "raw,v",
+    )
+    .await;
+    for model in ["raw", "v"] {
+        let params = r#"{"filters":{"term":"t1"},"fields":["value"]}"#;
+        assert_eq!(served.column(model, params, "value").await, [1]);
+        let params = r#"{"sort":["-term"],"fields":["term"]}"#;
+        assert_eq!(served.column(model, params, "term").await, ["t2", "t1"]);
+        let described = served.ask("describe", model, "{}").await.unwrap();
+        let fields = described["data"]["fields"].as_array().unwrap();
+        let types: Vec<_> = fields.iter().take(4).map(|field| &field["type"]).collect();
+        assert_eq!(types, ["any", "any", "bytes", "bytes"], "{model}");
+    }
+    let params = r#"{"filters":{"most":{"$gte":2},"both":"t22"},"fields":["term"]}"#;
+    assert_eq!(served.column("v", params, "term").await, ["t2"]);
+}
+
+#[tokio::test]
+async fn what_is_no_date_has_no_year() {
+    let served = Served::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME);
+         INSERT INTO t (at) VALUES ('2024-01-01 10:00:00'), ('2024-01-31T23:30:00-02:00'), (1704103200),
+             ('now'), ('12:00'), ('n/a'), (''), ('2024-02-31'), ('2024-13-01'), ('2024-1-1'),
+             ('2460310.5x'), (x'323032342d30312d3031'), (NULL), (9e999)",
+        "t",
+    )
+    .await;
+    for (part, groups) in [
+        (
+            "$year",
+            json!([{"at_year":null,"n":11},{"at_year":"2024","n":3}]),
+        ),
+        (
+            "$month",
+            json!([{"at_month":null,"n":11},{"at_month":"2024-01","n":2},{"at_month":"2024-02","n":1}]),
+        ),
+    ] {
+        let params = json!({"group_by": [{part: "at"}], "aggregate": {"n": {"$count": "*"}}});
+        assert_eq!(served.query("t", &params.to_string()).await["data"], groups);
+    }
+}
+
+/// What lies beside a file.
+fn beside(path: &Path) -> Vec<String> {
+    let listed = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut names: Vec<String> = listed
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_database_with_a_wal_is_read_without_a_trace_and_as_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a 100% odd name#.db");
+    let url = format!("sqlite:{}", path.display());
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let open = || SqliteConnection::connect_with(&options);
+    let made = options.clone().create_if_missing(true);
+    let mut writer = SqliteConnection::connect_with(&made).await.unwrap();
+    let script = "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+                  INSERT INTO t VALUES (1, 'a')";
+    writer.execute(script).await.unwrap();
+    writer.close().await.unwrap();
+    let alone = beside(&path);
+    assert_eq!(alone.len(), 1);
+
+    let served = Served::over(&path, "t", &[]).await;
+    assert_eq!(served.ids("t", "{}").await, [1], "{url}");
+    assert_eq!(served.ids("t", r#"{"v":{"$contains":"a"}}"#).await, [1]);
+    assert_eq!(beside(&path), alone);
+
+    // Somebody opens it, writes and closes it again, and each state is seen.
+    let mut ids = vec![1];
+    for id in 2..6 {
+        let mut writer = open().await.unwrap();
+        let insert = format!("INSERT INTO t VALUES ({id}, 'a')");
+        writer.execute(sqlx::AssertSqlSafe(insert)).await.unwrap();
+        ids.push(id);
+        assert_eq!(served.ids("t", "{}").await, ids);
+        assert_eq!(served.ids("t", r#"{"v":{"$contains":"a"}}"#).await, ids);
+        let mut other = open().await.unwrap();
+        other.execute("UPDATE t SET v = 'aa'").await.unwrap();
+        other.close().await.unwrap();
+        writer.close().await.unwrap();
+        assert_eq!(served.ids("t", r#"{"v":"aa"}"#).await, ids);
+    }
+}
+
+#[tokio::test]
+async fn rows_are_whole_while_a_database_at_rest_is_opened_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("busy.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+    let script =
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER, pad TEXT);
+                  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                  INSERT INTO t SELECT i, 0, hex(zeroblob(200)) FROM n";
+    writer.execute(script).await.unwrap();
+    writer.close().await.unwrap();
+    let served = Served::over(&path, "t", &[]).await;
+    let writing = tokio::spawn(async move {
+        for round in 1..40 {
+            let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+            let update = format!("UPDATE t SET v = {round}");
+            writer.execute(sqlx::AssertSqlSafe(update)).await.unwrap();
+            // The last one to close it copies all pages into the file.
+            writer.close().await.unwrap();
+        }
+    });
+    let params = r#"{"aggregate":{"least":{"$min":"v"},"most":{"$max":"v"},"n":{"$count":"*"}}}"#;
+    while !writing.is_finished() {
+        let group = served.query("t", params).await["data"][0].clone();
+        assert_eq!(group["least"], group["most"]);
+        assert_eq!(group["n"], 2000);
+    }
+    writing.await.unwrap();
+    assert_eq!(served.column("t", params, "least").await, [39]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_locked_is_waited_for() {
+    let limit = [("MCP_QUERY_TIMEOUT", "2")];
+    let served = Served::with(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)",
+        "t",
+        &limit,
+    )
+    .await;
+    let mut writer = served.connection().await;
+    writer.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let asked = Instant::now();
+    let refusal = served.refusal("list", "t", "{}").await;
+    assert_eq!(refusal.error, "Query timed out after 2s");
+    assert!(asked.elapsed() >= Duration::from_millis(1_500));
+    // One that is free in time is read.
+    let (answer, ()) = tokio::join!(served.ask("list", "t", "{}"), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        writer.execute("ROLLBACK").await.unwrap();
+    });
+    assert_eq!(answer.unwrap()["count"], 1);
+}
