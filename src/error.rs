@@ -63,7 +63,7 @@ pub enum ErrorKind {
     #[error("Model '{0}' has no primary key: use list with filters")]
     NoPrimaryKey(Box<str>),
     #[error("Invalid aggregate: {0}")]
-    InvalidAggregate(Box<str>),
+    InvalidAggregate(Remark),
     #[error("Invalid filter field name: {0}")]
     FilterName(Echo),
     #[error("Filter field '{field}' is not allowed for model '{model}'")]
@@ -230,6 +230,24 @@ impl From<&str> for Echo {
 impl fmt::Display for Echo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What is wrong, perhaps with a name of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The name.
+    pub name: Option<Echo>,
+    /// What is wrong with it, or altogether.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "'{name}' {}", self.what),
+            None => f.write_str(self.what),
+        }
     }
 }
 

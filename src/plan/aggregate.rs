@@ -6,7 +6,7 @@ use super::filter::array;
 use super::projection::{sort_names, sortable};
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
 use crate::catalog::{Field, Model};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
 /// Keys, and aggregates, of one request at the most.
@@ -98,13 +98,12 @@ pub(super) fn read<'c>(
     let mut taken: Vec<&str> = by.iter().map(|key| key.name.as_str()).collect();
     for aggregate in &aggregates {
         if taken.contains(&aggregate.alias.as_str()) {
-            return Err(invalid(format!("'{}' names two members", aggregate.alias)));
+            return Err(misnamed(&aggregate.alias, "names two members"));
         }
         taken.push(&aggregate.alias);
     }
     if taken.is_empty() {
-        return Err(invalid("name at least one".to_owned())
-            .with_hint(r#"for example {"n":{"$count":"*"}}"#));
+        return Err(invalid("name at least one").with_hint(r#"for example {"n":{"$count":"*"}}"#));
     }
     let order = order(params, &taken, by.len(), model)?;
     Ok((Output::Groups { by, aggregates }, order))
@@ -140,7 +139,7 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
         match keys.iter().find(|other| other.name == key.name) {
             None => keys.push(key),
             Some(same) if same.part == key.part => {}
-            Some(_) => return Err(invalid(format!("'{}' names two members", key.name))),
+            Some(_) => return Err(misnamed(&key.name, "names two members")),
         }
     }
     Ok(keys)
@@ -149,7 +148,7 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
 /// `{"$month":"created_at"}`
 fn dated<'c>(raw: &RawValue, model: &'c Model) -> Result<GroupKey<'c>, Error> {
     let (operator, name) = single(raw).ok_or_else(|| {
-        invalid("a group is a field or a part of a date".to_owned())
+        invalid("a group is a field or a part of a date")
             .with_hint(r#"for example {"$month":"created_at"}"#)
     })?;
     let (part, ending) = match &*operator {
@@ -157,7 +156,7 @@ fn dated<'c>(raw: &RawValue, model: &'c Model) -> Result<GroupKey<'c>, Error> {
         "$month" => (DatePart::Month, "month"),
         "$day" => (DatePart::Day, "day"),
         _ => {
-            return Err(invalid(format!("'{operator}' is no part of a date"))
+            return Err(misnamed(&operator, "is no part of a date")
                 .with_hint(format!("parts of a date: {PARTS}")));
         }
     };
@@ -192,10 +191,10 @@ fn aggregates<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Aggregate
 
 fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggregate<'c>, Error> {
     if alias.is_empty() || alias.chars().count() > MAX_ALIAS || alias.contains(char::is_control) {
-        return Err(invalid("a name has 1 to 128 characters".to_owned()));
+        return Err(invalid("a name has 1 to 128 characters"));
     }
     let (function, name) = single(raw).ok_or_else(|| {
-        invalid(format!("'{alias}' takes one function of one field"))
+        misnamed(alias, "takes one function of one field")
             .with_hint(r#"for example {"$sum":"amount"}"#)
     })?;
     let function = match &*function {
@@ -206,8 +205,9 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
         "$min" => Function::Min,
         "$max" => Function::Max,
         _ => {
-            return Err(invalid(format!("'{function}' is no function"))
-                .with_hint(format!("functions: {FUNCTIONS}")));
+            return Err(
+                misnamed(&function, "is no function").with_hint(format!("functions: {FUNCTIONS}"))
+            );
         }
     };
     let field = match (function, name.as_str()) {
@@ -287,6 +287,12 @@ fn order<'c>(
         .collect())
 }
 
-fn invalid(reason: String) -> Error {
-    ErrorKind::InvalidAggregate(reason.into()).into()
+fn invalid(what: &'static str) -> Error {
+    ErrorKind::InvalidAggregate(Remark { name: None, what }).into()
+}
+
+/// A name that cannot be there, as an error repeats it.
+fn misnamed(name: &str, what: &'static str) -> Error {
+    let name = Some(name.into());
+    ErrorKind::InvalidAggregate(Remark { name, what }).into()
 }

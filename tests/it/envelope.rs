@@ -349,18 +349,68 @@ async fn what_an_error_repeats_is_cut() {
     let service = Service::with(&[UNLIMITED]).await;
     let mut client = Client::new(service.address).await;
     let long = "é\\\"".repeat(5_000);
-    let whole = "é\"".repeat(100);
+    let whole = "é\"".repeat(99);
+    let query = |action: &str, params: &str| {
+        format!(r#"{{"action":"{action}","model":"users","params":{{{params}}}}}"#)
+    };
     for request in [
         format!(r#"{{"action":"list","model":"{long}"}}"#),
         format!(r#"{{"action":"{long}","model":"users"}}"#),
-        format!(r#"{{"action":"list","model":"users","params":{{"{long}":1}}}}"#),
-        format!(r#"{{"action":"list","model":"users","params":{{"filters":{{"{long}":1}}}}}}"#),
-        format!(r#"{{"action":"query","model":"users","params":{{"fields":["{long}"]}}}}"#),
-        format!(r#"{{"action":"query","model":"users","params":{{"expand":["{long}"]}}}}"#),
+        query("list", &format!(r#""{long}":1"#)),
+        query("get", &format!(r#""id":1,"{long}":1"#)),
+        query("list", &format!(r#""filters":{{"{long}":1}}"#)),
+        query(
+            "query",
+            &format!(r#""filters":{{"$and":[{{"{long}":1}}]}}"#),
+        ),
+        query("query", &format!(r#""filters":{{"id":{{"{long}":1}}}}"#)),
+        query("query", &format!(r#""filters":{{"{long}":{{"$gt":1}}}}"#)),
+        query("query", &format!(r#""filters":{{"${long}":1}}"#)),
+        query("query", &format!(r#""fields":["{long}"]"#)),
+        query("query", &format!(r#""expand":["{long}"]"#)),
+        query("query", &format!(r#""sort":["{long}"]"#)),
+        query("query", &format!(r#""sort":["-{long}"]"#)),
+        query("query", &format!(r#""group_by":["{long}"]"#)),
+        query("query", &format!(r#""group_by":[{{"{long}":"id"}}]"#)),
+        query("query", &format!(r#""group_by":[{{"$month":"{long}"}}]"#)),
+        query(
+            "query",
+            &format!(r#""aggregate":{{"n":{{"{long}":"id"}}}}"#),
+        ),
+        query(
+            "query",
+            &format!(r#""aggregate":{{"n":{{"$sum":"{long}"}}}}"#),
+        ),
+        query(
+            "query",
+            &format!(r#""aggregate":{{"n":{{"$count":"*"}}}},"sort":["{long}"]"#),
+        ),
     ] {
         let answer = client.ask(request).await;
         let (text, _) = error(&answer);
         assert!(text.contains(&whole), "{text}");
+        assert!(
+            text.chars().count() <= 300 && answer.to_string().len() < 1_500,
+            "{answer}"
+        );
+    }
+    // These repeat nothing at all, or the little that they allow.
+    for request in [
+        query(
+            "query",
+            &format!(r#""aggregate":{{"{long}":{{"$count":"*"}}}}"#),
+        ),
+        query("query", &format!(r#""cursor":"{long}""#)),
+        query("query", &format!(r#""total":"{long}""#)),
+        query("list", &format!(r#""limit":"{long}""#)),
+        query(
+            "query",
+            &format!(r#""filters":{{"id":{{"$gt":"{long}"}}}}"#),
+        ),
+        query("query", &format!(r#""filters":{{"id":"{long}"}}"#)),
+    ] {
+        let answer = client.ask(request).await;
+        let (text, _) = error(&answer);
         assert!(
             text.chars().count() <= 300 && answer.to_string().len() < 1_500,
             "{answer}"
