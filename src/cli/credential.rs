@@ -20,6 +20,11 @@ impl Token {
         }
     }
 
+    /// The place that it was found in.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The token as a header, which its log and debug forms leave out.
     ///
     /// # Errors

@@ -65,11 +65,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::unable(format!("no runtime to ask with: {error}")))?;
+    let url = arguments.url.as_deref();
+    let service = settings::service(url)?.proved_by(arguments.cacert.as_deref());
     let asking = Asking {
         runtime,
-        service: settings::service(arguments.url.as_deref())?
-            .proved_by(arguments.cacert.as_deref()),
-        token: settings::token(arguments.token.as_deref())?,
+        token: settings::token(arguments.token.as_deref(), &service, url)?,
+        service,
         patience: Duration::from_secs(arguments.timeout),
         form: if !arguments.json && io::stdout().is_terminal() {
             Form::Table

@@ -20,13 +20,42 @@ pub(super) fn service(url: Option<&str>) -> Result<Service, Failure> {
     Ok(Service::listening(at, certificate))
 }
 
-/// The token given by `--token`, else that of `MCP_TOKEN` or `MCP_TOKEN_FILE`.
-pub(super) fn token(given: Option<&str>) -> Result<Option<Token>, Failure> {
-    if let Some(token) = given {
-        return Ok(Some(Token::new(token.into(), "--token")));
+/// The token given by `--token`, else that of `MCP_TOKEN` or `MCP_TOKEN_FILE`, where it may be sent
+/// to this service.
+///
+/// A folder is somebody's: where its `.env` alone says where the service is, a token that it does
+/// not hold itself stays on this machine.
+pub(super) fn token(
+    given: Option<&str>,
+    service: &Service,
+    url: Option<&str>,
+) -> Result<Option<Token>, Failure> {
+    let exported = config::environment(None)?;
+    let is_exported = |name: &str| {
+        exported
+            .iter()
+            .any(|(known, value)| known == name && !value.is_empty())
+    };
+    let (token, of_folder) = match given {
+        Some(token) => (Token::new(token.into(), "--token"), false),
+        None => match config::shared_token(&environment()?)? {
+            None => return Ok(None),
+            // A file that `.env` names may be any of the user's.
+            Some(shared) => {
+                let of_folder = shared.variable == "MCP_TOKEN" && !is_exported("MCP_TOKEN");
+                (Token::new(shared.text, shared.variable), of_folder)
+            }
+        },
+    };
+    let chosen = url.is_some() || is_exported("MCP_LISTEN");
+    match chosen || of_folder || service.is_local() {
+        true => Ok(Some(token)),
+        false => Err(Failure::unable(format!(
+            "the token ({}) is not sent to {service}, which .env of this folder names",
+            token.origin()
+        ))
+        .help("say that it is meant: give the address by --url, or export MCP_LISTEN")),
     }
-    let shared = config::shared_token(&environment()?)?;
-    Ok(shared.map(|token| Token::new(token.text, token.variable)))
 }
 
 /// The environment and the file `.env` of the folder the command runs in.

@@ -140,3 +140,58 @@ fn the_operators_own_url_may_leave_the_password_to_the_environment_or_a_file() {
     let sent = check(run);
     assert!(sent.contains("planted-by-file"), "{sent}");
 }
+
+#[test]
+fn a_folder_does_not_say_where_a_token_goes_that_it_does_not_hold() {
+    // Nobody answers at such an address, and no name server is asked for it.
+    let elsewhere = "MCP_LISTEN=192.0.2.1:9\n";
+    let secret = "a-token-of-somebody-who-works-here";
+    let folder = |more: &str| {
+        Run::new()
+            .file(".env", &format!("{elsewhere}{more}"))
+            .file("key", &format!("{secret}\n"))
+    };
+    let asked = |run: &Run, more: &[&str]| {
+        run.lucarne(&[&["query", "list", "users", "--timeout", "1"], more].concat())
+    };
+    for (run, more) in [
+        (folder("").set("MCP_TOKEN", secret), &[][..]),
+        (folder("").set("MCP_TOKEN_FILE", "key"), &[]),
+        // It may name any file of the user's.
+        (folder("MCP_TOKEN_FILE=key\n"), &[]),
+        (folder(""), &["--token", secret]),
+    ] {
+        let ended = asked(&run, more);
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(
+            ended
+                .err
+                .contains("is not sent to 192.0.2.1:9, which .env of this folder names"),
+            "{}",
+            ended.err
+        );
+        assert!(!ended.err.contains(secret), "{}", ended.err);
+    }
+    for (run, more) in [
+        (folder("MCP_TOKEN=the-token-of-this-folder\n"), &[][..]),
+        (
+            folder("").set("MCP_TOKEN", secret),
+            &["--url", "ws://192.0.2.1:9"],
+        ),
+        (
+            folder("")
+                .set("MCP_TOKEN", secret)
+                .set("MCP_LISTEN", "192.0.2.1:9"),
+            &[],
+        ),
+    ] {
+        let ended = asked(&run, more);
+        assert!(!ended.err.contains("is not sent"), "{}", ended.err);
+    }
+    // A service on this machine is asked, whoever names its port.
+    let here = Service::answering(crate::support::ROWS);
+    let run = Run::new().file(".env", &format!("MCP_LISTEN={}\n", here.address));
+    let ended = asked(&run.set("MCP_TOKEN", secret), &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(here.seen().contains(&format!("token {secret}")));
+}
