@@ -6,12 +6,14 @@
 
 pub mod find;
 mod input;
+mod ledger;
 mod view;
 
 pub use input::{
     DatabaseInput, DatabasePatch, LimitsPatch, TenantInput, TenantPatch, TokenInput, TokenPatch,
     usual_scopes,
 };
+pub use ledger::{Ledger, Way};
 pub use view::{DatabaseView, TenantView, TokenView};
 
 use std::fmt;
@@ -20,10 +22,9 @@ use chrono::{TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tracing::warn;
 
+use self::ledger::Change;
 use crate::config::{self, Fault, Faults};
-use crate::observe::{Audit, ChangeRecord};
 use crate::reach::{self, Reach};
 use crate::store::{
     Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
@@ -34,34 +35,10 @@ use crate::store::{
 pub struct Admin<'a> {
     /// The store.
     pub store: &'a Store,
-    /// Where changes are recorded, if anywhere.
-    pub audit: Option<&'a Audit>,
-    /// Whether a change that cannot be recorded is refused.
-    pub audit_denies: bool,
     /// Where databases may be that come by the admin API.
     pub reach: &'a Reach,
-    /// By which way it is done.
-    pub way: Way,
-    /// Who does it: the user of the system, or the client's address.
-    pub who: &'a str,
-}
-
-/// By which way the store is administered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// A command of the program: its user may do anything that the program may.
-    Command,
-    /// The admin API: its databases may only be where the operator allows.
-    Api,
-}
-
-impl Way {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Command => "command",
-            Self::Api => "api",
-        }
-    }
+    /// Who does it, and where it is recorded.
+    pub ledger: Ledger<'a>,
 }
 
 /// A record by what people call it.
@@ -142,8 +119,9 @@ impl Admin<'_> {
     pub async fn create_tenant(&self, input: TenantInput) -> Result<TenantView, Refused> {
         let new = NewTenant::from(input);
         new.judge()?;
-        self.asked("tenant.create", &new.name).await?;
-        let changed = self.store.create_tenant(new).await?;
+        let name = new.name.clone();
+        let change = self.store.create_tenant(new);
+        let changed = self.tried("tenant.create", &name, change).await?;
         self.tenant_changed("tenant.create", &changed).await
     }
 
@@ -161,9 +139,11 @@ impl Admin<'_> {
         let mut after = before.clone();
         patch.clone().apply(&mut after);
         after.judge()?;
-        self.asked("tenant.update", before.id.as_str()).await?;
         let edit = |tenant: &mut Tenant| patch.apply(tenant);
-        let changed = self.store.update_tenant(&before.id, edit).await?;
+        let change = self.store.update_tenant(&before.id, edit);
+        let changed = self
+            .tried("tenant.update", before.id.as_str(), change)
+            .await?;
         self.tenant_changed("tenant.update", &changed).await
     }
 
@@ -175,8 +155,8 @@ impl Admin<'_> {
         let id = find::tenant(&self.store.contents().await?, tenant)?
             .id
             .clone();
-        self.asked("tenant.remove", id.as_str()).await?;
-        let changed = self.store.remove_tenant(&id).await?;
+        let change = self.store.remove_tenant(&id);
+        let changed = self.tried("tenant.remove", id.as_str(), change).await?;
         self.tenant_changed("tenant.remove", &changed).await
     }
 
@@ -191,12 +171,13 @@ impl Admin<'_> {
     ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::tenant(&contents, tenant)?.id;
-        let new = input.into_new(self.way == Way::Api);
+        let new = input.into_new(self.ledger.way == Way::Api);
         let (way, in_reach) = self.in_reach(Some(&new.url)).await;
         Faults::all([new.judge(), in_reach])?;
-        self.asked("database.add", &new.name).await?;
+        let name = new.name.clone();
         let way = way.as_ref().map(|way| &way.url);
-        let changed = self.store.add_database_by(id, new, way).await?;
+        let change = self.store.add_database_by(id, new, way);
+        let changed = self.tried("database.add", &name, change).await?;
         self.database_changed("database.add", &contents, &changed)
             .await
     }
@@ -212,15 +193,15 @@ impl Admin<'_> {
     ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let before = find::database(&contents, database)?;
-        let (id, guarded) = (&before.id, self.way == Way::Api);
+        let (id, guarded) = (&before.id, self.ledger.way == Way::Api);
         let mut after = before.clone();
         patch.clone().apply(&mut after, guarded);
         let (way, in_reach) = self.in_reach(patch.url.as_ref()).await;
         Faults::all([after.judge(), in_reach])?;
-        self.asked("database.update", id.as_str()).await?;
         let edit = |database: &mut Database| patch.clone().apply(database, guarded);
         let way = way.as_ref().map(|way| &way.url);
-        let changed = self.store.update_database_by(id, edit, way).await?;
+        let change = self.store.update_database_by(id, edit, way);
+        let changed = self.tried("database.update", id.as_str(), change).await?;
         self.database_changed("database.update", &contents, &changed)
             .await
     }
@@ -232,8 +213,8 @@ impl Admin<'_> {
     pub async fn remove_database(&self, database: Reference<'_>) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::database(&contents, database)?.id;
-        self.asked("database.remove", id.as_str()).await?;
-        let changed = self.store.remove_database(id).await?;
+        let change = self.store.remove_database(id);
+        let changed = self.tried("database.remove", id.as_str(), change).await?;
         self.database_changed("database.remove", &contents, &changed)
             .await
     }
@@ -243,14 +224,11 @@ impl Admin<'_> {
     /// # Errors
     /// As [`Admin::create_tenant`], and without a key.
     pub async fn reseal(&self) -> Result<usize, Refused> {
-        self.asked("database.reseal", "*").await?;
-        let count = self.store.reseal().await?;
+        let change = self.store.reseal();
+        let count = self.tried("database.reseal", "*", change).await?;
         let change = Change {
-            what: "database.reseal",
-            of: "*",
-            revision: None,
-            before: None,
             after: Some(json!({ "resealed": count })),
+            ..Change::of("database.reseal", "*")
         };
         self.made(change).await?;
         Ok(count)
@@ -261,20 +239,19 @@ impl Admin<'_> {
     /// # Errors
     /// As [`Admin::create_tenant`]; rows that contradict each other change nothing.
     pub async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refused> {
-        self.asked("store.restore", "*").await?;
         let [tenants, databases, tokens] = backup.counts();
         let after = json!({
             "of": backup.taken_at().to_rfc3339(), "reopen": reopen,
             "tenants": tenants, "databases": databases, "tokens": tokens,
         });
         let before = json!({ "revision": self.store.revision().await? });
-        let revision = self.store.restore(backup, reopen).await?;
+        let change = self.store.restore(backup, reopen);
+        let revision = self.tried("store.restore", "*", change).await?;
         let change = Change {
-            what: "store.restore",
-            of: "*",
             revision: Some(revision),
             before: Some(before),
             after: Some(after),
+            ..Change::of("store.restore", "*")
         };
         self.made(change).await?;
         Ok(revision)
@@ -293,8 +270,9 @@ impl Admin<'_> {
         let id = &find::tenant(&contents, tenant)?.id;
         let (new, end) = input.into_new(Utc::now());
         Faults::all([new.judge(), end])?;
-        self.asked("token.create", &new.name).await?;
-        let (changed, secret) = self.store.create_token(id, new).await?;
+        let name = new.name.clone();
+        let change = self.store.create_token(id, new);
+        let (changed, secret) = self.tried("token.create", &name, change).await?;
         let view = self
             .token_changed("token.create", &contents, &changed)
             .await?;
@@ -321,8 +299,8 @@ impl Admin<'_> {
         let mut after = before.clone();
         edit.clone()(&mut after);
         Faults::all([after.judge(), end])?;
-        self.asked(what, id.as_str()).await?;
-        let changed = self.store.update_token(id, edit).await?;
+        let change = self.store.update_token(id, edit);
+        let changed = self.tried(what, id.as_str(), change).await?;
         self.token_changed(what, &contents, &changed).await
     }
 
@@ -338,8 +316,8 @@ impl Admin<'_> {
     ) -> Result<(TokenView, SecretString), Refused> {
         let contents = self.store.contents().await?;
         let id = &find::token(&contents, token)?.id;
-        self.asked("token.rotate", id.as_str()).await?;
-        let (changed, secret) = self.store.rotate_token(id, overlap).await?;
+        let change = self.store.rotate_token(id, overlap);
+        let (changed, secret) = self.tried("token.rotate", id.as_str(), change).await?;
         let view = self
             .token_changed("token.rotate", &contents, &changed)
             .await?;
@@ -353,8 +331,8 @@ impl Admin<'_> {
     pub async fn remove_token(&self, token: Reference<'_>) -> Result<TokenView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::token(&contents, token)?.id;
-        self.asked("token.remove", id.as_str()).await?;
-        let changed = self.store.remove_token(id).await?;
+        let change = self.store.remove_token(id);
+        let changed = self.tried("token.remove", id.as_str(), change).await?;
         self.token_changed("token.remove", &contents, &changed)
             .await
     }
@@ -369,13 +347,12 @@ impl Admin<'_> {
         view: &impl Serialize,
     ) -> Result<(), Refused> {
         let change = Change {
-            what: "session.close",
-            of: session,
-            revision: None,
             before: serde_json::to_value(view).ok(),
-            after: None,
+            ..Change::of("session.close", session)
         };
-        self.record("change", change, Refused::Unrecordable).await
+        self.ledger
+            .record("change", change, Refused::Unrecordable)
+            .await
     }
 
     /// The way of a URL that comes by the admin API, where it leads where the operator allows.
@@ -383,7 +360,7 @@ impl Admin<'_> {
         &self,
         url: Option<&SecretString>,
     ) -> (Option<reach::Way>, Result<(), Faults>) {
-        let Some(url) = url.filter(|_| self.way == Way::Api) else {
+        let Some(url) = url.filter(|_| self.ledger.way == Way::Api) else {
             return (None, Ok(()));
         };
         // What cannot be read is refused by the record's own check.
@@ -473,69 +450,47 @@ impl Admin<'_> {
             return Err(Refused::Unrecorded);
         };
         self.made(Change {
-            what,
-            of: view.id(),
             revision: Some(changed.revision),
             before: was,
             after: is,
+            ..Change::of(what, view.id())
         })
         .await?;
         Ok(view)
     }
 
-    async fn asked(&self, what: &'static str, of: &str) -> Result<(), Refused> {
-        let change = Change {
-            what,
-            of,
-            revision: None,
-            before: None,
-            after: None,
-        };
-        self.record("change_asked", change, Refused::Unrecordable)
-            .await
+    /// Records a change, makes it, and records where it could not be made; what it came to is for
+    /// whoever knows how to show it.
+    async fn tried<T>(
+        &self,
+        what: &'static str,
+        of: &str,
+        change: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refused> {
+        let asked = Change::of(what, of);
+        self.ledger
+            .record("change_asked", asked, Refused::Unrecordable)
+            .await?;
+        match change.await {
+            Ok(made) => Ok(made),
+            Err(refusal) => {
+                let failed = Change {
+                    code: Some(refusal.code()),
+                    ..Change::of(what, of)
+                };
+                self.ledger
+                    .record("change_failed", failed, Refused::Unrecorded)
+                    .await?;
+                Err(refusal.into())
+            }
+        }
     }
 
     async fn made(&self, change: Change<'_>) -> Result<(), Refused> {
-        self.record("change", change, Refused::Unrecorded).await
+        self.ledger
+            .record("change", change, Refused::Unrecorded)
+            .await
     }
-
-    async fn record(
-        &self,
-        event: &'static str,
-        change: Change<'_>,
-        refused: Refused,
-    ) -> Result<(), Refused> {
-        let Some(audit) = self.audit else {
-            return Ok(());
-        };
-        let record = ChangeRecord {
-            event,
-            by: self.way.name(),
-            who: self.who,
-            what: change.what,
-            of: change.of,
-            revision: change.revision,
-            before: change.before,
-            after: change.after,
-        };
-        match audit.record_change(&record).await {
-            Err(_) if self.audit_denies => Err(refused),
-            Err(_) => {
-                warn!(what = change.what, "a change is not in the audit");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-}
-
-/// What a line of the audit says.
-struct Change<'c> {
-    what: &'static str,
-    of: &'c str,
-    revision: Option<i64>,
-    before: Option<Value>,
-    after: Option<Value>,
 }
 
 /// A view of a record with an id.

@@ -44,6 +44,18 @@ impl Tokens {
         self.holds(&given).then_some(given)
     }
 
+    /// The place of a valid token among them, from 1. All are compared here as well.
+    pub fn place(&self, token: &str) -> Option<usize> {
+        let given = digest(token);
+        let places = (1..).zip(&self.0);
+        places.fold(None, |found, (place, valid)| {
+            match bool::from(valid.ct_eq(&given)) {
+                true => found.or(Some(place)),
+                false => found,
+            }
+        })
+    }
+
     /// Whether a token that was valid still is.
     pub fn holds(&self, id: &TokenId) -> bool {
         let mut found = Choice::from(0);

@@ -3,12 +3,14 @@
 pub mod analytics;
 mod audit;
 mod chain;
+mod line;
 mod sink;
 mod usage;
 
 pub use analytics::Analytics;
-pub use audit::{Audit, ChangeRecord, NotRecorded, Record, Target};
+pub use audit::{Audit, NotRecorded, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
+pub use line::{ChangeRecord, Record};
 pub use usage::Figures;
 
 use std::time::Duration;

@@ -254,8 +254,9 @@ impl App {
         }
     }
 
-    /// Lists a socket or stream, which counts as open for as long as this is held.
+    /// Lists and records a socket or stream, which counts as open for as long as this is held.
     fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listed {
+        self.service.note_opened(caller);
         self.sessions.list(caller, end, self.metrics.session())
     }
 

@@ -200,6 +200,9 @@ impl Service {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|token, _| access.tokens.holds(token));
+        if let Some(audit) = self.audit() {
+            audit.set_denies(access.settings.audit_denies);
+        }
         self.access.store(Arc::new(access));
         self.outage.forget();
         self.look_again();

@@ -8,13 +8,14 @@ pub(super) use ask::{confirm, secret};
 pub(super) use given::{LimitArguments, Lists, Of};
 pub(super) use shown::{as_json, lines, print_list, print_record};
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{logging, output, serve};
-use crate::admin::{Admin, Refused, Way};
+use crate::admin::{Admin, Ledger, Refused, Way};
 use crate::config::{self, AuditTarget, Config, Fault, Faults};
 use crate::observe::{Audit, Metrics, Target};
 use crate::reach::Reach;
@@ -52,11 +53,14 @@ pub(super) fn change<T>(
         let (who, reach) = (user(), Reach::new(config.database_places.clone()));
         let admin = Admin {
             store: &store,
-            audit: audit.as_ref(),
-            audit_denies: config.audit_denies,
             reach: &reach,
-            way: Way::Command,
-            who: &who,
+            ledger: Ledger {
+                audit: audit.as_ref(),
+                denies: config.audit_denies,
+                way: Way::Command,
+                who: &who,
+                token: None,
+            },
         };
         let done = work(admin).await;
         if let Some(audit) = &audit {
@@ -88,7 +92,10 @@ fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
         Some(AuditTarget::File(path)) => Target::File(path.clone()),
     };
     match Audit::open(target, Arc::new(Metrics::default())) {
-        Ok(audit) => Ok(Some(audit)),
+        Ok(audit) => {
+            audit.set_denies(config.audit_denies);
+            Ok(Some(audit))
+        }
         Err(error) if config.audit_denies => Err(Failure::unable(format!(
             "MCP_AUDIT_FILE: cannot be written to, so nothing is changed: {error}"
         ))
@@ -102,12 +109,29 @@ fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
     }
 }
 
-/// Who runs the command, as the system names them.
+/// Who runs the command: the user that the system knows the process by, whatever its environment
+/// says. By sudo it is whom sudo names, which only root can be told.
 fn user() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    name.unwrap_or_else(|| "unknown".to_owned())
+    let Ok(own) = std::fs::metadata("/proc/self") else {
+        return "unknown".to_owned();
+    };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = name_of(own.uid(), &users);
+    let sudoer = std::env::var("SUDO_USER").ok();
+    match sudoer.filter(|sudoer| own.uid() == 0 && !sudoer.is_empty()) {
+        Some(sudoer) => format!("{sudoer} (sudo, as {name})"),
+        None => name,
+    }
+}
+
+/// The name of a user in the system's list; one that is kept elsewhere is told by number.
+fn name_of(id: u32, users: &str) -> String {
+    let mut lines = users.lines().map(|line| line.split(':'));
+    let found = lines.find_map(|mut line| {
+        let (name, _, number) = (line.next()?, line.next()?, line.next()?);
+        (number.parse() == Ok(id)).then_some(name)
+    });
+    found.map_or_else(|| format!("user {id}"), str::to_owned)
 }
 
 impl From<StoreFault> for Failure {
@@ -158,5 +182,18 @@ fn named_as_options(faults: &Faults) -> Failure {
     match Faults::none_or(named.collect()) {
         Err(faults) => Failure::Misconfigured(faults),
         Ok(()) => Failure::unable("the record cannot be"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_known_by_number_and_told_by_name() {
+        let users = "root:x:0:0::/root:/bin/sh\nodd\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(name_of(0, users), "root");
+        assert_eq!(name_of(1000, users), "ada");
+        assert_eq!(name_of(7, users), "user 7");
     }
 }

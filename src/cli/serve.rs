@@ -62,7 +62,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(config, Arc::clone(&metrics)).await?;
-    opened.service.begin_audit(config)?;
+    opened.service.begin_audit(config).await?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
         Err(fault) => return Err(unbindable(&fault, config).await),

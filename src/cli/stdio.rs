@@ -45,7 +45,7 @@ fn configuration() -> Result<Config, Failure> {
 async fn answer(config: Config) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(&config, Arc::clone(&metrics)).await?;
-    opened.service.begin_audit(&config)?;
+    opened.service.begin_audit(&config).await?;
     let stop = Stop::default();
     let signals = serve::signals(stop.clone())?;
     let weaknesses = opened.weaknesses().await;

@@ -5,20 +5,18 @@
 //! one way there and back. Names of fields are recorded, never values.
 
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::Metrics;
+use super::line::{self, ChangeRecord, Record, counted, members};
 use super::sink::Sink;
 
 /// Lines that wait to be written.
@@ -55,6 +53,10 @@ struct Counts {
     lost: AtomicU64,
     /// Refusals of strangers that have no line of their own.
     unlisted: AtomicU64,
+    /// Whether what cannot be recorded is refused.
+    denies: AtomicBool,
+    /// Whether nothing could be written when it was last tried.
+    failing: AtomicBool,
 }
 
 /// The members of a line, and who waits for it.
@@ -119,63 +121,6 @@ pub enum Target {
     File(PathBuf),
 }
 
-/// What is recorded of a request, or of a client that was not let in.
-#[derive(Debug, Serialize)]
-pub struct Record<'r> {
-    /// `request`, or `refused` for what never became one.
-    pub event: &'static str,
-    /// The first characters of the token's digest.
-    pub token: Option<String>,
-    /// The tenant, of a token of the store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<&'r str>,
-    /// The token's name in the store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<&'r str>,
-    /// The client's address.
-    pub address: IpAddr,
-    /// The transport, as metrics name it.
-    pub transport: &'r str,
-    /// The action, or `unknown`.
-    pub action: Option<&'r str>,
-    /// The model, or `unknown`.
-    pub model: Option<&'r str>,
-    /// The readable fields that the filter names.
-    pub filters: &'r [String],
-    /// Rows that were read.
-    pub rows: usize,
-    /// Bytes of the answer.
-    pub bytes: usize,
-    /// `ok`, or the code of the error.
-    pub code: &'r str,
-    /// What it took.
-    pub ms: f64,
-}
-
-/// What is recorded of a change of the store.
-#[derive(Debug, Serialize)]
-pub struct ChangeRecord<'r> {
-    /// `change_asked` before it is tried, `change` once it is made.
-    pub event: &'static str,
-    /// `command` or `api`.
-    pub by: &'static str,
-    /// The user of the system, or the client's address.
-    pub who: &'r str,
-    /// What was done, such as `tenant.update`.
-    pub what: &'r str,
-    /// The name or id of what is to be changed, or the id of what was.
-    pub of: &'r str,
-    /// The revision that the change made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub revision: Option<i64>,
-    /// What it was, without secrets; absent for what was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Value>,
-    /// What it is, without secrets; absent for what was removed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Value>,
-}
-
 #[derive(Debug)]
 enum Job {
     Lines(Vec<Line>),
@@ -189,6 +134,10 @@ impl Audit {
     /// # Errors
     /// A file that cannot be written to, or that holds something else than an audit; no thread.
     pub fn open(target: Target, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let place = match &target {
+            Target::StandardError => "on standard error".to_owned(),
+            Target::File(path) => path.display().to_string(),
+        };
         let sink = Sink::open(target)?;
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let counts = Arc::<Counts>::default();
@@ -199,15 +148,32 @@ impl Audit {
         });
         let writer = Writer {
             sink,
+            place,
             metrics,
             counts,
             told: Instant::now(),
-            failing: false,
             unsynced: false,
         };
         let thread = std::thread::Builder::new().name("audit".to_owned());
         thread.spawn(move || writer.run(&jobs))?;
         Ok(Self { handover })
+    }
+
+    /// Says whether what cannot be recorded is refused, which the log tells where nothing can.
+    pub fn set_denies(&self, denies: bool) {
+        self.handover.counts.denies.store(denies, Ordering::Relaxed);
+    }
+
+    /// Whether requests are refused because nothing could be written when it was last tried.
+    pub fn is_refusing(&self) -> bool {
+        let counts = &self.handover.counts;
+        counts.failing.load(Ordering::Relaxed) && counts.denies.load(Ordering::Relaxed)
+    }
+
+    /// Tells that a service begins, and finds out whether anything can be written.
+    pub async fn begin(&self) {
+        // What does not come through is told by whoever writes.
+        let _ = self.line(line::begun()).await;
     }
 
     /// Records, and waits until the line is written.
@@ -227,8 +193,12 @@ impl Audit {
     }
 
     async fn write(&self, record: &(impl Serialize + Sync)) -> Result<(), NotRecorded> {
+        self.line(members(record)).await
+    }
+
+    async fn line(&self, members: String) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
-        self.handover.take((members(record), Some(done)))?;
+        self.handover.take((members, Some(done)))?;
         written.await.unwrap_or(Err(NotRecorded))
     }
 
@@ -268,25 +238,14 @@ impl Audit {
     }
 }
 
-/// The members of a line that do not depend on its place.
-fn members(record: &impl Serialize) -> String {
-    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    // A struct of texts and numbers is always JSON.
-    let json = serde_json::to_string(record).unwrap_or_default();
-    let inner = json
-        .strip_prefix('{')
-        .and_then(|json| json.strip_suffix('}'))
-        .unwrap_or_default();
-    format!("\"time\":\"{time}\",{inner}")
-}
-
 /// The thread that writes.
 struct Writer {
     sink: Sink,
+    /// Where it writes, for the log.
+    place: String,
     metrics: Arc<Metrics>,
     counts: Arc<Counts>,
     told: Instant,
-    failing: bool,
     unsynced: bool,
 }
 
@@ -299,6 +258,8 @@ impl Writer {
                     self.write(std::iter::once(first).chain(rest).collect());
                 }
                 Err(RecvTimeoutError::Timeout) if self.unsynced => self.sync(),
+                // Nobody may ask while nothing is answered.
+                Err(RecvTimeoutError::Timeout) if self.is_failing() => self.try_again(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -322,7 +283,10 @@ impl Writer {
                 Job::Reopen => {
                     self.lines(&mut lines, &mut waiting);
                     if let Err(error) = self.sink.reopen() {
-                        error!(kind = %error.kind(), "the audit file cannot be opened again: the one before is kept");
+                        let (place, reason) = (&self.place, reason(&error));
+                        error!(
+                            "the audit {place} cannot be opened again ({reason}): the file before is written to; mend it and send SIGHUP"
+                        );
                     }
                 }
                 Job::Flush(done) => {
@@ -348,11 +312,11 @@ impl Writer {
         let count = batch.len() as u64;
         let lost = self.counts.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            batch.insert(0, event("gap", "lost", lost));
+            batch.insert(0, counted("gap", "lost", lost));
         }
         let outcome = match self.sink.append(&batch) {
             Ok(()) => {
-                if std::mem::take(&mut self.failing) {
+                if self.counts.failing.swap(false, Ordering::Relaxed) {
                     info!(lost, "the audit is written again");
                 }
                 self.unsynced = true;
@@ -362,8 +326,8 @@ impl Writer {
             Err(error) => {
                 self.counts.lost.fetch_add(lost + count, Ordering::Relaxed);
                 self.metrics.audited("lost", count);
-                if !std::mem::replace(&mut self.failing, true) {
-                    error!(kind = %error.kind(), "the audit cannot be written");
+                if !self.counts.failing.swap(true, Ordering::Relaxed) {
+                    self.tell_of_failure(&error);
                 }
                 Err(NotRecorded)
             }
@@ -375,11 +339,43 @@ impl Writer {
         }
     }
 
+    fn is_failing(&self) -> bool {
+        self.counts.failing.load(Ordering::Relaxed)
+    }
+
+    /// Writes the line that tells of those which are lost.
+    fn try_again(&mut self) {
+        let lost = self.counts.lost.load(Ordering::Relaxed);
+        if self.sink.append(&[counted("gap", "lost", lost)]).is_ok() {
+            self.counts.lost.fetch_sub(lost, Ordering::Relaxed);
+            self.counts.failing.store(false, Ordering::Relaxed);
+            self.unsynced = true;
+            info!(lost, "the audit is written again");
+        }
+    }
+
+    fn tell_of_failure(&self, error: &io::Error) {
+        let (place, reason) = (&self.place, reason(error));
+        let remedy = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+            io::ErrorKind::InvalidData => "move the file away, and send SIGHUP",
+            _ => "look at the file, its rights and its disk",
+        };
+        match self.counts.denies.load(Ordering::Relaxed) {
+            true => error!(
+                "the audit {place} cannot be written ({reason}): every request is refused until it can (MCP_AUDIT_ON_ERROR=deny); {remedy}, no restart is needed"
+            ),
+            false => error!(
+                "the audit {place} cannot be written ({reason}): requests are answered without a line, and counted (MCP_AUDIT_ON_ERROR=warn); {remedy}, no restart is needed"
+            ),
+        }
+    }
+
     fn tell_of_unlisted(&mut self) {
         self.told = Instant::now();
         let refusals = self.counts.unlisted.swap(0, Ordering::Relaxed);
         if refusals > 0 {
-            let line = event("unlisted", "refusals", refusals);
+            let line = counted("unlisted", "refusals", refusals);
             self.lines(&mut vec![line], &mut Vec::new());
         }
     }
@@ -387,13 +383,18 @@ impl Writer {
     fn sync(&mut self) {
         self.unsynced = false;
         if let Err(error) = self.sink.sync() {
-            error!(kind = %error.kind(), "the audit does not reach the disk");
+            let (place, reason) = (&self.place, reason(&error));
+            error!("the audit {place} does not reach the disk ({reason}): look at the disk");
         }
     }
 }
 
-/// A line that tells of others.
-fn event(name: &str, member: &str, count: u64) -> String {
-    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    format!("\"time\":\"{time}\",\"event\":\"{name}\",\"{member}\":{count}")
+/// Why something failed, without what only programmers read.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "no space".to_owned(),
+        // Our own words.
+        io::ErrorKind::InvalidData => error.to_string(),
+        kind => kind.to_string(),
+    }
 }

@@ -101,7 +101,8 @@ pub(super) fn link(line: &str) -> Result<Link, Broken> {
     read(line).map(|(_, link)| link)
 }
 
-fn digest(text: &str) -> String {
+/// SHA-256 in hexadecimal digits.
+pub(super) fn digest(text: &str) -> String {
     use std::fmt::Write as _;
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {

@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 
 use super::audit::Target;
 use super::chain::{self, Link};
+use super::line;
 
-/// Far longer than a line.
-const LAST_LINE: u64 = 256 * 1024;
+/// Far longer than a line: those that are written today hold [`line::LONGEST`] bytes.
+const LONGEST: u64 = 64 * 1024 * 1024;
+/// What is read at once while the last line is looked for.
+const CHUNK: u64 = 64 * 1024;
 /// How often it is looked whether somebody has deleted the file: a look costs as much as a line.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -79,31 +82,25 @@ impl Sink {
             return Ok(());
         };
         let found = file.metadata()?;
-        if found.len() == std::mem::replace(length, found.len()) {
+        if found.len() == *length {
             return Ok(());
         }
         // A file that is empty was begun anew, and one that was moved away nobody else opens.
         if found.len() == 0 || !is_at(path, &found) {
+            *length = found.len();
             return Ok(());
         }
         let (last, torn) = last_line(path, file)?;
-        self.last = last;
         if torn > 0 {
-            self.cut(torn)?;
+            file.set_len(found.len() - torn)?;
         }
-        Ok(())
-    }
-
-    /// Takes off the beginning of a line that was never finished, and says so.
-    fn cut(&mut self, torn: u64) -> io::Result<()> {
-        if let Place::File { file, length, .. } = &mut self.place {
-            *length = length.saturating_sub(torn);
-            file.set_len(*length)?;
+        // Known from here on, and not before: what failed is looked at again.
+        *length = found.len() - torn;
+        self.last = last;
+        match torn {
+            0 => Ok(()),
+            torn => self.write(&[line::torn(torn)]),
         }
-        let time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        self.write(&[format!(
-            "\"time\":\"{time}\",\"event\":\"torn\",\"bytes\":{torn}"
-        )])
     }
 
     /// Writes lines, all of them or none.
@@ -233,27 +230,40 @@ fn last_line(path: &Path, file: &File) -> io::Result<(Link, u64)> {
     if !found.is_file() || found.len() == 0 {
         return Ok((Link::default(), 0));
     }
-    let mut reader = File::open(path)?;
-    reader.seek(SeekFrom::Start(found.len().saturating_sub(LAST_LINE)))?;
-    let mut tail = Vec::new();
-    reader.take(LAST_LINE).read_to_end(&mut tail)?;
     let other = || {
         io::Error::new(
             io::ErrorKind::InvalidData,
             "it does not end as an audit does",
         )
     };
-    let end = tail
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .ok_or_else(other)?;
-    let begin = tail[..end]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |before| before + 1);
-    let line = std::str::from_utf8(&tail[begin..end]).map_err(|_| other())?;
-    let last = chain::link(line).map_err(|_| other())?;
-    Ok((last, (tail.len() - end - 1) as u64))
+    let mut reader = File::open(path)?;
+    let end = break_before(&mut reader, found.len())?.ok_or_else(other)?;
+    let begin = break_before(&mut reader, end)?.map_or(0, |before| before + 1);
+    if end - begin > LONGEST {
+        return Err(other());
+    }
+    reader.seek(SeekFrom::Start(begin))?;
+    let mut line = String::new();
+    let read = reader.take(end - begin).read_to_string(&mut line);
+    read.map_err(|_| other())?;
+    let last = chain::link(&line).map_err(|_| other())?;
+    Ok((last, found.len() - end - 1))
+}
+
+/// Where the last line break before a place stands.
+fn break_before(file: &mut File, mut place: u64) -> io::Result<Option<u64>> {
+    let mut chunk = Vec::new();
+    while place > 0 {
+        let start = place.saturating_sub(CHUNK);
+        file.seek(SeekFrom::Start(start))?;
+        chunk.clear();
+        file.take(place - start).read_to_end(&mut chunk)?;
+        if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(Some(start + at as u64));
+        }
+        place = start;
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -334,6 +344,41 @@ mod tests {
         assert_eq!(verified(&[&path]).lines, 3);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("\"event\":\"torn\",\"bytes\":12"), "{text}");
+    }
+
+    #[test]
+    fn a_last_line_of_any_length_is_gone_on_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let long = |bytes: usize| vec![format!("\"event\":\"x\",\"n\":\"{}\"", "a".repeat(bytes))];
+        let mut one = Sink::open(Target::File(path.clone())).unwrap();
+        for bytes in [1, 65_000, 65_536, 300_000, 1_000_000] {
+            one.append(&lines(1)).unwrap();
+            one.append(&long(bytes)).unwrap();
+            // Another process goes on after it, and the first one after that.
+            let mut other = Sink::open(Target::File(path.clone())).unwrap();
+            other.append(&lines(1)).unwrap();
+            other.append(&long(bytes)).unwrap();
+        }
+        one.append(&lines(1)).unwrap();
+        assert_eq!(verified(&[&path]).lines, 21);
+    }
+
+    #[test]
+    fn what_cannot_be_gone_on_after_stays_refused_until_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let mut sink = Sink::open(Target::File(path.clone())).unwrap();
+        sink.append(&lines(2)).unwrap();
+        let sound = path.metadata().unwrap().len();
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        (&file).write_all(b"a note\n").unwrap();
+        for _ in 0..3 {
+            assert!(sink.append(&lines(1)).is_err());
+        }
+        file.set_len(sound).unwrap();
+        sink.append(&lines(1)).unwrap();
+        assert_eq!(verified(&[&path]).lines, 3);
     }
 
     #[test]

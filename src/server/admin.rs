@@ -63,11 +63,13 @@ async fn admitted(
             return reply::refusal(StatusCode::NOT_FOUND, "Not found", None);
         }
         let address = entry.address(peer, &parts.headers);
-        if let Err(denied) = entry.administers(&parts, address) {
-            app.denied(address, TRANSPORT, denied);
-            return Refusal::from(denied).into_response();
+        match entry.administers(&parts, address) {
+            Ok(token) => Desk::new(&app, entry.access(), address, token),
+            Err(denied) => {
+                app.denied(address, TRANSPORT, denied);
+                return Refusal::from(denied).into_response();
+            }
         }
-        Desk::new(&app, entry.access(), address)
     };
     if app.stop.stopping.is_cancelled() {
         return Refusal::new(Code::ShuttingDown, "Server is shutting down").into_response();

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::{App, admin as api, admission, handshake, mcp, reply, sse};
+use crate::observe::Audit;
 
 /// The routes of `MCP_LISTEN`.
 pub(super) fn public(app: &Arc<App>) -> Router {
@@ -68,6 +69,11 @@ async fn health(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response<Body> {
+    let audit = app.service.audit().filter(|_| app.enabled);
+    if audit.is_some_and(Audit::is_refusing) {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return reply::refusal(status, "The audit cannot be written", None);
+    }
     if app.is_ready().await {
         reply::json(
             StatusCode::OK,

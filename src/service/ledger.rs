@@ -1,12 +1,12 @@
 //! What audit and analytics are told of each request, and what becomes of an answer that the audit
 //! could not take.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::page::Fail;
-use super::{Answer, Service};
+use super::{Answer, Policy, Service};
 use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
 use crate::db::{Db, StartFault};
@@ -23,7 +23,7 @@ impl Service {
     ///
     /// # Errors
     /// A file that cannot be written to, or that holds something else.
-    pub fn begin_audit(&self, config: &Config) -> Result<(), StartFault> {
+    pub async fn begin_audit(&self, config: &Config) -> Result<(), StartFault> {
         let target = match &config.audit {
             None => return Ok(()),
             Some(AuditTarget::StandardError) => Target::StandardError,
@@ -35,6 +35,9 @@ impl Service {
             help: "name a file of the audit's own, in a folder that the service may write to"
                 .to_owned(),
         })?;
+        audit.set_denies(config.audit_denies);
+        // A disk that hangs is told of as one that refuses; the start does not wait for it.
+        let _ = tokio::time::timeout(PATIENCE, audit.begin()).await;
         // Only a start begins, and there is one.
         let _ = self.audit.set(audit);
         Ok(())
@@ -54,22 +57,46 @@ impl Service {
         code: &str,
     ) {
         if let Some(audit) = self.audit() {
-            let client = caller.and_then(|caller| caller.client.as_deref());
-            audit.note(&Record {
-                event: "refused",
-                token: caller.map(|caller| caller.token.to_string()),
-                tenant: client.map(|client| client.tenant.as_str()),
-                name: client.map(|client| client.token.as_str()),
-                address,
-                transport,
-                action: None,
-                model: None,
-                filters: &[],
-                rows: 0,
-                bytes: 0,
-                code,
-                ms: 0.0,
+            audit.note(&match caller {
+                Some(caller) => told(caller, "refused", None, code),
+                None => Record {
+                    address,
+                    transport,
+                    ..nothing("refused", code)
+                },
             });
+        }
+    }
+
+    /// Records a socket or stream that was opened.
+    pub fn note_opened(&self, caller: &Caller) {
+        if let Some(audit) = self.audit() {
+            audit.note(&told(caller, "opened", None, "ok"));
+        }
+    }
+
+    /// Records a request that tells of what there is and reads no rows, such as a list of tools.
+    ///
+    /// # Errors
+    /// Where the audit cannot be written and denies; then it must not be answered.
+    pub async fn record_told(
+        &self,
+        caller: &Caller,
+        policy: &Policy,
+        what: &str,
+        code: &str,
+    ) -> Result<(), Error> {
+        let Some(audit) = self.audit() else {
+            return Ok(());
+        };
+        let record = told(caller, "request", Some(what), code);
+        if !policy.settings.audit_denies {
+            audit.note(&record);
+            return Ok(());
+        }
+        match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(ErrorKind::Overloaded.into()),
         }
     }
 
@@ -120,6 +147,44 @@ impl Service {
             filters: Vec::new(),
             begun: Instant::now(),
         }
+    }
+}
+
+/// A line of a caller who reads no rows.
+fn told<'r>(
+    caller: &'r Caller,
+    event: &'static str,
+    action: Option<&'r str>,
+    code: &'r str,
+) -> Record<'r> {
+    let client = caller.client.as_deref();
+    Record {
+        token: Some(caller.token.to_string()),
+        tenant: client.map(|client| client.tenant.as_str()),
+        name: client.map(|client| client.token.as_str()),
+        address: caller.address,
+        transport: caller.transport,
+        action,
+        ..nothing(event, code)
+    }
+}
+
+/// A line of nobody.
+fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
+    Record {
+        event,
+        token: None,
+        tenant: None,
+        name: None,
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        transport: "-",
+        action: None,
+        model: None,
+        filters: &[],
+        rows: 0,
+        bytes: 0,
+        code,
+        ms: 0.0,
     }
 }
 
@@ -202,21 +267,13 @@ impl Entry<'_> {
         bytes: usize,
         took: Duration,
     ) -> Record<'r> {
-        let client = self.caller.client.as_deref();
         Record {
-            event: "request",
-            token: Some(self.caller.token.to_string()),
-            tenant: client.map(|client| client.tenant.as_str()),
-            name: client.map(|client| client.token.as_str()),
-            address: self.caller.address,
-            transport: self.caller.transport,
-            action: Some(self.action),
             model: Some(self.model),
             filters: &self.filters,
             rows,
             bytes,
-            code,
             ms: (took.as_secs_f64() * 1e5).round() / 1e2,
+            ..told(self.caller, "request", Some(self.action), code)
         }
     }
 }

@@ -88,11 +88,13 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         pgbouncer: config.pgbouncer,
     })
     .map_err(named)?;
-    match read(&db, config).await {
-        Ok(_) if db.holds_a_store().await.unwrap_or(true) => {
-            Err(named(tenant::holds_a_store(&url.to_string())))
-        }
-        Ok(built) => {
+    let found = match read(&db, config).await {
+        Ok(built) => db.holds_a_store().await.map(|holds| (built, holds)),
+        Err(failure) => Err(failure),
+    };
+    match found {
+        Ok((_, true)) => Err(named(tenant::holds_a_store(&url.to_string()))),
+        Ok((built, false)) => {
             let built = served(built, &db, config).await?;
             let exposed = exposed(&db, built.catalog, config);
             Ok(Opened {

@@ -114,6 +114,19 @@ pub enum Refusal {
     Failed(StoreFailure),
 }
 
+impl Refusal {
+    /// What it was, in a word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Absent { .. } => "not_found",
+            Self::Taken { .. } => "name_taken",
+            Self::Invalid(_) => "invalid_input",
+            Self::NoKey => "no_encryption_key",
+            Self::Failed(_) => "store_unavailable",
+        }
+    }
+}
+
 impl From<StoreFailure> for Refusal {
     fn from(failure: StoreFailure) -> Self {
         Self::Failed(failure)

@@ -523,7 +523,10 @@ fn what_is_wrong_is_told_with_its_remedy() {
 fn each_change_is_in_the_audit_with_before_and_after_and_no_secret() {
     let run = kept()
         .set("MCP_AUDIT_FILE", "audit.jsonl")
-        .set("USER", "ada");
+        .set("USER", "ada")
+        .set("LOGNAME", "ada");
+    // Whatever the environment says of it.
+    let who = run.shell("id -un").out.trim().to_owned();
     let token = json(
         &run,
         &["token", "create", "reports", "--tenant", "acme", "--json"],
@@ -565,12 +568,14 @@ fn each_change_is_in_the_audit_with_before_and_after_and_no_secret() {
         expected.extend(both(what));
     }
     expected.push("change_asked tenant.create".to_owned());
+    expected.push("change_failed tenant.create".to_owned());
     assert_eq!(told, expected);
     assert!(
         lines
             .iter()
-            .all(|line| line["by"] == "command" && line["who"] == "ada")
+            .all(|line| line["by"] == "command" && line["who"] == who)
     );
+    assert_eq!(lines.last().unwrap()["code"], "name_taken");
     assert!(lines[1].get("before").is_none());
     assert_eq!(lines[1]["after"]["name"], "reports");
     assert_eq!(lines[1]["of"], token["id"]);

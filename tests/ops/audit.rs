@@ -127,7 +127,7 @@ async fn a_missing_line_shows() {
     assert!(served.ended().await.success());
     let (code, said) = verify(&folder, &["audit.jsonl"]);
     assert!(
-        code == Some(0) && said.starts_with("5 lines in order, 1 to 5"),
+        code == Some(0) && said.starts_with("7 lines in order, 1 to 7"),
         "{said}"
     );
     let text = std::fs::read_to_string(folder.path("audit.jsonl")).unwrap();
@@ -145,7 +145,7 @@ async fn a_missing_line_shows() {
         ),
         (
             "changed.jsonl",
-            "line 1 of changed.jsonl: it is not as it was written",
+            "line 3 of changed.jsonl: it is not as it was written",
         ),
     ] {
         let (code, output) = verify(&folder, &[file]);
@@ -185,7 +185,8 @@ async fn no_line_is_lost_while_the_file_is_moved_away_under_load() {
     files.push("audit.jsonl".to_owned());
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let (code, said) = verify(&folder, &names);
-    let total = clients * each;
+    // The start and each socket have lines of their own.
+    let total = 1 + clients + clients * each;
     assert!(
         code == Some(0) && said.starts_with(&format!("{total} lines in order, 1 to {total};")),
         "{said}"
@@ -198,15 +199,23 @@ async fn a_full_disk_refuses_requests_or_is_told_as_a_gap() {
     let folder = Folder::new().await;
     folder.configure("MCP_AUDIT_FILE=/dev/full");
     let served = folder.serve().await;
+    // It is told at the start, before anybody asks.
+    let words = "ERROR the audit /dev/full cannot be written (no space): every request is refused \
+                 until it can (MCP_AUDIT_ON_ERROR=deny); make room, no restart is needed";
+    served.says(words, 1).await;
+    let (status, body) = get(served.admin, "/ready").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("The audit cannot be written"), "{body}");
     let mut socket = served.connect(TOKEN).await;
     let refused = ask(&mut socket, LIST).await;
     assert_eq!(refused["error"], "Server is busy, try again");
     assert_eq!(code(&refused), "overloaded");
     assert_eq!(code(&ask(&mut socket, LIST).await), "overloaded");
-    assert_eq!(served.logged("the audit cannot be written"), 1);
+    assert_eq!(served.logged("cannot be written"), 1);
     folder.configure("MCP_AUDIT_FILE=/dev/full\nMCP_AUDIT_ON_ERROR=warn");
     served.reload().await;
     assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
+    assert_eq!(get(served.admin, "/ready").await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,10 @@ async fn a_disk_that_fills_up_withholds_answers_until_there_is_room_again() {
             }
         }
     }
-    assert_eq!(served.logged("the audit cannot be written"), 1);
+    assert_eq!(
+        served.logged("cannot be written (no space): every request is refused"),
+        1
+    );
     std::fs::remove_file(disk.0.join("filler")).unwrap();
     for _ in 0..20 {
         assert_eq!(code(&ask(&mut socket, LIST).await), "ok");

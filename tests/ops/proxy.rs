@@ -101,7 +101,7 @@ async fn the_documented_nginx_passes_sockets_and_addresses_on() {
     assert_eq!(audit.matches("\"event\":\"request\"").count(), 2);
     assert_eq!(
         audit.matches("\"address\":\"127.0.0.2\"").count(),
-        3,
+        4,
         "{audit}"
     );
 }

@@ -16,6 +16,7 @@ mod life;
 mod matrix;
 mod operators;
 mod places;
+mod recorded;
 mod rows;
 mod scopes;
 mod support;

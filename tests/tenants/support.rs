@@ -109,7 +109,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     let store = store.await.unwrap();
     let metrics = Arc::new(Metrics::default());
     let opened = service::open(&config, Arc::clone(&metrics)).await.unwrap();
-    opened.service.begin_audit(&config).unwrap();
+    opened.service.begin_audit(&config).await.unwrap();
     let service = Arc::clone(&opened.service);
     let server = Server::bind(&config, Arc::clone(&service), Arc::clone(&metrics)).await;
     let server = server.unwrap();

@@ -313,3 +313,32 @@ fn near(path: &Path) -> String {
         None => "check the path".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_comes_later_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let (own, other) = (root.join("own"), root.join("other"));
+        for place in [&own, &other] {
+            fs::create_dir(place).unwrap();
+            let made = Connection::open(place.join("shop.db")).unwrap();
+            made.execute_batch("CREATE TABLE t (id INTEGER)").unwrap();
+        }
+        let path = own.join("shop.db");
+        let file = File::find(&SqliteFile::without_links(path.clone())).unwrap();
+        let opened = || Connection::open_with_flags(file.path(), file.flags());
+        assert!(opened().is_ok());
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(other.join("shop.db"), &path).unwrap();
+        assert!(opened().is_err(), "a link in the place of the file");
+        fs::remove_dir_all(&own).unwrap();
+        std::os::unix::fs::symlink(&other, &own).unwrap();
+        assert!(opened().is_err(), "a link in the place of its folder");
+    }
+}

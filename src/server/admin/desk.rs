@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
-use crate::admin::{Admin, Way};
+use crate::admin::{Admin, Ledger, Way};
 use crate::observe::Metrics;
 use crate::server::App;
 use crate::server::sessions::Sessions;
@@ -20,16 +20,19 @@ pub(super) struct Desk {
     address: IpAddr,
     /// The address, as the audit names who changes something.
     who: String,
+    /// Which of the tokens of `MCP_ADMIN_TOKEN` it came with.
+    token: usize,
 }
 
 impl Desk {
     /// The desk for a client.
-    pub(super) fn new(app: &Arc<App>, access: &Arc<Access>, address: IpAddr) -> Self {
+    pub(super) fn new(app: &Arc<App>, access: &Arc<Access>, address: IpAddr, token: usize) -> Self {
         Self {
             app: Arc::clone(app),
             access: Arc::clone(access),
             address,
             who: address.to_string(),
+            token,
         }
     }
 
@@ -37,12 +40,20 @@ impl Desk {
     pub(super) fn admin(&self) -> Result<Admin<'_>, Refusal> {
         Ok(Admin {
             store: self.store()?,
-            audit: self.app.service.audit(),
-            audit_denies: self.access.settings.audit_denies,
             reach: &self.access.administration.reach,
+            ledger: self.ledger(),
+        })
+    }
+
+    /// What records who asks.
+    pub(super) fn ledger(&self) -> Ledger<'_> {
+        Ledger {
+            audit: self.app.service.audit(),
+            denies: self.access.settings.audit_denies,
             way: Way::Api,
             who: &self.who,
-        })
+            token: Some(self.token),
+        }
     }
 
     /// Everything that the store holds now.

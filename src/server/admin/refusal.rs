@@ -182,6 +182,13 @@ impl Refusal {
         Self::new(Code::NotFound, error).hint(hint)
     }
 
+    /// Its code, as the audit names it.
+    pub(super) fn code(&self) -> String {
+        let code = serde_json::to_value(self.code).ok();
+        let code = code.as_ref().and_then(|code| code.as_str());
+        code.unwrap_or("internal").to_owned()
+    }
+
     /// The answer itself.
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = reply::json(self.code.status(), &self);

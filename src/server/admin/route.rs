@@ -63,6 +63,11 @@ pub(super) struct Asked<Q = Nothing, B = Nothing> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
+/// The route that connects to a database and changes nothing.
+const TEST: &str = "testDatabase";
+/// The route that tells what is the same everywhere.
+const DESCRIPTION: &str = "getOpenapi";
+
 /// How a route is asked for.
 pub(super) struct Way(&'static str, Method, MethodFilter, StatusCode);
 
@@ -107,15 +112,22 @@ impl Way {
     {
         let Self(name, method, filter, status) = self;
         let told = method.clone();
+        let looks = name == TEST || (method == Method::GET && name != DESCRIPTION);
         let handler = move |Extension(desk): Extension<Desk>, request: Request| async move {
             let metrics = Arc::clone(desk.metrics());
-            let address = desk.address();
+            let (address, looking) = (desk.address(), desk.clone());
+            let asked = request.uri().path().to_owned();
             let answered = caught::caught(&metrics, answer(desk, path, request, task)).await;
-            let answered = answered
-                .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")));
-            let response = match answered {
-                Ok(answer) => reply::json(status, &answer),
-                Err(refusal) => refusal.into_response(),
+            let (code, response) = match answered
+                .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")))
+            {
+                Ok(answer) => ("ok".to_owned(), reply::json(status, &answer)),
+                Err(refusal) => (refusal.code(), refusal.into_response()),
+            };
+            // A change has lines of its own, with what it changed.
+            let response = match looks {
+                true => recorded(&looking, name, &asked, &code, response).await,
+                false => response,
             };
             if told != Method::GET {
                 let status = response.status().as_u16();
@@ -132,6 +144,20 @@ impl Way {
             shapes: shapes::<Q, B, A>,
             handler: on(filter, handler),
         }
+    }
+}
+
+/// The answer to what only reads, once the audit knows of it.
+async fn recorded(
+    desk: &Desk,
+    name: &str,
+    asked: &str,
+    code: &str,
+    response: Response<Body>,
+) -> Response<Body> {
+    match desk.ledger().has_read(name, asked, code).await {
+        Ok(()) => response,
+        Err(unrecorded) => Refusal::from(unrecorded).into_response(),
     }
 }
 

@@ -9,7 +9,8 @@ use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER};
 use crate::auth::{Refused, Tokens};
 
 impl Entry<'_> {
-    /// Judges a request of the admin API, and counts a failure of its token.
+    /// Judges a request of the admin API, and counts a failure of its token; comes back with the
+    /// place of that token in `MCP_ADMIN_TOKEN`.
     ///
     /// # Errors
     /// A host that is not allowed, any origin, a token that is missing or wrong, and too many
@@ -18,7 +19,7 @@ impl Entry<'_> {
         &self,
         parts: &Parts,
         address: IpAddr,
-    ) -> Result<(), Denied> {
+    ) -> Result<usize, Denied> {
         self.place(parts)?;
         // A browser names one for whatever a page of another place sends.
         if parts.headers.contains_key(ORIGIN) {
@@ -30,7 +31,7 @@ impl Entry<'_> {
 }
 
 /// Judges the tokens of the headers: all that are given must be right.
-fn judge(tokens: &Tokens, parts: &Parts) -> Result<(), Refused> {
+fn judge(tokens: &Tokens, parts: &Parts) -> Result<usize, Refused> {
     let text = |value| str::from_utf8(value).map_err(|_| Refused::Invalid);
     let own = parts.headers.get_all(TOKEN_HEADER).into_iter();
     let own = own.map(|value| text(value.as_bytes()).map(Some));
@@ -42,8 +43,7 @@ fn judge(tokens: &Tokens, parts: &Parts) -> Result<(), Refused> {
     let mut found = Err(Refused::Missing);
     for given in own.chain(bearer) {
         if let Some(token) = given? {
-            tokens.check(token).ok_or(Refused::Invalid)?;
-            found = Ok(());
+            found = Ok(tokens.place(token).ok_or(Refused::Invalid)?);
         }
     }
     found
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(headers: &[(&str, &[u8])]) -> Result<(), Refused> {
+    fn judged(headers: &[(&str, &[u8])]) -> Result<usize, Refused> {
         let tokens = Tokens::new(&[
             "first-of-the-operators".into(),
             "second-of-them-here".into(),
@@ -73,12 +73,15 @@ mod tests {
     fn two_headers_carry_a_token_and_nothing_else_does() {
         let token: &[u8] = b"first-of-the-operators";
         let bearer: &[u8] = b"bearer  second-of-them-here ";
-        for given in [
-            &[("x-mcp-token", token)][..],
-            &[("authorization", bearer)],
-            &[("authorization", b"Basic eDp5"), ("x-mcp-token", token)],
+        for (given, place) in [
+            (&[("x-mcp-token", token)][..], 1),
+            (&[("authorization", bearer)], 2),
+            (
+                &[("authorization", b"Basic eDp5"), ("x-mcp-token", token)],
+                1,
+            ),
         ] {
-            assert_eq!(judged(given), Ok(()), "{given:?}");
+            assert_eq!(judged(given), Ok(place), "{given:?}");
         }
         for given in [
             &[][..],

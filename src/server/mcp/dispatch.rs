@@ -59,7 +59,16 @@ async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, F
             Err(Fault::new(METHOD_NOT_FOUND, message))
         }
     };
-    reply.inspect_err(|fault| context.refused(fault))
+    let reply = reply.inspect_err(|fault| context.refused(fault))?;
+    // Whether anybody is there tells nothing.
+    if call.method != "ping" {
+        let recorded = context
+            .app
+            .service
+            .record_told(context.caller, policy, &call.method, "ok");
+        recorded.await.map_err(|error| Fault::of(&error))?;
+    }
+    Ok(reply)
 }
 
 fn initialize(context: Context<'_>, call: &Call<'_>) -> Result<Reply, Fault> {
