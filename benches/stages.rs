@@ -57,6 +57,7 @@ fn tickets() -> Catalog {
         field_type,
         nullable: false,
         sortable: true,
+        exact: true,
         dynamic: false,
         bounded: false,
         folding: false,
@@ -75,6 +76,8 @@ fn tickets() -> Catalog {
         secured: false,
         columns: columns.into(),
         primary_key: vec!["id".to_owned()],
+        inherited: false,
+        row_id: None,
         foreign_keys: Vec::new(),
         indexes: vec![vec!["created_at".to_owned()]],
     };

@@ -4,6 +4,7 @@
 //! are the same to every later stage. Building is pure; `db` reads the [`Table`]s.
 
 mod build;
+mod relations;
 mod table;
 mod types;
 
@@ -64,10 +65,12 @@ pub struct Model {
     description: Option<Box<str>>,
     estimated_rows: Option<u64>,
     secured: bool,
+    inherited: bool,
     fields: Vec<Field>,
     by_name: HashMap<Box<str>, usize>,
     key: Vec<usize>,
     order: Vec<usize>,
+    distinction: Distinction,
     indexes: Vec<Vec<usize>>,
     relations: Vec<Relation>,
     rules: Vec<Rule>,
@@ -164,6 +167,25 @@ impl Model {
         self.order.iter().map(|index| &self.fields[*index])
     }
 
+    /// What tells rows apart that share all fields of the order.
+    pub fn distinction(&self) -> &Distinction {
+        &self.distinction
+    }
+
+    /// The fields of a [`Distinction::Content`]; else none.
+    pub fn content(&self) -> impl ExactSizeIterator<Item = &Field> {
+        let content: &[usize] = match &self.distinction {
+            Distinction::Content(fields) => fields,
+            _ => &[],
+        };
+        content.iter().map(|index| &self.fields[*index])
+    }
+
+    /// Whether rows of other tables are among its own, which its key does not hold for.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
     /// The indexes whose fields can all be read, the primary key's included, leading field first.
     pub fn indexes(&self) -> impl Iterator<Item = Vec<&Field>> {
         self.indexes
@@ -184,6 +206,19 @@ impl Model {
     }
 }
 
+/// What tells rows apart that share all fields of [`Model::order`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Distinction {
+    /// Nothing is needed: the order holds a key, which no two rows share.
+    Key,
+    /// The number of the row, under this name (SQLite).
+    RowId(&'static str),
+    /// What these fields hold, as it is written; rows that share it too are alike.
+    Content(Vec<usize>),
+    /// Nothing: such rows are alike in every field.
+    None,
+}
+
 /// A column that may be read.
 #[derive(Debug)]
 pub struct Field {
@@ -191,6 +226,7 @@ pub struct Field {
     field_type: FieldType,
     nullable: bool,
     sortable: bool,
+    exact: bool,
     dynamic: bool,
     bounded: bool,
     folding: bool,
@@ -303,6 +339,7 @@ pub struct Relation {
     name: Box<str>,
     target: Box<str>,
     pairs: Vec<(usize, usize)>,
+    unique: bool,
 }
 
 impl Relation {
@@ -314,6 +351,12 @@ impl Relation {
     /// The model that is pointed to.
     pub fn target<'c>(&self, catalog: &'c Catalog) -> Option<&'c Model> {
         catalog.model(&self.target)
+    }
+
+    /// Whether no two rows of the target share what the key points to; else the first of them by the
+    /// target's own key is meant.
+    pub fn is_unique(&self) -> bool {
+        self.unique
     }
 
     /// The fields that must be equal: the key's here, and the ones they point to.

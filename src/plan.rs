@@ -23,10 +23,13 @@ use serde_json::value::RawValue;
 
 pub use crate::value::Value;
 
-use crate::catalog::{Catalog, Field, Model};
+use crate::catalog::{Catalog, Distinction, Field, Model};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object};
 use crate::suggest;
+
+/// Sort keys that a page goes on after at the most: the condition grows with their square.
+const MAX_PLACE_KEYS: usize = 64;
 
 /// What bounds a plan, from the configuration.
 #[derive(Debug, Clone)]
@@ -48,7 +51,7 @@ pub struct ReadPlan<'c> {
     pub output: Output<'c>,
     /// Which rows.
     pub filter: Condition<'c>,
-    /// In which order, the primary key last.
+    /// In which order; what tells rows apart comes last.
     pub order: Vec<Order<'c>>,
     /// How many, and from where.
     pub page: Page,
@@ -78,7 +81,16 @@ pub enum Output<'c> {
 impl ReadPlan<'_> {
     /// Whether no two rows can share all sort keys.
     pub fn has_unique_order(&self) -> bool {
-        self.model.key().len() > 0 && !self.model.key().any(Field::is_nullable)
+        matches!(
+            self.model.distinction(),
+            Distinction::Key | Distinction::RowId(_)
+        )
+    }
+
+    /// Whether pages go on after the sort keys of a row; by more keys than this the place is not
+    /// worth finding, and rows are passed over by their number.
+    pub fn has_place(&self) -> bool {
+        self.order.len() <= MAX_PLACE_KEYS
     }
 
     /// What a cursor of this read is bound to.
@@ -101,6 +113,8 @@ pub struct Order<'c> {
 pub enum OrderKey<'c> {
     /// A field of the model.
     Field(&'c Field),
+    /// The row itself, which tells it from those that share all its other keys.
+    Row,
     /// A member of the groups' output, by its position: first the keys, then the aggregates.
     Output(usize),
 }

@@ -6,7 +6,9 @@
 mod column;
 mod compare;
 mod condition;
+mod expansion;
 mod groups;
+mod identity;
 mod large;
 pub mod lookup;
 mod mysql;
@@ -24,10 +26,12 @@ use sea_query::{
     Values,
 };
 
+pub use self::identity::DIGEST;
+
 use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
-use crate::plan::{Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
+use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
 
 /// The alias of the model's own table.
 const BASE: &str = "t";
@@ -149,7 +153,7 @@ pub fn rows(
     source(&mut select, plan.model, dialect);
     if let Output::Rows { expand, .. } = &plan.output {
         for (index, expansion) in expand.iter().enumerate() {
-            join(&mut select, plan.model, expansion, index, dialect);
+            expansion::join(&mut select, plan.model, expansion, index, dialect);
         }
     }
     filter(&mut select, &plan.filter, dialect);
@@ -212,17 +216,29 @@ fn columns_of(
         Output::Rows { fields, expand } => {
             let mut members = columns.fields(BASE, fields.iter().copied());
             for (index, expansion) in expand.iter().enumerate() {
-                members.push(expanded(&mut columns, plan.model, expansion, index));
+                members.push(expansion::member(
+                    &mut columns,
+                    plan.model,
+                    expansion,
+                    index,
+                ));
             }
             members
         }
         Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
     };
-    let keys = plan.order.iter().filter_map(|order| match order.key {
-        OrderKey::Field(field) => Some(columns.key(field)),
-        OrderKey::Output(_) => None,
-    });
-    let layout = Layout::new(members, keys.collect(), columns.oversize());
+    let placed = plan.order.iter().filter(|_| plan.has_place());
+    let keys: Vec<Cell> = placed
+        .filter_map(|order| match order.key {
+            OrderKey::Field(field) => Some(columns.key(field)),
+            OrderKey::Row => {
+                let (row, shape) = identity::row(plan.model, dialect)?;
+                Some(columns.plain(row, shape))
+            }
+            OrderKey::Output(_) => None,
+        })
+        .collect();
+    let layout = Layout::new(members, keys, columns.oversize());
     (select, layout)
 }
 
@@ -244,7 +260,7 @@ fn pages(
         true => 0,
         false => seek.ties,
     };
-    let mut pages: Vec<SelectStatement> = seek::after(&plan.order, seek, ties > 0, dialect)
+    let mut pages: Vec<SelectStatement> = seek::after(plan, seek, ties > 0, dialect)
         .into_iter()
         .map(|part| select.clone().and_where(part).take())
         .collect();
@@ -389,11 +405,12 @@ impl<'s> Columns<'s> {
     /// A sort key, which has to fit a cursor; as it stands there already where it is sent anyway.
     fn key(&mut self, field: &Field) -> Cell {
         let same = |added: &&(*const Field, Cell)| std::ptr::eq(added.0, field);
-        if let Some((_, cell)) = self.added.iter().find(same) {
+        let sent = self.added.iter().find(same);
+        if let Some((_, cell)) = sent.filter(|_| column::is_key(field, self.dialect)) {
             return *cell;
         }
         let column = column_of(BASE, field);
-        let (expr, shape) = column::projected(column.clone(), field, self.dialect);
+        let (expr, shape) = column::key(column.clone(), field, self.dialect);
         let limit = self.max_bytes.min(cursor::MAX_LENGTH);
         let (cell, too_large) = self.measured(&column, expr, shape, field, limit);
         self.keys_too_large.extend(too_large);
@@ -444,50 +461,6 @@ impl<'s> Columns<'s> {
     }
 }
 
-/// The row that a foreign key points to, as a member.
-fn expanded(
-    columns: &mut Columns<'_>,
-    model: &Model,
-    expansion: &Expansion<'_>,
-    index: usize,
-) -> Member {
-    let (relation, target) = (expansion.relation, expansion.target);
-    let object = columns.fields(&joined(index), target.fields().iter());
-    // The field that is pointed to is not NULL where a row was found.
-    let pointed = relation.pairs(model, target).next();
-    let present = pointed.and_then(|(_, to)| {
-        let mut fields = target.fields().iter();
-        let at = fields.position(|field| std::ptr::eq(field, to))?;
-        object.get(at).map(Member::first)
-    });
-    Member::object(relation.name(), object, present)
-}
-
-/// The alias of an expanded model's table.
-fn joined(index: usize) -> String {
-    format!("e{index}")
-}
-
-/// Joins the row that is pointed to; one that may not be seen is as one that is not there.
-fn join(
-    select: &mut SelectStatement,
-    model: &Model,
-    expansion: &Expansion<'_>,
-    index: usize,
-    dialect: Dialect,
-) {
-    let (relation, target, alias) = (expansion.relation, expansion.target, joined(index));
-    let pairs = relation
-        .pairs(model, target)
-        .map(|(from, to)| compare::fields_equal((BASE, from), (&alias, to), dialect));
-    let rules = target.rules().iter();
-    let rules = rules.map(|rule| compare::rule(&alias, rule, dialect));
-    let on = pairs.chain(rules).reduce(|all, one| all.and(one));
-    if let Some(on) = on {
-        select.left_join(table(target.table()).alias(alias.clone()), on);
-    }
-}
-
 fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
 }
@@ -530,6 +503,10 @@ fn order_by(
     };
     let (expr, nullable) = match order.key {
         OrderKey::Field(field) => (column_of(BASE, field), field.is_nullable()),
+        OrderKey::Row => match identity::row(plan.model, dialect) {
+            Some((row, _)) => (row, false),
+            None => return,
+        },
         OrderKey::Output(index) => match &plan.output {
             Output::Groups { by, aggregates } => groups::ordered(by, aggregates, index, dialect),
             Output::Rows { .. } => return,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Catalog, Column, Field, Model, Reference, Relation, Rule, Table, TableName};
+use super::{Catalog, Column, Distinction, Field, Model, Rule, Table, TableName, relations};
 use crate::config::ModelName;
 use crate::sensitive::{self, Sensitive};
 use crate::value::Value;
@@ -144,7 +144,7 @@ pub fn build(
             }),
         }
     }
-    relate(&mut models, &kept);
+    relations::relate(&mut models, &kept);
     let names = models
         .iter()
         .map(|model| &*model.name)
@@ -220,6 +220,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
     } else {
         key.clone()
     };
+    let distinction = distinction(table, &fields, &key, &order);
     Model {
         number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         name: name.into(),
@@ -228,14 +229,33 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         description: table.comment.as_deref().map(Into::into),
         estimated_rows: table.estimated_rows,
         secured: table.secured,
+        inherited: table.inherited,
         fields,
         by_name,
         key,
         order,
+        distinction,
         indexes,
         relations: Vec::new(),
         rules: Vec::new(),
         owner: Box::default(),
+    }
+}
+
+/// What tells rows apart that share all fields of the order.
+fn distinction(table: &Table, fields: &[Field], key: &[usize], order: &[usize]) -> Distinction {
+    let holds = !key.is_empty() && !key.iter().any(|index| fields[*index].nullable);
+    if holds && !table.inherited {
+        return Distinction::Key;
+    }
+    if let Some(row_id) = table.row_id {
+        return Distinction::RowId(row_id);
+    }
+    let told = |index: &usize| fields[*index].exact && order.contains(index);
+    let content: Vec<usize> = (0..fields.len()).filter(|index| !told(index)).collect();
+    match content.is_empty() {
+        true => Distinction::None,
+        false => Distinction::Content(content),
     }
 }
 
@@ -246,6 +266,7 @@ fn field(column: &Column) -> Field {
         nullable: column.nullable,
         // The order of documents would tell of the members that are removed from them.
         sortable: column.sortable && column.field_type.is_comparable(),
+        exact: column.exact,
         dynamic: column.dynamic,
         bounded: column.bounded,
         folding: column.folding,
@@ -283,69 +304,6 @@ fn rule(wanted: &WantedRule<'_>, table: &Table) -> Result<Rule, String> {
     }
 }
 
-/// Resolves the foreign keys between models, now that all of them are known.
-fn relate(models: &mut [Model], tables: &[(String, Table)]) {
-    for here in 0..models.len() {
-        let mut relations: Vec<Relation> = Vec::new();
-        for key in &tables[here].1.foreign_keys {
-            let Some(there) = tables
-                .iter()
-                .position(|(_, table)| table.name == key.target)
-            else {
-                continue;
-            };
-            let pairs: Option<Vec<(usize, usize)>> = key
-                .columns
-                .iter()
-                .zip(&key.target_columns)
-                .map(|(column, target)| {
-                    let from = *models[here].by_name.get(column.as_str())?;
-                    let to = *models[there].by_name.get(target.as_str())?;
-                    Some((from, to))
-                })
-                .collect();
-            let Some(pairs) = pairs.filter(|pairs| !pairs.is_empty()) else {
-                continue;
-            };
-            let target = models[there].name.clone();
-            if let [(from, to)] = pairs[..] {
-                let field = models[there].fields[to].name.clone();
-                let reference = Reference {
-                    model: target.clone(),
-                    field,
-                };
-                models[here].fields[from].reference.get_or_insert(reference);
-            }
-            let free = |name: &str| {
-                !models[here].by_name.contains_key(name)
-                    && !relations.iter().any(|relation| *relation.name == *name)
-            };
-            let stem = stem(&key.columns).filter(|stem| free(stem));
-            if let Some(name) = stem.or_else(|| free(&target).then_some(&*target)) {
-                let name = name.into();
-                relations.push(Relation {
-                    name,
-                    target,
-                    pairs,
-                });
-            }
-        }
-        models[here].relations = relations;
-    }
-}
-
-/// The name of a key's only column without its ending: `user` for `user_id` and `userId`.
-fn stem(columns: &[String]) -> Option<&str> {
-    let [column] = columns else {
-        return None;
-    };
-    ["_id", "_ID", "Id", "ID"]
-        .iter()
-        .find_map(|ending| column.strip_suffix(ending))
-        .map(|stem| stem.trim_end_matches('_'))
-        .filter(|stem| !stem.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{FieldType, ForeignKey, Kind};
@@ -361,6 +319,7 @@ mod tests {
             field_type,
             nullable: true,
             sortable: true,
+            exact: true,
             dynamic: false,
             bounded: true,
             folding: false,
@@ -386,10 +345,13 @@ mod tests {
                 column("payload", FieldType::Json),
             ],
             primary_key: vec!["id".to_owned()],
+            inherited: false,
+            row_id: None,
             foreign_keys: vec![ForeignKey {
                 columns: vec!["user_id".to_owned()],
                 target: table_name("users"),
                 target_columns: vec!["id".to_owned()],
+                unique: true,
             }],
             indexes: Vec::new(),
         }

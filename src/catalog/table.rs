@@ -64,6 +64,12 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The columns of the primary key, in the key's order.
     pub primary_key: Vec<String>,
+    /// Whether other tables inherit from it: its rows are then theirs as well, which its key does
+    /// not hold for (PostgreSQL).
+    pub inherited: bool,
+    /// The name of the number by which the engine itself tells the rows apart, where it has one that
+    /// is no column (SQLite).
+    pub row_id: Option<&'static str>,
     /// Keys that point to other tables.
     pub foreign_keys: Vec<ForeignKey>,
     /// Columns of each index, leading column first.
@@ -81,6 +87,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether the engine orders its values.
     pub sortable: bool,
+    /// Whether values that the engine holds equal are written alike.
+    pub exact: bool,
     /// Whether the column keeps values of any class, whatever its type says (SQLite).
     pub dynamic: bool,
     /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
@@ -104,4 +112,6 @@ pub struct ForeignKey {
     pub target: TableName,
     /// The columns there, in the same order.
     pub target_columns: Vec<String>,
+    /// Whether the engine is sure that no two rows there share them.
+    pub unique: bool,
 }

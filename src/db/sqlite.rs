@@ -10,6 +10,7 @@
 //! the thread, and there are no more threads than places for them.
 
 mod catalog;
+mod digest;
 mod file;
 mod keys;
 mod search;

@@ -187,7 +187,7 @@ impl Rows {
             return Ok(ControlFlow::Break(()));
         }
         self.count += 1;
-        self.ties = match self.next_keys == self.keys {
+        self.ties = match alike(&self.next_keys, &self.keys) {
             true => self.ties + 1,
             false => 1,
         };
@@ -270,6 +270,15 @@ impl Rows {
             }
         }
     }
+}
+
+/// Whether two rows have the same sort keys, bit by bit: NaN is like itself, and -0 unlike 0.
+fn alike(one: &[Option<Value>], other: &[Option<Value>]) -> bool {
+    let same = |pair: (&Option<Value>, &Option<Value>)| match pair {
+        (Some(Value::Float(one)), Some(Value::Float(other))) => one.to_bits() == other.to_bits(),
+        (one, other) => one == other,
+    };
+    one.len() == other.len() && one.iter().zip(other).all(same)
 }
 
 fn object<R: Row>(

@@ -34,7 +34,8 @@ pub const MAX_LENGTH: usize = ((NONCE + MAX_PLAIN + TAG) * 4).div_ceil(3);
 pub struct Seek {
     /// The sort keys of the row to go on after, `None` for NULL; empty where they are too large.
     pub keys: Vec<Option<Value>>,
-    /// How many rows with these very keys were sent: more than one only without a primary key.
+    /// How many rows with these very keys were sent: more than one only without a key
+    /// that tells rows apart.
     pub ties: u64,
     /// How many rows come before the page.
     pub passed: u64,
@@ -66,6 +67,7 @@ pub(super) fn binding(model: &Model, filter: &Condition<'_>, order: &[Order<'_>]
     for key in order {
         let name = match key.key {
             OrderKey::Field(field) => format!("{:?}", field.name()),
+            OrderKey::Row => format!("{:?}", model.distinction()),
             OrderKey::Output(index) => index.to_string(),
         };
         digest.update(format!("{}{name};", u8::from(key.descending)).as_bytes());

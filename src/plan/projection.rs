@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::filter::array;
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::{Catalog, Field, Model, Relation};
+use crate::catalog::{Catalog, Distinction, Field, Model, Relation};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::decode_string;
 use crate::suggest;
@@ -105,6 +105,12 @@ pub(super) fn order<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Ord
     }
     for field in model.order() {
         push(field, false);
+    }
+    if let Distinction::RowId(_) | Distinction::Content(_) = model.distinction() {
+        order.push(Order {
+            key: OrderKey::Row,
+            descending: false,
+        });
     }
     Ok(order)
 }

@@ -351,6 +351,7 @@ mod tests {
             field_type,
             nullable: true,
             sortable: true,
+            exact: true,
             dynamic: false,
             bounded: true,
             folding: false,
@@ -366,6 +367,8 @@ mod tests {
             secured: false,
             columns: vec![column],
             primary_key: Vec::new(),
+            inherited: false,
+            row_id: None,
             foreign_keys: Vec::new(),
             indexes: Vec::new(),
         };

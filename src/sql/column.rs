@@ -16,6 +16,20 @@ pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, S
     }
 }
 
+/// Whether a field is a sort key as it is sent.
+pub(super) fn is_key(field: &Field, dialect: Dialect) -> bool {
+    dialect != Dialect::MySql || field.field_type() != FieldType::Enum
+}
+
+/// The expression that carries a field to us as a sort key.
+pub(super) fn key(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
+    match is_key(field, dialect) {
+        true => projected(expr, field, dialect),
+        // By its position: two of them may have one text.
+        false => (expr.cast_as("UNSIGNED"), Shape::Native),
+    }
+}
+
 /// SQLite gives each value with a type of its own.
 fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
     match field_type {

@@ -53,6 +53,11 @@ pub(super) fn compare(
     if let (Dialect::Postgres, Some(home)) = (dialect, postgres::home(field)) {
         return postgres::compare(left, operator, right, home);
     }
+    plain(left, operator, right)
+}
+
+/// Compares by the engine's own operators.
+pub(super) fn plain(left: Expr, operator: Operator, right: Expr) -> Expr {
     match operator {
         Operator::Equal => left.eq(right),
         Operator::Less => left.lt(right),
@@ -107,6 +112,9 @@ fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
         match spellings(field, value, dialect) {
             Some((space, t)) => listed.extend([Expr::val(space), Expr::val(t)]),
             None => listed.push(bound(value, field, dialect)),
+        }
+        if dialect == Dialect::MySql {
+            listed.extend(mysql::namesake(value, field));
         }
     }
     listed

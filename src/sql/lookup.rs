@@ -74,7 +74,7 @@ pub struct Lookup {
 
 impl Lookup {
     /// The lookup of a model; `None` where its key is none that can be told apart here for certain,
-    /// or where rows of a view could share it.
+    /// or where rows of a view or of a child could share it.
     pub(super) fn of(model: &Model, whole: &Whole, dialect: Dialect) -> Option<Self> {
         let mut key = model.key();
         let field = key.next().filter(|_| key.next().is_none())?;
@@ -85,7 +85,7 @@ impl Lookup {
             FieldType::Uuid if dialect == Dialect::Postgres => Id::Uuid([0; 16]),
             _ => return None,
         };
-        if model.kind() != Kind::Table {
+        if model.kind() != Kind::Table || model.is_inherited() {
             return None;
         }
         let key = whole.cell(model, field)?;

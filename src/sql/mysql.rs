@@ -112,6 +112,8 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
             // A bare parameter would take the column's type, and be a text again.
             .map(|position| Expr::val(position).cast_as("UNSIGNED"))
         }
+        // A sort key's value is the position itself.
+        (Value::Int(position), FieldType::Enum) => Some(Expr::val(*position).cast_as("UNSIGNED")),
         // The session is in UTC, and the column takes no zone.
         (Value::Text(text), FieldType::Timestamp) => {
             let local = text.strip_suffix("+00:00").unwrap_or(text);
@@ -124,6 +126,18 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
             2156.. => Some(Expr::val(*year).cast_as("DECIMAL(20, 0)")),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The other value that has the same text: what a refused one leaves behind in an enum that has the
+/// empty text among its own.
+pub(super) fn namesake(value: &Value, field: &Field) -> Option<Expr> {
+    let empty = |text: &str| text.is_empty() && field.values().iter().any(|own| own.is_empty());
+    match value {
+        Value::Text(text) if field.field_type() == FieldType::Enum && empty(text) => {
+            Some(Expr::val(0).cast_as("UNSIGNED"))
+        }
         _ => None,
     }
 }

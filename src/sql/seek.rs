@@ -8,43 +8,64 @@
 use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
-use super::compare::{Operator, compare, operand};
-use super::{BASE, Dialect};
-use crate::catalog::Field;
-use crate::plan::{Order, OrderKey, Seek, Value};
+use super::compare::{Operator, compare, operand, plain};
+use super::{BASE, Dialect, identity};
+use crate::catalog::{Field, Model};
+use crate::plan::{Order, OrderKey, ReadPlan, Seek, Value};
 
-/// One sort key and the last row's value of it.
+/// One sort key and the last row's value of it, ready to be bound.
 struct Key<'k> {
-    field: &'k Field,
+    /// The field; none where the row itself is compared.
+    field: Option<&'k Field>,
+    column: Expr,
+    value: Option<Expr>,
     descending: bool,
-    value: Option<&'k Value>,
     dialect: Dialect,
+}
+
+impl<'k> Key<'k> {
+    fn of(
+        order: &Order<'k>,
+        value: Option<&Value>,
+        model: &Model,
+        dialect: Dialect,
+    ) -> Option<Self> {
+        let (field, column, value) = match order.key {
+            OrderKey::Field(field) => {
+                let value = value.map(|value| bound(value, field, dialect));
+                (Some(field), operand(BASE, field, dialect), value)
+            }
+            OrderKey::Row => {
+                let (row, _) = identity::row(model, dialect)?;
+                (None, row, value.map(identity::bound))
+            }
+            OrderKey::Output(_) => return None,
+        };
+        Some(Self {
+            field,
+            column,
+            value,
+            descending: order.descending,
+            dialect,
+        })
+    }
 }
 
 /// The conditions of the parts that come after a row, in their order; never none.
 ///
 /// With `inclusive`, rows that share all keys with it come first.
 pub(super) fn after(
-    order: &[Order<'_>],
+    plan: &ReadPlan<'_>,
     seek: &Seek,
     inclusive: bool,
     dialect: Dialect,
 ) -> Vec<Expr> {
-    let keys: Vec<Key<'_>> = order
-        .iter()
-        .zip(&seek.keys)
-        .filter_map(|(order, value)| match order.key {
-            OrderKey::Field(field) => Some(Key {
-                field,
-                descending: order.descending,
-                value: value.as_ref(),
-                dialect,
-            }),
-            OrderKey::Output(_) => None,
-        })
+    let pairs = plan.order.iter().zip(&seek.keys);
+    let keys: Vec<Key<'_>> = pairs
+        .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan.model, dialect))
         .collect();
     let parts = match &keys[..] {
-        [first, rest @ ..] if !rest.is_empty() && first.field.is_indexed() => {
+        [first, rest @ ..] if !rest.is_empty() && first.is_indexed() => {
             let ties = later(rest, inclusive).map(|later| first.tie().and(later));
             let nulls = first.beyond_null();
             ties.into_iter()
@@ -86,20 +107,26 @@ fn later(keys: &[Key<'_>], inclusive: bool) -> Option<Expr> {
 
 impl Key<'_> {
     fn column(&self) -> Expr {
-        operand(BASE, self.field, self.dialect)
+        self.column.clone()
+    }
+
+    fn is_indexed(&self) -> bool {
+        self.field.is_some_and(Field::is_indexed)
+    }
+
+    fn is_nullable(&self) -> bool {
+        self.field.is_some_and(Field::is_nullable)
     }
 
     fn compared(&self, operator: Operator, value: Expr) -> Expr {
-        compare(self.column(), operator, value, self.field, self.dialect)
-    }
-
-    fn bound_value(&self) -> Option<Expr> {
-        self.value
-            .map(|value| bound(value, self.field, self.dialect))
+        match self.field {
+            Some(field) => compare(self.column(), operator, value, field, self.dialect),
+            None => plain(self.column(), operator, value),
+        }
     }
 
     fn tie(&self) -> Expr {
-        match self.bound_value() {
+        match self.value.clone() {
             Some(value) => self.compared(Operator::Equal, value),
             None => self.column().is_null(),
         }
@@ -107,7 +134,7 @@ impl Key<'_> {
 
     /// The values that are strictly later: NULL sorts below every value.
     fn beyond_value(&self) -> Option<Expr> {
-        match (self.bound_value(), self.descending) {
+        match (self.value.clone(), self.descending) {
             (None, false) => Some(self.column().is_not_null()),
             (None, true) => None,
             (Some(value), false) => Some(self.compared(Operator::Greater, value)),
@@ -117,16 +144,16 @@ impl Key<'_> {
 
     /// NULL, where it is strictly later.
     fn beyond_null(&self) -> Option<Expr> {
-        let later = self.value.is_some() && self.descending && self.field.is_nullable();
+        let later = self.value.is_some() && self.descending && self.is_nullable();
         later.then(|| self.column().is_null())
     }
 
     /// Not earlier, where that narrows anything and is one range.
     fn bound(&self) -> Option<Expr> {
-        let value = self.bound_value()?;
+        let value = self.value.clone()?;
         match self.descending {
             false => Some(self.compared(Operator::GreaterOrEqual, value)),
-            true if self.field.is_nullable() => None,
+            true if self.is_nullable() => None,
             true => Some(self.compared(Operator::LessOrEqual, value)),
         }
     }

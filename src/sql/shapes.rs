@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sea_query::{Expr, Query, SelectStatement};
 
 use super::lookup::{Id, Lookup};
-use super::{BASE, Columns, Dialect, Statement};
+use super::{BASE, Columns, Dialect, Statement, column};
 use crate::catalog::{Field, Model};
 use crate::encode::{Cell, Layout, Member};
 use crate::plan::{Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan};
@@ -47,7 +47,7 @@ impl Shapes {
         Some((Arc::clone(lookup), lookup.id(value)?))
     }
 
-    /// The columns of a plan that wants each field of its model and nothing else.
+    /// The columns of a plan that wants each field of its model and nothing else, not even as a key.
     pub(super) fn whole(
         &self,
         plan: &ReadPlan<'_>,
@@ -57,6 +57,13 @@ impl Shapes {
         let Output::Rows { fields, expand } = &plan.output else {
             return None;
         };
+        let as_sent = |order: &Order<'_>| match order.key {
+            OrderKey::Field(field) => column::is_key(field, dialect),
+            OrderKey::Row | OrderKey::Output(_) => false,
+        };
+        if !plan.has_place() || !plan.order.iter().all(as_sent) {
+            return None;
+        }
         let all = plan.model.fields();
         let whole = fields.len() == all.len()
             && fields
@@ -123,7 +130,7 @@ impl Whole {
     pub(super) fn layout(&self, model: &Model, order: &[Order<'_>]) -> Layout {
         let keys = order.iter().filter_map(|order| match order.key {
             OrderKey::Field(field) => self.cell(model, field),
-            OrderKey::Output(_) => None,
+            OrderKey::Row | OrderKey::Output(_) => None,
         });
         Layout::shared(Arc::clone(&self.members), keys.collect(), self.oversize)
     }

@@ -347,3 +347,68 @@ async fn the_total_is_of_all_pages() {
         .await;
     assert_eq!(answer["total"], 21);
 }
+
+#[tokio::test]
+async fn a_field_of_any_name_can_be_sorted_by() {
+    let names = [
+        "-neg",
+        "a.b",
+        "it's",
+        "a\"b",
+        "two words",
+        "größe",
+        "e0",
+        "t",
+        "rowid",
+        "?",
+        "$1",
+    ];
+    let long = "x".repeat(300);
+    let names: Vec<&str> = names.into_iter().chain([long.as_str()]).collect();
+    let columns: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{}\" INTEGER", name.replace('"', "\"\"")))
+        .collect();
+    let row = |from: usize| {
+        let values: Vec<String> = (0..names.len()).map(|at| (from + at).to_string()).collect();
+        format!("({})", values.join(", "))
+    };
+    let script = format!(
+        "CREATE TABLE t ({}); INSERT INTO t VALUES {}, {}, {}",
+        columns.join(", "),
+        row(20),
+        row(10),
+        row(10)
+    );
+    let served = Served::new(&script, "t").await;
+    for (at, name) in names.iter().enumerate() {
+        for (sort, first) in [((*name).to_owned(), 10), (format!("-{name}"), 20)] {
+            let params = json!({"sort": [sort], "fields": [name], "limit": 1}).to_string();
+            let pages = served.walk("query", "t", &params).await;
+            assert_eq!(pages.len(), 3, "{sort}");
+            assert_eq!(pages[0][0][*name], first + at, "{sort}");
+        }
+        let params = json!({
+            "group_by": [name], "aggregate": {"-n": {"$count": "*"}}, "sort": ["-n"]
+        });
+        let groups = served.query("t", &params.to_string()).await;
+        assert_eq!(groups["data"][0][*name], 20 + at, "{name}");
+        let params = json!({
+            "group_by": [name], "aggregate": {"-n": {"$count": "*"}}, "sort": ["--n"]
+        });
+        let groups = served.query("t", &params.to_string()).await;
+        assert_eq!(groups["data"][0][*name], 10 + at, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_view_of_very_many_fields_is_walked_by_numbers_of_rows() {
+    let columns: Vec<String> = (0..300).map(|at| format!("{at} AS c{at}")).collect();
+    let one = format!("SELECT {}", columns.join(", "));
+    let script = format!("CREATE VIEW v AS {one} UNION ALL {one} UNION ALL {one}");
+    let served = Served::new(&script, "v").await;
+    let pages = served
+        .walk("query", "v", r#"{"limit":1,"fields":["c0"]}"#)
+        .await;
+    assert_eq!(pages.len(), 3);
+}

@@ -73,11 +73,8 @@ fn script(text: &str, float: &str, bytes: &str, json: &str) -> Vec<String> {
 /// SQLite, and the servers that are there.
 pub(crate) async fn engines() -> Vec<Engine> {
     let sqlite = script("TEXT", "REAL", "BLOB", "JSON").join(";\n");
-    let mut engines = vec![Engine {
-        name: "sqlite",
-        served: Served::with(&sqlite, MODELS, &SMALL).await,
-        left: None,
-    }];
+    let served = Served::with(&sqlite, MODELS, &SMALL).await;
+    let mut engines = vec![Engine::sqlite(served)];
     let statements = script("TEXT COLLATE \"C\"", "DOUBLE PRECISION", "BYTEA", "JSONB");
     engines.extend(Engine::postgres(statements, MODELS, &SMALL).await);
     let text = "VARCHAR(60) COLLATE utf8mb4_bin";
@@ -115,6 +112,15 @@ impl Engine {
             .await
             .unwrap();
         format!("{objects} {rows:?}")
+    }
+
+    /// A database in a file.
+    pub(crate) fn sqlite(served: Served) -> Self {
+        Self {
+            name: "sqlite",
+            served,
+            left: None,
+        }
     }
 
     /// A session of one's own on PostgreSQL, past the service.

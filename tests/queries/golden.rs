@@ -78,6 +78,7 @@ fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Co
         field_type,
         nullable: !name.ends_with("id") && name != "status",
         sortable: true,
+        exact: true,
         dynamic: dialect == Dialect::Sqlite,
         bounded: false,
         folding: false,
@@ -99,6 +100,7 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
         columns: vec!["user_id".to_owned()],
         target: table_name("users"),
         target_columns: vec!["id".to_owned()],
+        unique: true,
     };
     Table {
         name: table_name(name),
@@ -111,6 +113,8 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
             .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))
             .collect(),
         primary_key: vec!["id".to_owned()],
+        inherited: false,
+        row_id: None,
         foreign_keys: match name {
             "tickets" => vec![users],
             _ => Vec::new(),
@@ -218,6 +222,7 @@ fn told(plan: &ReadPlan<'_>) -> String {
             let sign = if order.descending { "-" } else { "" };
             match order.key {
                 OrderKey::Field(field) => format!("{sign}{}", field.name()),
+                OrderKey::Row => format!("{sign}row"),
                 OrderKey::Output(index) => format!("{sign}#{index}"),
             }
         })

@@ -168,7 +168,7 @@ async fn relations_are_followed_once_and_never_make_rows() {
     assert_eq!(
         described["data"]["expand"],
         json!([{"name":"user","model":"users"},{"name":"users","model":"users"},{"name":"closer","model":"users"},
-               {"name":"areas","model":"areas"}])
+               {"name":"users_by_reviewer_id","model":"users"},{"name":"areas","model":"areas"}])
     );
     let params = r#"{"fields":["id"],"expand":["user","users","closer","areas"],"sort":["-id"]}"#;
     let a = json!({"id":1,"name":"a","boss_id":null});

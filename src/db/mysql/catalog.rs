@@ -166,6 +166,8 @@ async fn table(
         secured: false,
         columns,
         primary_key: primary.key,
+        inherited: false,
+        row_id: None,
         foreign_keys,
         indexes: primary.indexes,
     }))
@@ -203,6 +205,7 @@ impl Raw {
             field_type: class.field_type,
             nullable: self.nullable,
             sortable: class.sortable,
+            exact: class.exact,
             dynamic: false,
             bounded: class.bounded,
             folding: self.is_folding(),

@@ -20,6 +20,8 @@ pub(super) struct Declared<'c> {
 pub(super) struct Class {
     pub(super) field_type: FieldType,
     pub(super) sortable: bool,
+    /// Whether values that are equal are written alike.
+    pub(super) exact: bool,
     pub(super) bounded: bool,
     pub(super) values: Vec<String>,
     /// The character set of a text that cannot hold all of Unicode, or the type whose values need
@@ -103,6 +105,11 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
         field_type,
         bounded: !long.contains(&kind.as_str())
             && !matches!(field_type, FieldType::Json | FieldType::Other),
+        // Collations fold letters, and a fraction may be -0.
+        exact: !matches!(
+            field_type,
+            FieldType::Text | FieldType::Float | FieldType::Float32
+        ),
         // A set is ordered by its members' positions, and compared as text.
         sortable: cast != "set",
         values,

@@ -87,6 +87,8 @@ pub(super) async fn foreign_keys(
                     name: target,
                 },
                 target_columns: Vec::new(),
+                // InnoDB lets a key point to any index.
+                unique: false,
             };
             keys.push((constraint, key));
         }

@@ -60,6 +60,8 @@ pub(super) async fn tables(
             secured: known.secured,
             columns,
             primary_key: relations.primary_key,
+            inherited: known.inherited,
+            row_id: None,
             foreign_keys: relations.foreign_keys,
             indexes: relations.indexes,
         }));
@@ -99,6 +101,8 @@ struct Known {
     usable: bool,
     /// Whether policies say which rows the role sees.
     secured: bool,
+    /// Whether other tables inherit from it, as partitions do not.
+    inherited: bool,
 }
 
 impl Known {
@@ -123,6 +127,7 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
         Option<f64>,
         bool,
         bool,
+        bool,
     );
     let names: Vec<String> = names.iter().map(|name| name.table.to_lowercase()).collect();
     let rows: Vec<Row> = sqlx::query_as(
@@ -133,7 +138,8 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
               JOIN pg_inherits i ON i.inhparent = part.oid JOIN pg_class k ON k.oid = i.inhrelid) \
             SELECT CASE WHEN bool_and(tuples >= 0) THEN CAST(sum(tuples) AS float8) END \
             FROM part WHERE kind <> 'p'), \
-           has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid) \
+           has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), \
+           c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' \
            AND n.nspname <> 'information_schema' AND lower(c.relname) = ANY($1) \
@@ -147,7 +153,7 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
     Ok(rows
         .into_iter()
         .map(
-            |(oid, schema, name, kind, comment, rows, usable, secured)| Known {
+            |(oid, schema, name, kind, comment, rows, usable, secured, inherited)| Known {
                 oid,
                 name: TableName {
                     schema: Some(schema),
@@ -164,6 +170,7 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
                 rows: rows.filter(|rows| *rows >= 1.0).map(|rows| rows as u64),
                 usable,
                 secured,
+                inherited,
             },
         )
         .collect())

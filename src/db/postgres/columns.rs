@@ -138,6 +138,7 @@ impl Described {
         let folding = self.folding || self.is_of("citext");
         Column {
             field_type: self.field_type(),
+            exact: self.is_exact(),
             cast: self.cast(),
             name: self.name,
             nullable: !self.filled,
@@ -199,6 +200,25 @@ impl Described {
         self.nature == "b"
             && self.r#type == extension
             && self.extension.as_deref() == Some(extension)
+    }
+
+    /// Whether equal values are written alike: a number without a fixed scale keeps its zeros, and a
+    /// fraction may be -0.
+    fn is_exact(&self) -> bool {
+        match self.field_type() {
+            FieldType::Boolean
+            | FieldType::Integer { .. }
+            | FieldType::Uuid
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::DateTime
+            | FieldType::Timestamp
+            | FieldType::Enum
+            | FieldType::Address => true,
+            FieldType::Decimal { scale } => scale.is_some(),
+            FieldType::Text => self.builtin && self.r#type != "bpchar" && !self.folding,
+            _ => false,
+        }
     }
 
     /// The type to cast a bound value to.

@@ -71,6 +71,7 @@ pub(super) async fn read(
                 columns,
                 target: TableName { schema, name },
                 target_columns,
+                unique: true,
             }),
             None if primary => owner.primary_key = columns,
             None => {}

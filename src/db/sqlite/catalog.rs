@@ -43,6 +43,7 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<String>> {
 struct Known {
     name: String,
     kind: Kind,
+    stored: bool,
     without_rowid: bool,
     strict: bool,
 }
@@ -60,6 +61,7 @@ fn known(connection: &Connection) -> Result<Vec<Known>> {
         .into_iter()
         .map(|(name, kind, without_rowid, strict)| Known {
             name,
+            stored: kind == "table",
             kind: if kind == "view" {
                 Kind::View
             } else {
@@ -150,6 +152,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
                 || row_id.as_ref() == Some(name)
                 || (*pk > 0 && known.without_rowid)),
             sortable: true,
+            exact: false,
             dynamic: !known.strict || declared.eq_ignore_ascii_case("any"),
             bounded: false,
             folding: false,
@@ -161,7 +164,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
     let foreign_keys = foreign_keys(connection, &known.name, &columns)?;
     let indexes = indexes(connection, &known.name)?;
     let estimated_rows = match known.kind {
-        Kind::Table => estimate(connection, known, row_id, &columns)?,
+        Kind::Table => estimate(connection, known, row_id.clone(), &columns)?,
         _ => None,
     };
     Ok(Table {
@@ -173,8 +176,13 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         comment: None,
         estimated_rows,
         secured: false,
+        row_id: match known.stored && !known.without_rowid && row_id.is_none() {
+            true => free_row_id(&columns),
+            false => None,
+        },
         columns,
         primary_key,
+        inherited: false,
         foreign_keys,
         indexes,
     })
@@ -265,6 +273,16 @@ fn indexes(connection: &Connection, table: &str) -> Result<Vec<Vec<String>>> {
         .collect())
 }
 
+/// A name of the row id that no column has taken.
+fn free_row_id(columns: &[Column]) -> Option<&'static str> {
+    let taken = |name: &str| {
+        let mut columns = columns.iter();
+        columns.any(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let mut names = ["rowid", "_rowid_", "oid"].into_iter();
+    names.find(|name| !taken(name))
+}
+
 /// How many rows there are: exactly for a small table, by the row ids for a large one.
 fn estimate(
     connection: &Connection,
@@ -285,13 +303,8 @@ fn estimate(
     if counted.is_none_or(|rows| rows <= COUNTED) || known.without_rowid {
         return Ok(counted.filter(|rows| *rows <= COUNTED));
     }
-    let shadowed = columns
-        .iter()
-        .any(|column| column.name.eq_ignore_ascii_case("rowid"));
-    let id = match (row_id, shadowed) {
-        (Some(name), _) => name,
-        (None, false) => "rowid".to_owned(),
-        (None, true) => return Ok(None),
+    let Some(id) = row_id.or_else(|| free_row_id(columns).map(str::to_owned)) else {
+        return Ok(None);
     };
     let mut ends = [0; 2];
     for (end, function) in ends.iter_mut().zip(["MAX", "MIN"]) {

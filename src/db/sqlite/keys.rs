@@ -41,6 +41,7 @@ pub(super) fn foreign_keys(
                 columns: Vec::new(),
                 target: name,
                 target_columns: Vec::new(),
+                unique: true,
             };
             keys.push((id, key));
         }

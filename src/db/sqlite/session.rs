@@ -13,6 +13,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, OpenFlags, ffi};
 use sea_query::Value;
 
+use super::digest;
 use super::file::{File, Identity};
 use super::search;
 use crate::db::pool::Session;
@@ -64,6 +65,7 @@ impl Reader {
             // A file of somebody else may be damaged on purpose.
             connection.pragma_update(None, "cell_size_check", true)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
+            digest::define(&connection)?;
             let seen = Arc::clone(&watch);
             connection.progress_handler(INSTRUCTIONS, Some(move || seen.is_over()))?;
             search::register(&connection, &watch)?;

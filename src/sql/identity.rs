@@ -1,0 +1,79 @@
+//! What tells rows apart that share all other sort keys: the engine's own number of the row, or a
+//! digest of what its fields hold, as it is written.
+//!
+//! Rows that share the digest too are alike, so it does not matter which of them comes first.
+
+use sea_query::{Expr, ExprTrait as _, Func};
+
+use super::{BASE, Dialect, column_of};
+use crate::catalog::{Distinction, Model};
+use crate::encode::Shape;
+use crate::plan::Value;
+
+/// Arguments of one call at the most; SQLite takes 127.
+const ARGUMENTS: usize = 100;
+
+/// The function that digests its arguments on SQLite, which has none itself.
+pub const DIGEST: &str = "lucarne_digest";
+
+/// The last sort key of a model's rows, and the shape that it arrives in.
+pub(super) fn row(model: &Model, dialect: Dialect) -> Option<(Expr, Shape)> {
+    match model.distinction() {
+        Distinction::Key | Distinction::None => None,
+        Distinction::RowId(name) => {
+            let row_id = Expr::col((BASE.to_owned(), (*name).to_owned()));
+            Some((row_id, Shape::Native))
+        }
+        Distinction::Content(_) => {
+            let columns = model.content().map(|field| column_of(BASE, field));
+            Some((digest(columns.collect(), dialect), Shape::Native))
+        }
+    }
+}
+
+/// The last row's value of it.
+pub(super) fn bound(value: &Value) -> Expr {
+    match value {
+        Value::Bytes(bytes) => Expr::val(bytes.clone()),
+        Value::Int(number) => Expr::val(*number),
+        // A digest is bytes, and a row's number is whole: nothing else was ever sealed.
+        _ => Expr::cust("NULL"),
+    }
+}
+
+fn digest(columns: Vec<Expr>, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::Sqlite => {
+            let call = |columns: &[Expr]| Func::cust(DIGEST).args(columns.to_vec()).into();
+            let parts: Vec<Expr> = columns.chunks(ARGUMENTS).map(call).collect();
+            match parts.len() {
+                1 => parts.into_iter().next().unwrap_or(Expr::cust("NULL")),
+                _ => digest(parts, dialect),
+            }
+        }
+        // The text of a whole row tells every value as it is written, and NULL from an empty text.
+        Dialect::Postgres => {
+            let text = Func::cust("ROW").args(columns).cast_as("text");
+            let encoding = Expr::cust("getdatabaseencoding()");
+            let bytes = Func::cust("convert_to").arg(text).arg(encoding);
+            Func::cust("sha256").arg(bytes).into()
+        }
+        // Each by a digest of its own, for together they might pass the largest packet.
+        Dialect::MySql => {
+            let parts = columns.into_iter().map(|column| {
+                let whole = sha2(column.cast_as("BINARY"));
+                Func::cust("IFNULL")
+                    .arg(whole)
+                    .arg(Expr::cust("'-'"))
+                    .into()
+            });
+            let parts: Vec<Expr> = std::iter::once(Expr::cust("','")).chain(parts).collect();
+            let all = sha2(Func::cust("CONCAT_WS").args(parts).into());
+            Func::cust("UNHEX").arg(all).into()
+        }
+    }
+}
+
+fn sha2(value: Expr) -> Expr {
+    Func::cust("SHA2").arg(value).arg(Expr::cust("256")).into()
+}
