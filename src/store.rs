@@ -53,6 +53,26 @@ pub struct Store {
     keys: Keys,
 }
 
+/// What tells the contents of a store from others. A revision alone does not: a copy that is put in
+/// the place of a store counts on from where it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The revision.
+    pub revision: i64,
+    /// Random, and another one after each change.
+    mark: String,
+    /// Which file it is.
+    file: Option<(u64, u64)>,
+}
+
+impl State {
+    /// Whether these are older contents, or others of the same revision.
+    pub fn went_back_from(&self, before: &Self) -> bool {
+        self.revision < before.revision
+            || (self.revision == before.revision && self.mark != before.mark)
+    }
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.place)
@@ -147,6 +167,31 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// What tells its contents from others.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn state(&self) -> Result<State, StoreFailure> {
+        let file = match &self.place {
+            StoreUrl::Sqlite(path) => backend::identity(path),
+            StoreUrl::Postgres(_) => None,
+        };
+        let (revision, mark) = within(async {
+            match &self.backend {
+                Backend::Sqlite(pool) => {
+                    Ok::<_, StoreFailure>(pool.acquire().await?.state().await?)
+                }
+                Backend::Postgres(pool) => Ok(pool.acquire().await?.state().await?),
+            }
+        })
+        .await?;
+        Ok(State {
+            revision,
+            mark,
+            file,
+        })
     }
 
     /// Everything that it holds, of one moment.

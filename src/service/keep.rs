@@ -1,8 +1,9 @@
 //! What goes on beside serving clients of the store: hearing of its changes, noting when tokens were
 //! used, and closing databases that nobody asks.
 //!
-//! A task asks the store for its revision every second and reads it whole when it is another. It
-//! changes nothing that is served: whoever owns the configuration in force is told.
+//! A task asks the store every second what tells its contents from others, and reads it whole when
+//! that is something else. It changes nothing that is served: whoever owns the configuration in force
+//! is told.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,19 +23,19 @@ use super::tenant::Ways;
 use crate::auth::Digest;
 use crate::config::{Config, DatabaseUrl, StoreUrl};
 use crate::db::StartFault;
-use crate::store::{Contents, Keys, Store, StoreFailure, StoreFault};
+use crate::store::{Contents, Keys, State, Store, StoreFailure, StoreFault};
 
 /// How often the store is asked for its revision.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// Questions between two times that uses are noted and databases closed.
-const TIDY_EVERY: u32 = 10;
+/// How often uses are noted and databases closed.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// The store as it is kept: what it held at first, and what it holds from then on.
 #[derive(Debug)]
 pub struct Kept {
     pub(super) tenants: Tenants,
     pub(super) news: mpsc::Receiver<Contents>,
-    keeper: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Kept {
@@ -46,7 +47,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -71,19 +72,16 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
         grace: config.store_grace,
         place,
         freshness: Arc::clone(&freshness),
-        revision: 0,
+        state: None,
         lost: false,
         over: false,
         asked: Utc::now(),
-        noted: HashMap::new(),
     };
     let opened = match keeper.place.open().await {
-        Ok(store) => {
-            let contents = store.contents().await;
-            contents
-                .map(|contents| (store, contents))
-                .map_err(|failure| failure.to_string())
-        }
+        Ok(store) => whole(&store)
+            .await
+            .map(|whole| (store, whole))
+            .map_err(|failure| failure.to_string()),
         Err(fault) if fault.may_come => Err(fault.what),
         Err(fault) => {
             return Err(StartFault {
@@ -93,8 +91,8 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
         }
     };
     let contents = match opened {
-        Ok((store, contents)) => {
-            keeper.revision = contents.revision;
+        Ok((store, (state, contents))) => {
+            keeper.state = Some(state);
             service.set_store(store);
             contents
         }
@@ -107,12 +105,20 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
     let tenants = Tenants::new(contents, Arc::new(Ways::new(config)), freshness);
     service.set_ways(tenants.ways());
     let (sender, news) = mpsc::channel(1);
+    let tidying = tokio::spawn(tidy(Arc::clone(service))).abort_handle();
     let keeper = tokio::spawn(keeper.run(sender)).abort_handle();
     Ok(Some(Kept {
         tenants,
         news,
-        keeper,
+        tasks: [keeper, tidying],
     }))
+}
+
+/// Everything that a store holds, and what tells it from others: asked first, so that a change in
+/// between is read again.
+async fn whole(store: &Store) -> Result<(State, Contents), StoreFailure> {
+    let state = store.state().await?;
+    Ok((state, store.contents().await?))
 }
 
 /// Where the store is, and what opens what it holds.
@@ -135,27 +141,23 @@ struct Keeper {
     grace: Duration,
     place: Place,
     freshness: Arc<Freshness>,
-    /// The revision that is served.
-    revision: i64,
+    /// What tells what is served from what the store may hold; none before it answered.
+    state: Option<State>,
     /// Whether the store did not answer when it was asked last.
     lost: bool,
     /// Whether it was away for longer than the grace.
     over: bool,
     asked: DateTime<Utc>,
-    /// The last use of each token that the store knows of.
-    noted: HashMap<Digest, i64>,
 }
 
 impl Keeper {
     async fn run(mut self, news: mpsc::Sender<Contents>) {
         let mut tick = interval(ASK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut ticks: u32 = 0;
         loop {
             tick.tick().await;
             match self.look().await {
                 Ok(Some(contents)) => {
-                    self.revision = contents.revision;
                     if news.send(contents).await.is_err() {
                         return;
                     }
@@ -164,31 +166,48 @@ impl Keeper {
                 Err(cause) => self.miss(&cause),
             }
             self.end_those_whose_time_is_over();
-            ticks = ticks.wrapping_add(1);
-            if ticks.is_multiple_of(TIDY_EVERY) {
-                self.service.close_idle();
-                self.note_uses().await;
-            }
         }
     }
 
     /// Asks the store; what it holds comes back where it is not what is served.
     async fn look(&mut self) -> Result<Option<Contents>, String> {
         let said = |failure: StoreFailure| failure.to_string();
-        let Some(store) = self.service.store() else {
-            let store = self.place.open().await.map_err(|fault| fault.what)?;
-            let contents = store.contents().await.map_err(said)?;
-            self.service.set_store(store);
-            self.found();
-            return Ok(Some(contents));
+        let opened = match self.service.store() {
+            Some(_) => None,
+            None => Some(self.place.open().await.map_err(|fault| fault.what)?),
         };
-        let revision = store.revision().await.map_err(said)?;
-        let contents = match revision == self.revision {
+        let service = Arc::clone(&self.service);
+        let Some(store) = opened.as_ref().or_else(|| service.store()) else {
+            return Ok(None);
+        };
+        let state = store.state().await.map_err(said)?;
+        // What came back may be another one, whatever it says.
+        let is_served = !self.lost && self.state.as_ref() == Some(&state);
+        let contents = match is_served {
             true => None,
-            false => Some(store.contents().await.map_err(said)?),
+            false => {
+                let (state, contents) = whole(store).await.map_err(said)?;
+                self.tell_of_return(&state);
+                self.state = Some(state);
+                Some(contents)
+            }
         };
+        if let Some(store) = opened {
+            self.service.set_store(store);
+        }
         self.found();
         Ok(contents)
+    }
+
+    fn tell_of_return(&self, now: &State) {
+        let before = self.state.as_ref();
+        if let Some(before) = before.filter(|before| now.went_back_from(before)) {
+            warn!(
+                "the store went back from revision {} to {}: is it an older copy? Tokens that were \
+                 revoked since may be valid again: see lucarne token list",
+                before.revision, now.revision
+            );
+        }
     }
 
     fn found(&mut self) {
@@ -219,28 +238,40 @@ impl Keeper {
         }
         self.asked = now;
     }
+}
 
-    async fn note_uses(&mut self) {
-        let Some(store) = self.service.store() else {
-            return;
-        };
-        let access = self.service.access();
-        let mut uses = Vec::new();
-        for (digest, policy) in access.clients.policies() {
-            let Some(grant) = &policy.grant else { continue };
-            let used = grant.used.load(Ordering::Relaxed);
-            let noted = self.noted.get(digest).copied().unwrap_or_default();
-            if used > noted
-                && let Some(at) = DateTime::from_timestamp_millis(used)
-            {
-                uses.push((*digest, at));
-            }
+/// Closes databases that nobody asks, and notes in the store when tokens were used.
+async fn tidy(service: Arc<Service>) {
+    // The last use of each token that the store knows of.
+    let mut noted: HashMap<Digest, i64> = HashMap::new();
+    let mut tick = interval(TIDY_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        service.close_idle();
+        note_uses(&service, &mut noted).await;
+    }
+}
+
+async fn note_uses(service: &Service, noted: &mut HashMap<Digest, i64>) {
+    let Some(store) = service.store() else {
+        return;
+    };
+    let access = service.access();
+    let mut uses = Vec::new();
+    for (digest, policy) in access.clients.policies() {
+        let Some(grant) = &policy.grant else { continue };
+        let used = grant.used.load(Ordering::Relaxed);
+        let known = noted.get(digest).copied().unwrap_or_default();
+        if used > known
+            && let Some(at) = DateTime::from_timestamp_millis(used)
+        {
+            uses.push((*digest, at));
         }
-        if !uses.is_empty() && store.record_uses(&uses).await.is_ok() {
-            self.noted.retain(|digest, _| access.clients.knows(digest));
-            let uses = uses.into_iter();
-            self.noted
-                .extend(uses.map(|(digest, at)| (digest, at.timestamp_millis())));
-        }
+    }
+    if !uses.is_empty() && store.record_uses(&uses).await.is_ok() {
+        noted.retain(|digest, _| access.clients.knows(digest));
+        let uses = uses.into_iter();
+        noted.extend(uses.map(|(digest, at)| (digest, at.timestamp_millis())));
     }
 }

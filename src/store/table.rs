@@ -70,6 +70,9 @@ pub(super) trait Session: Send {
     /// The revision of what can be read.
     fn revision(&mut self) -> impl Future<Output = sqlx::Result<i64>> + Send;
 
+    /// The revision of what can be read, and the mark of the change that made it.
+    fn state(&mut self) -> impl Future<Output = sqlx::Result<(i64, String)>> + Send;
+
     /// Makes the next revision. Until the transaction ends nobody else makes one.
     fn advance(&mut self) -> impl Future<Output = sqlx::Result<i64>> + Send;
 
@@ -114,7 +117,7 @@ impl HasRow for Token {
 }
 
 macro_rules! session {
-    ($connection:ty) => {
+    ($connection:ty, $random:literal) => {
         impl Session for $connection {
             async fn revision(&mut self) -> sqlx::Result<i64> {
                 sqlx::query_scalar("SELECT revision FROM lucarne_revision")
@@ -122,10 +125,18 @@ macro_rules! session {
                     .await
             }
 
+            async fn state(&mut self) -> sqlx::Result<(i64, String)> {
+                sqlx::query_as("SELECT revision, mark FROM lucarne_revision")
+                    .fetch_one(self)
+                    .await
+            }
+
             async fn advance(&mut self) -> sqlx::Result<i64> {
-                sqlx::query_scalar(
-                    "UPDATE lucarne_revision SET revision = revision + 1 RETURNING revision",
-                )
+                sqlx::query_scalar(concat!(
+                    "UPDATE lucarne_revision SET revision = revision + 1, mark = ",
+                    $random,
+                    " RETURNING revision"
+                ))
                 .fetch_one(self)
                 .await
             }
@@ -146,8 +157,8 @@ macro_rules! session {
     };
 }
 
-session!(SqliteConnection);
-session!(PgConnection);
+session!(SqliteConnection, "lower(hex(randomblob(16)))");
+session!(PgConnection, "CAST(gen_random_uuid() AS text)");
 
 macro_rules! holds {
     ($connection:ty, $record:ty, $row:ty, $table:literal by $order:literal, $put:expr, $($column:ident)*) => {

@@ -12,10 +12,8 @@ async fn twenty_at_once_make_the_tables_once() {
     for place in Place::each().await {
         let opened = join_all((0..20).map(|_| place.open(&[]))).await;
         let stores: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
-        assert_eq!(
-            place.value("SELECT count(*) FROM _sqlx_migrations").await,
-            1
-        );
+        let made = "SELECT count(*) - count(DISTINCT version) FROM _sqlx_migrations";
+        assert_eq!(place.value(made).await, 0);
         stores[0].create_tenant(tenant("acme")).await.unwrap();
         assert_eq!(stores[19].revision().await.unwrap(), 1);
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use lucarne::store::{Keys, Store};
 use serde_json::json;
 
 use crate::data::Data;
@@ -375,4 +376,35 @@ async fn one_tenant_cannot_take_every_place() {
         running.service.figures().running >= 1,
         "the flood still waits"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_went_another_way_is_read_whatever_its_revision() {
+    let data = Data::sqlite().await;
+    let running = start(&[]).await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    let (agent, secret) = running.token(&tenant, token("agent")).await;
+    let copy = tempfile::tempdir().unwrap();
+    let (here, there) = (
+        running.folder.path().join("store.db"),
+        copy.path().join("store.db"),
+    );
+    std::fs::copy(&here, &there).unwrap();
+    // Here a token is made, there one is revoked: both stores are at the same revision.
+    let (_, other) = running.token(&tenant, token("other")).await;
+    let config = configured(&copy, &[]);
+    let keys = Keys::new(&config.encryption_keys);
+    let copied = Store::open(config.store.as_ref().unwrap(), keys, None);
+    let copied = copied.await.unwrap();
+    let revoked = copied.update_token(&agent.id, |token| token.active = false);
+    revoked.await.unwrap();
+    assert_eq!(
+        copied.revision().await.unwrap(),
+        running.store.revision().await.unwrap()
+    );
+    std::fs::rename(&there, &here).unwrap();
+    let ids = [&secret, &other].map(|secret| lucarne::auth::TokenId::of(secret));
+    running
+        .until(|service| ids.iter().all(|id| service.access().policy(id).is_err()))
+        .await;
 }
