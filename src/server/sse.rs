@@ -144,6 +144,8 @@ async fn serve(app: &App, session: &Session, mut policy: Arc<Policy>, name: &str
     let endpoint = format!("/mcp/messages?sessionId={name}").into_bytes();
     let mut open = session.write(events::event("endpoint", endpoint)).await;
     let mut replaced = app.service.replacements();
+    // A token that went since it was judged takes its stream with it at once.
+    replaced.mark_changed();
     let mut alive = tokio::time::interval(events::KEEP_ALIVE);
     alive.reset();
     while open {

@@ -169,6 +169,8 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     let (stream, response) = events::stream();
     let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
     let mut replaced = app.service.replacements();
+    // A token that went since it was judged takes its stream with it at once.
+    replaced.mark_changed();
     let mut policy = Arc::clone(&admitted.policy);
     let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
     running.spawn(async move {
