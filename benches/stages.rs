@@ -75,6 +75,7 @@ fn tickets() -> Catalog {
         estimated_rows: Some(1_000_000),
         secured: false,
         columns: columns.into(),
+        withheld: Vec::new(),
         primary_key: vec!["id".to_owned()],
         inherited: false,
         row_id: None,

@@ -65,6 +65,15 @@ impl Tokens {
         found.into()
     }
 
+    /// Those that others hold too.
+    pub fn within(&self, others: &Self) -> Self {
+        let both = self
+            .0
+            .iter()
+            .filter(|token| others.holds(&TokenId(**token)));
+        Self(both.copied().collect())
+    }
+
     /// Whether there is none at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

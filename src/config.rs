@@ -155,27 +155,34 @@ impl Config {
         files
     }
 
-    /// Takes over from the configuration in force what only a restart changes.
-    pub fn keep_until_restart(&mut self, running: &Self) {
-        if self.allowed_hosts == AllowedHosts::local(self.listen) {
-            self.allowed_hosts = AllowedHosts::local(running.listen);
+    /// What is in force after a reload of `new`: what waits for a restart stays as it is. It is
+    /// judged as it will be, for what is right in `new` may be wrong beside that.
+    ///
+    /// # Errors
+    /// Everything that cannot be right beside what waits for a restart.
+    pub fn reloaded(&self, new: Self) -> Result<Self, Faults> {
+        let settings = self.settings.reloaded(&new.settings);
+        let judged = load(settings.by_value())?;
+        let mut warnings = new.warnings;
+        for warning in judged.warnings {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
         }
-        self.enabled = running.enabled;
-        self.database.clone_from(&running.database);
-        self.listen = running.listen;
-        self.max_requests = running.max_requests;
-        self.admin_listen = running.admin_listen;
-        self.query_timeout = running.query_timeout;
-        self.pool_size = running.pool_size;
-        self.pgbouncer = running.pgbouncer;
-        self.store.clone_from(&running.store);
-        self.store_grace = running.store_grace;
-        self.store_databases = running.store_databases;
-        self.encryption_keys.clone_from(&running.encryption_keys);
-        self.audit.clone_from(&running.audit);
-        self.log_filter.clone_from(&running.log_filter);
-        self.log_format = running.log_format;
-        self.settings.keep_until_restart(&running.settings);
+        Ok(Self {
+            secret_files: new.secret_files,
+            warnings,
+            settings,
+            ..judged
+        })
+    }
+
+    /// This configuration, with what its secret files hold now.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and one that holds what cannot be.
+    pub fn reread(&self) -> Result<Self, Faults> {
+        load(self.settings.by_file())
     }
 }
 

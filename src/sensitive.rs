@@ -40,6 +40,23 @@ struct Revealed {
     field: String,
 }
 
+/// The names by which an operator may mean a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'m> {
+    /// The one that clients use.
+    pub model: &'m str,
+    /// The table's, with its schema.
+    pub qualified: &'m str,
+    /// The table's alone.
+    pub table: &'m str,
+}
+
+impl Named<'_> {
+    fn all(&self) -> [&str; 3] {
+        [self.model, self.qualified, self.table]
+    }
+}
+
 /// What hides a field. `Display` is made for the operator: `built-in: password_hash`,
 /// `MCP_HIDDEN_FIELDS: users.email`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +142,18 @@ impl Sensitive {
         }
     }
 
+    /// What hides all that either hides.
+    pub fn or(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        let more = other
+            .hidden
+            .iter()
+            .filter(|entry| !self.hidden.contains(entry));
+        both.hidden.extend(more.cloned());
+        both.revealed.retain(|entry| other.revealed.contains(entry));
+        both
+    }
+
     /// The rule that hides a field of a model, if one does.
     pub fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
         let is_revealed = || {
@@ -140,19 +169,44 @@ impl Sensitive {
         }
     }
 
+    /// The rule that hides a field of a model, by whichever of its names.
+    ///
+    /// What is revealed is named as clients name it, or with its schema: a table alone may be
+    /// another's.
+    pub fn hides(&self, named: Named<'_>, field: &str) -> Option<Rule<'_>> {
+        let of_model = self.hides_field(named.model, field);
+        let of_table = || {
+            let mut names = [named.qualified, named.table].into_iter();
+            names.find_map(|name| {
+                let rule = self.hides_field(name, field);
+                rule.filter(|rule| matches!(rule, Rule::Configured(_)))
+            })
+        };
+        match of_model {
+            Some(Rule::BuiltIn(_)) => match self.hides_field(named.qualified, field) {
+                None => of_table(),
+                Some(_) => of_model,
+            },
+            Some(rule) => Some(rule),
+            None => of_table(),
+        }
+    }
+
     /// The operator's entries that touch none of these fields, each of a model and its field: with
     /// its variable, as typed.
-    pub fn idle(&self, fields: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+    pub fn idle(&self, fields: &[(Named<'_>, &str)]) -> Vec<(&'static str, String)> {
         let hidden = self.hidden.iter().filter(|entry| {
-            !fields
-                .iter()
-                .any(|(model, field)| entry.covers(model, field))
+            !fields.iter().any(|(named, field)| {
+                let mut names = named.all().into_iter();
+                names.any(|name| entry.covers(name, field))
+            })
         });
         let revealed = self.revealed.iter().filter(|entry| {
             built_in(&entry.field).is_none()
-                || !fields
-                    .iter()
-                    .any(|(model, field)| entry.model == *model && entry.field == *field)
+                || !fields.iter().any(|(named, field)| {
+                    entry.field == *field
+                        && [named.model, named.qualified].contains(&entry.model.as_str())
+                })
         });
         let hidden = hidden.map(|entry| ("MCP_HIDDEN_FIELDS", entry.typed.clone()));
         let revealed = revealed.map(|entry| {
@@ -160,6 +214,11 @@ impl Sensitive {
             ("MCP_REVEAL_FIELDS", typed)
         });
         hidden.chain(revealed).collect()
+    }
+
+    /// Whether an entry that hides is typed like this.
+    pub fn names(&self, typed: &str) -> bool {
+        self.hidden.iter().any(|entry| entry.typed == typed)
     }
 
     /// Whether a member of this name is removed from JSON, at any depth and in any model: the
@@ -259,7 +318,12 @@ mod tests {
             &["users.api_key", "users.token", "users.name"],
         )
         .unwrap();
-        let fields = [("users", "email"), ("users", "api_key"), ("users", "name")];
+        let users = Named {
+            model: "users",
+            qualified: "main.users",
+            table: "users",
+        };
+        let fields = [(users, "email"), (users, "api_key"), (users, "name")];
         let idle = sensitive.idle(&fields);
         let typed: Vec<&str> = idle.iter().map(|(_, typed)| typed.as_str()).collect();
         assert_eq!(

@@ -8,6 +8,7 @@ mod clients;
 mod describe;
 mod explain;
 mod exposed;
+mod idle;
 mod keep;
 mod ledger;
 mod open;
@@ -18,6 +19,7 @@ mod policy;
 mod probe;
 mod quota;
 mod reload;
+mod report;
 mod tenant;
 mod whoami;
 
@@ -55,6 +57,7 @@ use crate::plan::{self, GetPlan, ReadPlan};
 use crate::protocol::{Action, Object};
 use crate::sql;
 use crate::store::{DatabaseId, Store};
+use quota::Reserved;
 use tenant::Ways;
 
 /// Answers requests, each by the policy of who asks.
@@ -348,9 +351,7 @@ impl Service {
         };
         let took = started.elapsed();
         if let Some(grant) = &policy.grant {
-            let reads = known.is_some_and(Action::needs_model);
-            let rows = result.as_ref().ok().filter(|_| reads);
-            grant.note(rows.map_or(0, |answer| answer.rows));
+            grant.note_use();
         }
         let denies = policy.settings.audit_denies;
         let result = entry.settle(result, took, denies).await;
@@ -435,13 +436,6 @@ impl Service {
             };
         };
         let model = served.model;
-        if let (true, Some(grant)) = (action.needs_model(), &policy.grant) {
-            grant
-                .token
-                .rows()
-                .and_then(|()| grant.tenant.rows())
-                .map_err(Error::from)?;
-        }
         let _in_use = served.exposed.enter().await?;
         match action {
             Action::Whoami => {
@@ -455,8 +449,9 @@ impl Service {
             Action::Get => {
                 let plan = plan::get(read.params, model)?;
                 ledger::name(&plan.filter, filters);
-                self.get(Source::new(terms, served.exposed)?, &plan, out)
-                    .await
+                let reserved = policy.reserve(1)?;
+                let source = Source::new(terms, served.exposed)?;
+                Ok(counted(self.get(source, &plan, out).await?, reserved))
             }
             Action::List | Action::Query => {
                 let settings = &policy.settings;
@@ -464,8 +459,9 @@ impl Service {
                 let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
                 ledger::name(&plan.filter, filters);
-                self.rows(Source::new(terms, served.exposed)?, &plan, out)
-                    .await
+                let reserved = policy.reserve(plan.page.limit.into())?;
+                let source = Source::new(terms, served.exposed)?;
+                Ok(counted(self.rows(source, &plan, out).await?, reserved))
             }
         }
     }
@@ -538,6 +534,14 @@ impl Service {
         }
         Ok(Answer { out, rows })
     }
+}
+
+/// Counts the rows of an answer among those that were set aside for it.
+fn counted(answer: Answer, reserved: Vec<Reserved>) -> Answer {
+    for reserved in reserved {
+        reserved.spend(answer.rows);
+    }
+    answer
 }
 
 #[cfg(test)]

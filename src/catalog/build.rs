@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Catalog, Column, Distinction, Field, Model, Rule, Table, TableName, relations};
 use crate::config::ModelName;
-use crate::sensitive::{self, Sensitive};
+use crate::sensitive::{Named, Sensitive};
 use crate::value::Value;
 
 /// The numbers that models are known by within this process.
@@ -101,12 +101,25 @@ pub fn build(
     let mut hidden = Vec::new();
     let mut missing = Vec::new();
     let mut found = Vec::new();
+    // What a rule could be about, where it is about no table that is there.
+    let mut astray: Vec<&WantedRule<'_>> = narrowing.rules.iter().collect();
+    astray.retain(|rule| {
+        let mut there = tables
+            .iter()
+            .filter_map(|(name, table)| Some((name, table.as_ref().ok()?)));
+        !there.any(|(name, table)| is_about(rule, &name.exposed, table))
+    });
     for (name, table) in tables {
         let is_seen = |models: &[String]| models.contains(&name.exposed);
         if !narrowing.models.is_none_or(is_seen) {
             continue;
         }
         match table {
+            Ok(_) if astray.iter().any(|rule| name.may_be(rule.model)) => missing.push(Missing {
+                name: name.exposed.clone(),
+                reason: "a row rule names it with another schema".to_owned(),
+                ruled_out: true,
+            }),
             Ok(table) => found.push((name.exposed.clone(), table)),
             Err(reason) => missing.push(Missing {
                 name: name.exposed.clone(),
@@ -129,7 +142,10 @@ pub fn build(
             });
             continue;
         }
-        let wanted = narrowing.rules.iter().filter(|rule| rule.model == name);
+        let wanted = narrowing
+            .rules
+            .iter()
+            .filter(|rule| is_about(rule, &name, &table));
         let rules: Result<Vec<Rule>, String> = wanted.map(|wanted| rule(wanted, &table)).collect();
         match rules {
             Ok(rules) => {
@@ -163,6 +179,11 @@ pub fn build(
     }
 }
 
+/// Whether a rule is about a model, by the name that clients use or by that of its table.
+fn is_about(rule: &WantedRule<'_>, name: &str, table: &Table) -> bool {
+    rule.model == name || rule.model == table.name.name || rule.model == table.name.qualified()
+}
+
 fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
     names
         .enumerate()
@@ -172,13 +193,14 @@ fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
 
 fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidden>) -> Model {
     let mut fields = Vec::new();
+    let qualified = table.name.qualified();
+    let named = Named {
+        model: name,
+        qualified: &qualified,
+        table: &table.name.name,
+    };
     for column in &table.columns {
-        // An operator may name the table where the model has an alias.
-        let by_table = || {
-            let rule = sensitive.hides_field(&table.name.name, &column.name)?;
-            matches!(rule, sensitive::Rule::Configured(_)).then_some(rule)
-        };
-        if let Some(rule) = sensitive.hides_field(name, &column.name).or_else(by_table) {
+        if let Some(rule) = sensitive.hides(named, &column.name) {
             hidden.push(Hidden {
                 model: name.to_owned(),
                 table: table.name.clone(),
@@ -344,6 +366,7 @@ mod tests {
                 column("api_key", FieldType::Text),
                 column("payload", FieldType::Json),
             ],
+            withheld: Vec::new(),
             primary_key: vec!["id".to_owned()],
             inherited: false,
             row_id: None,

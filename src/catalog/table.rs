@@ -13,6 +13,14 @@ pub struct TableName {
     pub name: String,
 }
 
+impl TableName {
+    /// The name with its schema; SQLite's own is `main`.
+    pub fn qualified(&self) -> String {
+        let schema = self.schema.as_deref().unwrap_or("main");
+        format!("{schema}.{}", self.name)
+    }
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.schema {
@@ -62,6 +70,8 @@ pub struct Table {
     pub secured: bool,
     /// All columns, in the table's order.
     pub columns: Vec<Column>,
+    /// The columns that the role may not read, as far as the database tells of them.
+    pub withheld: Vec<String>,
     /// The columns of the primary key, in the key's order.
     pub primary_key: Vec<String>,
     /// Whether other tables inherit from it: its rows are then theirs as well, which its key does

@@ -35,13 +35,15 @@ impl Source {
     }
 }
 
-/// Reloads on SIGHUP and when a secret file has changed; never ends by itself.
+/// Reloads on SIGHUP, takes over secret files that have changed; never ends by itself.
 pub(super) struct Supervisor {
     live: Live,
     source: Option<Source>,
     notify: Notify,
     watch: Watch,
-    /// A reload that found no database is tried again until it can be checked.
+    /// The files that a reload under way names.
+    files: Vec<PathBuf>,
+    /// Whether it was said that a reload waits for the database.
     unchecked: bool,
 }
 
@@ -53,6 +55,7 @@ impl Supervisor {
             live,
             source,
             notify,
+            files: Vec::new(),
             unchecked: false,
         }
     }
@@ -69,37 +72,31 @@ impl Supervisor {
                 }
             };
             tokio::select! {
-                contents = self.live.hear() => self.live.follow(contents),
+                ended = self.live.next() => self.ended(ended).await,
                 Some(()) = hung_up => {
                     // Whatever becomes of the settings: the file may have been moved away.
                     if let Some(audit) = self.live.service().audit() {
                         audit.reopen();
                     }
-                    self.reload("SIGHUP").await;
+                    self.reload();
                 }
                 _ = tick.tick() => {
-                    if self.live.is_waiting() {
-                        self.live.look().await;
-                    }
-                    if self.watch.has_settled().await {
-                        self.reload("a secret file has changed").await;
-                    } else if self.unchecked {
-                        self.reload("the database was not there before").await;
+                    self.live.look();
+                    if self.watch.has_settled().await && self.source.is_some() {
+                        self.reread();
                     }
                 }
             }
         }
     }
 
-    async fn reload(&mut self, why: &str) {
+    fn reload(&mut self) {
         let Some(source) = &self.source else {
             return;
         };
-        let again = std::mem::take(&mut self.unchecked);
-        if !again {
-            info!("reload: {why}");
-        }
+        info!("reload: SIGHUP");
         self.notify.reloading();
+        self.unchecked = false;
         let config = match (source.read)() {
             Ok(config) => config,
             Err(faults) => {
@@ -109,37 +106,62 @@ impl Supervisor {
                         fault.variable, fault.message, fault.help
                     );
                 }
-                return self.refused("the configuration is faulty");
+                return self.refused();
             }
         };
         let files = config.watched_files();
-        match self.live.reload(config).await {
-            Ok(()) => {
-                self.watch.look_at(files).await;
+        match self.live.reload(config) {
+            Ok(()) => self.files = files,
+            Err(NotReloaded::Faulty(fault)) => {
+                error!("reload: {}; {}", fault.what, fault.help);
+                self.refused();
+            }
+            Err(NotReloaded::Unchecked) => {}
+        }
+    }
+
+    fn reread(&mut self) {
+        info!("reload: a secret file has changed");
+        self.notify.reloading();
+        match self.live.reread() {
+            Err(NotReloaded::Faulty(fault)) => {
+                error!("reload: {}; {}", fault.what, fault.help);
+                self.refused();
+            }
+            Ok(()) | Err(NotReloaded::Unchecked) => {
                 self.count("done");
                 self.notify.ready();
             }
+        }
+    }
+
+    /// Tells what became of a reload.
+    async fn ended(&mut self, ended: Result<(), NotReloaded>) {
+        match ended {
+            Ok(()) => {
+                self.watch.look_at(std::mem::take(&mut self.files)).await;
+                self.count("done");
+            }
             Err(NotReloaded::Faulty(fault)) => {
                 error!("reload: {}; {}", fault.what, fault.help);
-                self.refused("the configuration is faulty");
+                return self.refused();
             }
+            Err(NotReloaded::Unchecked) if self.unchecked => return,
             Err(NotReloaded::Unchecked) => {
                 self.unchecked = true;
-                if !again {
-                    warn!("reload: the database does not answer: tried again until it does");
-                }
-                self.notify.ready();
+                warn!("reload: the database does not answer: tried again until it does");
             }
         }
+        self.notify.ready();
     }
 
     fn count(&self, outcome: &'static str) {
         self.live.service().metrics().reloaded(outcome);
     }
 
-    fn refused(&self, why: &str) {
+    fn refused(&self) {
         self.count("refused");
-        error!("reload: nothing is changed: {why}");
+        error!("reload: nothing is changed: the configuration is faulty");
         self.notify.ready();
     }
 }

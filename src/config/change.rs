@@ -7,41 +7,79 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::variables::{self, VARIABLES};
 
-/// The variables that a reload puts in force; a change of any other waits for a restart.
-const FOLLOWS: &[&str] = &[
-    "MCP_TOKEN",
-    "MCP_TOKEN_FILE",
-    "MCP_ALLOWED_MODELS",
-    "MCP_READONLY",
-    "MCP_RATE_LIMIT",
-    "MCP_RATE_WINDOW",
-    "MCP_HIDDEN_FIELDS",
-    "MCP_REVEAL_FIELDS",
-    "MCP_TLS_CERT",
-    "MCP_TLS_KEY",
-    "MCP_ALLOWED_HOSTS",
-    "MCP_ALLOWED_ORIGINS",
-    "MCP_ALLOW_QUERY_TOKEN",
-    "MCP_TRUSTED_PROXIES",
-    "MCP_DEFAULT_LIMIT",
-    "MCP_MAX_LIMIT",
-    "MCP_MAX_MESSAGE_BYTES",
-    "MCP_MAX_RESPONSE_BYTES",
-    "MCP_NUMBERS",
-    "MCP_MAX_CONNECTIONS",
-    "MCP_MAX_CONNECTIONS_PER_ADDRESS",
-    "MCP_TOKEN_RATE_LIMIT",
-    "MCP_IDLE_TIMEOUT",
-    "MCP_SCAN_LIMIT",
-    "MCP_CURSOR_KEY",
-    "MCP_CURSOR_KEY_FILE",
-    "MCP_REQUIRE_AUTH",
-    "MCP_ADMIN_TOKEN",
-    "MCP_ADMIN_TOKEN_FILE",
-    "MCP_ALLOWED_DATABASE_HOSTS",
-    "MCP_DATABASE_FOLDER",
-    "MCP_AUDIT_ON_ERROR",
+/// The variables that a reload puts in force, and which change of each may let somebody see more; a
+/// change of any other waits for a restart.
+const FOLLOWS: &[(&str, Widens)] = &[
+    ("MCP_TOKEN", Widens::Never),
+    ("MCP_TOKEN_FILE", Widens::Never),
+    ("MCP_ALLOWED_MODELS", Widens::Added),
+    ("MCP_READONLY", Widens::Never),
+    ("MCP_RATE_LIMIT", Widens::Never),
+    ("MCP_RATE_WINDOW", Widens::Never),
+    ("MCP_HIDDEN_FIELDS", Widens::Removed),
+    ("MCP_REVEAL_FIELDS", Widens::Added),
+    ("MCP_TLS_CERT", Widens::Any),
+    ("MCP_TLS_KEY", Widens::Any),
+    ("MCP_ALLOWED_HOSTS", Widens::Any),
+    ("MCP_ALLOWED_ORIGINS", Widens::Added),
+    ("MCP_ALLOW_QUERY_TOKEN", Widens::Any),
+    ("MCP_TRUSTED_PROXIES", Widens::Added),
+    ("MCP_DEFAULT_LIMIT", Widens::Never),
+    ("MCP_MAX_LIMIT", Widens::Never),
+    ("MCP_MAX_MESSAGE_BYTES", Widens::Never),
+    ("MCP_MAX_RESPONSE_BYTES", Widens::Never),
+    ("MCP_TOOL_MAX_BYTES", Widens::Never),
+    ("MCP_NUMBERS", Widens::Never),
+    ("MCP_MAX_CONNECTIONS", Widens::Never),
+    ("MCP_MAX_CONNECTIONS_PER_ADDRESS", Widens::Never),
+    ("MCP_TOKEN_RATE_LIMIT", Widens::Never),
+    ("MCP_IDLE_TIMEOUT", Widens::Never),
+    ("MCP_SCAN_LIMIT", Widens::Never),
+    ("MCP_CURSOR_KEY", Widens::Never),
+    ("MCP_CURSOR_KEY_FILE", Widens::Never),
+    ("MCP_REQUIRE_AUTH", Widens::Any),
+    ("MCP_ADMIN_TOKEN", Widens::Any),
+    ("MCP_ADMIN_TOKEN_FILE", Widens::Any),
+    ("MCP_ALLOWED_DATABASE_HOSTS", Widens::Added),
+    ("MCP_DATABASE_FOLDER", Widens::Any),
+    ("MCP_AUDIT_ON_ERROR", Widens::Never),
 ];
+
+/// Which change of a variable may let somebody in, or see more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Widens {
+    /// None.
+    Never,
+    /// Any.
+    Any,
+    /// An entry that its list did not have.
+    Added,
+    /// An entry that its list has no more.
+    Removed,
+}
+
+impl Widens {
+    /// Whether the change from one text to another widens.
+    fn by(self, before: Option<&str>, after: Option<&str>) -> bool {
+        let lacks = |list: Option<&str>, other: Option<&str>| {
+            let entries = |list: Option<&str>| -> Vec<String> {
+                let entries = list.unwrap_or_default().split(',').map(str::trim);
+                entries
+                    .map(str::to_owned)
+                    .filter(|it| !it.is_empty())
+                    .collect()
+            };
+            let known = entries(list);
+            entries(other).iter().any(|entry| !known.contains(entry))
+        };
+        match self {
+            Self::Never => false,
+            Self::Any => before != after,
+            Self::Added => lacks(before, after),
+            Self::Removed => lacks(after, before),
+        }
+    }
+}
 
 /// Each variable's text as it counts, to tell two configurations apart.
 ///
@@ -88,20 +126,18 @@ impl Settings {
             .filter(|name| differs(name))
             .map(|name| {
                 let known = VARIABLES.iter().find(|known| known.name == name);
-                let shown = |settings: &Self| {
-                    let default = known.and_then(|known| known.default);
-                    let text = settings.value(&name).or(default);
-                    text.map_or_else(|| "unset".to_owned(), str::to_owned)
-                };
+                let default = known.and_then(|known| known.default);
+                let (before, after) = (self.value(&name).or(default), new.value(&name).or(default));
+                let shown = |text: Option<&str>| text.unwrap_or("unset").to_owned();
                 let values = known
                     .is_none_or(|known| !known.secret)
-                    .then(|| (shown(self), shown(new)));
-                let follows = FOLLOWS.contains(&&*name);
-                let variable = name.into_owned();
+                    .then(|| (shown(before), shown(after)));
+                let follows = FOLLOWS.iter().find(|(follows, _)| *follows == name);
                 Change {
-                    variable,
+                    follows: follows.is_some(),
+                    widens: follows.is_some_and(|(_, widens)| widens.by(before, after)),
                     values,
-                    follows,
+                    variable: name.into_owned(),
                 }
             })
             // The default as a person typed it is no change.
@@ -114,16 +150,36 @@ impl Settings {
             .collect()
     }
 
-    /// Takes over from `running` what only a restart changes.
-    pub(super) fn keep_until_restart(&mut self, running: &Self) {
-        for name in variables::names().filter(|name| !FOLLOWS.contains(&&**name)) {
-            match running.value(&name) {
-                Some(value) => self.note(&name, value),
-                None => {
-                    self.0.remove(&*name);
-                }
-            }
-        }
+    /// What is in force after a reload of `new`: what waits for a restart stays as it is here.
+    pub(super) fn reloaded(&self, new: &Self) -> Self {
+        let follows = |name: &str| FOLLOWS.iter().any(|(follows, _)| *follows == name);
+        let kept = self.0.iter().filter(|(name, _)| !follows(name));
+        let taken = new.0.iter().filter(|(name, _)| follows(name));
+        let both = kept.chain(taken);
+        Self(
+            both.map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+
+    /// The variables, each secret by its value.
+    pub(super) fn by_value(&self) -> Vec<(String, String)> {
+        self.variables(|name| {
+            let of = name.strip_suffix("_FILE");
+            !of.is_some_and(|of| self.0.contains_key(of))
+        })
+    }
+
+    /// The variables as they were typed, a secret by its file where one holds it.
+    pub(super) fn by_file(&self) -> Vec<(String, String)> {
+        self.variables(|name| !self.0.contains_key(&format!("{name}_FILE")))
+    }
+
+    fn variables(&self, counts: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let counted = self.0.iter().filter(|(name, _)| counts(name));
+        counted
+            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+            .collect()
     }
 }
 
@@ -136,6 +192,8 @@ pub struct Change {
     pub values: Option<(String, String)>,
     /// Whether a reload puts it in force.
     pub follows: bool,
+    /// Whether it may let somebody in, or see more.
+    pub widens: bool,
 }
 
 impl fmt::Display for Change {
@@ -169,12 +227,13 @@ mod tests {
         let (_, list) = page.split_once("These variables follow a reload:").unwrap();
         let (list, _) = list.split_once('.').unwrap();
         let told: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
-        for name in FOLLOWS {
+        let follows: Vec<&str> = FOLLOWS.iter().map(|(name, _)| *name).collect();
+        for name in &follows {
             assert!(variables::is_known(name), "{name}");
             let of_secret = name.strip_suffix("_FILE");
             assert!(told.contains(&of_secret.unwrap_or(name)), "{name}");
         }
-        assert!(told.iter().all(|name| FOLLOWS.contains(name)), "{told:?}");
+        assert!(told.iter().all(|name| follows.contains(name)), "{told:?}");
     }
 
     #[test]
@@ -200,9 +259,9 @@ mod tests {
     #[test]
     fn what_waits_for_a_restart_is_told_until_it_comes() {
         let running = settings(&[("MCP_POOL_SIZE", "4")]);
-        let mut new = settings(&[("MCP_POOL_SIZE", "8"), ("MCP_RATE_LIMIT", "7")]);
+        let new = settings(&[("MCP_POOL_SIZE", "8"), ("MCP_RATE_LIMIT", "7")]);
         assert_eq!(running.changes(&new).len(), 2);
-        new.keep_until_restart(&running);
+        let new = running.reloaded(&new);
         assert_eq!(
             told(&running, &new),
             [("MCP_RATE_LIMIT: 60 -> 7".to_owned(), true)]

@@ -15,6 +15,19 @@ pub struct ModelName {
 }
 
 impl ModelName {
+    /// Whether an operator may mean it by this name: as clients name it, or its table with its
+    /// schema or without.
+    pub fn may_be(&self, named: &str) -> bool {
+        let (schema, table) = match named.rsplit_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, named),
+        };
+        let alike = |own: &str| schema.is_none_or(|schema| schema == own);
+        named == self.exposed
+            || named == self.table
+            || (table == self.table && self.schema.as_deref().is_none_or(alike))
+    }
+
     /// Why a table of that name is never served: it is of the engine's own catalog, or of a store.
     pub fn reserved(&self, engine: Engine) -> Option<&'static str> {
         if self.table.to_lowercase().starts_with("lucarne_") {

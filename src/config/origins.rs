@@ -40,6 +40,14 @@ impl AllowedHosts {
         )
     }
 
+    /// What both answer.
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any, narrower) | (narrower, Self::Any) => narrower.clone(),
+            (Self::Only(own), Self::Only(others)) => Self::Only(common(own, others)),
+        }
+    }
+
     /// Whether a request with this `Host` header is answered.
     ///
     /// Letter case and the dot of a fully qualified name make no difference. A pattern for port 80
@@ -103,7 +111,21 @@ pub struct Origin {
     port: Option<u16>,
 }
 
+/// The entries of one list that another has too.
+fn common<T: Clone + PartialEq>(own: &[T], others: &[T]) -> Vec<T> {
+    let both = own.iter().filter(|entry| others.contains(entry));
+    both.cloned().collect()
+}
+
 impl AllowedOrigins {
+    /// What both let in.
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any, narrower) | (narrower, Self::Any) => narrower.clone(),
+            (Self::Only(own), Self::Only(others)) => Self::Only(common(own, others)),
+        }
+    }
+
     /// Whether a request with this `Origin` header is let in; `null` never is, since any page can
     /// have itself called so.
     pub fn allows(&self, header: &str) -> bool {

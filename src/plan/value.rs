@@ -366,6 +366,7 @@ mod tests {
             estimated_rows: None,
             secured: false,
             columns: vec![column],
+            withheld: Vec::new(),
             primary_key: Vec::new(),
             inherited: false,
             row_id: None,

@@ -64,6 +64,32 @@ impl Administration {
 }
 
 impl Access {
+    /// Lets in whom another lets in too, as far as that can be told without a database: what a
+    /// configuration takes away waits for nothing.
+    pub(super) fn within(self, other: &Self) -> Self {
+        let administration = &self.administration;
+        Self {
+            tokens: self.tokens.within(&other.tokens),
+            require_auth: self.require_auth || other.require_auth,
+            hosts: self.hosts.within(&other.hosts),
+            origins: self.origins.within(&other.origins),
+            query_token: self.query_token && other.query_token,
+            proxies: self
+                .proxies
+                .iter()
+                .filter(|network| other.proxies.contains(network))
+                .copied()
+                .collect(),
+            administration: Arc::new(Administration {
+                tokens: administration.tokens.within(&other.administration.tokens),
+                has_store: administration.has_store,
+                reach: administration.reach.clone(),
+                place: administration.place.clone(),
+            }),
+            ..self
+        }
+    }
+
     /// Whether this address is that of a proxy which tells of its clients.
     pub fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies

@@ -15,7 +15,7 @@ use super::policy::{Grant, Policy, Settings};
 use super::quota::{Quota, Spent};
 use super::tenant::{Held, Ways};
 use crate::auth::{Client, Scopes};
-use crate::config;
+use crate::config::{self, ModelName};
 use crate::db::Whom;
 use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
 
@@ -263,30 +263,28 @@ fn policy(
 
 /// What a token sees of the databases of its tenant. A name that two of them have is that of the
 /// first.
-fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
+fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Exposed>> {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
+    let names: Vec<Vec<ModelName>> = held.iter().map(|held| listed(held)).collect();
+    let astray = astray(&rules, &names.concat());
     if !held.is_empty() {
-        let listed: HashSet<String> = held.iter().flat_map(|held| listed(held)).collect();
-        for model in idle(&rules, &listed) {
+        for model in &astray {
             warn!(
                 tenant = tenant.name,
-                model, "a row rule holds nothing back: no database of the tenant lists its model"
+                token = token.name,
+                model,
+                "a row rule is about no model of the tenant's databases: nothing is served"
             );
         }
     }
     let mut taken: HashSet<String> = HashSet::new();
-    let exposed = held.iter().map(|held| {
-        let names = listed(held).into_iter();
-        let seen = |name: &String| {
-            token
-                .models
-                .as_ref()
-                .is_none_or(|models| models.contains(name))
+    let exposed = held.iter().zip(&names).map(|(held, names)| {
+        let seen = |name: &&ModelName| {
+            let is_named = |models: &Vec<String>| models.iter().any(|model| names_it(model, name));
+            astray.is_empty() && token.models.as_ref().is_none_or(is_named)
         };
-        let names = names
-            .filter(seen)
-            .filter(|name| taken.insert(name.clone()))
-            .collect();
+        let names = names.iter().filter(seen).map(|name| name.exposed.clone());
+        let names = names.filter(|name| taken.insert(name.clone())).collect();
         let secured = held.record().row_security;
         let source = Narrowed {
             held: Arc::clone(held),
@@ -303,26 +301,42 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Exposed> {
                 })
             }),
         };
-        Exposed::narrowed(names, source)
+        Arc::new(Exposed::narrowed(names, source))
     });
     exposed.collect()
 }
 
 /// The names of a database's whitelist.
-fn listed(held: &Held) -> Vec<String> {
-    let names = config::model_names("models", &held.record().models).unwrap_or_default();
-    names.into_iter().map(|name| name.exposed).collect()
+fn listed(held: &Held) -> Vec<ModelName> {
+    config::model_names("models", &held.record().models).unwrap_or_default()
 }
 
-/// The models of rules that are about nothing: misspelt, or not listed any more.
-fn idle<'r>(rules: &'r [RowRule], listed: &HashSet<String>) -> Vec<&'r str> {
+/// The models of rules that are about nothing: misspelt, or not listed any more. What such a rule
+/// would have held back is not known, so that nothing may be seen.
+pub(super) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r str> {
     let models = rules.iter().map(|rule| rule.model.as_str());
-    models.filter(|model| !listed.contains(*model)).collect()
+    models
+        .filter(|model| !listed.iter().any(|name| name.may_be(model)))
+        .collect()
+}
+
+/// Whether a token's list of models names this one: as clients do, or with its schema.
+pub(super) fn names_it(model: &str, name: &ModelName) -> bool {
+    let qualified = name
+        .schema
+        .as_ref()
+        .map(|schema| format!("{schema}.{}", name.table));
+    model == name.exposed || qualified.is_some_and(|qualified| model == qualified)
 }
 
 /// Whether a database is read as before.
 fn is_same(one: &Database, other: &Database) -> bool {
-    one.updated_at == other.updated_at && one.is_at_the_place_of(other)
+    let texts = |of: &Database| [&of.name, &of.models, &of.hidden, &of.reveal].map(String::clone);
+    let switches = |of: &Database| (of.pgbouncer, of.row_security, of.guarded);
+    texts(one) == texts(other)
+        && switches(one) == switches(other)
+        && one.tenant == other.tenant
+        && one.is_at_the_place_of(other)
 }
 
 /// Whether a token means what it meant: when it was used last means nothing.
@@ -339,10 +353,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_about_no_model_is_idle() {
+    fn a_rule_about_no_model_is_astray() {
         let rules = ["tickets.a = 1", "ticket.a = 1", "Tickets.a = 1"];
         let rules = rules.map(|rule| rule.parse().unwrap());
-        let listed = HashSet::from(["tickets".to_owned(), "notes".to_owned()]);
-        assert_eq!(idle(&rules, &listed), ["ticket", "Tickets"]);
+        let listed = config::model_names("models", "tickets,n=crm.notes").unwrap();
+        assert_eq!(astray(&rules, &listed), ["ticket", "Tickets"]);
+        let named = [
+            "public.tickets.a = 1",
+            "n.a = 1",
+            "notes.a = 1",
+            "crm.notes.a = 1",
+        ];
+        let named = named.map(|rule| rule.parse().unwrap());
+        assert!(astray(&named, &listed).is_empty());
+        let other = ["public.notes.a = 1".parse().unwrap()];
+        assert_eq!(astray(&other, &listed), ["public.notes"]);
     }
 }

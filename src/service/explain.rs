@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use chrono::Utc;
 use serde::Serialize;
 
+use super::clients;
 use super::permissions::Permissions;
 use super::tenant::Reached;
 use crate::auth::{Scope, Scopes};
 use crate::catalog::{self, Built, Field, Model, Narrowing, WantedRule};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ModelName};
 use crate::plan;
 use crate::protocol::Action;
 use crate::reach::Reach;
@@ -79,13 +80,23 @@ pub async fn explain(
     let mut databases: Vec<&Database> = contents.databases.iter().collect();
     databases.retain(|database| database.tenant == tenant.id);
     databases.sort_by_key(|database| (database.created_at, database.id.clone()));
+    let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
+    let listed = databases
+        .iter()
+        .flat_map(|database| config::model_names("models", &database.models).unwrap_or_default());
+    let listed: Vec<ModelName> = listed.collect();
+    let astray = clients::astray(&rules, &listed).into_iter().next();
     for database in databases {
         let names = config::model_names("models", &database.models).unwrap_or_default();
         let names = names.into_iter().map(|name| name.exposed);
         let names = names.filter(|name| model.is_none_or(|model| model == name));
         // A name that an earlier database has is that one's.
         let names: Vec<String> = names.filter(|name| taken.insert(name.clone())).collect();
-        if !names.is_empty() {
+        if let Some(model) = astray {
+            let why = format!("a row rule is about {model}, which no database of the tenant lists");
+            let all = names.iter();
+            models.extend(all.map(|name| denied(name, Some(database), why.clone())));
+        } else if !names.is_empty() {
             models.extend(of_database(config, database, tenant, token, names).await);
         }
     }

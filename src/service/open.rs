@@ -8,15 +8,16 @@ use tracing::debug;
 use super::probe::unknown_rights;
 use super::{
     Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
-    Settings, tenant,
+    Settings, idle, tenant,
 };
 use crate::auth::Tokens;
-use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
-use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
+use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing, Table};
+use crate::config::{Config, DatabaseUrl, ModelName, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 use crate::reach::Reach;
+use crate::sensitive::Sensitive;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -30,19 +31,26 @@ pub struct Opened {
     pub hidden: Vec<Hidden>,
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
+    /// The tables of the whitelist.
+    pub(super) tables: Tables,
+    /// What the configuration hides of them.
+    sensitive: Sensitive,
     /// Whether the database is still waited for.
     pub waiting: bool,
 }
 
 impl Opened {
-    /// What the database's role could do beyond reading what is served.
+    /// What the database's role could do beyond reading what is served, and what of the
+    /// configuration hides nothing.
     pub async fn weaknesses(&self) -> Vec<Weakness> {
         let policy = self.service.policy();
         let (Some(db), Some(catalog)) = (self.service.db(), policy.own()) else {
             return Vec::new();
         };
         let found = db.weaknesses(catalog, &self.hidden).await;
-        found.unwrap_or_else(|_| vec![unknown_rights()])
+        let mut all = idle::weaknesses(&self.tables, &self.sensitive);
+        all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
+        all
     }
 
     /// The SQL that makes a role for just what is served, where the engine has roles.
@@ -69,6 +77,8 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
             service: Arc::new(Service::new(access, db, metrics)),
             hidden: Vec::new(),
             missing: Vec::new(),
+            tables: Tables::new(),
+            sensitive: config.sensitive.clone(),
             waiting: false,
         }
     };
@@ -88,18 +98,19 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         pgbouncer: config.pgbouncer,
     })
     .map_err(named)?;
-    let found = match read(&db, config).await {
-        Ok(built) => db.holds_a_store().await.map(|holds| (built, holds)),
+    let found = match tables(&db, config).await {
+        Ok(tables) => db.holds_a_store().await.map(|holds| (tables, holds)),
         Err(failure) => Err(failure),
     };
     match found {
         Ok((_, true)) => Err(named(tenant::holds_a_store(&url.to_string()))),
-        Ok((built, false)) => {
-            let built = served(built, &db, config).await?;
-            let exposed = exposed(&db, built.catalog, config);
+        Ok((tables, false)) => {
+            let built = served(built(&tables, config), &db, config).await?;
+            let exposed = exposed(&db, built.catalog, &config.sensitive);
             Ok(Opened {
                 hidden: built.hidden,
                 missing: built.missing,
+                tables,
                 ..opened(Some(exposed), Some(db))
             })
         }
@@ -114,14 +125,18 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
 }
 
 /// The database of a configuration that has not answered yet.
-pub(super) fn waiting(config: &Config) -> Exposed {
+pub(super) fn waiting(config: &Config) -> Arc<Exposed> {
     let names = config.models.iter().map(|name| name.exposed.clone());
-    Exposed::waiting(names.collect())
+    Arc::new(Exposed::waiting(names.collect()))
 }
 
 /// The database of a configuration with what it turned out to hold.
-pub(super) fn exposed(db: &Db, catalog: Catalog, config: &Config) -> Exposed {
-    Exposed::known(db.clone(), catalog, Arc::new(config.sensitive.clone()))
+pub(super) fn exposed(db: &Db, catalog: Catalog, sensitive: &Sensitive) -> Arc<Exposed> {
+    Arc::new(Exposed::known(
+        db.clone(),
+        catalog,
+        Arc::new(sensitive.clone()),
+    ))
 }
 
 /// What a configuration says for everybody.
@@ -157,7 +172,7 @@ pub(super) fn access(
     config: &Config,
     settings: &Arc<Settings>,
     tls: Option<Tls>,
-    exposed: Option<Exposed>,
+    exposed: Option<Arc<Exposed>>,
     clients: Arc<Clients>,
 ) -> Access {
     Access {
@@ -207,13 +222,38 @@ pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     }
 }
 
-pub(super) async fn read(db: &Db, config: &Config) -> Result<Built, Failure> {
+/// Each entry of the whitelist with its table, or with the reason why there is none.
+pub(super) type Tables = Vec<(ModelName, Result<Table, String>)>;
+
+/// Reads the tables of the whitelist.
+pub(super) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> {
     let tables = db.tables(&config.models).await?;
-    Ok(catalog::build(
-        config.models.iter().zip(tables).collect(),
+    Ok(config.models.iter().cloned().zip(tables).collect())
+}
+
+/// The catalog of a configuration.
+pub(super) fn built(tables: &Tables, config: &Config) -> Built {
+    catalog::build(
+        tables
+            .iter()
+            .map(|(name, table)| (name, table.clone()))
+            .collect(),
         &config.sensitive,
         Narrowing::default(),
-    ))
+    )
+}
+
+/// The catalog of what two configurations both expose of the tables of one of them.
+pub(super) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
+    let sensitive = config.sensitive.or(&other.sensitive);
+    let both = tables
+        .iter()
+        .filter(|(name, _)| other.models.contains(name));
+    let tables = both.map(|(name, table)| (name, table.clone())).collect();
+    (
+        catalog::build(tables, &sensitive, Narrowing::default()),
+        sensitive,
+    )
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.

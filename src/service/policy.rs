@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
 use super::permissions::Permissions;
-use super::quota::Quota;
+use super::quota::{Quota, Reserved};
 use super::{Exposed, Read};
 use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
@@ -26,7 +26,7 @@ pub struct Policy {
     /// What may be asked for.
     pub may: Permissions,
     /// What may be read, each model in one place.
-    pub exposed: Vec<Exposed>,
+    pub exposed: Vec<Arc<Exposed>>,
     /// Whose it is, where it is a client's of the store.
     pub grant: Option<Grant>,
 }
@@ -99,11 +99,16 @@ impl Grant {
             .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
     }
 
-    /// Notes a request, and the rows that it read.
-    pub(super) fn note(&self, rows: usize) {
-        self.note_use();
-        self.token.spend(rows);
-        self.tenant.spend(rows);
+    /// Sets rows aside that a request may read, of the token's day and of its tenant's.
+    ///
+    /// # Errors
+    /// A day whose rows were read, or are being read.
+    fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, ErrorKind> {
+        let of_token = self.token.reserve(rows)?;
+        Ok(of_token
+            .into_iter()
+            .chain(self.tenant.reserve(rows)?)
+            .collect())
     }
 
     /// Whether its time is over.
@@ -124,9 +129,21 @@ pub struct Served<'p> {
 }
 
 impl Policy {
+    /// Sets rows aside that a request may read, where rows are counted.
+    ///
+    /// # Errors
+    /// A day whose rows were read, or are being read.
+    pub(super) fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, Error> {
+        let grant = self.grant.as_ref();
+        Ok(grant.map_or(Ok(Vec::new()), |grant| grant.reserve(rows))?)
+    }
+
     /// The names that clients use, in the order of the whitelist.
     pub fn names(&self) -> Vec<&str> {
-        self.exposed.iter().flat_map(Exposed::names).collect()
+        self.exposed
+            .iter()
+            .flat_map(|exposed| exposed.names())
+            .collect()
     }
 
     /// The model of exactly that name, where its database has answered.
@@ -152,7 +169,8 @@ impl Policy {
     /// # Errors
     /// `Database is unavailable` where none has.
     pub fn catalogs(&self) -> Result<Vec<&Catalog>, Error> {
-        let known: Vec<&Catalog> = self.exposed.iter().filter_map(Exposed::catalog).collect();
+        let known = self.exposed.iter().filter_map(|exposed| exposed.catalog());
+        let known: Vec<&Catalog> = known.collect();
         match known.is_empty() && !self.exposed.is_empty() {
             true => Err(ErrorKind::Unavailable.into()),
             false => Ok(known),
@@ -162,11 +180,11 @@ impl Policy {
     /// Learns what there is in the databases that a request for this model, or for all, concerns.
     pub(crate) async fn prepare(&self, model: Option<&str>) {
         let unknown = self.exposed.iter().filter(|exposed| exposed.is_unknown());
-        let concerned: Vec<&Exposed> = unknown
+        let concerned: Vec<&Arc<Exposed>> = unknown
             .filter(|exposed| model.is_none_or(|model| exposed.has(model)))
             .collect();
         if !concerned.is_empty() {
-            let learning = concerned.into_iter().map(Exposed::prepare);
+            let learning = concerned.into_iter().map(|exposed| exposed.prepare());
             futures_util::future::join_all(learning).await;
         }
     }

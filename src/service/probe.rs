@@ -7,8 +7,9 @@ use crate::db::Weakness;
 use crate::reach::Reach;
 use crate::store::Database;
 
-use super::Unread;
+use super::open::Tables;
 use super::tenant::Reached;
+use super::{Unread, idle};
 
 /// Sessions that a look takes.
 const SESSIONS: usize = 1;
@@ -42,8 +43,13 @@ pub async fn probe(
         true => unguarded(tables.iter().flatten()),
         false => None,
     };
+    let tables: Tables = reached.names.iter().cloned().zip(tables).collect();
+    let idle = idle::weaknesses(&tables, &reached.sensitive).into_iter();
     let built = catalog::build(
-        reached.names.iter().zip(tables).collect(),
+        tables
+            .iter()
+            .map(|(name, table)| (name, table.clone()))
+            .collect(),
         &reached.sensitive,
         Narrowing::default(),
     );
@@ -60,7 +66,7 @@ pub async fn probe(
             .map(|missing| (missing.name, missing.reason))
             .collect(),
         hidden: built.hidden,
-        weaknesses: weaknesses.chain(unguarded).collect(),
+        weaknesses: weaknesses.chain(unguarded).chain(idle).collect(),
     })
 }
 

@@ -31,6 +31,8 @@ struct Counts {
     window: Window,
     day: i64,
     rows: u64,
+    /// Rows that requests under way may read at the most.
+    reserved: u64,
 }
 
 impl Default for Spent {
@@ -39,7 +41,40 @@ impl Default for Spent {
             window: Window::new(0, Duration::ZERO),
             day: 0,
             rows: 0,
+            reserved: 0,
         }))
+    }
+}
+
+impl Counts {
+    /// Begins to count anew with another day.
+    fn turn(&mut self, today: i64) {
+        if self.day != today {
+            (self.day, self.rows) = (today, 0);
+        }
+    }
+}
+
+/// Rows that are set aside for a request, until it ends.
+#[derive(Debug)]
+pub struct Reserved {
+    spent: Arc<Spent>,
+    rows: u64,
+}
+
+impl Reserved {
+    /// Counts the rows that were read.
+    pub fn spend(self, rows: usize) {
+        let mut counts = self.spent.counts();
+        counts.turn(day(Utc::now()));
+        counts.rows = counts.rows.saturating_add(rows as u64);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut counts = self.spent.counts();
+        counts.reserved = counts.reserved.saturating_sub(self.rows);
     }
 }
 
@@ -112,30 +147,26 @@ impl Quota {
         })
     }
 
-    /// Whether rows may still be read today.
+    /// Sets rows aside that a request may read, so that those under way at the same time know of
+    /// each other; what is read is counted when it ends.
     ///
     /// # Errors
-    /// A day whose rows were read.
-    pub fn rows(&self) -> Result<(), ErrorKind> {
+    /// A day whose rows were read, or are being read.
+    pub fn reserve(&self, rows: u64) -> Result<Option<Reserved>, ErrorKind> {
         let Some(limit) = self.rows_per_day else {
-            return Ok(());
+            return Ok(None);
         };
-        match self.rows_of(Utc::now()) < limit {
-            true => Ok(()),
-            false => Err(ErrorKind::BudgetSpent(limit)),
+        let mut counts = self.spent.counts();
+        counts.turn(day(Utc::now()));
+        if counts.rows.saturating_add(counts.reserved) >= limit {
+            return Err(ErrorKind::BudgetSpent(limit));
         }
-    }
-
-    /// Counts rows that were read.
-    pub fn spend(&self, rows: usize) {
-        if self.rows_per_day.is_some() {
-            let today = day(Utc::now());
-            let mut counts = self.spent.counts();
-            if counts.day != today {
-                (counts.day, counts.rows) = (today, 0);
-            }
-            counts.rows = counts.rows.saturating_add(rows as u64);
-        }
+        counts.reserved = counts.reserved.saturating_add(rows);
+        drop(counts);
+        Ok(Some(Reserved {
+            spent: Arc::clone(&self.spent),
+            rows,
+        }))
     }
 
     /// What is left at this moment.
@@ -209,19 +240,42 @@ mod tests {
         );
         let three = quota(limits(Some(3), Some(20)), &spent);
         assert!(three.admit().is_ok() && three.admit().is_err());
-        two.spend(9);
-        assert!(two.rows().is_ok());
-        two.spend(1);
-        assert_eq!(two.rows(), Err(ErrorKind::BudgetSpent(10)));
-        assert!(three.rows().is_ok());
+        let spend = |quota: &Quota, rows| quota.reserve(50).unwrap().unwrap().spend(rows);
+        spend(&two, 9);
+        spend(&two, 1);
+        let refused = |quota: &Quota| quota.reserve(1).err();
+        assert_eq!(refused(&two), Some(ErrorKind::BudgetSpent(10)));
+        assert_eq!(refused(&three), None);
         let left = serde_json::to_value(three.left()).unwrap();
         assert_eq!(left["rows"]["left"], 10);
         assert_eq!(left["requests"]["left"], 0);
         let unlimited = quota(ClientLimits::default(), &spent);
-        assert!((0..100).all(|_| unlimited.admit().is_ok()) && unlimited.rows().is_ok());
+        assert!((0..100).all(|_| unlimited.admit().is_ok()) && refused(&unlimited).is_none());
         assert_eq!(
             serde_json::to_value(unlimited.left()).unwrap(),
             serde_json::json!({})
         );
+    }
+
+    #[test]
+    fn requests_under_way_know_of_each_other() {
+        let spent = Arc::<Spent>::default();
+        let quota = quota(
+            ClientLimits {
+                rows_per_day: Some(100),
+                ..ClientLimits::default()
+            },
+            &spent,
+        );
+        let mut under_way: Vec<Reserved> = Vec::new();
+        while let Ok(Some(reserved)) = quota.reserve(40) {
+            under_way.push(reserved);
+        }
+        assert_eq!(under_way.len(), 3);
+        // What fails reads nothing; what ends gives back what it did not read.
+        drop(under_way.pop());
+        under_way.pop().unwrap().spend(10);
+        assert_eq!(quota.rows_of(Utc::now()), 10);
+        assert!(quota.reserve(40).unwrap().is_some());
     }
 }

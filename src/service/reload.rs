@@ -1,31 +1,73 @@
 //! A service whose settings change while it runs: checked first, then put in force whole.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+use super::open::Tables;
+use super::report::{names, tell, tell_of_exposed};
 use super::tenant::Ways;
-use super::{Access, Clients, Exposed, Kept, Opened, Policy, Service, Settings, open};
-use crate::catalog::{Built, Catalog};
-use crate::config::{Change, Config};
+use super::{Access, Clients, Exposed, Kept, Opened, Service, Settings, idle, open};
+use crate::catalog::Built;
+use crate::config::{Change, Config, Faults, Tls};
 use crate::db::StartFault;
+use crate::plan::CursorKey;
 use crate::store::Contents;
 
-/// Names are listed in a line of the log up to this many.
-const LISTED: usize = 8;
+/// What takes away is in force after this long, whatever a reload waits for.
+const WITHDRAWN_AFTER: Duration = Duration::from_secs(1);
 
 /// A service with the configuration that is in force.
 #[derive(Debug)]
 pub struct Live {
     service: Arc<Service>,
-    config: Config,
+    config: Arc<Config>,
+    /// The tables that are served.
+    tables: Tables,
     /// The store, where there is one.
     kept: Option<Kept>,
     /// Whether the database has never answered.
     waiting: bool,
     /// What was last said about a database that answers and cannot be served.
     said: Option<StartFault>,
+    /// The catalog as it is being read.
+    reading: Option<Reading>,
+    /// Whether less is in force than the configuration says: what a reload takes away waits for
+    /// nothing.
+    withdrawn: bool,
+}
+
+/// A reading of the catalog, which others than the database never wait for.
+#[derive(Debug)]
+struct Reading {
+    /// The configuration that it is read for.
+    config: Arc<Config>,
+    /// What a reload asks for besides; none where the one in force waits for its database.
+    asked: Option<Asked>,
+    task: Task,
+}
+
+/// What a reload puts in force once the catalog is read.
+#[derive(Debug)]
+struct Asked {
+    changes: Vec<Change>,
+    cursors: Arc<CursorKey>,
+    tls: Option<Tls>,
+    since: Instant,
+    /// Whether what it takes away is in force.
+    withdrawn: bool,
+}
+
+/// What reads the catalog.
+#[derive(Debug)]
+enum Task {
+    /// The database is asked.
+    Runs(AbortOnDropHandle<Result<Tables, NotReloaded>>),
+    /// It did not answer; [`Live::look`] asks again.
+    Rests,
 }
 
 /// A configuration that was not put in force; the one before it stays, whole.
@@ -33,8 +75,33 @@ pub struct Live {
 pub enum NotReloaded {
     /// It cannot be right.
     Faulty(StartFault),
-    /// It could not be compared with the database, which does not answer.
+    /// It could not be compared with the database, which does not answer; what it takes away is in
+    /// force, and the rest follows when the database answers.
     Unchecked,
+}
+
+impl Reading {
+    /// When what a reload takes away has waited for long enough.
+    fn withdraws_at(&self) -> Option<Instant> {
+        let asked = self.asked.as_ref().filter(|asked| !asked.withdrawn);
+        asked.map(|asked| asked.since + WITHDRAWN_AFTER)
+    }
+}
+
+impl From<StartFault> for NotReloaded {
+    fn from(fault: StartFault) -> Self {
+        Self::Faulty(fault)
+    }
+}
+
+impl From<Faults> for NotReloaded {
+    fn from(faults: Faults) -> Self {
+        let told = faults.iter().next();
+        Self::Faulty(StartFault {
+            what: told.map_or_else(String::new, |it| format!("{}: {}", it.variable, it.message)),
+            help: told.map_or_else(String::new, |it| it.help.clone()),
+        })
+    }
 }
 
 impl Live {
@@ -42,10 +109,13 @@ impl Live {
     pub fn new(opened: Opened, kept: Option<Kept>, config: Config) -> Self {
         let mut live = Self {
             service: opened.service,
-            config,
+            config: Arc::new(config),
+            tables: opened.tables,
             kept,
             waiting: opened.waiting,
             said: None,
+            reading: None,
+            withdrawn: false,
         };
         let settings = Arc::clone(&live.service.access().settings);
         let clients = live.clients(&settings);
@@ -63,18 +133,14 @@ impl Live {
         &self.service
     }
 
-    /// Whether the database has never answered; then [`Live::look`] asks it.
-    pub fn is_waiting(&self) -> bool {
-        self.waiting
-    }
-
-    /// Checks a configuration against the database, logs what it changes, and puts it in force.
+    /// Judges a configuration as it will be in force, and begins to read the catalog for it; what
+    /// becomes of it is heard of by [`Live::next`]. A reload that is not over yet is given up.
     ///
     /// The catalog is read again in any case: a column that was added is judged now.
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub async fn reload(&mut self, mut new: Config) -> Result<(), NotReloaded> {
+    pub fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
         if new.enabled != self.config.enabled {
             return Err(NotReloaded::Faulty(StartFault {
                 what: "MCP_ENABLED: cannot change while the service runs".to_owned(),
@@ -82,19 +148,10 @@ impl Live {
             }));
         }
         let changes = self.config.changes(&new);
-        new.keep_until_restart(&self.config);
-        let before = self.service.access();
-        let cursors = if changes
-            .iter()
-            .any(|change| change.variable == "MCP_CURSOR_KEY")
-        {
-            Arc::new(open::cursor_key(&new).map_err(NotReloaded::Faulty)?)
-        } else {
-            Arc::clone(&before.settings.cursors)
-        };
-        let tls = open::tls(&new).map_err(NotReloaded::Faulty)?;
-        let exposed = self.exposed(&new).await?;
-        for warning in &new.warnings {
+        not_by_halves(&changes)?;
+        let config = self.config.reloaded(new)?;
+        let asked = self.asked(&config, changes)?;
+        for warning in &config.warnings {
             if !self.config.warnings.contains(warning) {
                 warn!(
                     "{}: {}; {}",
@@ -102,33 +159,305 @@ impl Live {
                 );
             }
         }
-        let settings = Arc::new(open::settings(&new, cursors));
-        if let Some(kept) = &mut self.kept {
-            kept.tenants.reread(Ways::new(&new));
-            self.service.set_ways(kept.tenants.ways());
-        }
-        let clients = self.clients(&settings);
-        let access = open::access(&new, &settings, tls, exposed, clients);
-        tell(&changes, &before.shared, &access.shared);
-        self.service.replace(access);
-        self.config = new;
+        self.read_for(Arc::new(config), Some(asked));
         Ok(())
     }
 
-    /// Hears what the store holds, each time that it is something else; never without a store.
-    pub async fn hear(&mut self) -> Contents {
-        let heard = match &mut self.kept {
-            Some(kept) => kept.news.recv().await,
-            None => None,
+    /// Takes over what the secret files hold now, and nothing else; no database is asked. A reload
+    /// that is under way takes them over too.
+    ///
+    /// # Errors
+    /// When nothing was changed, and why.
+    pub fn reread(&mut self) -> Result<(), NotReloaded> {
+        let new = self.config.reread()?;
+        let changes = self.config.changes(&new);
+        let config = self.config.reloaded(new)?;
+        let asked = self.asked(&config, changes)?;
+        let waiting = match self.reading.take() {
+            Some(Reading {
+                config,
+                asked: Some(asked),
+                task,
+            }) => {
+                let new = config.reread()?;
+                let config = Arc::new(config.reloaded(new)?);
+                let asked = Asked {
+                    since: asked.since,
+                    withdrawn: asked.withdrawn,
+                    ..self.asked(&config, asked.changes)?
+                };
+                Some(Reading {
+                    config,
+                    asked: Some(asked),
+                    task,
+                })
+            }
+            other => other,
         };
-        match heard {
-            Some(contents) => contents,
-            None => std::future::pending().await,
+        tell(&asked.changes);
+        let before = self.service.access();
+        let same = Arc::ptr_eq(&asked.cursors, &before.settings.cursors);
+        let settings = match same {
+            true => Arc::clone(&before.settings),
+            false => Arc::new(open::settings(&config, asked.cursors)),
+        };
+        let clients = match same {
+            true => Arc::clone(&before.clients),
+            false => self.clients(&settings),
+        };
+        let exposed = before.shared.exposed.first().cloned();
+        let access = open::access(&config, &settings, asked.tls, exposed, clients);
+        let withdrawn = waiting.as_ref().filter(|_| self.withdrawn);
+        self.service.replace(match withdrawn {
+            Some(reading) => access.within(&self.alone(&reading.config)),
+            None => access,
+        });
+        self.config = Arc::new(config);
+        self.reading = waiting;
+        info!("reloaded");
+        Ok(())
+    }
+
+    /// What of a configuration needs no database.
+    fn asked(&self, config: &Config, changes: Vec<Change>) -> Result<Asked, StartFault> {
+        let mut names = changes.iter().map(|change| &*change.variable);
+        let cursors = match names.any(|name| name == "MCP_CURSOR_KEY") {
+            true => Arc::new(open::cursor_key(config)?),
+            false => Arc::clone(&self.service.access().settings.cursors),
+        };
+        Ok(Asked {
+            tls: open::tls(config)?,
+            changes,
+            cursors,
+            since: Instant::now(),
+            withdrawn: false,
+        })
+    }
+
+    /// Serves what the store holds each time that it changes, and gives back what becomes of a
+    /// reload. Nothing of the one waits for the other.
+    ///
+    /// # Errors
+    /// As [`NotReloaded`] says.
+    pub async fn next(&mut self) -> Result<(), NotReloaded> {
+        loop {
+            let since = self.reading.as_ref().and_then(Reading::withdraws_at);
+            let read = tokio::select! {
+                contents = heard(self.kept.as_mut()) => {
+                    self.follow(contents);
+                    continue;
+                }
+                () = at(since) => {
+                    self.withdraw();
+                    continue;
+                }
+                read = read(self.reading.as_mut()) => read,
+            };
+            let Some(mut reading) = self.reading.take() else {
+                continue;
+            };
+            if matches!(read, Err(NotReloaded::Unchecked)) && !self.waiting {
+                reading.task = Task::Rests;
+                self.reading = Some(reading);
+                self.withdraw();
+                return Err(NotReloaded::Unchecked);
+            }
+            match reading.asked {
+                Some(asked) => return self.settle(reading.config, asked, read),
+                None => self.found(read),
+            }
+        }
+    }
+
+    /// Asks a database that has never answered, and one that a reload could not be compared with.
+    pub fn look(&mut self) {
+        match self.reading.take() {
+            Some(Reading {
+                config,
+                asked,
+                task: Task::Rests,
+            }) => self.read_for(config, asked),
+            None if self.waiting => self.read_for(Arc::clone(&self.config), None),
+            other => self.reading = other,
+        }
+    }
+
+    fn read_for(&mut self, config: Arc<Config>, asked: Option<Asked>) {
+        let (db, of) = (self.service.db().cloned(), Arc::clone(&config));
+        let task = tokio::spawn(async move {
+            let Some(db) = db else {
+                return Ok(Tables::new());
+            };
+            let tables = open::tables(&db, &of).await;
+            let tables = tables.map_err(|_| NotReloaded::Unchecked)?;
+            open::served(open::built(&tables, &of), &db, &of).await?;
+            Ok(tables)
+        });
+        self.reading = Some(Reading {
+            config,
+            asked,
+            task: Task::Runs(AbortOnDropHandle::new(task)),
+        });
+    }
+
+    /// Puts in force what a reload takes away, while the catalog is being read.
+    fn withdraw(&mut self) {
+        let Some(Reading {
+            config: new,
+            asked: Some(asked),
+            ..
+        }) = &mut self.reading
+        else {
+            return;
+        };
+        if std::mem::replace(&mut asked.withdrawn, true) {
+            return;
+        }
+        let new = Arc::clone(new);
+        let before = self.service.access();
+        let exposed = match self.service.db() {
+            Some(db) if !self.waiting => {
+                let (built, sensitive) = open::built_within(&self.tables, &self.config, &new);
+                Some(open::exposed(db, built.catalog, &sensitive))
+            }
+            _ => before.shared.exposed.first().cloned(),
+        };
+        let (settings, tls) = (&before.settings, before.tls.clone());
+        let clients = Arc::clone(&before.clients);
+        let access = open::access(&self.config, settings, tls, exposed, clients);
+        let narrowed = access.within(&self.alone(&new));
+        self.service.replace(narrowed);
+        self.withdrawn = true;
+        warn!("reload: waits for the database; what it takes away is in force");
+    }
+
+    /// Whom a configuration lets in, without anything that they could read.
+    fn alone(&self, config: &Config) -> Access {
+        let before = self.service.access();
+        open::access(config, &before.settings, None, None, Arc::default())
+    }
+
+    /// Puts a configuration in force, or that one back which was before.
+    fn settle(
+        &mut self,
+        config: Arc<Config>,
+        asked: Asked,
+        read: Result<Tables, NotReloaded>,
+    ) -> Result<(), NotReloaded> {
+        let before = self.service.access();
+        let read = read.and_then(|tables| {
+            self.not_unhidden(&config, &tables)?;
+            Ok(tables)
+        });
+        let tables = match read {
+            Ok(tables) => tables,
+            Err(NotReloaded::Unchecked) => Tables::new(),
+            Err(faulty) => {
+                if std::mem::take(&mut self.withdrawn) {
+                    let (settings, tls) = (&before.settings, before.tls.clone());
+                    let exposed = self.exposed(&self.tables, &self.config);
+                    let clients = Arc::clone(&before.clients);
+                    self.service.replace(open::access(
+                        &self.config,
+                        settings,
+                        tls,
+                        exposed,
+                        clients,
+                    ));
+                }
+                return Err(faulty);
+            }
+        };
+        let settings = Arc::new(open::settings(&config, asked.cursors));
+        if let Some(kept) = &mut self.kept {
+            kept.tenants.reread(Ways::new(&config));
+            self.service.set_ways(kept.tenants.ways());
+        }
+        for weakness in idle::weaknesses(&tables, &config.sensitive) {
+            warn!("{}; {}", weakness.what, weakness.help);
+        }
+        let clients = self.clients(&settings);
+        let exposed = self.exposed(&tables, &config);
+        let access = open::access(&config, &settings, asked.tls, exposed, clients);
+        tell(&asked.changes);
+        let had = names(&open::built(&self.tables, &self.config).catalog);
+        tell_of_exposed(&had, &access.shared);
+        self.waiting &= tables.is_empty();
+        self.withdrawn = false;
+        self.service.replace(access);
+        self.config = config;
+        self.tables = tables;
+        Ok(())
+    }
+
+    /// Refuses a reload by which an entry hides nothing any more while a field comes: most likely it
+    /// is the one that was hidden, under another name.
+    fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), StartFault> {
+        let before = idle::entries(&self.tables, &self.config.sensitive);
+        let mut lost = idle::entries(tables, &new.sensitive);
+        lost.retain(|entry| {
+            entry.0 == "MCP_HIDDEN_FIELDS"
+                && !before.contains(entry)
+                && self.config.sensitive.names(&entry.1)
+        });
+        let had = names(&open::built(&self.tables, &self.config).catalog);
+        let has = names(&open::built(tables, new).catalog);
+        let mut known = self.tables.iter().map(|(name, _)| &name.exposed);
+        let came = has.difference(&had).find(|name| {
+            let model = name.rsplit_once('.').map(|(model, _)| model);
+            model.is_some_and(|model| known.any(|known| known == model))
+        });
+        match (lost.first(), came) {
+            (Some((variable, entry)), Some(came)) => Err(StartFault {
+                what: format!(
+                    "{variable}: {entry:?} hides nothing any more, and {came} would be exposed"
+                ),
+                help: "was the column renamed? Name it as it is now, or take the entry out"
+                    .to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a configuration exposes of tables that were read; none were where the database is
+    /// waited for.
+    fn exposed(&self, tables: &Tables, config: &Config) -> Option<Arc<Exposed>> {
+        match self.service.db() {
+            Some(db) if !tables.is_empty() => {
+                let built = open::built(tables, config);
+                warn_of_missing(&built);
+                Some(open::exposed(db, built.catalog, &config.sensitive))
+            }
+            Some(_) => Some(open::waiting(config)),
+            None => (!config.enabled).then(|| open::waiting(config)),
+        }
+    }
+
+    /// Serves a database that answers for the first time.
+    fn found(&mut self, read: Result<Tables, NotReloaded>) {
+        match read {
+            Ok(tables) => {
+                let before = self.service.access();
+                let exposed = self.exposed(&tables, &self.config);
+                let (settings, tls) = (&before.settings, before.tls.clone());
+                let clients = Arc::clone(&before.clients);
+                let access = open::access(&self.config, settings, tls, exposed, clients);
+                let models = access.shared.names().len();
+                self.service.replace(access);
+                self.tables = tables;
+                self.waiting = false;
+                info!(models, "the database answers");
+            }
+            Err(NotReloaded::Faulty(fault)) if self.said.as_ref() != Some(&fault) => {
+                error!("{}; {}", fault.what, fault.help);
+                self.said = Some(fault);
+            }
+            Err(_) => {}
         }
     }
 
     /// Serves the clients of what the store holds now.
-    pub fn follow(&mut self, contents: Contents) {
+    fn follow(&mut self, contents: Contents) {
         let Some(kept) = &mut self.kept else { return };
         let revision = contents.revision;
         kept.tenants.follow(contents);
@@ -152,112 +481,54 @@ impl Live {
             ..Access::clone(&self.service.access())
         }
     }
+}
 
-    /// Asks a database that has never answered, and serves it from then on.
-    pub async fn look(&mut self) {
-        let Some(db) = self.service.db() else { return };
-        let Ok(built) = open::read(db, &self.config).await else {
-            return;
-        };
-        match open::served(built, db, &self.config).await {
-            Ok(built) => {
-                warn_of_missing(&built);
-                let models = built.catalog.models().len();
-                let exposed = open::exposed(db, built.catalog, &self.config);
-                let before = self.service.access();
-                let (settings, tls) = (&before.settings, before.tls.clone());
-                let clients = Arc::clone(&before.clients);
-                self.service.replace(open::access(
-                    &self.config,
-                    settings,
-                    tls,
-                    Some(exposed),
-                    clients,
-                ));
-                self.waiting = false;
-                info!(models, "the database answers");
-            }
-            Err(fault) if self.said.as_ref() == Some(&fault) => {}
-            Err(fault) => {
-                error!("{}; {}", fault.what, fault.help);
-                self.said = Some(fault);
-            }
-        }
+/// What the store holds, each time that it is something else; never without a store.
+async fn heard(kept: Option<&mut Kept>) -> Contents {
+    let heard = match kept {
+        Some(kept) => kept.news.recv().await,
+        None => None,
+    };
+    match heard {
+        Some(contents) => contents,
+        None => std::future::pending().await,
     }
+}
 
-    /// What a configuration serves, from the database as it is now.
-    async fn exposed(&self, new: &Config) -> Result<Option<Exposed>, NotReloaded> {
-        let Some(db) = self.service.db() else {
-            return Ok((!new.enabled).then(|| open::waiting(new)));
-        };
-        match open::read(db, new).await {
-            Ok(built) => {
-                let built = open::served(built, db, new)
-                    .await
-                    .map_err(NotReloaded::Faulty)?;
-                warn_of_missing(&built);
-                Ok(Some(open::exposed(db, built.catalog, new)))
-            }
-            Err(_) if self.waiting => Ok(Some(open::waiting(new))),
-            Err(_) => Err(NotReloaded::Unchecked),
-        }
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The tables, once they are read.
+async fn read(reading: Option<&mut Reading>) -> Result<Tables, NotReloaded> {
+    match reading.map(|reading| &mut reading.task) {
+        Some(Task::Runs(task)) => task.await.unwrap_or(Err(NotReloaded::Unchecked)),
+        Some(Task::Rests) | None => std::future::pending().await,
+    }
+}
+
+/// Refuses what lets in or shows more beside what waits for a restart: the one would be in force
+/// without the other, which nobody meant.
+fn not_by_halves(changes: &[Change]) -> Result<(), StartFault> {
+    let waits = changes.iter().find(|change| !change.follows);
+    let widens = changes.iter().find(|change| change.widens);
+    match (waits, widens) {
+        (Some(waits), Some(widens)) => Err(StartFault {
+            what: format!(
+                "{} cannot change beside {}, which needs a restart",
+                widens.variable, waits.variable
+            ),
+            help: "restart the service, or take one of the two changes back".to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 
 fn warn_of_missing(built: &Built) {
     for missing in &built.missing {
         warn!(model = missing.name, "not served: {}", missing.reason);
-    }
-}
-
-/// Logs what changes, before it does.
-fn tell(changes: &[Change], before: &Policy, after: &Policy) {
-    for change in changes {
-        if change.follows {
-            info!("reload: {change}");
-        } else {
-            warn!("reload: {change}: needs a restart");
-        }
-    }
-    let (had, has) = (exposed(before), exposed(after));
-    let gone: Vec<&str> = had.difference(&has).map(String::as_str).collect();
-    let new: Vec<&str> = has.difference(&had).map(String::as_str).collect();
-    for (names, what) in [(gone, "no longer exposed"), (new, "exposed from now on")] {
-        if !names.is_empty() {
-            info!("reload: {what}: {}", listed(&names));
-        }
-    }
-    let models = after.own().map_or(0, |catalog| catalog.models().len());
-    info!(models, "reloaded");
-}
-
-/// Every model and field that can be read, as `model` and `model.field`.
-fn exposed(policy: &Policy) -> BTreeSet<String> {
-    let models = policy.own().map(Catalog::models).unwrap_or_default();
-    let fields = models.iter().flat_map(|model| {
-        let fields = model.fields().iter();
-        fields.map(|field| format!("{}.{}", model.name(), field.name()))
-    });
-    let names = models.iter().map(|model| model.name().to_owned());
-    fields.chain(names).collect()
-}
-
-fn listed(names: &[&str]) -> String {
-    match names.get(..LISTED) {
-        Some(first) if names.len() > LISTED => {
-            format!("{}, … ({})", first.join(", "), names.len())
-        }
-        _ => names.join(", "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lists_are_cut() {
-        assert_eq!(listed(&["a", "b"]), "a, b");
-        assert_eq!(listed(&["x"; 9]), "x, x, x, x, x, x, x, x, … (9)");
     }
 }

@@ -24,3 +24,4 @@ mod skipped;
 mod support;
 mod tls;
 mod upgrade;
+mod withdraw;

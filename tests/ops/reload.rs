@@ -219,3 +219,148 @@ async fn no_request_sees_half_of_a_reload() {
         asked.load(Ordering::Relaxed)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lets_in_or_shows_more_does_not_change_beside_what_waits_for_a_restart() {
+    let folder = Folder::new().await;
+    let base =
+        "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_TRUSTED_PROXIES=10.0.0.1";
+    folder.configure(base);
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    let waits = "DATABASE_URL=sqlite:other.db";
+    for (wider, said) in [
+        (
+            "MCP_ALLOWED_MODELS=users,tickets\nMCP_HIDDEN_FIELDS=users.email",
+            "MCP_ALLOWED_MODELS",
+        ),
+        ("MCP_ALLOWED_MODELS=users", "MCP_HIDDEN_FIELDS"),
+        (
+            "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_REQUIRE_AUTH=false",
+            "MCP_REQUIRE_AUTH",
+        ),
+        (
+            "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_ALLOWED_HOSTS=*",
+            "MCP_ALLOWED_HOSTS",
+        ),
+        (
+            "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_ALLOWED_ORIGINS=*",
+            "MCP_ALLOWED_ORIGINS",
+        ),
+        (
+            "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\n\
+             MCP_TRUSTED_PROXIES=10.0.0.1,10.0.0.2",
+            "MCP_TRUSTED_PROXIES",
+        ),
+        (
+            "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\n\
+             MCP_REVEAL_FIELDS=users.password_hash",
+            "MCP_REVEAL_FIELDS",
+        ),
+    ] {
+        folder.configure(&format!("{waits}\n{wider}"));
+        served.reload().await;
+        let refused = format!("{said} cannot change beside DATABASE_URL, which needs a restart");
+        assert!(
+            served.log().contains(&refused),
+            "{refused}\n{}",
+            served.log()
+        );
+        let row = ask(&mut socket, LIST).await["data"][0].clone();
+        assert!(
+            row.get("id").is_some() && row.get("email").is_none(),
+            "{row}"
+        );
+        let tickets = ask(&mut socket, r#"{"action":"list","model":"tickets"}"#).await;
+        assert_eq!(code(&tickets), "model_not_allowed");
+    }
+    assert_eq!(served.logged("nothing is changed"), 7);
+    // What takes away may.
+    folder.configure(&format!(
+        "{waits}\nMCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email,users.role"
+    ));
+    served.reload().await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(
+        row.get("id").is_some() && row.get("role").is_none(),
+        "{row}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_is_judged_beside_what_waits_for_a_restart() {
+    let folder = Folder::new().await;
+    folder.put("token", TOKEN);
+    folder.put(
+        ".env",
+        "MCP_ENABLED=true\nMCP_LISTEN=0.0.0.0:0\nMCP_ADMIN_LISTEN=127.0.0.1:0\n\
+         MCP_TOKEN_FILE=token\nDATABASE_URL=sqlite:shop.db\n",
+    );
+    let served = folder.serve().await;
+    folder.configure("MCP_REQUIRE_AUTH=false\nMCP_TOKEN_FILE=token");
+    // The file is watched; what else was written meanwhile is not taken over.
+    folder.put("token", &format!("{TOKEN},{SECOND}\n"));
+    served.says("MCP_TOKEN: changed", 1).await;
+    assert!(served.connect(SECOND).await.close(None).await.is_ok());
+    assert_eq!(served.try_connect("").await.err(), Some(401));
+    served.reload().await;
+    assert_eq!(served.try_connect("").await.err(), Some(401));
+    assert_eq!(served.logged("nothing is changed"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_file_is_taken_over_and_nothing_else() {
+    let folder = Folder::new().await;
+    folder.put("token", TOKEN);
+    folder.configure("MCP_TOKEN_FILE=token\nMCP_HIDDEN_FIELDS=users.email");
+    let served = folder.serve().await;
+    folder.configure("MCP_TOKEN_FILE=token\nMCP_MAX_LIMIT=7\nMCP_TOOL_MAX_BYTES=4096");
+    folder.put("token", SECOND);
+    served.says("MCP_TOKEN: changed", 1).await;
+    assert_eq!(served.try_connect(TOKEN).await.err(), Some(401));
+    let mut socket = served.connect(SECOND).await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(
+        row.get("id").is_some() && row.get("email").is_none(),
+        "{row}"
+    );
+    served.reload().await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(row.get("email").is_some(), "{row}");
+    let log = served.log();
+    assert!(log.contains("reload: MCP_TOOL_MAX_BYTES: ") && !log.contains("needs a restart"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_hides_nothing_is_told_and_guards_a_renamed_column() {
+    let folder = Folder::new().await;
+    folder.configure("MCP_HIDDEN_FIELDS=users.emial,main.users.role");
+    let served = folder.serve().await;
+    let told = "MCP_HIDDEN_FIELDS: \"users.emial\" touches no field of the models; did you mean \
+                users.email?";
+    assert_eq!(served.logged(told), 1, "{}", served.log());
+    let mut socket = served.connect(TOKEN).await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(
+        row.get("role").is_none() && row.get("email").is_some(),
+        "{row}"
+    );
+    served.reload().await;
+    assert_eq!(served.logged(told), 2);
+    change_table(&folder, "ALTER TABLE users RENAME COLUMN role TO rank").await;
+    served.reload().await;
+    let refused = "\"main.users.role\" hides nothing any more, and users.rank would be exposed";
+    assert_eq!(served.logged(refused), 1, "{}", served.log());
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(
+        row.get("rank").is_none() && row.get("id").is_some(),
+        "{row}"
+    );
+    folder.configure("MCP_HIDDEN_FIELDS=main.users.rank");
+    served.reload().await;
+    let row = ask(&mut socket, LIST).await["data"][0].clone();
+    assert!(
+        row.get("rank").is_none() && row.get("id").is_some(),
+        "{row}"
+    );
+}

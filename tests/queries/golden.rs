@@ -112,6 +112,7 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
             .iter()
             .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))
             .collect(),
+        withheld: Vec::new(),
         primary_key: vec!["id".to_owned()],
         inherited: false,
         row_id: None,

@@ -452,3 +452,56 @@ async fn a_table_that_no_policy_guards_is_warned_of() {
     drop(running);
     secured.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_holds_by_whatever_name_it_names_its_model() {
+    for data in Data::each().await {
+        let schema = match &data {
+            Data::Sqlite(_) => "main".to_owned(),
+            Data::Postgres { .. } => "public".to_owned(),
+            Data::MySql { name, .. } => name.clone(),
+        };
+        let running = start(&[]).await;
+        let new = NewTenant {
+            name: "acme".to_owned(),
+            rows: rules(&[&format!("{schema}.tickets.company_id = 2")]),
+            ..NewTenant::default()
+        };
+        let tenant = running
+            .store
+            .create_tenant(new)
+            .await
+            .unwrap()
+            .after
+            .unwrap();
+        let shop = lucarne::store::NewDatabase {
+            models: "t=tickets,notes".to_owned(),
+            hidden: format!("{schema}.tickets.title"),
+            ..database(&data.url())
+        };
+        running.store.add_database(&tenant.id, shop).await.unwrap();
+        let (_, secret) = running.token(&tenant, token("agent")).await;
+        let mut client = client(&running, &secret).await;
+        let told = client
+            .ask("query", Some("t"), json!({"total": true, "limit": 1}))
+            .await;
+        assert_eq!(told["total"], TICKETS / COMPANIES, "{told}");
+        assert!(told["data"][0].get("title").is_none(), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_about_no_model_takes_every_model_away() {
+    let data = Data::sqlite().await;
+    let running = start(&[]).await;
+    for (name, rule) in [
+        ("one", "ticket.company_id = 1"),
+        ("two", "other.tickets.company_id = 1"),
+    ] {
+        let tenant = running.tenant(name, &data.url(), &[rule]).await;
+        let (_, secret) = running.token(&tenant, token("agent")).await;
+        let mut client = client(&running, &secret).await;
+        let told = client.ask("list", Some("tickets"), json!({})).await;
+        assert_eq!(told["code"], "model_not_allowed", "{rule}: {told}");
+    }
+}

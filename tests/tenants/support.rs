@@ -13,9 +13,7 @@ use lucarne::config::{self, Config};
 use lucarne::observe::{Figures, Metrics};
 use lucarne::server::{Server, Stop};
 use lucarne::service::{self, Live, Service};
-use lucarne::store::{
-    Contents, Keys, NewDatabase, NewTenant, NewToken, RowRule, Store, Tenant, Token,
-};
+use lucarne::store::{Keys, NewDatabase, NewTenant, NewToken, RowRule, Store, Tenant, Token};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -123,8 +121,7 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     let mut live = Live::new(opened, kept, config);
     let supervisor = tokio::spawn(async move {
         loop {
-            let contents: Contents = live.hear().await;
-            live.follow(contents);
+            let _ = live.next().await;
         }
     });
     Running {

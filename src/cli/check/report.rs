@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::baseline::Difference;
-use crate::catalog::{Catalog, FieldType, Hidden, Model};
+use crate::catalog::{Catalog, Hidden, Model};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
 use crate::config::{Config, Warning};
@@ -89,9 +89,6 @@ impl Report {
             ),
             help: "mend the name, or take it out".to_owned(),
         }));
-        if config.database.is_some() {
-            warnings.extend(idle(config, catalog, &opened.hidden));
-        }
         warnings.extend(weaknesses.into_iter().map(|weakness| Weak {
             what: weakness.what,
             help: weakness.help,
@@ -211,33 +208,4 @@ fn configured(warning: &Warning) -> Weak {
         what: format!("{}: {}", warning.variable, warning.message),
         help: warning.help.clone(),
     }
-}
-
-/// Entries for fields that touch none: most likely misspelt, and then something is exposed that
-/// should not be.
-fn idle(config: &Config, catalog: &Catalog, hidden: &[Hidden]) -> Vec<Weak> {
-    let models = catalog.models();
-    let mut fields: Vec<(&str, &str)> = Vec::new();
-    for model in models {
-        for field in model.fields() {
-            fields.push((model.name(), field.name()));
-            fields.push((&model.table().name, field.name()));
-        }
-    }
-    for hidden in hidden {
-        fields.push((&hidden.model, &hidden.field));
-        fields.push((&hidden.table.name, &hidden.field));
-    }
-    // Without a model an entry may be meant for the members of documents.
-    let has_documents = models
-        .iter()
-        .flat_map(Model::fields)
-        .any(|field| field.field_type() == FieldType::Json);
-    let idle = config.sensitive.idle(&fields).into_iter();
-    idle.filter(|(_, entry)| entry.contains('.') || !has_documents)
-        .map(|(variable, entry)| Weak {
-            what: format!("{variable}: {entry:?} touches no field of the models"),
-            help: "mend its spelling, or take it out".to_owned(),
-        })
-        .collect()
 }

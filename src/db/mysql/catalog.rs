@@ -165,6 +165,7 @@ async fn table(
         estimated_rows,
         secured: false,
         columns,
+        withheld: Vec::new(),
         primary_key: primary.key,
         inherited: false,
         row_id: None,

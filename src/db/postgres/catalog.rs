@@ -1,13 +1,15 @@
 //! What PostgreSQL tells of its tables.
 
+use std::collections::HashMap;
+
 use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
 use sqlx::postgres::types::Oid;
-use sqlx::{PgConnection, Postgres, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Row as _};
 
 use super::{columns, relations, session};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::{Failure, bound};
+use crate::db::{Failure, FailureKind, bound};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many where the server has no estimate yet.
@@ -35,6 +37,7 @@ pub(super) async fn tables(
         .map(|known: &&Known| known.oid)
         .collect();
     let columns = columns::read(connection, &wanted).await?;
+    let withheld = withheld(connection, &wanted).await?;
     let relations = relations::read(connection, &wanted).await?;
     let mut tables = Vec::with_capacity(names.len());
     for known in found {
@@ -59,6 +62,7 @@ pub(super) async fn tables(
             estimated_rows: estimate(connection, known).await?,
             secured: known.secured,
             columns,
+            withheld: withheld.get(&known.oid).cloned().unwrap_or_default(),
             primary_key: relations.primary_key,
             inherited: known.inherited,
             row_id: None,
@@ -114,6 +118,29 @@ impl Known {
             format!("the role may not look into schema {schema}: GRANT USAGE on it")
         }
     }
+}
+
+/// The columns that the role may not read.
+async fn withheld(
+    connection: &mut PgConnection,
+    tables: &[Oid],
+) -> Result<HashMap<Oid, Vec<String>>, Failure> {
+    let rows: Vec<(Oid, String)> = sqlx::query_as(
+        "SELECT attrelid, CAST(attname AS text) FROM pg_catalog.pg_attribute \
+         WHERE attrelid OPERATOR(pg_catalog.=) ANY($1) AND attnum OPERATOR(pg_catalog.>) 0 \
+           AND NOT attisdropped \
+           AND NOT pg_catalog.has_column_privilege(attrelid, attnum, 'SELECT')",
+    )
+    .persistent(false)
+    .bind(tables)
+    .fetch_all(connection)
+    .await
+    .map_err(Failure::from_driver)?;
+    let mut withheld: HashMap<Oid, Vec<String>> = HashMap::new();
+    for (table, column) in rows {
+        withheld.entry(table).or_default().push(column);
+    }
+    Ok(withheld)
 }
 
 /// Every table that a name of the whitelist could stand for.
@@ -288,6 +315,24 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
     if known.rows.is_some() || known.secured || !matches!(known.kind, Kind::Table) {
         return Ok(known.rows);
     }
+    // Whoever changes the table holds this up; nothing else of the catalog waits for locks.
+    let mut counting = connection.begin().await.map_err(Failure::from_driver)?;
+    counting
+        .execute(COUNTING)
+        .await
+        .map_err(Failure::from_driver)?;
+    let counted = count(&mut counting, known).await;
+    counting.rollback().await.map_err(Failure::from_driver)?;
+    match counted {
+        Err(failure) if *failure.kind() == FailureKind::Timeout => Ok(None),
+        counted => counted,
+    }
+}
+
+/// What counting the rows of a table may take.
+const COUNTING: &str = "SET LOCAL statement_timeout = 1000";
+
+async fn count(connection: &mut PgConnection, known: &Known) -> Result<Option<u64>, Failure> {
     let schema = known.name.schema.clone().unwrap_or_default();
     let some = Query::select()
         .expr(Expr::cust("1"))

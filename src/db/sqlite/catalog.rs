@@ -181,6 +181,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
             false => None,
         },
         columns,
+        withheld: Vec::new(),
         primary_key,
         inherited: false,
         foreign_keys,
