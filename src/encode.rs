@@ -5,6 +5,7 @@
 
 mod double;
 mod layout;
+mod mean;
 mod moment;
 mod redact;
 mod rows;
@@ -80,6 +81,12 @@ pub enum Shape {
         scale: u8,
         /// Whether all of them are written.
         fixed: bool,
+    },
+    /// The mean of exact numbers: their sum, in the columns of a sum where they are units, else as
+    /// text, and in the column after it how many they are.
+    Mean {
+        /// Digits after the point of a unit.
+        units: Option<u8>,
     },
     /// Text that is JSON.
     Json,

@@ -489,7 +489,7 @@ impl Service {
                 db.fetch(&statement, rows(&statement.layout)).await
             }
         };
-        let rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
+        let rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
         self.found();
         let page = rows.finish();
         if page.count == 0 {

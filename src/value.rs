@@ -11,10 +11,10 @@ pub enum Value {
     Int(i64),
     /// A whole number above `i64::MAX`.
     Uint(u64),
-    /// A binary fraction; never NaN or infinite when it comes from a client.
+    /// A binary fraction; NaN or infinite only where the engine keeps such.
     #[serde(with = "bits")]
     Float(f64),
-    /// The digits of an exact number.
+    /// The digits of an exact number; `NaN` or `Infinity` only where the engine keeps such.
     Decimal(String),
     /// Text, and whatever is compared through its text.
     Text(String),

@@ -25,8 +25,8 @@ pub enum FailureKind {
     Overloaded,
     /// The statement took longer than it may.
     Timeout,
-    /// The engine refused a value that was checked here: the client's, not ours, to mend.
-    Value,
+    /// A text that was sent has letters that the database's encoding has not.
+    Unwritable,
     /// A single row is larger than an answer; its largest fields with their bytes.
     TooLarge(Vec<(String, usize)>),
     /// Anything else is our own fault.

@@ -259,10 +259,9 @@ pub(super) fn kind_of(number: u16) -> FailureKind {
         | 1862
         | 3118
         | 4151 => FailureKind::Unavailable,
-        // a value that the column's type, range or character set cannot hold
-        1264 | 1267 | 1270 | 1271 | 1292 | 1300 | 1366 | 1367 | 1411 | 1525 | 1690 | 3854 => {
-            FailureKind::Value
-        }
+        // a text in a character set that the column's cannot be compared with; whatever else is wrong
+        // with a value is in the data, for those that are sent are checked before
+        1267 | 1270 | 1271 | 3854 | 3988 => FailureKind::Unwritable,
         _ => FailureKind::Internal,
     }
 }

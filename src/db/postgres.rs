@@ -279,7 +279,7 @@ fn is_at_rest(failure: &Failure) -> bool {
     failure.code().is_some()
         && matches!(
             failure.kind(),
-            FailureKind::Value | FailureKind::Timeout | FailureKind::Internal
+            FailureKind::Unwritable | FailureKind::Timeout | FailureKind::Internal
         )
 }
 
@@ -329,8 +329,8 @@ fn binary(class: Option<u32>, bytes: &[u8]) -> Option<Datum<'_>> {
 pub(super) fn kind_of(code: &str) -> FailureKind {
     match (code, code.get(..2).unwrap_or_default()) {
         ("57014" | "55P03", _) => FailureKind::Timeout,
-        // A check of a domain, no such operator, not supported (LIKE under some collations).
-        ("23514" | "42883" | "0A000", _) | (_, "22") => FailureKind::Value,
+        // Values are checked before they are sent, so whatever else is wrong with one is in the data.
+        ("22P05", _) => FailureKind::Unwritable,
         ("53300", _) => FailureKind::Overloaded,
         // Connection, authorization, database, resources, conflicts with recovery, operator
         // intervention, system: nothing that a request could mend.
@@ -348,10 +348,10 @@ mod tests {
     #[test]
     fn codes_have_their_meaning() {
         for (code, kind) in [
-            ("22P02", FailureKind::Value),
-            ("22003", FailureKind::Value),
-            ("23514", FailureKind::Value),
-            ("42883", FailureKind::Value),
+            ("22P05", FailureKind::Unwritable),
+            ("22P02", FailureKind::Internal),
+            ("22003", FailureKind::Internal),
+            ("22012", FailureKind::Internal),
             ("57014", FailureKind::Timeout),
             ("57P01", FailureKind::Unavailable),
             ("57P03", FailureKind::Unavailable),

@@ -334,6 +334,18 @@ fn write_cell<R: Row>(
             let (low, rest) = (row.datum(cell.index + 1)?, row.datum(cell.index + 2)?);
             value::sum(out, [first, low, rest], (scale, fixed), style);
         }
+        Shape::Mean { units } => {
+            let columns = if units.is_some() { 3 } else { 1 };
+            let count = row.datum(cell.index + columns)?;
+            let sum = match units {
+                Some(scale) => {
+                    let (low, rest) = (row.datum(cell.index + 1)?, row.datum(cell.index + 2)?);
+                    value::added([first, low, rest], scale)
+                }
+                None => value::Added::of_text(first),
+            };
+            value::mean(out, sum, &count, style);
+        }
         shape => value::write(out, first, shape, style),
     }
     Ok(())

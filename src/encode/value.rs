@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::{Datum, Numbers, Shape, Style, double, moment, redact, text};
+use super::{Datum, Numbers, Shape, Style, double, mean, moment, redact, text};
 use crate::plan::Value;
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -163,6 +163,43 @@ fn is_number(text: &str) -> bool {
         && !text.ends_with(char::is_whitespace)
 }
 
+/// What numbers add up to.
+pub(super) enum Added {
+    /// There were none.
+    Nothing,
+    /// To the last digit.
+    Exact(String),
+    /// Among them were such that are not exact.
+    Float(f64),
+}
+
+impl Added {
+    /// A sum that the database wrote.
+    pub(super) fn of_text(sum: Datum<'_>) -> Self {
+        match sum {
+            Datum::Text(digits) => Self::Exact(digits.into_owned()),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Adds the parts of a sum.
+pub(super) fn added(parts: [Datum<'_>; 3], scale: u8) -> Added {
+    let [high, low, rest] = parts;
+    let units = match (high, low) {
+        (Datum::Int(high), Datum::Int(low)) => Some((i128::from(high) << 32) + i128::from(low)),
+        _ => None,
+    };
+    match (units, rest) {
+        (None, Datum::Float(rest)) => Added::Float(rest),
+        (None, _) => Added::Nothing,
+        (Some(units), Datum::Float(rest)) => {
+            Added::Float(units as f64 / 10f64.powi(scale.into()) + rest)
+        }
+        (Some(units), _) => Added::Exact(scaled(units, scale)),
+    }
+}
+
 /// Writes a sum from its parts; NULL where there was nothing to add.
 pub(super) fn sum(
     out: &mut Vec<u8>,
@@ -170,28 +207,38 @@ pub(super) fn sum(
     (scale, fixed): (u8, bool),
     style: &Style,
 ) {
-    let [high, low, rest] = parts;
-    let units = match (high, low) {
-        (Datum::Int(high), Datum::Int(low)) => Some((i128::from(high) << 32) + i128::from(low)),
-        _ => None,
-    };
-    let quoted = style.numbers == Numbers::String;
-    match (units, rest) {
-        (None, rest) => write(out, rest, Shape::Wide, style),
-        (Some(units), Datum::Float(rest)) => {
-            let exact = units as f64 / 10f64.powi(scale.into());
-            write(out, Datum::Float(exact + rest), Shape::Wide, style);
-        }
-        (Some(units), _) => {
-            let decimal = scaled(units, scale);
+    match added(parts, scale) {
+        Added::Nothing => write(out, Datum::Null, Shape::Wide, style),
+        Added::Float(sum) => write(out, Datum::Float(sum), Shape::Wide, style),
+        Added::Exact(decimal) => {
             let decimal = match fixed {
                 true => &*decimal,
                 false => trimmed(&decimal),
             };
+            let quoted = style.numbers == Numbers::String;
             let rounds = style.numbers == Numbers::Doubles && double::rounds(decimal);
             number(out, decimal, quoted || rounds);
         }
     }
+}
+
+/// Writes the mean of so many numbers, as a float; NULL where there were none.
+pub(super) fn mean(out: &mut Vec<u8>, sum: Added, count: &Datum<'_>, style: &Style) {
+    let count = match *count {
+        Datum::Int(count) => u64::try_from(count).unwrap_or_default(),
+        Datum::Uint(count) => count,
+        _ => 0,
+    };
+    let mean = match sum {
+        Added::Nothing => Datum::Null,
+        Added::Float(sum) => Datum::Float(sum / count as f64),
+        Added::Exact(digits) => match mean::nearest(&digits, count) {
+            Some(mean) => Datum::Float(mean),
+            // No number, or no finite one.
+            None => Datum::Text(digits.into()),
+        },
+    };
+    write(out, mean, Shape::Native, style);
 }
 
 /// Units of 10^-scale as a decimal: 419936 with 2 is 4199.36.

@@ -104,6 +104,34 @@ impl Condition<'_> {
         }
     }
 
+    /// The names of the fields that are compared with letters beyond ASCII, each once.
+    pub fn foreign_texts(&self) -> Vec<&str> {
+        let foreign = |value: &Value| matches!(value, Value::Text(text) if !text.is_ascii());
+        let mut names: Vec<&str> = match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions
+                .iter()
+                .flat_map(Condition::foreign_texts)
+                .collect(),
+            Self::Test {
+                field, comparison, ..
+            } => {
+                let found = match comparison {
+                    Comparison::Null => false,
+                    Comparison::Equal(value)
+                    | Comparison::Greater(value)
+                    | Comparison::GreaterOrEqual(value)
+                    | Comparison::Less(value)
+                    | Comparison::LessOrEqual(value) => foreign(value),
+                    Comparison::In { values, .. } => values.iter().any(foreign),
+                    Comparison::Text(pattern) => !pattern.text.is_ascii(),
+                };
+                found.then_some(field.name()).into_iter().collect()
+            }
+        };
+        names.dedup();
+        names
+    }
+
     /// Whether no row can be meant.
     fn is_nothing(&self) -> bool {
         matches!(self, Self::Any(conditions) if conditions.is_empty())

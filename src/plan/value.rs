@@ -12,6 +12,8 @@ use crate::value::Value;
 
 mod temporal;
 
+use self::temporal::Clock;
+
 /// Digits of a decimal, the point not counted; beyond every engine's exact types.
 const DECIMAL_DIGITS: usize = 1_000;
 
@@ -52,6 +54,7 @@ fn expected(field: &Field) -> String {
         FieldType::Integer { .. } => "an integer",
         FieldType::Decimal { .. } => "a decimal number",
         FieldType::Float | FieldType::Float32 => "a number",
+        FieldType::Boolean if field.cast() == "tinyint" => "true, false or a number of one byte",
         FieldType::Boolean => "true or false",
         FieldType::Text => "text",
         FieldType::Uuid => "a UUID",
@@ -80,6 +83,10 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
     }
     match field.field_type() {
         FieldType::Integer { unsigned, .. } => integer(scalar(raw, text.as_deref())?, unsigned),
+        FieldType::Float | FieldType::Float32 if is_endless(text.as_deref(), field) => {
+            text?.parse().ok().map(Value::Float)
+        }
+        FieldType::Decimal { .. } if is_endless(text.as_deref(), field) => text.map(Value::Decimal),
         FieldType::Decimal { .. } => decimal(scalar(raw, text.as_deref())?).map(Value::Decimal),
         FieldType::Float => float(scalar(raw, text.as_deref())?).map(Value::Float),
         // The engines widen a 32-bit float before they compare, and so does the value.
@@ -90,6 +97,7 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
         FieldType::Boolean => match raw.get() {
             "true" | "1" => Some(Value::Bool(true)),
             "false" | "0" => Some(Value::Bool(false)),
+            number if field.cast() == "tinyint" => integer(number, false).filter(is_tiny),
             _ => None,
         },
         FieldType::Text => text.map(Value::Text),
@@ -116,7 +124,7 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
         | FieldType::Time
         | FieldType::DateTime
         | FieldType::Timestamp) => match text {
-            Some(text) => temporal::read(moment, &text, field.is_dynamic()).map(Value::Text),
+            Some(text) => temporal::read(moment, &text, clock(field)).map(Value::Text),
             None if field.is_dynamic() => any(raw),
             None => None,
         },
@@ -132,11 +140,36 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
     }
 }
 
+/// Whether a number fits the byte that MySQL keeps a boolean in.
+fn is_tiny(value: &Value) -> bool {
+    matches!(value, Value::Int(-128..=255))
+}
+
 /// The text of a number, or of a string that may hold one.
 fn scalar<'a>(raw: &'a RawValue, text: Option<&'a str>) -> Option<&'a str> {
     match kind(raw) {
         Kind::Number => Some(raw.get()),
         _ => text,
+    }
+}
+
+/// Whether a text is what a number of the field is served as that is infinite or none: PostgreSQL
+/// has both, SQLite keeps infinities.
+fn is_endless(text: Option<&str>, field: &Field) -> bool {
+    match text {
+        Some("Infinity" | "-Infinity") => clock(field) != Clock::MySql,
+        Some("NaN") => clock(field) == Clock::Postgres,
+        _ => false,
+    }
+}
+
+/// Which dates and times a field can hold, by the engine that it is one of: its name for the type
+/// is PostgreSQL's, a column of SQLite keeps any text.
+fn clock(field: &Field) -> Clock {
+    match (field.is_dynamic(), field.cast().is_empty()) {
+        (true, _) => Clock::Text,
+        (false, false) => Clock::Postgres,
+        (false, true) => Clock::MySql,
     }
 }
 

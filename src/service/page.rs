@@ -9,7 +9,7 @@ use crate::catalog::Model;
 use crate::db::{Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Output, ReadPlan, Seek, Total, Value};
+use crate::plan::{Condition, Output, ReadPlan, Seek, Total, Value};
 use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
@@ -38,7 +38,7 @@ pub(super) async fn fetch(
     for statement in &statements {
         if rows.begin() {
             let fetched = db.fetch(statement, rows).await;
-            rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
+            rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
         }
     }
     Ok(rows.finish())
@@ -89,7 +89,7 @@ pub(super) async fn total(
                 Some(explain) => db
                     .estimate(&explain)
                     .await
-                    .map_err(|failure| failed(source, plan.model, &failure))?,
+                    .map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?,
                 None => None,
             },
         };
@@ -112,7 +112,7 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
     let fetched = db.fetch(&statement, rows).await;
-    let rows = fetched.map_err(|failure| failed(source, plan.model, &failure))?;
+    let rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),
@@ -134,16 +134,24 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(super) fn failed(source: Source<'_>, model: &Model, failure: &Failure) -> Fail {
+pub(super) fn failed(
+    source: Source<'_>,
+    model: &Model,
+    filter: &Condition<'_>,
+    failure: &Failure,
+) -> Fail {
     let kind = match failure.kind() {
         FailureKind::Unavailable => ErrorKind::Unavailable,
         FailureKind::Overloaded => ErrorKind::Overloaded,
         FailureKind::Timeout => {
             ErrorKind::Timeout(source.terms.policy.settings.query_timeout.as_secs())
         }
-        FailureKind::Value => ErrorKind::InvalidValue {
-            field: "filters".into(),
-            expected: "values of the fields' types".into(),
+        FailureKind::Unwritable => match filter.foreign_texts() {
+            fields if fields.is_empty() => ErrorKind::Internal,
+            fields => ErrorKind::InvalidValue {
+                field: fields.join(", ").as_str().into(),
+                expected: "letters that the database's encoding has".into(),
+            },
         },
         FailureKind::TooLarge(fields) => {
             let named: Vec<String> = fields

@@ -4,7 +4,7 @@ use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
 use super::{BASE, Columns, Dialect, column, column_of, postgres, sums};
 use crate::catalog::{Field, FieldType};
-use crate::encode::{Member, Shape};
+use crate::encode::{Cell, Member, Shape};
 use crate::plan::{Aggregate, DatePart, Function, GroupKey};
 
 /// Selects the keys and aggregates of groups.
@@ -23,11 +23,7 @@ pub(super) fn members(
         members.push(Member::cell(&key.name, cell));
     }
     for aggregate in aggregates {
-        if let Some(parts) = exact_sum(aggregate, dialect) {
-            let (scale, fixed) = (parts.scale, parts.fixed);
-            let cell = columns.plain(parts.high, Shape::Sum { scale, fixed });
-            columns.add(parts.low);
-            columns.add(parts.rest);
+        if let Some(cell) = exact(columns, aggregate) {
             members.push(Member::cell(&aggregate.alias, cell));
             continue;
         }
@@ -41,6 +37,44 @@ pub(super) fn members(
         members.push(Member::cell(&aggregate.alias, cell));
     }
     members
+}
+
+/// The columns of a sum or a mean that is told to the last digit: SQLite would not add exactly by
+/// itself, and a mean is divided once, when it is written.
+fn exact(columns: &mut Columns<'_>, aggregate: &Aggregate<'_>) -> Option<Cell> {
+    let field = aggregate.field?;
+    let column = column_of(BASE, field);
+    let is_mean = match aggregate.function {
+        Function::Sum => false,
+        Function::Avg => true,
+        _ => return None,
+    };
+    if columns.dialect == Dialect::Sqlite {
+        let parts = sums::parts(&column, field)?;
+        let (scale, fixed) = (parts.scale, parts.fixed);
+        let shape = match is_mean {
+            true => Shape::Mean { units: Some(scale) },
+            false => Shape::Sum { scale, fixed },
+        };
+        let cell = columns.plain(parts.high, shape);
+        columns.add(parts.low);
+        columns.add(parts.rest);
+        if is_mean {
+            columns.add(sums::count(&column));
+        }
+        return Some(cell);
+    }
+    if !is_mean || is_float(field) {
+        return None;
+    }
+    let text = match columns.dialect {
+        Dialect::MySql => "CHAR",
+        _ => "text",
+    };
+    let sum = column.clone().sum().cast_as(text);
+    let cell = columns.plain(sum, Shape::Mean { units: None });
+    columns.add(column.count());
+    Some(cell)
 }
 
 /// Groups by the keys.
@@ -131,7 +165,7 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
             Some(parts) => parts.float(),
             None => column.sum(),
         },
-        // The exact sum divided once, so that all engines round alike.
+        // What orders groups by their means.
         Function::Avg => {
             let double = match dialect {
                 Dialect::Sqlite => "REAL",

@@ -19,3 +19,4 @@ mod order;
 mod role;
 mod start;
 mod types;
+mod values;

@@ -22,4 +22,5 @@ mod role;
 mod start;
 mod strangers;
 mod types;
+mod values;
 mod whom;

@@ -6,13 +6,14 @@ use crate::support::Served;
 
 const SQL: &str = "
     CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT, amount NUMERIC(10,2), free DECIMAL, n INTEGER, f REAL,
-        b BOOLEAN, at DATETIME, day DATE, any, created_at_month TEXT);
+        b BOOLEAN, at DATETIME, day DATE, any, created_at_month TEXT,
+        third NUMERIC(10,2));
     INSERT INTO t VALUES
-        (1, 'a', 0.1, 0.1, 1, 0.5, 1, '2026-01-31T23:30:00Z', '2026-01-31', 1, 'x'),
-        (2, 'a', 0.2, 0.2, 2, 1.5, 0, '2026-01-31 23:30:00-05:00', '2026-02-01', 2.5, 'x'),
-        (3, 'b', 4199.36, 1000000.000001, NULL, NULL, NULL, 1769904000, '2026-02-28', 'x', 'y'),
-        (4, 'b', NULL, NULL, 5, 2.0, 1, 'soon', NULL, NULL, 'y'),
-        (5, NULL, -0.3, -5, -7, -1.0, 1, NULL, '2025-12-31', '7', 'y');
+        (1, 'a', 0.1, 0.1, 1, 0.5, 1, '2026-01-31T23:30:00Z', '2026-01-31', 1, 'x', 0.1),
+        (2, 'a', 0.2, 0.2, 2, 1.5, 0, '2026-01-31 23:30:00-05:00', '2026-02-01', 2.5, 'x', 0.2),
+        (3, 'b', 4199.36, 1000000.000001, NULL, NULL, NULL, 1769904000, '2026-02-28', 'x', 'y', 0.3),
+        (4, 'b', NULL, NULL, 5, 2.0, 1, 'soon', NULL, NULL, 'y', NULL),
+        (5, NULL, -0.3, -5, -7, -1.0, 1, NULL, '2025-12-31', '7', 'y', NULL);
 ";
 
 #[tokio::test]
@@ -31,6 +32,7 @@ async fn every_function_has_its_number() {
         (r#"{"$avg":"n"}"#, "0.25"),
         (r#"{"$avg":"amount"}"#, "1049.84"),
         (r#"{"$avg":"any"}"#, "1.75"),
+        (r#"{"$avg":"third"}"#, "0.2"),
         (r#"{"$min":"amount"}"#, "-0.3"),
         (r#"{"$max":"n"}"#, "5"),
         (r#"{"$min":"kind"}"#, "\"a\""),

@@ -25,7 +25,7 @@ pub(super) struct Class {
     pub(super) bounded: bool,
     pub(super) values: Vec<String>,
     /// The character set of a text that cannot hold all of Unicode, or the type whose values need
-    /// care in SQL: `bit`, `year`, `set`, `inet4`, `inet6`, `geometry`, `vector`.
+    /// care: `tinyint`, `bit`, `year`, `set`, `inet4`, `inet6`, `geometry`, `vector`.
     pub(super) cast: String,
 }
 
@@ -37,7 +37,11 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
     let mut cast = String::new();
     let mut values = Vec::new();
     let field_type = match kind.as_str() {
-        "tinyint" if declared.starts_with("tinyint(1)") => FieldType::Boolean,
+        // It may hold other numbers than 0 and 1.
+        "tinyint" if declared.starts_with("tinyint(1)") => {
+            cast.clone_from(&kind);
+            FieldType::Boolean
+        }
         "tinyint" | "smallint" | "mediumint" | "int" | "integer" => integer(false, false),
         "bigint" => integer(declared.contains("unsigned"), true),
         "bit" => {
