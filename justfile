@@ -27,6 +27,11 @@ bless:
     INSTA_UPDATE=always UPDATE_SCHEMAS=1 cargo test --locked --test queries --test docs
     git diff --stat
 
+# Real clients of MCP from their registries, into the table of docs/mcp.md: all, or NAMES.
+clients *NAMES:
+    cargo build
+    python3 tests/clients/mcp/run.py --write {{NAMES}}
+
 # What the service costs against the floors of this machine.
 bench *ARGS:
     cargo bench --bench gateway -- {{ARGS}}

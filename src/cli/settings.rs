@@ -6,6 +6,7 @@ use super::address::Service;
 use super::credential::Token;
 use super::failure::Failure;
 use crate::config;
+use crate::config::variables::VARIABLES;
 
 /// The service at `--url`, else the one at `MCP_LISTEN` with the certificate of `MCP_TLS_CERT`.
 pub(super) fn service(url: Option<&str>) -> Result<Service, Failure> {
@@ -56,6 +57,44 @@ pub(super) fn token(
         ))
         .help("say that it is meant: give the address by --url, or export MCP_LISTEN")),
     }
+}
+
+/// What only a service with a port reads.
+const OF_LISTENERS: [&str; 12] = [
+    "MCP_LISTEN",
+    "MCP_ADMIN_LISTEN",
+    "MCP_TLS_CERT",
+    "MCP_TLS_KEY",
+    "MCP_ALLOWED_HOSTS",
+    "MCP_ALLOWED_ORIGINS",
+    "MCP_ALLOW_QUERY_TOKEN",
+    "MCP_TRUSTED_PROXIES",
+    "MCP_REQUIRE_AUTH",
+    "MCP_MAX_CONNECTIONS",
+    "MCP_MAX_CONNECTIONS_PER_ADDRESS",
+    "MCP_IDLE_TIMEOUT",
+];
+
+/// What is set here and a service on pipes must be handed: the variables that are no secret with
+/// their values, and the names of the secrets but the database's URL, which every block names.
+pub(super) fn handed_on() -> Result<(Vec<(String, String)>, Vec<String>), Failure> {
+    let mut plain = Vec::new();
+    let mut secrets = Vec::new();
+    for (name, value) in environment()? {
+        let secret = name.strip_suffix("_FILE").unwrap_or(&name);
+        let secret = VARIABLES.iter().any(|it| it.secret && it.name == secret);
+        let known = secret || VARIABLES.iter().any(|it| it.name == name);
+        let asked = ["MCP_ENABLED", "DATABASE_URL", "MCP_TOKEN", "MCP_TOKEN_FILE"];
+        let needed = !asked.contains(&&*name) && !OF_LISTENERS.contains(&&*name);
+        match (known && needed && !value.is_empty(), secret) {
+            (true, false) => plain.push((name, value)),
+            (true, true) => secrets.push(name),
+            (false, _) => {}
+        }
+    }
+    plain.sort();
+    secrets.sort();
+    Ok((plain, secrets))
 }
 
 /// The environment and the file `.env` of the folder the command runs in.

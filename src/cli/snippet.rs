@@ -52,7 +52,14 @@ pub(super) struct Arguments {
 enum Reach {
     Http(String),
     WebSocket(String),
-    Stdio(String),
+    Stdio(Child),
+}
+
+/// The service as the client starts it.
+struct Child {
+    command: String,
+    /// What is set here and no secret: clients hand on little of their own environment.
+    variables: Vec<(String, String)>,
 }
 
 /// Prints the block on standard output, and on standard error where it goes.
@@ -63,7 +70,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .help("leave --ws out: HTTP does the same"));
     }
     let reach = if arguments.stdio {
-        Reach::Stdio(own_command())
+        let (variables, secrets) = settings::handed_on()?;
+        if !secrets.is_empty() {
+            let names = secrets.join(", ");
+            output::words(format!(
+                "set here and in no block, for they are secret: {names}; the client must hand them on"
+            ));
+        }
+        Reach::Stdio(Child {
+            command: own_command(),
+            variables,
+        })
     } else {
         let service: Service = settings::service(arguments.url.as_deref())?;
         if arguments.ws {
@@ -74,6 +91,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     output::words(client.place(&reach));
     output::data(&client.block(&reach))
+}
+
+impl Child {
+    /// What the service is started with; the database's URL by a reference.
+    fn environment(&self, database: Option<&str>) -> Value {
+        let mut all = json!({ "MCP_ENABLED": "true" });
+        if let Some(reference) = database {
+            all["DATABASE_URL"] = reference.into();
+        }
+        for (name, value) in &self.variables {
+            all[name] = value.as_str().into();
+        }
+        all
+    }
 }
 
 impl Client {
@@ -102,10 +133,10 @@ impl Client {
             (_, Reach::Http(url) | Reach::WebSocket(url)) => {
                 json!({ "url": url, "headers": bearer })
             }
-            (_, Reach::Stdio(command)) => json!({
-                "command": command,
+            (_, Reach::Stdio(child)) => json!({
+                "command": child.command,
                 "args": ["stdio"],
-                "env": { "MCP_ENABLED": "true", "DATABASE_URL": self.variable("DATABASE_URL") },
+                "env": child.environment(Some(&self.variable("DATABASE_URL"))),
             }),
         }
     }
@@ -148,13 +179,13 @@ fn vscode(reach: &Reach) -> Value {
             input("lucarne-token", "MCP_TOKEN of the Lucarne service"),
             json!({ "type": "http", "url": url, "headers": { "Authorization": "Bearer ${input:lucarne-token}" } }),
         ),
-        Reach::Stdio(command) => (
+        Reach::Stdio(child) => (
             input("lucarne-database", "DATABASE_URL for Lucarne"),
             json!({
                 "type": "stdio",
-                "command": command,
+                "command": child.command,
                 "args": ["stdio"],
-                "env": { "MCP_ENABLED": "true", "DATABASE_URL": "${input:lucarne-database}" },
+                "env": child.environment(Some("${input:lucarne-database}")),
             }),
         ),
     };
@@ -171,10 +202,18 @@ fn codex(reach: &Reach) -> String {
                 quoted(url)
             )
         }
-        Reach::Stdio(command) => format!(
-            "[mcp_servers.lucarne]\ncommand = {}\nargs = [\"stdio\"]\nenv = {{ MCP_ENABLED = \"true\" }}\nenv_vars = [\"DATABASE_URL\"]",
-            quoted(command)
-        ),
+        Reach::Stdio(child) => {
+            let variables = child.environment(None);
+            let variables = variables.as_object().into_iter().flatten();
+            let variables: Vec<String> = variables
+                .map(|(name, value)| format!("{name} = {value}"))
+                .collect();
+            format!(
+                "[mcp_servers.lucarne]\ncommand = {}\nargs = [\"stdio\"]\nenv = {{ {} }}\nenv_vars = [\"DATABASE_URL\"]",
+                quoted(&child.command),
+                variables.join(", ")
+            )
+        }
     }
 }
 

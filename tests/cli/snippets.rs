@@ -115,3 +115,38 @@ fn where_it_goes_is_said_beside_it() {
         );
     }
 }
+
+#[test]
+fn what_is_set_here_reaches_a_child_of_the_client() {
+    let run = Run::new()
+        .set("DATABASE_URL", "sqlite:shop.db")
+        .set("MCP_ALLOWED_MODELS", "genre, \"odd\"")
+        .set("MCP_HIDDEN_FIELDS", "genre.name")
+        .set("MCP_CURSOR_KEY", "s3cr3t-key")
+        .set("MCP_LISTEN", "127.0.0.1:9000");
+    let set = |value: &Value| {
+        assert_eq!(value["MCP_ALLOWED_MODELS"], "genre, \"odd\"");
+        assert_eq!(value["MCP_HIDDEN_FIELDS"], "genre.name");
+        assert!(value["MCP_LISTEN"].is_null() && value["MCP_CURSOR_KEY"].is_null());
+    };
+    for client in ["claude", "cursor", "gemini", "vscode", "codex"] {
+        let ended = run.lucarne(&["config", client, "--stdio"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.err.contains("MCP_CURSOR_KEY"), "{}", ended.err);
+        assert!(!ended.out.contains("s3cr3t"), "{}", ended.out);
+        if client == "codex" {
+            let block: DocumentMut = ended.out.parse().unwrap();
+            let variables = block["mcp_servers"]["lucarne"]["env"].as_inline_table();
+            let text = |(name, value): (&str, &toml_edit::Value)| {
+                (name.to_owned(), Value::from(value.as_str().unwrap()))
+            };
+            set(&Value::Object(
+                variables.unwrap().iter().map(text).collect(),
+            ));
+            continue;
+        }
+        let block: Value = serde_json::from_str(&ended.out).unwrap();
+        let servers = ["mcpServers", "servers"].map(|name| &block[name]["lucarne"]["env"]);
+        set(servers.into_iter().find(|found| found.is_object()).unwrap());
+    }
+}

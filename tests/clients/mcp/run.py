@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Runs the real clients against the service, and writes the table of docs/mcp.md.
+
+    python3 tests/clients/mcp/run.py [NAME ...] [--folder /tmp/lucarne-clients] [--write]
+
+Each client is installed by pip or npm into a folder of its own outside of the repository, lists the
+tools, gets a record by a number, makes a query with operators, survives an error and a 429. Without
+names all are run. `--write` puts the rows into docs/mcp.md; rows of clients that were not run stay.
+LUCARNE names the binary, else target/debug/lucarne.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[2]
+TOKEN = "token-of-the-trial-of-clients"
+STEPS = ["list", "get", "query", "error", "limit"]
+BEGIN, END = "<!-- clients: begin -->", "<!-- clients: end -->"
+
+# What is shown, its registry, the folder, what is installed (the first names the version), script.
+CLIENTS = [
+    ("Official SDK, Python", "pip", "mcp1", ["mcp<2"], "sdk1.py"),
+    ("Official SDK, Python", "pip", "mcp2", ["mcp>=2"], "sdk2.py"),
+    ("Official SDK, TypeScript", "npm", "sdk1", ["@modelcontextprotocol/sdk"], "sdk1.mjs"),
+    ("Official SDK, TypeScript", "npm", "client2", ["@modelcontextprotocol/client"], "sdk2.mjs"),
+    ("mcp-remote", "npm", "remote", ["mcp-remote"], "bridge.py"),
+    ("supergateway", "npm", "supergateway", ["supergateway"], "bridge.py"),
+    ("mcp-proxy", "pip", "proxy", ["mcp-proxy"], "bridge.py"),
+    ("LangChain, Python", "pip", "langchain",
+     ["langchain-mcp-adapters", "langchain-core", "langchain-google-genai"], "langchain_client.py"),
+    ("LangChain, JavaScript", "npm", "langchain",
+     ["@langchain/mcp-adapters", "@langchain/core", "@langchain/google-common"], "langchain.mjs"),
+    ("OpenAI Agents", "pip", "agents", ["openai-agents"], "openai_agents.py"),
+    ("AutoGen", "pip", "autogen", ["autogen-ext[mcp]", "autogen-core", "autogen-agentchat", "mcp<2"],
+     "autogen_client.py"),
+    ("mcpadapt (CrewAI)", "pip", "mcpadapt", ["mcpadapt", "smolagents", "mcp<2"], "mcpadapt_client.py"),
+    ("smolagents", "pip", "mcpadapt", ["smolagents", "mcpadapt", "mcp<2"], "smolagents_client.py"),
+    ("LlamaIndex", "pip", "llama", ["llama-index-tools-mcp"], "llama_index_client.py"),
+    ("Strands Agents", "pip", "strands", ["strands-agents"], "strands_client.py"),
+    ("mcp-use", "pip", "mcpuse", ["mcp-use"], "mcp_use_client.py"),
+    ("FastMCP", "pip", "fastmcp", ["fastmcp"], "fastmcp_client.py"),
+    ("Google Gen AI", "pip", "genai", ["google-genai", "mcp<2"], "google_genai.py"),
+    ("Google ADK", "pip", "adk", ["google-adk", "mcp<2"], "google_adk.py"),
+    ("AI SDK", "npm", "ai", ["@ai-sdk/mcp", "ai"], "ai.mjs"),
+]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def made_database(folder):
+    path = folder / "people.db"
+    with sqlite3.connect(path) as database:
+        database.executescript(
+            "create table people (id integer primary key, name text, age int);"
+            "insert into people values (1, 'Mira', 20), (2, 'Noor', 31), (3, 'Edda', 47);"
+        )
+    return f"sqlite:{path}"
+
+
+def served(folder, url, **limits):
+    """The service on a port of its own: the process and its address."""
+    port = free_port()
+    variables = {
+        "PATH": os.environ["PATH"],
+        "MCP_ENABLED": "true",
+        "MCP_TOKEN": TOKEN,
+        "MCP_ALLOWED_MODELS": "people",
+        "DATABASE_URL": url,
+        "MCP_LISTEN": f"127.0.0.1:{port}",
+        **limits,
+    }
+    binary = os.environ.get("LUCARNE", str(ROOT / "target/debug/lucarne"))
+    log = open(folder / f"{port}.log", "w")
+    process = subprocess.Popen([binary, "serve"], env=variables, cwd=folder, stdout=log, stderr=log)
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process, f"http://127.0.0.1:{port}/mcp"
+        time.sleep(0.05)
+    sys.exit("the service did not start: " + (folder / f"{port}.log").read_text())
+
+
+def installed(registry, place, packages):
+    """Installs what is not there yet, and tells the version of the first package."""
+    name = re.split(r"[<>=\[]", packages[0])[0] or packages[0]
+    if registry == "pip":
+        python = place / "bin/python"
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", place], check=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+        asked = f"import importlib.metadata as m; print(m.version({name!r}))"
+        done = subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+    if not (place / "node_modules" / name).exists():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "package.json").write_text("{}")
+        command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
+        subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
+    asked = f"console.log(require('./node_modules/{name}/package.json').version)"
+    done = subprocess.run(["node", "-e", asked], cwd=place, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def tried(registry, place, script, environment):
+    """Runs one script, and gathers the lines of its steps."""
+    if script.endswith(".mjs"):
+        command = ["node", HERE / "node" / script]
+    else:
+        own = place / "bin/python"
+        command = [own if own.exists() else sys.executable, "-W", "ignore", HERE / "python" / script]
+    try:
+        done = subprocess.run(
+            command, env=environment, cwd=place, capture_output=True, text=True, timeout=90
+        )
+    except subprocess.TimeoutExpired as over:
+        done = over
+        done.stderr = "no end within 90 s"
+    output = done.stdout or ""
+    output = output.decode() if isinstance(output, bytes) else output
+    lines = [line.split("\t", 1) for line in output.splitlines() if "\t" in line]
+    told = {step: said for step, said in lines if step in STEPS}
+    if not told:
+        told["list"] = "did not run: " + (done.stderr or "").strip()[-200:].replace("\n", " ")
+    return told
+
+
+def row(shown, package, version, told):
+    cells, notes = [], []
+    for step in STEPS:
+        said = told.get(step, "–")
+        cells.append("ok" if said.startswith("ok") else "–" if said == "–" else "**no**")
+        if said not in ("ok", "–"):
+            notes.append(f"{step}: {said.removeprefix('ok, ')}")
+    today = datetime.date.today().isoformat()
+    note = "; ".join(notes).replace("|", "/").replace("<", "‹").replace(">", "›")
+    return f"| {shown} | `{package}` {version} | {today} | {' | '.join(cells)} | {note} |"
+
+
+def written(rows):
+    """Puts the rows into the page, each in the place of the one of the same client and generation."""
+    page = ROOT / "docs/mcp.md"
+    text = page.read_text()
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    head, kept = [], {}
+    for line in table.strip().splitlines():
+        cells = line.split("|")
+        if len(cells) > 3 and "`" in cells[2]:
+            kept[key(line)] = line
+        else:
+            head.append(line)
+    kept.update({key(line): line for line in rows})
+    lines = "\n".join(head + [kept[name] for name in sorted(kept, key=place_of)])
+    page.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}")
+
+
+def key(line):
+    """A client and the generation of its package."""
+    shown, package = [cell.strip() for cell in line.split("|")[1:3]]
+    name, version = package.split(" ")
+    return shown, name, version.split(".")[0]
+
+
+def place_of(name):
+    shown = [client[0] for client in CLIENTS]
+    return (shown.index(name[0]) if name[0] in shown else len(shown), name)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="scripts, folders or packages; none for all")
+    parser.add_argument("--folder", default="/tmp/lucarne-clients", type=pathlib.Path)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="lucarne-trial-"))
+    url = made_database(work)
+    rows, failed = [], False
+    processes = []
+    try:
+        for shown, registry, folder, packages, script in CLIENTS:
+            if options.names and not {folder, script, packages[0], shown} & set(options.names):
+                continue
+            place = options.folder / registry / folder
+            package = re.split(r"[<>=\[]", packages[0])[0] or packages[0]
+            try:
+                version = installed(registry, place, packages)
+            except (subprocess.CalledProcessError, OSError) as error:
+                print(f"SKIPPED {shown}: not installed ({error})", flush=True)
+                continue
+            # Windows are of an address: each client has a service of its own.
+            open_one, address = served(work, url, MCP_RATE_LIMIT="0")
+            limited, narrow = served(work, url, MCP_RATE_LIMIT="3", MCP_RATE_WINDOW="3600")
+            processes += [open_one, limited]
+            environment = {
+                **os.environ,
+                "LUCARNE_URL": address,
+                "LUCARNE_LIMITED_URL": narrow,
+                "MCP_TOKEN": TOKEN,
+                "CLIENT": folder,
+                "CLIENT_FOLDER": str(place),
+                "NODE_PATH": str(place / "node_modules"),
+                "HOME": str(work),
+                "PYTHONPATH": str(HERE / "python"),
+            }
+            told = tried(registry, place, script, environment)
+            line = row(shown, package, version, told)
+            print(line, flush=True)
+            rows.append(line)
+            failed |= any(not told.get(step, "no").startswith("ok") for step in STEPS)
+            for process in (open_one, limited):
+                process.terminate()
+    finally:
+        for process in processes:
+            process.terminate()
+    if options.write and rows:
+        written(rows)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
