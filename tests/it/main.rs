@@ -33,3 +33,4 @@ mod start;
 #[cfg(unix)]
 mod stop;
 mod window;
+mod wire;
