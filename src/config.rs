@@ -14,6 +14,7 @@ mod dotenv;
 mod fault;
 mod given;
 mod load;
+mod memory;
 mod models;
 mod network;
 mod origins;
@@ -44,6 +45,10 @@ pub use self::places::{DatabasePlaces, HostRule, temporary_folder};
 pub use self::store::{EncryptionKeys, StoreUrl};
 pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
+
+/// How often the result of a tool is in memory while it is written: as rows, as text, as structure,
+/// and within the message.
+pub const TOOL_COPIES: usize = 4;
 
 /// The configuration of the service, checked. `Debug` shows no secret.
 #[derive(Debug)]
@@ -98,6 +103,8 @@ pub struct Config {
     pub max_connections_per_address: Option<usize>,
     /// Requests answered at once.
     pub max_requests: usize,
+    /// Bytes for all requests and answers under way, over all connections.
+    pub max_memory_bytes: usize,
     /// Requests per window and token.
     pub token_rate_limit: Option<u32>,
     /// How long a socket may be silent.

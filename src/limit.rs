@@ -1,9 +1,12 @@
-//! The sliding window: no span of its length ever admits more than its number.
+//! What bounds clients: the sliding window, of which no span ever admits more than its number, and
+//! the memory that all of them share.
 
 mod keyed;
+mod memory;
 mod meter;
 
 pub use keyed::Windows;
+pub use memory::{Memory, Pressure, Reserved, Share};
 pub use meter::{Meter, Weight};
 
 use std::collections::VecDeque;

@@ -4,10 +4,12 @@
 //! ([`Object`]), so that no digit of a number is lost before the plan knows a field's type.
 //! [`schema`] holds the published shapes of both directions.
 
+mod id;
 mod object;
 pub mod schema;
 pub mod tool;
 
+pub use id::find as find_id;
 pub use object::{Kind, Object, decode_string, kind, value};
 
 use std::borrow::Cow;
@@ -132,7 +134,10 @@ impl<'a> Request<'a> {
             id,
             error: kind.into(),
         };
-        let message = Self::object(text).map_err(|error| Rejected { id: None, error })?;
+        let message = Self::object(text).map_err(|error| Rejected {
+            id: Self::id_of_deep(text),
+            error,
+        })?;
         let id = match message.get("id") {
             None => None,
             Some(raw) => match kind(raw) {
@@ -185,6 +190,12 @@ impl<'a> Request<'a> {
             model,
             params,
         })
+    }
+
+    /// The `id` of a message that nests too deep to be read.
+    pub fn id_of_deep(text: &'a str) -> Option<&'a RawValue> {
+        let deep = object::depth_exceeds(text, MAX_DEPTH);
+        deep.then(|| find_id(text.as_bytes())).flatten()
     }
 
     /// Reads an object that nests no deeper than the limit.

@@ -7,6 +7,7 @@ mod admin;
 mod admission;
 mod answers;
 mod caught;
+mod connections;
 mod events;
 mod frames;
 pub mod gate;
@@ -15,6 +16,7 @@ mod inherited;
 mod listen;
 mod mcp;
 mod native;
+mod outgoing;
 mod places;
 mod reply;
 mod router;
@@ -29,12 +31,13 @@ pub use stdio::Piped;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use inherited::Inherited;
 use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,7 +45,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
 use crate::error::Error;
-use crate::limit::{Weight, Windows};
+use crate::limit::{Memory, Weight, Windows};
 use crate::observe::Metrics;
 use crate::service::{Policy, Service};
 
@@ -50,6 +53,9 @@ use crate::service::{Policy, Service};
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the answer of `/ready` is kept: a stranger's questions shall not load the database.
 const READY_KEPT: Duration = Duration::from_millis(500);
+
+/// Requests of the admin API that are answered at once.
+const ADMINISTERED: usize = 16;
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -64,9 +70,16 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     sessions: sessions::Sessions,
     places: places::Places,
+    /// What requests and answers under way may take, by token.
+    memory: Memory<TokenId>,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
-    windows: Windows<(TokenId, IpAddr)>,
+    windows: Windows<TokenId, IpAddr>,
+    /// Tokens whose refusals were told in this window.
+    told: Windows<TokenId, ()>,
     streams: sse::Streams,
+    /// Places for requests of the admin API.
+    administered: Semaphore,
+    /// Held while the database is asked: one question at a time.
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
     tracker: TaskTracker,
@@ -225,9 +238,12 @@ impl App {
             metrics,
             sessions: sessions::Sessions::default(),
             places: places::Places::default(),
+            memory: Memory::new(config.max_memory_bytes),
             windows: Windows::default(),
+            told: Windows::default(),
             streams: sse::Streams::default(),
-            ready: Mutex::new(None),
+            administered: Semaphore::new(ADMINISTERED),
+            ready: Mutex::default(),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
             closed: AtomicU64::new(0),
@@ -283,6 +299,23 @@ impl App {
         }
     }
 
+    /// Records a request over a window: once a window and token, of which it says whether it is the
+    /// first, and counts the others.
+    fn limited(&self, caller: &Caller, error: &Error, window: Duration) -> bool {
+        let token = caller.token;
+        let (address, transport) = (caller.address, caller.transport);
+        let first = self
+            .told
+            .admit((token, ()), Weight::Read, (1, window), Instant::now());
+        if first.is_ok() {
+            self.service
+                .note_refused(address, transport, Some(caller), error.code());
+        } else if let Some(audit) = self.service.audit() {
+            audit.count_refusal();
+        }
+        first.is_ok()
+    }
+
     /// Whether requests would be answered now.
     async fn is_ready(&self) -> bool {
         if self.stop.stopping.is_cancelled() {
@@ -291,18 +324,12 @@ impl App {
         if !self.enabled {
             return true;
         }
-        let kept = *self
-            .ready
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self.ready.lock().await;
         if let Some((_, answer)) = kept.filter(|(at, _)| at.elapsed() < READY_KEPT) {
             return answer;
         }
         let answer = self.service.is_ready().await;
-        *self
-            .ready
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((Instant::now(), answer));
+        *kept = Some((Instant::now(), answer));
         answer
     }
 }

@@ -14,7 +14,10 @@ use super::fault::{Faults, Reason, quoted};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
-use super::{AuditTarget, Config, LogFormat, Numbers, TlsFiles, models, network, places, store};
+use super::{
+    AuditTarget, Config, LogFormat, Numbers, TOOL_COPIES, TlsFiles, memory, models, network,
+    places, store,
+};
 use crate::sensitive::Sensitive;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
@@ -24,7 +27,8 @@ const DAY: u64 = 86_400;
 
 /// Reads the configuration from a list of variables, of which the first with a value counts.
 ///
-/// It looks at nothing else but the files that `…_FILE` variables name. Every fault comes back at
+/// It looks at nothing else but the files that `…_FILE` variables name, and at how large the machine
+/// is. Every fault comes back at
 /// once, without the value of a secret.
 pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, Faults> {
     let vars: Vec<(String, String)> = vars.into_iter().collect();
@@ -128,6 +132,11 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         );
         check.fault("MCP_DEFAULT_LIMIT", reason);
     }
+    let max_message_bytes = check.number("MCP_MAX_MESSAGE_BYTES", &raw.mcp_max_message_bytes, SIZE);
+    let max_response_bytes =
+        check.number("MCP_MAX_RESPONSE_BYTES", &raw.mcp_max_response_bytes, SIZE);
+    let tool_max_bytes = check.number("MCP_TOOL_MAX_BYTES", &raw.mcp_tool_max_bytes, SIZE);
+    let largest = max_message_bytes + max_response_bytes.max(TOOL_COPIES * tool_max_bytes);
     let numbers = [("native", Numbers::Native), ("string", Numbers::String)];
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -154,13 +163,9 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         trusted_proxies: network::proxies(&mut check, raw.mcp_trusted_proxies),
         default_limit: default_limit.min(max_limit),
         max_limit,
-        max_message_bytes: check.number("MCP_MAX_MESSAGE_BYTES", &raw.mcp_max_message_bytes, SIZE),
-        max_response_bytes: check.number(
-            "MCP_MAX_RESPONSE_BYTES",
-            &raw.mcp_max_response_bytes,
-            SIZE,
-        ),
-        tool_max_bytes: check.number("MCP_TOOL_MAX_BYTES", &raw.mcp_tool_max_bytes, SIZE),
+        max_message_bytes,
+        max_response_bytes,
+        tool_max_bytes,
         numbers: check.choice("MCP_NUMBERS", &raw.mcp_numbers, &numbers, Numbers::Native),
         max_connections: check.number(
             "MCP_MAX_CONNECTIONS",
@@ -171,6 +176,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             .mcp_max_connections_per_address
             .map(|text| check.number("MCP_MAX_CONNECTIONS_PER_ADDRESS", &text, 1..=1_000_000)),
         max_requests: check.number("MCP_MAX_REQUESTS", &raw.mcp_max_requests, 1..=1_000_000),
+        max_memory_bytes: memory::budget(&mut check, raw.mcp_max_memory_bytes.as_deref(), largest),
         token_rate_limit: raw
             .mcp_token_rate_limit
             .map(|text| check.number("MCP_TOKEN_RATE_LIMIT", &text, 1..=1_000_000_000)),

@@ -46,6 +46,7 @@ pub(super) struct Raw {
     pub(super) mcp_max_connections: String,
     pub(super) mcp_max_connections_per_address: Option<String>,
     pub(super) mcp_max_requests: String,
+    pub(super) mcp_max_memory_bytes: Option<String>,
     pub(super) mcp_token_rate_limit: Option<String>,
     pub(super) mcp_idle_timeout: String,
     pub(super) mcp_query_timeout: String,

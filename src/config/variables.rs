@@ -153,6 +153,10 @@ pub const VARIABLES: &[Variable] = &[
         "requests answered at once, over all sockets; more wait for their turn",
     ),
     unset(
+        "MCP_MAX_MEMORY_BYTES",
+        "bytes for all requests and answers under way, over all connections; unset: 192 MiB, or a quarter of what the machine has",
+    ),
+    unset(
         "MCP_TOKEN_RATE_LIMIT",
         "requests per window and token, over all its connections; unset: no limit",
     ),

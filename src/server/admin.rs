@@ -71,6 +71,8 @@ async fn admitted(
             }
         }
     };
+    // A request holds its body and its answer: few are at work at once, the others wait.
+    let _turn = app.administered.acquire().await;
     if app.stop.stopping.is_cancelled() {
         return Refusal::new(Code::ShuttingDown, "Server is shutting down").into_response();
     }

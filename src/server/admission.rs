@@ -3,31 +3,37 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderValue, ORIGIN, RETRY_AFTER, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
+use tokio::time::timeout;
 use tracing::warn;
 
+use super::outgoing::PATIENCE;
 use super::places::{NoPlace, Place};
 use super::reply::Refused;
 use super::{App, gate, mcp, reply};
 use crate::auth::Caller;
-use crate::limit::Weight;
-use crate::service::Policy;
+use crate::error::{Error, ErrorKind};
+use crate::limit::{Reserved, Weight};
+use crate::service::{Form, Policy};
 
 /// Seconds after which a client that found no place may try again.
 pub(super) const RETRY_SECONDS: u64 = 5;
 /// What pages of allowed origins may send.
 const BROWSER_HEADERS: &str = "authorization, content-type, x-mcp-token, mcp-protocol-version, \
-    mcp-method, mcp-name, last-event-id";
+    mcp-method, mcp-name, mcp-session-id, last-event-id";
+/// What they may read of an answer.
+const BROWSER_READS: &str = "mcp-session-id, mcp-protocol-version, retry-after, www-authenticate";
 
 /// Who was let in by HTTP, and by which policy.
 #[derive(Debug, Clone)]
@@ -38,7 +44,10 @@ pub(super) struct Admitted {
 
 impl Admitted {
     /// Counts a message against the window of this token and client, and that of the token.
-    pub(super) fn count(&self, app: &App, weight: Weight) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// The message that is one too many.
+    pub(super) fn count(&self, app: &App, weight: Weight) -> Result<(), Limited> {
         let (token, limits) = (self.caller.token, &self.policy.settings.connections);
         let client = (token, gate::network(self.caller.address));
         let window = (limits.rate_limit, limits.rate_window);
@@ -49,13 +58,61 @@ impl Admitted {
             Err(wait) => Err((mcp::rate_limited(app, &self.policy, weight), wait)),
         };
         admitted.map_err(|(error, wait)| {
-            let caller = &self.caller;
-            let (address, transport) = (caller.address, caller.transport);
-            app.service
-                .note_refused(address, transport, Some(caller), error.code());
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            reply::later(status, &error.to_string(), wait.as_secs() + 1).into()
+            if app.limited(&self.caller, &error, limits.rate_window) {
+                let (address, transport) = (self.caller.address, self.caller.transport);
+                warn!(%address, %transport, %token, "MCP request refused: {error}");
+            }
+            Limited { error, wait }
         })
+    }
+
+    /// Sets memory aside for a request and its answer, and waits for it where others have it.
+    ///
+    /// # Errors
+    /// None that comes free in time.
+    pub(super) async fn memory(&self, app: &App) -> Result<Reserved, Refused> {
+        let settings = &self.policy.settings;
+        let bytes = settings.connections.max_message_bytes + self.policy.answer_bytes(Form::Tool);
+        let share = app.memory.share(self.caller.token);
+        if let Some(memory) = share.try_reserve(bytes) {
+            return Ok(memory);
+        }
+        let memory = timeout(PATIENCE, share.reserve(bytes)).await;
+        memory.ok().flatten().ok_or_else(|| {
+            let error = Error::from(ErrorKind::Overloaded);
+            app.service.rejected(&self.caller, &error);
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            reply::later(status, &error.to_string(), RETRY_SECONDS).into()
+        })
+    }
+}
+
+/// A request that is one too many.
+#[derive(Debug)]
+pub(super) struct Limited {
+    error: Error,
+    wait: Duration,
+}
+
+impl Limited {
+    /// What is told.
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The answer with this body, and with the time to come again.
+    pub(super) fn answer(&self, body: Vec<u8>) -> Response<Body> {
+        let mut response = reply::bytes(StatusCode::TOO_MANY_REQUESTS, body.into());
+        let seconds = HeaderValue::from(self.wait.as_secs() + 1);
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+        response
+    }
+}
+
+/// Where no message is there to be answered.
+impl From<Limited> for Refused {
+    fn from(limited: Limited) -> Self {
+        limited.answer(mcp::refused("", &limited.error)).into()
     }
 }
 
@@ -68,7 +125,7 @@ pub(super) async fn admitted(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let transport = match parts.uri.path() {
-        "/mcp" => "http",
+        "/mcp" | "/mcp/" => "http",
         _ => "sse",
     };
     let entry = app.entry();
@@ -97,6 +154,8 @@ pub(super) async fn admitted(
     if let Some(origin) = origin {
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let reads = HeaderValue::from_static(BROWSER_READS);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, reads);
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
     response

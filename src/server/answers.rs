@@ -7,8 +7,10 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 
+use super::outgoing::Outgoing;
+
 /// An answer under way; an empty one is not written.
-type Answer<'a> = Pin<Box<dyn Future<Output = Vec<u8>> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Outgoing> + Send + 'a>>;
 
 /// Answers under way, in the order of their requests or as they are ready.
 pub(super) enum Answers<'a> {
@@ -59,9 +61,9 @@ impl<'a> Answers<'a> {
 }
 
 impl Stream for Answers<'_> {
-    type Item = Vec<u8>;
+    type Item = Outgoing;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outgoing>> {
         match self.get_mut() {
             Self::InOrder(answers) => Pin::new(answers).poll_next(context),
             Self::AsReady(answers) => Pin::new(answers).poll_next(context),

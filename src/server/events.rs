@@ -28,7 +28,7 @@ pub(super) fn stream() -> (Events, Response<Body>) {
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-store"),
+        (CACHE_CONTROL, "no-cache, no-store"),
         // Proxies that collect answers would hold the events back.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {
@@ -38,12 +38,14 @@ pub(super) fn stream() -> (Events, Response<Body>) {
 }
 
 /// One event of that name; its data is a line.
-pub(super) fn event(name: &str, mut data: Vec<u8>) -> Bytes {
+pub(super) fn event(name: &str, mut data: Vec<u8>) -> Vec<u8> {
     one_line(&mut data);
-    let mut event = format!("event: {name}\ndata: ").into_bytes();
+    let head = format!("event: {name}\ndata: ");
+    let mut event = Vec::with_capacity(head.len() + data.len() + 2);
+    event.extend_from_slice(head.as_bytes());
     event.append(&mut data);
     event.extend_from_slice(b"\n\n");
-    event.into()
+    event
 }
 
 /// Nothing, to keep a stream open.

@@ -7,6 +7,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 /// The first byte of a text message in one frame.
 const TEXT: u8 = 0x81;
+/// The first byte of a ping.
+const PING: u8 = 0x89;
 /// The longest head of a frame: two bytes, and eight for a length.
 const LONGEST: usize = 10;
 
@@ -16,13 +18,16 @@ const LONGEST: usize = 10;
 /// Those of the stream.
 pub(super) async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
-    texts: &[Vec<u8>],
+    texts: &[impl AsRef<[u8]>],
 ) -> io::Result<()> {
-    let heads: Vec<Head> = texts.iter().map(|text| Head::of(text.len())).collect();
+    let heads: Vec<Head> = texts
+        .iter()
+        .map(|text| Head::of(text.as_ref().len()))
+        .collect();
     let mut parts: Vec<IoSlice<'_>> = heads
         .iter()
         .zip(texts)
-        .flat_map(|(head, text)| [IoSlice::new(head.bytes()), IoSlice::new(text)])
+        .flat_map(|(head, text)| [IoSlice::new(head.bytes()), IoSlice::new(text.as_ref())])
         .collect();
     let mut parts = &mut parts[..];
     // Skips parts that are empty from the start.
@@ -33,6 +38,15 @@ pub(super) async fn write(
             written => IoSlice::advance_slices(&mut parts, written),
         }
     }
+    stream.flush().await
+}
+
+/// Writes an empty ping.
+///
+/// # Errors
+/// Those of the stream.
+pub(super) async fn ping(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    stream.write_all(&[PING, 0]).await?;
     stream.flush().await
 }
 

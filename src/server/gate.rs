@@ -8,7 +8,6 @@ mod admin;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
@@ -18,14 +17,15 @@ use tracing::warn;
 
 use addresses::Addresses;
 
+use super::connections::Connection;
 use crate::auth::{Caller, Refused};
 use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
-/// Failures between two sweeps of the addresses that failed long ago.
-const SWEEP: u32 = 256;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
 pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
@@ -38,7 +38,6 @@ pub struct Gate {
     logged: Addresses,
     /// As many refusals of an address are recorded one by one.
     listed: Addresses,
-    counted: AtomicU32,
 }
 
 /// The gate at one moment: a request is judged by what holds then, whatever is reloaded meanwhile.
@@ -67,7 +66,6 @@ impl Default for Gate {
             failures: Addresses::each(FAILURES_A_MINUTE),
             logged: Addresses::each(1),
             listed: Addresses::each(FAILURES_A_MINUTE),
-            counted: AtomicU32::new(0),
         }
     }
 }
@@ -82,19 +80,56 @@ impl Entry<'_> {
     pub fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let mut address = canonical(peer.ip());
         let said = headers.get_all(FORWARDED).into_iter().rev();
-        let said = said
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.rsplit(','));
+        let said = said.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
         for hop in said {
             if !self.access().is_proxy(address) {
                 break;
             }
-            match forwarded(hop.trim()) {
+            // What is no address ends the list: what stands before it was not said by a proxy.
+            match str::from_utf8(hop)
+                .ok()
+                .and_then(|hop| forwarded(hop.trim()))
+            {
                 Some(hop) => address = canonical(hop),
                 None => break,
             }
         }
         address
+    }
+
+    /// The path below which the client sees the service, as a trusted proxy tells it; else none.
+    pub fn prefix(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
+        let said = headers.get(PREFIX).and_then(|value| value.to_str().ok());
+        let said = said.filter(|_| self.access().is_proxy(canonical(peer.ip())));
+        let path = said.map(|said| said.trim().trim_end_matches('/'));
+        let plain =
+            |byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') || byte.is_ascii_alphanumeric();
+        let path = path.filter(|path| {
+            path.starts_with('/') && !path.contains("//") && path.bytes().all(plain)
+        });
+        path.unwrap_or_default().to_owned()
+    }
+
+    /// Checks where a request for health or figures is sent to: names that a page of the internet
+    /// can have are answered where they are allowed alone, and no page of another origin is.
+    ///
+    /// # Errors
+    /// A host or an origin that is not allowed.
+    pub fn probed(&self, parts: &Parts) -> Result<(), Denied> {
+        let host = match parts.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => {
+                let host = parts.headers.get(HOST);
+                host.and_then(|host| host.to_str().ok())
+            }
+        };
+        let several = parts.headers.get_all(HOST).into_iter().count() > 1;
+        // Those who send none are no browsers.
+        let local = host.is_none_or(|host| is_local(host) || self.access().hosts.allows(host));
+        if several || !local {
+            return Err(Denied::Host);
+        }
+        self.origin(parts)
     }
 
     /// Checks where a request is sent to, and the page that it comes from.
@@ -110,6 +145,15 @@ impl Entry<'_> {
         };
         if !host.is_some_and(|host| self.access().hosts.allows(host)) {
             return Err(Denied::Host);
+        }
+        self.origin(parts)
+    }
+
+    fn origin(&self, parts: &Parts) -> Result<(), Denied> {
+        // A page can load without an origin what asks for no token.
+        let site = parts.headers.get(FETCH_SITE);
+        if !self.access().require_auth && site.is_some_and(|site| site == "cross-site") {
+            return Err(Denied::Origin);
         }
         let mut origins = parts.headers.get_all(ORIGIN).into_iter();
         let allowed = origins.all(|origin| {
@@ -147,6 +191,7 @@ impl Entry<'_> {
         if let Some(grant) = grant {
             grant.note_use();
         }
+        note_token(parts);
         Ok((caller, policy))
     }
 }
@@ -159,11 +204,6 @@ impl Gate {
 
     /// Whether a refusal of this address is recorded by itself, or only counted.
     pub fn lists(&self, address: IpAddr) -> bool {
-        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            for addresses in [&self.failures, &self.logged, &self.listed] {
-                addresses.sweep();
-            }
-        }
         self.listed.count(address).is_ok()
     }
 
@@ -209,6 +249,13 @@ impl Denied {
     }
 }
 
+/// Notes that the connection of a request showed a valid token.
+fn note_token(parts: &Parts) {
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.note_token();
+    }
+}
+
 /// A way that should hold a token holds something that is no text.
 #[derive(Debug, Clone, Copy)]
 struct Unreadable;
@@ -217,13 +264,17 @@ struct Unreadable;
 fn given(parts: &Parts, from_query: bool) -> Result<Vec<String>, Unreadable> {
     let mut given = Vec::new();
     for value in parts.headers.get_all(TOKEN_HEADER) {
-        given.push(value.to_str().map_err(|_| Unreadable)?.to_owned());
+        // Proxies make one line of several; no token holds a comma.
+        let value = value.to_str().map_err(|_| Unreadable)?;
+        given.extend(value.split(',').map(|token| token.trim().to_owned()));
     }
     for value in parts.headers.get_all(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| Unreadable)?;
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            given.push(token.trim().to_owned());
+        for value in value.split(',').map(str::trim) {
+            let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+            if scheme.eq_ignore_ascii_case("bearer") {
+                given.push(token.trim().to_owned());
+            }
         }
     }
     for protocol in protocols(&parts.headers) {
@@ -251,6 +302,20 @@ pub(super) fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .filter(|protocol| !protocol.is_empty())
+}
+
+/// Whether a host is an address, or a name that nobody on the internet can have: a page that is
+/// loaded from such a name comes from here.
+fn is_local(host: &str) -> bool {
+    let bare = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let bare = bare.trim_end_matches('.').to_ascii_lowercase();
+    let last = bare.rsplit('.').next().unwrap_or_default();
+    bare.parse::<IpAddr>().is_ok()
+        || !bare.contains('.')
+        || matches!(last, "localhost" | "local" | "internal" | "svc")
 }
 
 /// One hop of `X-Forwarded-For`, a port left out.

@@ -1,6 +1,6 @@
 //! Answers of the HTTP routes: JSON, always.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -36,8 +36,12 @@ impl From<Response<Body>> for Refused {
 /// A JSON answer of that status.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // A struct of texts and numbers is always JSON.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
+    bytes(status, serde_json::to_vec(body).unwrap_or_default().into())
+}
+
+/// An answer that is JSON already.
+pub(super) fn bytes(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -66,6 +70,10 @@ pub(super) fn later(status: StatusCode, error: &str, seconds: u64) -> Response<B
     response
 }
 
+/// Marks an answer that is given after a while: who guesses tokens has time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unhurried;
+
 /// The service is switched off.
 pub(super) fn disabled() -> Response<Body> {
     refusal(
@@ -86,7 +94,9 @@ pub(super) fn denied(denied: Denied) -> Response<Body> {
             response
         }
         Denied::TooManyFailures(seconds) => {
-            later(StatusCode::TOO_MANY_REQUESTS, denied.text(), seconds)
+            let mut response = later(StatusCode::TOO_MANY_REQUESTS, denied.text(), seconds);
+            response.extensions_mut().insert(Unhurried);
+            response
         }
     }
 }

@@ -1,39 +1,64 @@
 //! The table of contents: every route, and what stands in front of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde::Serialize;
 
 use super::{App, admin as api, admission, handshake, mcp, reply, sse};
 use crate::observe::Audit;
 
+/// Where clients of MCP look for a way to sign in when their token is refused.
+const SIGN_IN: [&str; 10] = [
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/{*path}",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/{*path}",
+    "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/{*path}",
+    "/mcp/.well-known/openid-configuration",
+    "/register",
+    "/authorize",
+    "/token",
+];
+
 /// The routes of `MCP_LISTEN`.
 pub(super) fn public(app: &Arc<App>) -> Router {
+    let answer = || post(mcp::http::answer).fallback(mcp::http::only_post);
+    // The transport of 2024-11-05: these two and `sse` go together.
+    let stream = || get(sse::open).fallback(wrong_method);
+    let message = || post(sse::message).fallback(wrong_method);
+    let socket = || get(handshake::upgrade).fallback(handshake::not_a_socket);
+    // With a slash at the end it is the same: half of all guides write it so.
     let mcp = Router::new()
-        .route(
-            "/mcp",
-            post(mcp::http::answer).fallback(mcp::http::only_post),
-        )
-        // The transport of 2024-11-05: these two lines and `sse` go together.
-        .route("/mcp/sse", get(sse::open).fallback(wrong_method))
-        .route("/mcp/messages", post(sse::message).fallback(wrong_method))
+        .route("/mcp", answer())
+        .route("/mcp/", answer())
+        .route("/mcp/sse", stream())
+        .route("/mcp/sse/", stream())
+        .route("/mcp/messages", message())
+        .route("/mcp/messages/", message())
         .route_layer(from_fn_with_state(Arc::clone(app), admission::admitted))
-        .route(
-            "/mcp/ws",
-            get(handshake::upgrade).fallback(handshake::not_a_socket),
-        )
+        .route("/mcp/ws", socket())
+        .route("/mcp/ws/", socket())
         .route_layer(from_fn_with_state(Arc::clone(app), switched_on));
-    Router::new()
+    let probes = Router::new()
         .route("/health", get(health))
         .route("/mcp/health", get(health))
         .route("/ready", get(ready))
+        .route_layer(from_fn_with_state(Arc::clone(app), probed));
+    let sign_in = SIGN_IN.into_iter().fold(Router::new(), |router, path| {
+        router.route(path, any(no_sign_in))
+    });
+    Router::new()
+        .merge(probes)
+        .merge(sign_in)
         .merge(mcp)
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
@@ -46,10 +71,35 @@ pub(super) fn admin(app: &Arc<App>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
+        .route_layer(from_fn_with_state(Arc::clone(app), probed))
         .nest(api::PATH, api::router(app))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(app))
+}
+
+/// Lets through who asks for health or figures, and no page that reaches this by another name.
+async fn probed(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let entry = app.entry();
+    if let Err(denied) = entry.probed(&parts) {
+        let address = entry.address(peer, &parts.headers);
+        return admission::refused(&app, address, "http", denied).into_response();
+    }
+    drop(entry);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// The answer to a client that was refused and looks for a place to sign in.
+async fn no_sign_in() -> Response<Body> {
+    let error = "There is no sign-in here: the request before came without a valid token";
+    let hint = "give the client a token of this service, as Authorization: Bearer TOKEN";
+    reply::refusal(StatusCode::NOT_FOUND, error, Some(hint))
 }
 
 #[derive(Serialize)]

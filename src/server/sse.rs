@@ -4,13 +4,14 @@
 //! A client opens a stream, is told there where to post its messages, and reads the answers on it.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Response, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Semaphore;
@@ -21,6 +22,7 @@ use tracing::info;
 
 use super::admission::{self, Admitted, RETRY_SECONDS};
 use super::events::{self, Events};
+use super::outgoing::Outgoing;
 use super::reply::Refused;
 use super::ws::IN_FLIGHT;
 use super::{App, mcp, reply, sessions};
@@ -85,7 +87,7 @@ impl Session {
 
     async fn tell(&self, messages: Vec<Vec<u8>>) -> bool {
         for message in messages {
-            if !self.write(events::event("message", message)).await {
+            if !self.write(events::event("message", message).into()).await {
                 return false;
             }
         }
@@ -96,15 +98,18 @@ impl Session {
 /// `GET /mcp/sse`
 pub(super) async fn open(
     State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
 ) -> Response<Body> {
-    match opened(&app, admitted) {
+    let prefix = app.entry().prefix(peer, &headers);
+    match opened(&app, admitted, prefix) {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
     }
 }
 
-fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused> {
+fn opened(app: &Arc<App>, admitted: Admitted, prefix: String) -> Result<Response<Body>, Refused> {
     admitted.count(app, Weight::Light)?;
     let Admitted { caller, policy } = admitted;
     let place = admission::socket(app, &policy, &caller)?;
@@ -130,7 +135,8 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
     running.spawn(async move {
         let (address, token) = (session.caller.address, session.caller.token);
         info!(%address, %token, "MCP event stream opened");
-        serve(&app, &session, policy, &name).await;
+        let endpoint = format!("{prefix}/mcp/messages?sessionId={name}");
+        serve(&app, &session, policy, (&name, endpoint)).await;
         app.streams.remove(&name);
         session.ended.cancel();
         info!(%address, %token, "MCP event stream closed");
@@ -140,9 +146,14 @@ fn opened(app: &Arc<App>, admitted: Admitted) -> Result<Response<Body>, Refused>
 }
 
 /// A stream to its end: answers are written by those who make them.
-async fn serve(app: &App, session: &Session, mut policy: Arc<Policy>, name: &str) {
-    let endpoint = format!("/mcp/messages?sessionId={name}").into_bytes();
-    let mut open = session.write(events::event("endpoint", endpoint)).await;
+async fn serve(
+    app: &App,
+    session: &Session,
+    mut policy: Arc<Policy>,
+    (name, endpoint): (&str, String),
+) {
+    let endpoint = events::event("endpoint", endpoint.into_bytes());
+    let mut open = session.write(endpoint.into()).await;
     let mut replaced = app.service.replacements();
     // A token that went since it was judged takes its stream with it at once.
     replaced.mark_changed();
@@ -217,10 +228,14 @@ async fn posted(
         ))
     })?;
     session.heard(Some(Instant::now()));
+    let memory = admitted.memory(app).await?;
     let read = mcp::http::text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
-    admitted.count(app, weight)?;
+    let counted = admitted.count(app, weight);
     let text = read?;
+    if let Err(limited) = counted {
+        return Ok(limited.answer(mcp::refused(&text, limited.error())));
+    }
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {
@@ -235,7 +250,9 @@ async fn posted(
             () = session.ended.cancelled() => return,
         };
         if !answer.is_empty() {
-            session.write(events::event("message", answer)).await;
+            let answer = Outgoing::new(answer, memory);
+            let event = answer.map(|answer| events::event("message", answer));
+            session.write(event.into()).await;
         }
         drop(place);
     });

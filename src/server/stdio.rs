@@ -118,15 +118,18 @@ async fn run(
                     (Ok(()), Ok(line)) => {
                         let (channel, caller) = (&channel, &caller);
                         answers.push(Box::pin(async move {
-                            channel.answer(app, &policy, caller, &line).await
+                            channel.answer(app, &policy, caller, &line).await.into()
                         }));
                     }
-                    (Ok(()), Err(TooLong)) => {
-                        write(&mut output, mcp::too_large(max_bytes)).await?;
+                    (Ok(()), Err(TooLong(beginning))) => {
+                        write(&mut output, mcp::too_large(&beginning, max_bytes)).await?;
                     }
                     (Err(error), line) => {
-                        let text = line.as_deref().unwrap_or_default();
-                        write(&mut output, mcp::refused(text, &error)).await?;
+                        let refused = match &line {
+                            Ok(line) => mcp::refused(line, &error),
+                            Err(TooLong(beginning)) => mcp::too_large(beginning, max_bytes),
+                        };
+                        write(&mut output, refused).await?;
                     }
                 }
             }
@@ -135,7 +138,11 @@ async fn run(
     Ok(())
 }
 
-async fn write(output: &mut (impl AsyncWrite + Unpin), mut answer: Vec<u8>) -> io::Result<()> {
+async fn write(
+    output: &mut (impl AsyncWrite + Unpin),
+    answer: impl Into<Vec<u8>>,
+) -> io::Result<()> {
+    let mut answer = answer.into();
     if answer.is_empty() {
         return Ok(());
     }
@@ -145,8 +152,8 @@ async fn write(output: &mut (impl AsyncWrite + Unpin), mut answer: Vec<u8>) -> i
     output.flush().await
 }
 
-/// A line that is larger than a message may be; it was passed over.
-struct TooLong;
+/// The beginning of a line that is larger than a message may be; the rest was passed over.
+struct TooLong(Vec<u8>);
 
 /// The lines of an input, read one ahead by a task of their own, so that waiting for one can be
 /// given up without losing half of it.
@@ -181,10 +188,9 @@ async fn line(
         }
         let end = read.iter().position(|byte| *byte == b'\n');
         let taken = end.unwrap_or(read.len());
-        too_long |= line.len() + taken > max_bytes;
-        if !too_long {
-            line.extend_from_slice(&read[..taken]);
-        }
+        let room = max_bytes - line.len();
+        too_long |= taken > room;
+        line.extend_from_slice(&read[..taken.min(room)]);
         let last = end.is_some() || read.is_empty();
         let used = end.map_or(taken, |end| end + 1);
         input.consume(used);
@@ -193,7 +199,7 @@ async fn line(
         }
     }
     Ok(Some(match too_long {
-        true => Err(TooLong),
+        true => Err(TooLong(line)),
         // What is no UTF-8 is no JSON either, and is answered so.
         false => Ok(String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".to_owned())),
     }))
@@ -209,8 +215,8 @@ mod tests {
         let mut lines = lines(input, 8);
         let mut found = Vec::new();
         while let Some(line) = lines.recv().await {
-            found.push(line.unwrap_or_else(|TooLong| "-".to_owned()));
+            found.push(line.unwrap_or_else(|TooLong(beginning)| format!("-{}", beginning.len())));
         }
-        assert_eq!(found, ["one\r", "-", "two", "\u{fffd}", "last"]);
+        assert_eq!(found, ["one\r", "-8", "two", "\u{fffd}", "last"]);
     }
 }

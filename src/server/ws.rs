@@ -2,12 +2,14 @@
 //!
 //! Several requests of one socket run at once, up to a bound; then no more is read. An answer is
 //! written when those before it are (those of MCP when they are ready), and what is ready together
-//! is flushed together. A client that does not read is closed after a while.
+//! is flushed together. A client that does not read is closed after a while. A message for which there
+//! is no memory waits, and nothing more is read meanwhile.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -24,13 +26,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 
 use super::answers::Answers;
+use super::outgoing::{Outgoing, PATIENCE};
 use super::sessions;
 use super::stream::Stream;
 use super::{App, frames, mcp, native};
 use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
-use crate::limit::{Meter, Weight};
-use crate::service::{Access, Policy};
+use crate::limit::{Meter, Reserved, Share, Weight};
+use crate::service::{Access, Form, Policy};
 
 /// Requests of one socket that run at once.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -40,6 +43,8 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 /// How long a client may take to read what was written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a client that sends nothing more is looked at, whether it is still there.
+const GONE_EVERY: Duration = Duration::from_millis(100);
 /// How long a closed socket is still read, so that the close reaches the client.
 const LINGER: Duration = Duration::from_secs(1);
 /// The same when the service ends, and everybody waits for it.
@@ -56,6 +61,16 @@ pub(super) enum Dialect {
     Native,
     /// MCP.
     Mcp,
+}
+
+impl Dialect {
+    /// The form of its answers.
+    fn form(self) -> Form {
+        match self {
+            Self::Native => Form::Message,
+            Self::Mcp => Form::Tool,
+        }
+    }
 }
 
 /// Why a socket ended, in words for the log.
@@ -106,6 +121,12 @@ struct Closing {
 }
 
 impl Closing {
+    /// The client closed it: its close is answered.
+    const BY_CLIENT: Self = Self {
+        end: End::Client,
+        code: CloseCode::Normal,
+        reason: "",
+    };
     const IDLE: Self = Self {
         end: End::Idle,
         code: CloseCode::Normal,
@@ -147,6 +168,11 @@ impl Closing {
         reason: "text frames only",
     };
 
+    /// Whether what was read before it is not answered any more.
+    fn withdraws(self) -> bool {
+        matches!(self.end, End::Revoked | End::StoreAway | End::Ended)
+    }
+
     /// What a broken message is closed with; `None` where the connection itself is gone.
     fn of(error: &WsError) -> Option<Self> {
         let refused = |reason, code| {
@@ -186,9 +212,12 @@ pub(super) async fn serve(
         meter: Meter::new(limits.rate_limit, limits.rate_window),
         access: None,
         policy,
+        share: app.memory.share(caller.token),
+        waiting: None,
         answers: Answers::in_order(),
         ready: VecDeque::new(),
         closing: None,
+        half_closed: false,
     };
     let end = session.run(&mut socket).await;
     let closing = session.closing;
@@ -211,11 +240,24 @@ struct Session<'a> {
     access: Option<Arc<Access>>,
     /// and by which policy.
     policy: Arc<Policy>,
+    /// The memory that its token may take.
+    share: Share,
+    /// A message that was read, and for which there is no memory yet.
+    waiting: Option<Waiting>,
     /// Requests under way.
     answers: Answers<'a>,
     /// Answers that are done and not written yet.
-    ready: VecDeque<Vec<u8>>,
+    ready: VecDeque<Outgoing>,
     closing: Option<Closing>,
+    /// Whether the client has said without a close that nothing more comes.
+    half_closed: bool,
+}
+
+/// A message that waits for memory; in the order of all that wait, and not for ever.
+struct Waiting {
+    text: Utf8Bytes,
+    dialect: Dialect,
+    memory: Pin<Box<dyn Future<Output = Option<Reserved>> + Send>>,
 }
 
 impl Session<'_> {
@@ -235,13 +277,18 @@ impl Session<'_> {
         replacements.mark_changed();
         let mut replaced = pin!(next(replacements));
         loop {
+            if self.closing.is_some_and(Closing::withdraws) {
+                self.waiting = None;
+            }
             if self.answers.is_empty()
+                && self.waiting.is_none()
                 && let Some(closing) = self.closing
             {
                 return closing.end;
             }
             let open = self.closing.is_none();
-            let reads = open && self.answers.len() < IN_FLIGHT;
+            let reads = open && self.waiting.is_none() && self.answers.len() < IN_FLIGHT;
+            let (closed, hears_end) = (self.is_closed_by_client(), self.hears_end());
             // Those that never come in a flood of messages stand before it.
             let written = tokio::select! {
                 biased;
@@ -271,7 +318,11 @@ impl Session<'_> {
                     self.ready.push_back(answer);
                     Ok(())
                 }
-                message = socket.next(), if reads => {
+                memory = memory(&mut self.waiting) => {
+                    self.begin_waiting(memory);
+                    Ok(())
+                }
+                message = hear(socket, closed), if reads || hears_end => {
                     heard = Instant::now();
                     match message {
                         // A pong that waits in our memory must be the last one.
@@ -279,6 +330,14 @@ impl Session<'_> {
                         Some(Ok(message)) => {
                             self.take(message);
                             Ok(())
+                        }
+                        // What was read before the client's last word is answered.
+                        Some(Err(WsError::Protocol(
+                            ProtocolError::ResetWithoutClosingHandshake,
+                        ))) => {
+                            self.closing = Some(Closing::BY_CLIENT);
+                            self.half_closed = true;
+                            self.probe(socket).await
                         }
                         Some(Err(error)) => match Closing::of(&error) {
                             Some(closing) => {
@@ -304,6 +363,10 @@ impl Session<'_> {
                     let ping = Message::Ping(Bytes::new());
                     self.while_answering(socket.send(ping)).await
                 }
+                () = tokio::time::sleep(GONE_EVERY), if self.half_closed => match socket.get_ref().is_broken() {
+                    true => Err(End::Client),
+                    false => Ok(()),
+                },
             };
             let written = match written {
                 Ok(()) if !self.ready.is_empty() => self.write(socket).await,
@@ -314,6 +377,17 @@ impl Session<'_> {
                 return end;
             }
         }
+    }
+
+    /// Whether the client has said its last word.
+    fn is_closed_by_client(&self) -> bool {
+        self.closing
+            .is_some_and(|closing| closing.end == End::Client)
+    }
+
+    /// Whether the client may still go before its last answers come.
+    fn hears_end(&self) -> bool {
+        self.is_closed_by_client() && !self.half_closed
     }
 
     /// Looks at who is let in at this moment, and closes a socket whose token is gone.
@@ -348,7 +422,6 @@ impl Session<'_> {
                 if text.len() > self.policy.settings.connections.max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                let (app, caller, channel) = (self.app, self.caller, self.channel);
                 let dialect = self.dialect(&text);
                 let weight = match dialect {
                     Dialect::Native => Weight::Read,
@@ -357,28 +430,93 @@ impl Session<'_> {
                 match self.admit(weight) {
                     Ok(()) => {
                         self.listed.asked();
-                        let policy = Arc::clone(&self.policy);
-                        self.answers.push(match dialect {
-                            Dialect::Native => Box::pin(answer(app, policy, caller, text)),
-                            Dialect::Mcp => Box::pin(async move {
-                                channel.answer(app, &policy, caller, &text).await
-                            }),
-                        });
+                        let bytes = text.len() + self.policy.answer_bytes(dialect.form());
+                        match self.share.try_reserve(bytes) {
+                            Some(memory) => self.begin(text, dialect, memory),
+                            None => self.wait(text, dialect, bytes),
+                        }
                     }
                     Err(error) => {
                         self.tell([match dialect {
                             Dialect::Native => native::refused(None, &error),
                             Dialect::Mcp => mcp::refused(&text, &error),
                         }]);
-                        self.refused(error.code());
+                        let window = self.policy.settings.connections.rate_window;
+                        self.app.limited(self.caller, &error, window);
                         self.closing = Some(Closing::LIMITED);
                     }
                 }
             }
             Message::Binary(_) => self.refuse(Closing::BINARY),
-            // The library answers pings and the client's close by itself.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            Message::Close(_) => self.closing = Some(Closing::BY_CLIENT),
+            // The library answers pings by itself.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Begins the answer to a message.
+    fn begin(&mut self, text: Utf8Bytes, dialect: Dialect, memory: Reserved) {
+        let (app, caller, channel) = (self.app, self.caller, self.channel);
+        let policy = Arc::clone(&self.policy);
+        self.answers.push(match dialect {
+            Dialect::Native => {
+                Box::pin(
+                    async move { Outgoing::new(answer(app, policy, caller, text).await, memory) },
+                )
+            }
+            Dialect::Mcp => Box::pin(async move {
+                let answer = channel.answer(app, &policy, caller, &text).await;
+                Outgoing::new(answer, memory)
+            }),
+        });
+    }
+
+    /// Lets a message wait for memory.
+    fn wait(&mut self, text: Utf8Bytes, dialect: Dialect, bytes: usize) {
+        let (share, cut) = (self.share.clone(), self.app.stop.cut.clone());
+        let memory = Box::pin(async move {
+            tokio::select! {
+                reserved = timeout(PATIENCE, share.reserve(bytes)) => reserved.ok().flatten(),
+                () = cut.cancelled() => None,
+            }
+        });
+        self.waiting = Some(Waiting {
+            text,
+            dialect,
+            memory,
+        });
+    }
+
+    /// Goes on with the message that waited, or says that there is no memory for it.
+    fn begin_waiting(&mut self, memory: Option<Reserved>) {
+        let Some(Waiting { text, dialect, .. }) = self.waiting.take() else {
+            return;
+        };
+        self.follow();
+        if self.closing.is_some_and(Closing::withdraws) {
+            return;
+        }
+        match memory {
+            Some(memory) => self.begin(text, dialect, memory),
+            None => {
+                let error = Error::from(match self.app.stop.cut.is_cancelled() {
+                    true => ErrorKind::ShuttingDown,
+                    false => ErrorKind::Overloaded,
+                });
+                self.app.service.rejected(self.caller, &error);
+                self.tell([match dialect {
+                    Dialect::Native => native::refused(native::id_of(&text), &error),
+                    Dialect::Mcp => mcp::refused(&text, &error),
+                }]);
+            }
+        }
+    }
+
+    /// Asks a client from which nothing more comes whether it still reads: one that is gone makes
+    /// its system answer that nobody is there.
+    async fn probe(&mut self, socket: &mut Socket) -> Result<(), End> {
+        let ping = frames::ping(socket.get_mut()).map_err(WsError::Io);
+        self.while_answering(ping).await
     }
 
     /// What the socket speaks, chosen by its first message at the latest.
@@ -396,7 +534,8 @@ impl Session<'_> {
     /// Writes what needs no work, after what is ready before it.
     fn tell(&mut self, messages: impl IntoIterator<Item = Vec<u8>>) {
         for message in messages {
-            self.answers.push(Box::pin(std::future::ready(message)));
+            self.answers
+                .push(Box::pin(std::future::ready(message.into())));
         }
     }
 
@@ -429,8 +568,11 @@ impl Session<'_> {
     /// Writes the answers that are ready, and those that become so meanwhile, as many at once as
     /// are small.
     async fn write(&mut self, socket: &mut Socket) -> Result<(), End> {
-        // What the library has written of itself comes whole before ours.
-        self.while_answering(socket.flush()).await?;
+        // What the library has written of itself comes whole before ours; but its answer to the
+        // client's close comes last.
+        if !self.is_closed_by_client() {
+            self.while_answering(socket.flush()).await?;
+        }
         loop {
             while let Some(Some(next)) = self.answers.next().now_or_never() {
                 self.ready.push_back(next);
@@ -463,12 +605,41 @@ impl Session<'_> {
                 biased;
                 written = &mut write => return match written {
                     Ok(Ok(())) => Ok(()),
+                    Ok(Err(WsError::Io(error))) if error.kind() == io::ErrorKind::TimedOut => {
+                        Err(End::Slow)
+                    }
                     Ok(Err(_)) => Err(End::Client),
                     Err(_) => Err(End::Slow),
                 },
                 Some(answer) = self.answers.next() => self.ready.push_back(answer),
             }
         }
+    }
+}
+
+/// The next message; after the client's close only the end of its connection.
+async fn hear(socket: &mut Socket, closed: bool) -> Option<Result<Message, WsError>> {
+    if !closed {
+        return socket.next().await;
+    }
+    let mut ignored = [0; 512];
+    loop {
+        match socket.get_mut().read(&mut ignored).await {
+            Ok(0) => {
+                let end = ProtocolError::ResetWithoutClosingHandshake;
+                return Some(Err(WsError::Protocol(end)));
+            }
+            Ok(_) => {}
+            Err(error) => return Some(Err(WsError::Io(error))),
+        }
+    }
+}
+
+/// Waits until there is memory for the message that waits, or it has waited for too long.
+async fn memory(waiting: &mut Option<Waiting>) -> Option<Reserved> {
+    match waiting {
+        Some(waiting) => (&mut waiting.memory).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -494,6 +665,14 @@ async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes
 /// Says goodbye, and reads on for a moment: bytes left unread would reset the connection, and the
 /// client would never see why.
 async fn close(mut socket: Socket, closing: Closing) {
+    if closing.end == End::Client {
+        // The library answers the client's close while it reads on.
+        let _ = timeout(LINGER, async {
+            while let Some(Ok(_)) = socket.next().await {}
+        })
+        .await;
+        return;
+    }
     let frame = CloseFrame {
         code: closing.code,
         reason: closing.reason.into(),

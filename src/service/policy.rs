@@ -9,10 +9,10 @@ use tokio::sync::Semaphore;
 
 use super::permissions::Permissions;
 use super::quota::{Quota, Reserved};
-use super::{Exposed, Read};
+use super::{Exposed, Form, Read};
 use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
-use crate::config::Numbers;
+use crate::config::{Numbers, TOOL_COPIES};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::Action;
@@ -136,6 +136,14 @@ impl Policy {
     pub(super) fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, Error> {
         let grant = self.grant.as_ref();
         Ok(grant.map_or(Ok(Vec::new()), |grant| grant.reserve(rows))?)
+    }
+
+    /// The memory that an answer of a form may take while it is written.
+    pub fn answer_bytes(&self, form: Form) -> usize {
+        match form {
+            Form::Message => self.settings.max_response_bytes,
+            Form::Tool => TOOL_COPIES * self.settings.tool_max_bytes,
+        }
     }
 
     /// The names that clients use, in the order of the whitelist.

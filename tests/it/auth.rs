@@ -282,6 +282,8 @@ async fn behind_a_proxy_each_client_has_its_own_failures() {
         ("[2001:db8::1]:80", 401),
         ("nonsense", 401),
         ("8.8.8.8, 203.0.113.7", 429),
+        // What is no text, to the left of what a proxy said.
+        ("\u{ff}, 203.0.113.7", 429),
     ] {
         let headers = [wrong, ("X-Forwarded-For", other)];
         assert_eq!(

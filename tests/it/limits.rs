@@ -98,6 +98,179 @@ async fn half_open_handshakes_keep_nobody_out() {
     assert!(!rest.starts_with(b"HTTP/1.1 101"));
 }
 
+/// A connection from this address of the machine.
+async fn from(address: &str, service: &Service) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind(format!("{address}:0").parse().unwrap())
+        .unwrap();
+    soon(socket.connect(service.address)).await.unwrap()
+}
+
+#[tokio::test]
+async fn strangers_make_room_and_whoever_showed_a_token_stays() {
+    let service = Service::with(&[("MCP_MAX_CONNECTIONS", "1")]).await;
+    let (ask, token) = (
+        format!("Host: {}", service.address),
+        format!("X-MCP-Token: {TOKEN}"),
+    );
+    let health = raw::head(&["GET /health HTTP/1.1", &ask]);
+    let list = raw::head(&["GET /mcp HTTP/1.1", &ask, &token]);
+    let mut known = TcpStream::connect(service.address).await.unwrap();
+    known.write_all(list.as_bytes()).await.unwrap();
+    assert_eq!(raw::reply(&mut known).await.status, 405);
+    // Each asks for what needs no token and rests; nine addresses would take all places.
+    let mut strangers = Vec::new();
+    for number in 0..400 {
+        let mut stranger = from(&format!("127.0.0.{}", 2 + number % 9), &service).await;
+        stranger.write_all(health.as_bytes()).await.unwrap();
+        strangers.push(stranger);
+    }
+    let mut client = Client::new(service.address).await;
+    assert_eq!(client.ask(QUICK).await["status"], "ok");
+    known.write_all(list.as_bytes()).await.unwrap();
+    assert_eq!(raw::reply(&mut known).await.status, 405);
+    assert!(service.figure("mcp_connections_refused_total{reason=\"connections\"}") > 100);
+    // Those who came last are still served.
+    let last = strangers.last_mut().unwrap();
+    assert_eq!(raw::reply(last).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_with_a_token_rests_for_long_and_is_told_so() {
+    let service = Service::new().await;
+    let (host, token) = (
+        format!("Host: {}", service.address),
+        format!("X-MCP-Token: {TOKEN}"),
+    );
+    let mut known = TcpStream::connect(service.address).await.unwrap();
+    let mut stranger = TcpStream::connect(service.address).await.unwrap();
+    let ask = raw::head(&["GET /mcp HTTP/1.1", &host, &token]);
+    known.write_all(ask.as_bytes()).await.unwrap();
+    assert_eq!(
+        raw::reply(&mut known).await.header("keep-alive"),
+        Some("timeout=75")
+    );
+    let health = raw::head(&["GET /health HTTP/1.1", &host]);
+    stranger.write_all(health.as_bytes()).await.unwrap();
+    assert_eq!(raw::reply(&mut stranger).await.header("keep-alive"), None);
+    let mut rest = Vec::new();
+    soon(stranger.read_to_end(&mut rest)).await.unwrap();
+    known.write_all(ask.as_bytes()).await.unwrap();
+    assert_eq!(raw::reply(&mut known).await.status, 405);
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_close_is_answered_before_it() {
+    let service = Service::with(&[MODELS, ("MCP_QUERY_TIMEOUT", "1")]).await;
+    let close = frame(raw::CLOSE, &1000u16.to_be_bytes());
+    for says in [Some(close), None] {
+        let mut stream = raw::socket(service.address).await;
+        let asked = [ENDLESS, QUICK]
+            .map(|text| frame(TEXT, text.as_bytes()))
+            .concat();
+        stream.write_all(&asked).await.unwrap();
+        match &says {
+            Some(close) => stream.write_all(close).await.unwrap(),
+            None => stream.shutdown().await.unwrap(),
+        }
+        let mut seen = Vec::new();
+        while let Some((first, payload)) = raw::read_frame(&mut stream).await {
+            let text = String::from_utf8_lossy(&payload);
+            match first {
+                PING => {}
+                raw::CLOSE => seen.push("close"),
+                _ if text.contains("\"timeout\"") => seen.push("timeout"),
+                _ => {
+                    assert!(text.contains("\"ok\""), "{text}");
+                    seen.push("ok");
+                }
+            }
+        }
+        let expected = ["timeout", "ok", "close"];
+        let expected = &expected[..if says.is_some() { 3 } else { 2 }];
+        assert_eq!(seen, expected);
+        service.until("mcp_active_sessions", 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_waits_for_memory_and_is_not_lost() {
+    // Room for one request of the largest size at a time, and no more.
+    let service = Service::with(&[
+        MODELS,
+        ("MCP_MAX_MEMORY_BYTES", "2228224"),
+        ("MCP_RATE_LIMIT", "0"),
+    ])
+    .await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(Client::new(service.address).await);
+    }
+    for client in &mut clients {
+        for _ in 0..8 {
+            client.send(QUICK).await;
+        }
+    }
+    for client in &mut clients {
+        for _ in 0..8 {
+            assert_eq!(client.answer().await["status"], "ok");
+        }
+    }
+    let slow = Service::with(&[
+        MODELS,
+        ("MCP_MAX_MEMORY_BYTES", "2228224"),
+        ("MCP_QUERY_TIMEOUT", "1"),
+        ("MCP_POOL_SIZE", "2"),
+    ])
+    .await;
+    let mut client = Client::new(slow.address).await;
+    for _ in 0..4 {
+        client.send(ENDLESS).await;
+    }
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(client.answer().await["code"].clone());
+    }
+    assert!(codes.contains(&"timeout".into()), "{codes:?}");
+    // What is left is enough for another by HTTP.
+    client.send(ENDLESS).await;
+    client.settle().await;
+    let (host, token) = (
+        format!("Host: {}", slow.address),
+        format!("X-MCP-Token: {TOKEN}"),
+    );
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let length = format!("Content-Length: {}", body.len());
+    let mut stream = TcpStream::connect(slow.address).await.unwrap();
+    let head = raw::head(&[
+        "POST /mcp HTTP/1.1",
+        &host,
+        &token,
+        "Content-Type: application/json",
+        &length,
+    ]);
+    stream
+        .write_all(format!("{head}{body}").as_bytes())
+        .await
+        .unwrap();
+    let reply = raw::reply(&mut stream).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[tokio::test]
+async fn what_nests_too_deep_is_answered_to_its_own_id() {
+    let service = Service::new().await;
+    let mut client = Client::new(service.address).await;
+    let (open, close) = ("[".repeat(100), "]".repeat(100));
+    let deep = format!(r#"{{"action":"list","params":{{"filters":{open}{close}}},"id":"deep"}}"#);
+    let answer = client.ask(deep).await;
+    assert_eq!(
+        (&answer["id"], &answer["code"]),
+        (&"deep".into(), &"invalid_json".into())
+    );
+}
+
 #[tokio::test]
 async fn heads_have_a_largest_size() {
     let service = Service::new().await;

@@ -181,7 +181,6 @@ async fn other_spellings_of_the_path_lead_nowhere() {
     let service = Service::new().await;
     let token = format!("X-MCP-Token: {TOKEN}");
     for path in [
-        "/mcp/ws/",
         "//mcp/ws",
         "/mcp//ws",
         "/mcp%2Fws",
@@ -260,4 +259,72 @@ async fn health_and_readiness_are_answered_to_anybody() {
     }
     // Figures are for the other listener alone.
     assert_eq!(raw::get(service.address, "/metrics").await.status, 404);
+}
+
+#[tokio::test]
+async fn health_and_figures_are_not_read_by_pages_of_other_names() {
+    let service = Service::with(&[
+        ("MCP_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("MCP_ALLOWED_HOSTS", "db.example.com"),
+    ])
+    .await;
+    let admin = service.admin.unwrap();
+    for (address, path) in [
+        (service.address, "/health"),
+        (service.address, "/ready"),
+        (admin, "/health"),
+        (admin, "/ready"),
+        (admin, "/metrics"),
+    ] {
+        let line = format!("GET {path} HTTP/1.1");
+        for host in [
+            "10.1.2.3:9090",
+            "[::1]:80",
+            "lucarne:9090",
+            "db.example.com",
+            "x.svc",
+        ] {
+            let reply = raw::ask(address, &[&line, &format!("Host: {host}")]).await;
+            assert_eq!(reply.status, 200, "{path} {host}");
+        }
+        assert_eq!(
+            raw::ask(address, &["GET /health HTTP/1.0"]).await.status,
+            200
+        );
+        for more in [
+            &["Host: evil.example"][..],
+            &["Host: 127.0.0.1.evil.example:80"],
+            &["Host: localhost", "Host: localhost"],
+            &["Host: localhost", "Origin: https://evil.example"],
+        ] {
+            let lines: Vec<&str> = [&*line].into_iter().chain(more.iter().copied()).collect();
+            let reply = raw::ask(address, &lines).await;
+            assert_eq!(reply.status, 403, "{path} {more:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_page_of_another_site_opens_anything_where_no_token_is_asked() {
+    let service = Service::with(&[("MCP_REQUIRE_AUTH", "false"), ("MCP_TOKEN", "")]).await;
+    let host = format!("Host: {}", service.address);
+    for line in [
+        "GET /mcp/sse HTTP/1.1",
+        "POST /mcp HTTP/1.1",
+        "GET /health HTTP/1.1",
+    ] {
+        let reply = raw::ask(
+            service.address,
+            &[line, &host, "Sec-Fetch-Site: cross-site"],
+        )
+        .await;
+        assert_eq!(
+            (reply.status, &*reply.json()["error"].to_string()),
+            (403, "\"Origin not allowed\"")
+        );
+    }
+    let reply = raw::shake(service.address, "/mcp/ws", &["Sec-Fetch-Site: cross-site"]).await;
+    assert_eq!(reply.status, 403);
+    let reply = raw::shake(service.address, "/mcp/ws", &["Sec-Fetch-Site: none"]).await;
+    assert_eq!(reply.status, 101);
 }

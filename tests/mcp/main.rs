@@ -9,6 +9,7 @@ mod arguments;
 mod changes;
 mod client;
 mod gate;
+mod habits;
 mod http;
 mod parity;
 mod snippets;

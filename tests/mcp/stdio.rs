@@ -20,7 +20,11 @@ async fn it_answers_by_lines_and_ends_with_its_input() {
         r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#,
         "x".repeat(70_000)
     );
-    assert!(piped.ask(&large).await.contains("-32600"));
+    let refused: Value = serde_json::from_str(&piped.ask(&large).await).unwrap();
+    assert_eq!(
+        (&refused["id"], &refused["error"]["code"]),
+        (&json!(1), &json!(-32600))
+    );
     piped
         .send(&call(2, "list_records", r#"{"model":"users"}"#))
         .await;

@@ -256,7 +256,12 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let response = send(address, "GET", "/mcp/sse", &[BEARER], "").await;
+        Self::open_with(address, &[]).await
+    }
+
+    pub(crate) async fn open_with(address: SocketAddr, more: &[(&str, &str)]) -> Self {
+        let headers = [&[BEARER], more].concat();
+        let response = send(address, "GET", "/mcp/sse", &headers, "").await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut events = Self::reading(address, response);

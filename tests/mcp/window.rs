@@ -60,9 +60,11 @@ async fn the_window_counts_by_token_and_address() {
     );
     let limited = post(running.address, &read).await;
     assert_eq!(limited.status, 429);
+    let error = &limited.json()["error"];
+    assert_eq!(error["message"], "Rate limit exceeded: 3 requests per 60s");
     assert_eq!(
-        limited.json()["error"],
-        "Rate limit exceeded: 3 requests per 60s"
+        (&limited.json()["id"], &error["code"]),
+        (&json!(1), &json!(429))
     );
     let wait: u32 = limited.header("retry-after").parse().unwrap();
     assert!((1..=61).contains(&wait), "{wait}");

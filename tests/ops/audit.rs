@@ -32,6 +32,21 @@ fn verify(folder: &Folder, files: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_over_its_window_writes_one_line_and_is_counted() {
+    let folder = Folder::new().await;
+    folder.configure("MCP_AUDIT_FILE=audit.jsonl\nMCP_TOKEN_RATE_LIMIT=2");
+    let served = folder.serve().await;
+    for round in 0..8 {
+        let mut socket = served.connect(TOKEN).await;
+        let expected = if round < 2 { "ok" } else { "rate_limited" };
+        assert_eq!(code(&ask(&mut socket, LIST).await), expected);
+    }
+    let mut lines = lines(&folder, "audit.jsonl");
+    lines.retain(|line| line["code"] == "rate_limited");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_request_has_its_line_before_its_answer() {
     let folder = Folder::new().await;
     folder.configure("MCP_AUDIT_FILE=audit.jsonl\nMCP_RATE_LIMIT=8");

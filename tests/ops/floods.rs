@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -80,8 +80,67 @@ async fn sessions(served: &Served, number: f64) {
     let begun = Instant::now();
     while served.metric("mcp_active_sessions").await != Some(number) {
         assert!(begun.elapsed() < PATIENCE, "sockets are left");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Sockets that never read: so many of them, or what `LUCARNE_DEAF` says.
+fn deaf_sockets() -> usize {
+    let asked = std::env::var("LUCARNE_DEAF").ok();
+    asked.map_or(200, |asked| asked.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_bounded_over_all_sockets_and_given_back() {
+    let folder = Folder::new().await;
+    let url = format!("sqlite:{}", folder.path("shop.db").display());
+    let mut writer = SqliteConnection::connect(&url).await.unwrap();
+    let large = "CREATE VIEW large AS SELECT id, hex(zeroblob(400000)) AS text FROM tickets";
+    sqlx::query(large).execute(&mut writer).await.unwrap();
+    writer.close().await.unwrap();
+    let other = "another-token-of-the-tests";
+    folder.configure(&format!(
+        "MCP_TOKEN={TOKEN},{other}\nMCP_ALLOWED_MODELS=users,large\nMCP_RATE_LIMIT=0"
+    ));
+    let served = folder.serve().await;
+    let mut client = served.connect(other).await;
+    assert_eq!(code(&ask(&mut client, LIST).await), "ok");
+    let before = memory(&served, "VmRSS");
+    let asked = frame(
+        TEXT,
+        br#"{"action":"get","model":"large","params":{"id":1}}"#,
+    )
+    .repeat(32);
+    let (sockets, mut deaf) = (deaf_sockets(), Vec::new());
+    for _ in 0..sockets {
+        let mut stream = raw(&served, Some(2_048)).await;
+        stream.write_all(&asked).await.unwrap();
+        deaf.push(stream);
+    }
+    let (mut answered, mut slowest, begun) = (0, Duration::ZERO, Instant::now());
+    while served.metric("mcp_active_sessions").await != Some(1.0) {
+        let asked = Instant::now();
+        match code(&ask(&mut client, LIST).await) {
+            "ok" => answered += 1,
+            // The sessions of the database may be busy, memory is not short.
+            busy => assert_eq!(busy, "overloaded"),
+        }
+        slowest = slowest.max(asked.elapsed());
+        assert!(begun.elapsed() < 10 * PATIENCE, "they are not dropped");
+    }
+    let most = memory(&served, "VmHWM");
+    drop(deaf);
+    // What is free is given back to the system, not all of it at once.
+    let given_back = || memory(&served, "VmRSS") < before + 64 * 1024;
+    until("memory that is given back", given_back).await;
+    println!(
+        "{sockets} deaf sockets dropped within {:?}, {answered} answered to another meanwhile, the \
+         slowest in {slowest:?}; {before} KB before, {most} KB at the most, {} KB after",
+        begun.elapsed(),
+        memory(&served, "VmRSS")
+    );
+    assert!(answered > 0);
+    assert!(most < before + 512 * 1024, "{before} KB, then {most} KB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,9 +299,9 @@ async fn connections_that_ask_for_nothing_are_bounded_and_dropped() {
     let mut client = served.connect(TOKEN).await;
     let before = memory(&served, "VmRSS");
     // A connection that is no socket yet has one of so many places as sockets, and of 256 beside;
-    // one address has three quarters of them.
+    // an address has an eighth of them before it shows a token.
     let mut half_open = Vec::new();
-    for number in 0..267 {
+    for number in 0..64 {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         if number % 2 == 0 {
             stream
@@ -252,11 +311,10 @@ async fn connections_that_ask_for_nothing_are_bounded_and_dropped() {
         }
         half_open.push(stream);
     }
-    // Whoever comes now is closed at once, and counted.
-    for _ in 0..20 {
-        let mut beyond = TcpStream::connect(served.address).await.unwrap();
+    // For whoever comes beyond, the oldest is closed at once, and counted.
+    for stream in &mut half_open[..20] {
         let mut byte = [0];
-        assert!(!matches!(beyond.read(&mut byte).await, Ok(1..)));
+        assert!(!matches!(stream.read(&mut byte).await, Ok(1..)));
     }
     let refused = "mcp_connections_refused_total{reason=\"connections\"}";
     assert_eq!(served.metric(refused).await, Some(20.0));

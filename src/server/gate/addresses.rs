@@ -1,79 +1,76 @@
 //! So many a minute for each address, in bounded memory.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use super::network;
+use crate::limit::{Weight, Windows};
 
-/// Addresses that are told apart; what is beyond counts as one.
-const ADDRESSES: usize = 16_384;
-/// What the addresses beyond count as. No client has it.
-const OTHERS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// Counts what addresses do, each for itself until there are too many of them.
+/// Counts what addresses do, each for itself until one site has too many of them.
 #[derive(Debug)]
-pub(super) struct Addresses(DefaultKeyedRateLimiter<IpAddr>);
+pub(super) struct Addresses {
+    a_minute: u32,
+    /// By site and network.
+    windows: Windows<IpAddr, IpAddr>,
+}
 
 impl Addresses {
     /// Lets each address do something so often in a minute.
     pub(super) fn each(a_minute: u32) -> Self {
-        let number = NonZeroU32::new(a_minute).unwrap_or(NonZeroU32::MIN);
-        Self(RateLimiter::keyed(Quota::per_minute(number)))
+        Self {
+            a_minute,
+            windows: Windows::default(),
+        }
     }
 
     /// Counts once more for an address, or says how long until it may again.
     pub(super) fn count(&self, address: IpAddr) -> Result<(), Duration> {
-        let counted = if self.0.len() < ADDRESSES {
-            network(address)
-        } else {
-            OTHERS
-        };
-        self.0
-            .check_key(&counted)
-            .map_err(|until| until.wait_time_from(DefaultClock::default().now()))
+        let client = (site(address), network(address));
+        self.windows.admit(
+            client,
+            Weight::Read,
+            (self.a_minute, MINUTE),
+            Instant::now(),
+        )
     }
+}
 
-    /// Forgets the addresses that did nothing for so long that it is as if they never had.
-    pub(super) fn sweep(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+/// What one may have many addresses of: a network of 48 bits in IPv6, of 24 in IPv4.
+fn site(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, third, _] = v4.octets();
+            [first, second, third, 0].into()
+        }
+        IpAddr::V6(v6) => {
+            let mut octets = v6.octets();
+            octets[6..].fill(0);
+            octets.into()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
-    fn client(number: u32) -> IpAddr {
-        Ipv6Addr::from(u128::from(number + 1) << 64).into()
-    }
-
     #[test]
-    fn addresses_beyond_the_bound_count_as_one() {
+    fn addresses_beyond_the_bound_count_as_one_with_those_of_their_site() {
         let addresses = Addresses::each(2);
-        let most = ADDRESSES as u32;
-        for number in 0..most {
-            assert!(addresses.count(client(number)).is_ok(), "{number}");
+        let client =
+            |site: u128, number: u128| IpAddr::from(Ipv6Addr::from((site << 80) + (number << 64)));
+        for number in 0..60_000 {
+            let _ = addresses.count(client(1, number));
         }
-        let refused = |number| addresses.count(client(number)).is_err();
-        assert!(!refused(most) && !refused(most + 1) && refused(most + 2));
-        assert_eq!(addresses.0.len(), ADDRESSES + 1);
-        // All of them were here just now.
-        addresses.sweep();
-        assert_eq!(addresses.0.len(), ADDRESSES + 1);
-    }
-
-    #[test]
-    fn addresses_that_went_are_forgotten() {
-        let addresses = Addresses::each(60_000);
-        assert!(addresses.count(client(0)).is_ok());
-        // One of so many a minute is made up for in a millisecond.
-        std::thread::sleep(Duration::from_millis(20));
-        addresses.sweep();
-        assert_eq!(addresses.0.len(), 0);
+        assert!(addresses.count(client(1, 65_000)).is_err());
+        assert!(addresses.count(client(1, 0)).is_ok());
+        // Nobody else is counted with them.
+        let other = client(2, 0);
+        assert!(addresses.count(other).is_ok() && addresses.count(other).is_ok());
+        assert!(addresses.count(other).is_err());
     }
 }

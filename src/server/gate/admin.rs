@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 
-use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER};
+use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER, note_token};
 use crate::auth::{Refused, Tokens};
 
 impl Entry<'_> {
@@ -26,7 +26,9 @@ impl Entry<'_> {
             return Err(Denied::Origin);
         }
         judge(&self.access.administration.tokens, parts)
-            .map_err(|refused| self.gate.failed(refused, address))
+            .map_err(|refused| self.gate.failed(refused, address))?;
+        note_token(parts);
+        Ok(())
     }
 }
 

@@ -15,12 +15,14 @@ use super::revision::{self, Era, SUBSCRIPTION};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
-use crate::protocol::{Kind, Object, kind};
+use crate::protocol::{self, Kind, Object, kind};
 use crate::server::App;
 use crate::service::Policy;
 
 /// Subscriptions of one connection at the most.
 const SUBSCRIPTIONS: usize = 16;
+/// The longest id of one, which is kept and told with each change.
+const LONGEST_ID: usize = 256;
 
 /// What is kept of one connection.
 #[derive(Debug, Default)]
@@ -173,10 +175,11 @@ pub(in crate::server) fn refused(text: &str, error: &Error) -> Vec<u8> {
     message::error(id, &Fault::of(error))
 }
 
-/// The answer to a message that is larger than one may be.
-pub(in crate::server) fn too_large(max_bytes: usize) -> Vec<u8> {
+/// The answer to a message that is larger than one may be, of which only the beginning is there.
+pub(in crate::server) fn too_large(beginning: &[u8], max_bytes: usize) -> Vec<u8> {
     let message = format!("Invalid request: at most {max_bytes} bytes a message");
-    message::error(None, &Fault::new(INVALID_REQUEST, message))
+    let id = protocol::find_id(beginning);
+    message::error(id, &Fault::new(INVALID_REQUEST, message))
 }
 
 const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
@@ -190,6 +193,11 @@ impl Subscription {
         let wanted = wanted.and_then(|raw| Object::parse(raw.get()));
         let wanted = wanted
             .ok_or_else(|| Fault::params("Invalid params: notifications must be an object"))?;
+        if id.get().len() > LONGEST_ID {
+            let message =
+                format!("Invalid params: the id of a subscription has at most {LONGEST_ID} bytes");
+            return Err(Fault::params(message));
+        }
         let wants = |name: &str| wanted.get(name).is_some_and(|raw| raw.get() == "true");
         Ok(Self {
             // An id was read as a string or a number.

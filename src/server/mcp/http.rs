@@ -6,18 +6,19 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::channel::Subscription;
+use super::channel::{Subscription, refused, too_large};
 use super::message::{self, Call, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR};
 use super::revision::{self, Era};
 use super::{Context, dispatch};
-use crate::limit::Weight;
+use crate::limit::{Reserved, Weight};
 use crate::server::admission::{self, Admitted};
+use crate::server::outgoing::Outgoing;
 use crate::server::reply::Refused;
 use crate::server::{App, events, reply};
 use crate::service::Policy;
@@ -32,12 +33,20 @@ pub(in crate::server) async fn answer(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let memory = match admitted.memory(&app).await {
+        Ok(memory) => memory,
+        Err(refused) => return refused.into_response(),
+    };
     let read = text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, message::weight);
-    let text = match admitted.count(&app, weight).and(read) {
+    let counted = admitted.count(&app, weight);
+    let text = match read {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
     };
+    if let Err(limited) = counted {
+        return limited.answer(refused(&text, limited.error()));
+    }
     let context = Context {
         app: &app,
         policy: &admitted.policy,
@@ -65,7 +74,7 @@ pub(in crate::server) async fn answer(
             Err(fault) => failed(Some(id), era, &fault),
         };
     }
-    answered(context, era, id, &call).await
+    answered(context, era, id, &call, memory).await
 }
 
 async fn answered(
@@ -73,9 +82,10 @@ async fn answered(
     era: Era,
     id: &RawValue,
     call: &Call<'_>,
+    memory: Reserved,
 ) -> Response<Body> {
     match dispatch::answer(context, era, id, call).await {
-        Ok(bytes) => json(StatusCode::OK, bytes),
+        Ok(bytes) => json(StatusCode::OK, Outgoing::new(bytes, memory)),
         Err(fault) => failed(Some(id), era, &fault),
     }
 }
@@ -109,14 +119,23 @@ pub(in crate::server) async fn text(
         let error = "Content-Type must be application/json";
         return Err(reply::refusal(status, error, None).into());
     }
+    // A body that was made smaller on the way is not made larger here: nobody knows how large.
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity")
+    {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let error = "Content-Encoding is not supported";
+        let hint = Some("send the body as it is, without Content-Encoding");
+        return Err(reply::refusal(status, error, hint).into());
+    }
     let max_bytes = policy.settings.connections.max_message_bytes;
-    let read = timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
-    let bytes = match read {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let error = format!("Request too large: at most {max_bytes} bytes");
+    let bytes = match timeout(BODY_TIMEOUT, whole(body, max_bytes)).await {
+        Ok(Ok(Whole::All(bytes))) => bytes,
+        Ok(Ok(Whole::Beginning(beginning))) => {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Err(reply::refusal(status, &error, None).into());
+            let answer = too_large(&beginning, max_bytes);
+            return Err(json(status, answer.into()).into());
         }
         Ok(Err(_)) => {
             let error = "The request broke off";
@@ -129,10 +148,30 @@ pub(in crate::server) async fn text(
             return Err(reply::refusal(status, error, None).into());
         }
     };
-    String::from_utf8(bytes.into()).map_err(|_| {
+    String::from_utf8(bytes).map_err(|_| {
         let fault = Fault::new(PARSE_ERROR, "Parse error: invalid UTF-8").malformed();
         failed(None, Era::Legacy, &fault).into()
     })
+}
+
+/// A body, as far as it was read.
+enum Whole {
+    All(Vec<u8>),
+    /// Of one that is too large.
+    Beginning(Vec<u8>),
+}
+
+async fn whole(mut body: Body, max_bytes: usize) -> Result<Whole, axum::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        let room = max_bytes - bytes.len();
+        bytes.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return Ok(Whole::Beginning(bytes));
+        }
+    }
+    Ok(Whole::All(bytes))
 }
 
 /// What needs no answer was taken.
@@ -148,16 +187,11 @@ fn failed(id: Option<&RawValue>, era: Era, fault: &Fault) -> Response<Body> {
         (Era::Modern, METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     };
-    json(status, message::error(id, fault))
+    json(status, message::error(id, fault).into())
 }
 
-fn json(status: StatusCode, bytes: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn json(status: StatusCode, message: Outgoing) -> Response<Body> {
+    reply::bytes(status, message.into())
 }
 
 /// `subscriptions/listen`: a stream of changes, until either side ends it.
@@ -174,7 +208,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     let mut policy = Arc::clone(&admitted.policy);
     let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
     running.spawn(async move {
-        let event = |message| events::event("message", message);
+        let event = |message| events::event("message", message).into();
         let mut open = stream.try_send(event(subscription.acknowledged())).is_ok();
         let mut alive = tokio::time::interval(events::KEEP_ALIVE);
         alive.reset();

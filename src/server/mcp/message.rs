@@ -130,7 +130,7 @@ pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawV
             if let Some(hint) = error.hint() {
                 fault = fault.with(json!({ "hint": hint }));
             }
-            return Err((None, fault));
+            return Err((protocol::Request::id_of_deep(text), fault));
         }
     };
     let id = match message.get("id") {

@@ -128,15 +128,21 @@ fn version<'a>(meta: &Object<'a>) -> Result<Option<Cow<'a, str>>, Fault> {
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Fault> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value
-            .to_str()
-            .map(|value| Some(value.trim()))
-            .map_err(|_| mismatch(&format!("{name} is not ASCII"))),
-        _ => Err(mismatch(&format!("{name} is given more than once"))),
+    let mut found = None;
+    for value in headers.get_all(name) {
+        let value = value.to_str();
+        let value = value.map_err(|_| mismatch(&format!("{name} is not ASCII")))?;
+        // Proxies say a header twice, or make one line of two.
+        for said in value.split(", ").map(str::trim) {
+            match found {
+                Some(before) if before != said => {
+                    return Err(mismatch(&format!("{name} is given more than once")));
+                }
+                _ => found = Some(said),
+            }
+        }
     }
+    Ok(found)
 }
 
 /// A header's value out of its base64 form, which names that are not ASCII come in.

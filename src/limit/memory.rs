@@ -1,0 +1,215 @@
+//! One bound of bytes for everything that is being answered or waits for its client to read it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Memory is counted in pieces of this size.
+const PIECE: usize = 1024;
+
+/// A budget of bytes that many clients share, none of which may have it all.
+///
+/// Whoever takes from it says beforehand how much it may need at the most, and gives back what it
+/// did not need. What is given to one client is at most three quarters, so that a client that never
+/// reads its answers leaves room for the others.
+#[derive(Debug)]
+pub struct Memory<K> {
+    pool: Arc<Pool>,
+    shares: Mutex<HashMap<K, Weak<Semaphore>>>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    free: Arc<Semaphore>,
+    /// The pieces that one client may have.
+    each: u32,
+    /// Those who wait for memory at this moment.
+    waiting: AtomicUsize,
+}
+
+/// What one client may take.
+#[derive(Debug, Clone)]
+pub struct Share {
+    own: Arc<Semaphore>,
+    pool: Arc<Pool>,
+}
+
+/// Tells whether somebody waits for memory.
+#[derive(Debug, Clone)]
+pub struct Pressure(Arc<Pool>);
+
+/// Bytes that are taken; they come back when this is dropped.
+#[derive(Debug)]
+pub struct Reserved {
+    own: OwnedSemaphorePermit,
+    all: OwnedSemaphorePermit,
+}
+
+impl<K: Eq + Hash> Memory<K> {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        let pieces = pieces(bytes);
+        let each = pieces - pieces / 4;
+        Self {
+            pool: Arc::new(Pool {
+                free: Arc::new(Semaphore::new(pieces as usize)),
+                each,
+                waiting: AtomicUsize::new(0),
+            }),
+            shares: Mutex::default(),
+        }
+    }
+
+    /// The share of a client, over all that it has open.
+    pub fn share(&self, client: K) -> Share {
+        // A table of counts is sound whatever a panicking holder was about to do.
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = match shares.get(&client).and_then(Weak::upgrade) {
+            Some(own) => own,
+            None => {
+                shares.retain(|_, own| own.strong_count() > 0);
+                let own = Arc::new(Semaphore::new(self.pool.each as usize));
+                shares.insert(client, Arc::downgrade(&own));
+                own
+            }
+        };
+        Share {
+            own,
+            pool: Arc::clone(&self.pool),
+        }
+    }
+
+    /// Tells whether somebody waits for memory.
+    pub fn pressure(&self) -> Pressure {
+        Pressure(Arc::clone(&self.pool))
+    }
+
+    /// The bytes that nobody has.
+    pub fn free(&self) -> usize {
+        self.pool.free.available_permits() * PIECE
+    }
+}
+
+impl Share {
+    /// Takes so many bytes, or all that one client may have where that is less, if they are free.
+    pub fn try_reserve(&self, bytes: usize) -> Option<Reserved> {
+        let pieces = pieces(bytes).min(self.pool.each);
+        let own = Arc::clone(&self.own).try_acquire_many_owned(pieces).ok()?;
+        let free = Arc::clone(&self.pool.free);
+        let all = free.try_acquire_many_owned(pieces).ok()?;
+        Some(Reserved { own, all })
+    }
+
+    /// Takes so many bytes as [`Share::try_reserve`] does, and waits for them; in the order of
+    /// those who wait.
+    pub async fn reserve(&self, bytes: usize) -> Option<Reserved> {
+        let pieces = pieces(bytes).min(self.pool.each);
+        let _waiting = Waiting::new(&self.pool);
+        let own = Arc::clone(&self.own)
+            .acquire_many_owned(pieces)
+            .await
+            .ok()?;
+        let free = Arc::clone(&self.pool.free);
+        let all = free.acquire_many_owned(pieces).await.ok()?;
+        Some(Reserved { own, all })
+    }
+}
+
+impl Pressure {
+    /// Whether somebody waits for memory at this moment.
+    pub fn is_high(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Reserved {
+    /// Gives back what is more than so many bytes.
+    pub fn keep(&mut self, bytes: usize) {
+        let keep = pieces(bytes) as usize;
+        for permit in [&mut self.own, &mut self.all] {
+            let more = permit.num_permits().saturating_sub(keep);
+            drop(permit.split(more));
+        }
+    }
+}
+
+/// Counts one that waits for as long as it does.
+struct Waiting<'p>(&'p Pool);
+
+impl<'p> Waiting<'p> {
+    fn new(pool: &'p Pool) -> Self {
+        pool.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pool)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn pieces(bytes: usize) -> u32 {
+    let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
+    u32::try_from(bytes.div_ceil(PIECE)).map_or(most, |pieces| pieces.min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_needed_comes_back_and_the_rest_with_its_end() {
+        let memory = Memory::new(100 * PIECE);
+        let share = memory.share("a");
+        let mut reserved = share.try_reserve(60 * PIECE).unwrap();
+        assert!(share.try_reserve(20 * PIECE).is_none());
+        reserved.keep(10 * PIECE - 5);
+        assert_eq!(memory.free(), 90 * PIECE);
+        // More than there was is not to be had this way.
+        reserved.keep(50 * PIECE);
+        assert_eq!(memory.free(), 90 * PIECE);
+        drop(reserved);
+        assert_eq!(memory.free(), 100 * PIECE);
+    }
+
+    #[test]
+    fn one_client_leaves_room_for_another() {
+        let memory = Memory::new(100 * PIECE);
+        let (one, again, other) = (memory.share(1), memory.share(1), memory.share(2));
+        // More than one may have is what one may have.
+        let all = one.try_reserve(usize::MAX).unwrap();
+        assert_eq!(memory.free(), 25 * PIECE);
+        assert!(one.try_reserve(1).is_none() && again.try_reserve(1).is_none());
+        assert!(other.try_reserve(25 * PIECE).is_some());
+        drop(all);
+        assert!(again.try_reserve(75 * PIECE).is_some());
+    }
+
+    #[test]
+    fn clients_that_went_are_forgotten() {
+        let memory = Memory::new(PIECE);
+        for client in 0..1_000 {
+            drop(memory.share(client));
+        }
+        assert_eq!(memory.shares.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_and_has_its_turn() {
+        let memory = Memory::new(4 * PIECE);
+        let (share, pressure) = (memory.share(1), memory.pressure());
+        let held = share.try_reserve(3 * PIECE).unwrap();
+        assert!(!pressure.is_high());
+        let waits = tokio::spawn(async move { share.reserve(PIECE).await.is_some() });
+        while !pressure.is_high() {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        assert!(waits.await.unwrap());
+        assert!(!pressure.is_high());
+    }
+}

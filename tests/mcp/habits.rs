@@ -1,0 +1,190 @@
+//! What clients, browsers and proxies do beside the specification, and rely on.
+
+use serde_json::{Value, json};
+
+use crate::support::{BEARER, Events, JSON, TOKEN, call, http, modern, post, request, send, start};
+
+#[tokio::test]
+async fn a_slash_at_the_end_makes_no_difference() {
+    let running = start(&[]).await;
+    let ping = request(1, "ping", json!({}));
+    let pong = http(running.address, "POST", "/mcp/", &[BEARER, JSON], &ping).await;
+    assert_eq!(pong.status, 200);
+    let refused = http(running.address, "POST", "/mcp/", &[JSON], &ping).await;
+    assert_eq!(refused.status, 401);
+    let stream = send(running.address, "GET", "/mcp/sse/", &[BEARER], "").await;
+    assert_eq!(stream.status(), 200);
+    let refused = http(running.address, "GET", "/mcp/ws/", &[BEARER], "").await;
+    assert_eq!(refused.status, 426);
+    let refused = http(
+        running.address,
+        "POST",
+        "/mcp/messages/",
+        &[BEARER, JSON],
+        &ping,
+    )
+    .await;
+    assert_eq!(refused.json()["error"], "Unknown session");
+}
+
+#[tokio::test]
+async fn equal_values_of_a_header_are_one() {
+    let running = start(&[]).await;
+    let ping = request(1, "ping", json!({}));
+    let version = ("mcp-protocol-version", "2025-06-18");
+    let joined = format!("{TOKEN}, {TOKEN}");
+    for headers in [
+        vec![BEARER, BEARER, JSON],
+        vec![("x-mcp-token", &*joined), BEARER, JSON],
+        vec![BEARER, JSON, version, version],
+        vec![
+            BEARER,
+            JSON,
+            ("mcp-protocol-version", "2025-06-18, 2025-06-18"),
+        ],
+    ] {
+        let pong = http(running.address, "POST", "/mcp", &headers, &ping).await;
+        assert_eq!(pong.status, 200, "{headers:?}");
+    }
+    let two = [
+        BEARER,
+        JSON,
+        version,
+        ("mcp-protocol-version", "2025-03-26"),
+    ];
+    let refused = http(running.address, "POST", "/mcp", &two, &ping).await;
+    assert_eq!(refused.status, 400);
+    let other = format!("{TOKEN}, wrong");
+    let differ = [JSON, ("x-mcp-token", &*other)];
+    let refused = http(running.address, "POST", "/mcp", &differ, &ping).await;
+    assert_eq!(refused.status, 401);
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_by_its_name() {
+    let running = start(&[]).await;
+    let ping = request(1, "ping", json!({}));
+    let gzip = [BEARER, JSON, ("content-encoding", "gzip")];
+    let refused = http(running.address, "POST", "/mcp", &gzip, &ping).await;
+    assert_eq!(
+        (refused.status, refused.json()["error"].as_str()),
+        (415, Some("Content-Encoding is not supported"))
+    );
+    let plain = [BEARER, JSON, ("content-encoding", "identity")];
+    assert_eq!(
+        http(running.address, "POST", "/mcp", &plain, &ping)
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_page_reads_what_it_needs_of_an_answer() {
+    let running = start(&[("MCP_ALLOWED_ORIGINS", "https://app.example")]).await;
+    let page = ("origin", "https://app.example");
+    let refused = http(running.address, "POST", "/mcp", &[page, JSON], "{}").await;
+    assert_eq!(refused.status, 401);
+    let reads = refused.header("access-control-expose-headers");
+    for header in [
+        "mcp-session-id",
+        "mcp-protocol-version",
+        "retry-after",
+        "www-authenticate",
+    ] {
+        assert!(reads.contains(header), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn who_looks_for_a_sign_in_is_told_about_the_token() {
+    let running = start(&[]).await;
+    for (method, path) in [
+        ("GET", "/.well-known/oauth-protected-resource"),
+        ("GET", "/.well-known/oauth-protected-resource/mcp"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/.well-known/oauth-authorization-server/mcp"),
+        ("GET", "/.well-known/openid-configuration"),
+        ("GET", "/mcp/.well-known/openid-configuration"),
+        ("POST", "/register"),
+        ("GET", "/authorize?response_type=code"),
+        ("POST", "/token"),
+    ] {
+        let answer = http(running.address, method, path, &[], "").await;
+        assert_eq!(answer.status, 404, "{path}");
+        let told = answer.json();
+        assert!(
+            told["error"].as_str().unwrap().contains("valid token"),
+            "{path}"
+        );
+        assert!(told["hint"].as_str().unwrap().contains("Bearer"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_stream_passes_proxies_and_keeps_their_prefix() {
+    let running = start(&[("MCP_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let stream = send(running.address, "GET", "/mcp/sse", &[BEARER], "").await;
+    let header = |name: &str| stream.headers()[name].to_str().unwrap().to_owned();
+    assert!(header("cache-control").contains("no-cache"));
+    assert_eq!(header("x-accel-buffering"), "no");
+    for (said, expected) in [
+        ("/team/lucarne/", "/team/lucarne/mcp/messages?"),
+        ("//evil.example", "/mcp/messages?"),
+        ("https://evil.example", "/mcp/messages?"),
+        ("/a b", "/mcp/messages?"),
+    ] {
+        let events = Events::open_with(running.address, &[("x-forwarded-prefix", said)]).await;
+        assert!(events.path.starts_with(expected), "{said}: {}", events.path);
+    }
+    // Whoever is no proxy says nothing of prefixes.
+    let running = start(&[]).await;
+    let events = Events::open_with(running.address, &[("x-forwarded-prefix", "/x")]).await;
+    assert!(events.path.starts_with("/mcp/messages?"));
+}
+
+#[tokio::test]
+async fn what_is_too_long_or_too_deep_is_answered_to_its_own_id() {
+    let running = start(&[]).await;
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":"long","method":"ping","params":{{"x":"{}"}}}}"#,
+        "x".repeat(70_000)
+    );
+    let refused = post(running.address, &long).await;
+    assert_eq!(
+        (refused.status, &refused.json()["id"]),
+        (413, &json!("long"))
+    );
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","method":"ping","params":{{"x":{}{}}},"id":8}}"#,
+        "[".repeat(100),
+        "]".repeat(100)
+    );
+    let refused = post(running.address, &deep).await;
+    assert_eq!((refused.status, &refused.json()["id"]), (400, &json!(8)));
+    let mut events = Events::open(running.address).await;
+    let told: Value = serde_json::from_str(&events.ask(&deep).await).unwrap();
+    assert_eq!(
+        (&told["id"], &told["error"]["code"]),
+        (&json!(8), &json!(-32700))
+    );
+}
+
+#[tokio::test]
+async fn the_id_of_a_subscription_is_short() {
+    let running = start(&[]).await;
+    let listen = |id: &str| {
+        let params = modern(json!({ "notifications": {} }));
+        json!({ "jsonrpc": "2.0", "id": id, "method": "subscriptions/listen", "params": params })
+            .to_string()
+    };
+    let mut socket = crate::support::Socket::open(running.address, Some("mcp")).await;
+    socket.send(&listen(&"x".repeat(300))).await;
+    assert!(socket.next().await.unwrap().contains("-32602"));
+    socket.send(&listen("x")).await;
+    assert!(socket.next().await.unwrap().contains("acknowledged"));
+    socket
+        .send(&call(1, "get_record", r#"{"model":"users","id":1}"#))
+        .await;
+    assert!(socket.next().await.unwrap().contains("\"isError\":false"));
+}
