@@ -60,7 +60,7 @@ async fn the_window_counts_by_token_and_address() {
     );
     let limited = post(running.address, &read).await;
     assert_eq!(limited.status, 429);
-    let error = &limited.json()["error"];
+    let error = &limited.json()["error"]["message"];
     assert_eq!(error["message"], "Rate limit exceeded: 3 requests per 60s");
     assert_eq!(
         (&limited.json()["id"], &error["code"]),
