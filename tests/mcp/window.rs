@@ -60,7 +60,7 @@ async fn the_window_counts_by_token_and_address() {
     );
     let limited = post(running.address, &read).await;
     assert_eq!(limited.status, 429);
-    let error = &limited.json()["error"]["message"];
+    let error = &limited.json()["error"];
     assert_eq!(error["message"], "Rate limit exceeded: 3 requests per 60s");
     assert_eq!(
         (&limited.json()["id"], &error["code"]),
@@ -148,7 +148,7 @@ async fn what_is_light_is_bounded_too() {
     let limited = post(running.address, &ping).await;
     assert_eq!(limited.status, 429);
     let said = "Rate limit exceeded: 20 requests per 60s";
-    assert_eq!(limited.json()["error"], said);
+    assert_eq!(limited.json()["error"]["message"], said);
     let read = call(1, "describe_models", "{}");
     assert_eq!(
         post(running.address, &read).await.status,
