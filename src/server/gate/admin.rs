@@ -25,10 +25,10 @@ impl Entry<'_> {
         if parts.headers.contains_key(ORIGIN) {
             return Err(Denied::Origin);
         }
-        judge(&self.access.administration.tokens, parts)
+        let administrator = judge(&self.access.administration.tokens, parts)
             .map_err(|refused| self.gate.failed(refused, address))?;
         note_token(parts);
-        Ok(())
+        Ok(administrator)
     }
 }
 
