@@ -6,7 +6,7 @@
 use sea_query::{Expr, ExprTrait as _, Func};
 
 use super::{BASE, Dialect, column_of};
-use crate::catalog::{Distinction, Model};
+use crate::catalog::{Distinction, Field, FieldType, Model};
 use crate::encode::Shape;
 use crate::plan::Value;
 
@@ -25,7 +25,7 @@ pub(super) fn row(model: &Model, dialect: Dialect) -> Option<(Expr, Shape)> {
             Some((row_id, Shape::Native))
         }
         Distinction::Content(_) => {
-            let columns = model.content().map(|field| column_of(BASE, field));
+            let columns = model.content().map(|field| told(field, dialect));
             Some((digest(columns.collect(), dialect), Shape::Native))
         }
     }
@@ -38,6 +38,17 @@ pub(super) fn bound(value: &Value) -> Expr {
         Value::Int(number) => Expr::val(*number),
         // A digest is bytes, and a row's number is whole: nothing else was ever sealed.
         _ => Expr::cust("NULL"),
+    }
+}
+
+/// A field as it is digested.
+fn told(field: &Field, dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
+    match (dialect, field.field_type()) {
+        // Where a fraction is compared too, the server puts the other side in its place, which has
+        // the digits of a double: so both are one.
+        (Dialect::MySql, FieldType::Float | FieldType::Float32) => column.add(Expr::cust("0e0")),
+        _ => column,
     }
 }
 
