@@ -8,9 +8,9 @@ mod relations;
 mod table;
 mod types;
 
-pub use build::{Built, Hidden, Missing, Narrowing, WantedRule, build};
+pub use build::{Built, Hidden, Missing, Mistyped, Narrowing, WantedRule, build};
 pub use table::{Column, ForeignKey, Kind, Table, TableName};
-pub use types::FieldType;
+pub use types::{FieldType, Stored};
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -224,6 +224,7 @@ pub enum Distinction {
 pub struct Field {
     name: Box<str>,
     field_type: FieldType,
+    stored: Stored,
     nullable: bool,
     sortable: bool,
     exact: bool,
@@ -248,6 +249,11 @@ impl Field {
         self.field_type
     }
 
+    /// How the values are kept.
+    pub fn stored(&self) -> Stored {
+        self.stored
+    }
+
     /// Whether a row may be without a value.
     pub fn is_nullable(&self) -> bool {
         self.nullable
@@ -260,7 +266,7 @@ impl Field {
 
     /// Whether a value can be compared with; every field can be tested for null.
     pub fn is_filterable(&self) -> bool {
-        self.field_type.is_comparable()
+        self.field_type.is_comparable() || self.stored == Stored::Bytes
     }
 
     /// Whether the column keeps values of any class, whatever its type says (SQLite).

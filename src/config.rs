@@ -12,6 +12,7 @@ mod client;
 mod database;
 mod dotenv;
 mod fault;
+mod field_types;
 mod given;
 mod load;
 mod memory;
@@ -37,6 +38,7 @@ pub use self::client::{SharedToken, certificate_file, listen_address, shared_tok
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
+pub use self::field_types::{FieldType, GivenType};
 pub use self::given::{database_url, model_names, sensitive, tenant_url};
 pub use self::load::load;
 pub use self::models::ModelName;
@@ -71,6 +73,8 @@ pub struct Config {
     pub database: Option<DatabaseUrl>,
     /// Which fields never leave the service.
     pub sensitive: Sensitive,
+    /// What columns of an SQLite file hold.
+    pub field_types: Vec<FieldType>,
     /// Where the service listens.
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.

@@ -94,6 +94,13 @@ pub enum Shape {
     Clock,
     /// `2026-01-31 13:05:00`, among whatever else stands there, to be ISO 8601.
     DayAndTime,
+    /// Seconds or milliseconds since 1970, among whatever else stands there, to be ISO 8601.
+    Unix {
+        /// Whether they are milliseconds.
+        milliseconds: bool,
+    },
+    /// The 16 bytes of a UUID, among whatever else stands there.
+    Uuid,
     /// `2026-01-31 13:05:00.250000`, to be ISO 8601.
     Moment {
         /// Whether it is in UTC, and says so.

@@ -17,7 +17,7 @@ pub use condition::{Comparison, Condition, Pattern, Place};
 pub use cursor::{CursorKey, Seek};
 pub use page::Page;
 pub use projection::Expansion;
-pub use value::typed;
+pub use value::{infinity, typed};
 
 use serde_json::value::RawValue;
 

@@ -8,6 +8,7 @@ mod clients;
 mod describe;
 mod explain;
 mod exposed;
+mod field_types;
 mod idle;
 mod keep;
 mod ledger;

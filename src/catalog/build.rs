@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Catalog, Column, Distinction, Field, Model, Rule, Table, TableName, relations};
+use super::{
+    Catalog, Column, Distinction, Field, Model, Rule, Stored, Table, TableName, relations,
+};
 use crate::config::ModelName;
 use crate::sensitive::{Named, Sensitive};
 use crate::value::Value;
@@ -22,6 +24,17 @@ pub struct Built {
     pub hidden: Vec<Hidden>,
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
+    /// What an operator said of a column that is not there.
+    pub mistyped: Option<Mistyped>,
+}
+
+/// A column whose type was given and that is not there, in words for the operator.
+#[derive(Debug)]
+pub struct Mistyped {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// A field that is left out, and why.
@@ -176,6 +189,7 @@ pub fn build(
         catalog,
         hidden,
         missing,
+        mistyped: None,
     }
 }
 
@@ -282,12 +296,14 @@ fn distinction(table: &Table, fields: &[Field], key: &[usize], order: &[usize]) 
 }
 
 fn field(column: &Column) -> Field {
+    let is_comparable = column.field_type.is_comparable() || column.stored == Stored::Bytes;
     Field {
         name: column.name.as_str().into(),
         field_type: column.field_type,
+        stored: column.stored,
         nullable: column.nullable,
         // The order of documents would tell of the members that are removed from them.
-        sortable: column.sortable && column.field_type.is_comparable(),
+        sortable: column.sortable && is_comparable,
         exact: column.exact,
         dynamic: column.dynamic,
         bounded: column.bounded,
@@ -339,6 +355,7 @@ mod tests {
         let column = |name: &str, field_type| Column {
             name: name.to_owned(),
             field_type,
+            stored: Stored::AsItIs,
             nullable: true,
             sortable: true,
             exact: true,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::FieldType;
+use super::{FieldType, Stored};
 
 /// A table's name in its database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +93,8 @@ pub struct Column {
     pub name: String,
     /// The class of its values.
     pub field_type: FieldType,
+    /// How its values are kept.
+    pub stored: Stored,
     /// Whether it may be null.
     pub nullable: bool,
     /// Whether the engine orders its values.

@@ -49,6 +49,20 @@ pub enum FieldType {
     Other,
 }
 
+/// How a value is kept where its class does not tell (SQLite).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stored {
+    /// As its class says.
+    #[default]
+    AsItIs,
+    /// As bytes that can be compared: those of a key, or of a UUID.
+    Bytes,
+    /// A moment as seconds since 1970.
+    UnixSeconds,
+    /// A moment as milliseconds since 1970.
+    UnixMilliseconds,
+}
+
 impl FieldType {
     /// The name that `describe` and errors use.
     pub fn name(self) -> &'static str {

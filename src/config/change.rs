@@ -18,6 +18,7 @@ const FOLLOWS: &[(&str, Widens)] = &[
     ("MCP_RATE_WINDOW", Widens::Never),
     ("MCP_HIDDEN_FIELDS", Widens::Removed),
     ("MCP_REVEAL_FIELDS", Widens::Added),
+    ("MCP_FIELD_TYPES", Widens::Any),
     ("MCP_TLS_CERT", Widens::Any),
     ("MCP_TLS_KEY", Widens::Any),
     ("MCP_ALLOWED_HOSTS", Widens::Any),

@@ -11,6 +11,7 @@ use super::change::Settings;
 use super::check::Check;
 use super::database::DatabaseUrl;
 use super::fault::{Faults, Reason, quoted};
+use super::field_types::{self, FieldType};
 use super::raw::Raw;
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
@@ -137,6 +138,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         check.number("MCP_MAX_RESPONSE_BYTES", &raw.mcp_max_response_bytes, SIZE);
     let tool_max_bytes = check.number("MCP_TOOL_MAX_BYTES", &raw.mcp_tool_max_bytes, SIZE);
     let largest = max_message_bytes + max_response_bytes.max(TOOL_COPIES * tool_max_bytes);
+    let is_server = matches!(database, Some(DatabaseUrl::Server(_)));
     let numbers = [("native", Numbers::Native), ("string", Numbers::String)];
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -150,6 +152,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         rate_window: check.seconds("MCP_RATE_WINDOW", &raw.mcp_rate_window, 1..=DAY),
         database,
         sensitive: sensitive(&mut check, raw.mcp_hidden_fields, raw.mcp_reveal_fields),
+        field_types: field_types(&mut check, raw.mcp_field_types, is_server),
         listen,
         admin_listen,
         tls: tls(&mut check, raw.mcp_tls_cert, raw.mcp_tls_key),
@@ -349,6 +352,19 @@ fn sensitive(check: &mut Check, hidden: Option<String>, reveal: Option<String>) 
         }
         Sensitive::default()
     })
+}
+
+fn field_types(check: &mut Check, text: Option<String>, is_server: bool) -> Vec<FieldType> {
+    const NAME: &str = "MCP_FIELD_TYPES";
+    let types = check.list(NAME, &text.unwrap_or_default(), field_types::parse);
+    if is_server && !types.is_empty() {
+        let reason = Reason::new(
+            "is for SQLite; a server tells the types of its columns itself",
+            "leave it out",
+        );
+        check.fault(NAME, reason);
+    }
+    types
 }
 
 /// A path without control characters, which no operator means.

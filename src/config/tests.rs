@@ -290,3 +290,38 @@ fn sensitive_fields_are_configured() {
         ]
     );
 }
+
+#[test]
+fn types_of_fields_are_given_to_sqlite_alone() {
+    let given = config(&[("MCP_FIELD_TYPES", "users.at=unix_ms, users.id = uuid")]).field_types;
+    let given: Vec<_> = given
+        .iter()
+        .map(|it| (&*it.model, &*it.field, it.given))
+        .collect();
+    assert_eq!(
+        given,
+        [
+            ("users", "at", GivenType::UnixMilliseconds),
+            ("users", "id", GivenType::Uuid)
+        ]
+    );
+    for text in [
+        "at=unix_ms",
+        "users.at",
+        "users.at=unixms",
+        "users.at=",
+        ".at=date",
+        "users.=date",
+    ] {
+        assert_eq!(
+            faulty(&[("MCP_FIELD_TYPES", text)]),
+            ["MCP_FIELD_TYPES"],
+            "{text}"
+        );
+    }
+    let vars = [
+        ("DATABASE_URL", "postgres://reader@db/shop"),
+        ("MCP_FIELD_TYPES", "users.at=date"),
+    ];
+    assert_eq!(faulty(&vars), ["MCP_FIELD_TYPES"]);
+}

@@ -86,6 +86,10 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_REVEAL_FIELDS",
         "fields that a built-in rule hides wrongly: model.field",
     ),
+    unset(
+        "MCP_FIELD_TYPES",
+        "what columns of an SQLite file hold: orders.at=unix_ms",
+    ),
     variable("MCP_LISTEN", "127.0.0.1:8000", "the address to listen on"),
     unset(
         "MCP_ADMIN_LISTEN",

@@ -6,6 +6,15 @@ const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 /// Days from 0000-03-01 to 2000-01-01.
 const MARCH_OF_YEAR_0: i64 = 730_425;
 
+/// A moment by its microseconds since 1970; `None` beyond the years 1 to 9999, which ISO 8601 has.
+pub(super) fn since_1970(microseconds: i64) -> Option<i64> {
+    const SECONDS_TO_2000: i64 = 946_684_800;
+    const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+    YEARS
+        .contains(&microseconds.div_euclid(1_000_000))
+        .then(|| microseconds - SECONDS_TO_2000 * 1_000_000)
+}
+
 /// Writes a day by its number of days: `2026-01-31`, `0044-03-15 BC`, `infinity`.
 pub(super) fn day(out: &mut Vec<u8>, days: i32) {
     match days {

@@ -19,6 +19,20 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
         (Datum::Bool(value), _) => literal(out, value),
         (Datum::Int(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
         (Datum::Uint(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
+        (Datum::Int(value), Shape::Unix { milliseconds }) => {
+            let unit = if milliseconds { 1_000 } else { 1_000_000 };
+            match value.checked_mul(unit).and_then(moment::since_1970) {
+                Some(microseconds) => write(out, at(microseconds), Shape::Native, style),
+                None => write(out, Datum::Int(value), Shape::Wide, style),
+            }
+        }
+        (Datum::Float(value), Shape::Unix { milliseconds }) => {
+            let unit = if milliseconds { 1e3 } else { 1e6 };
+            match moment::since_1970((value * unit).round() as i64) {
+                Some(microseconds) => write(out, at(microseconds), Shape::Native, style),
+                None => write(out, Datum::Float(value), Shape::Wide, style),
+            }
+        }
         (Datum::Int(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
         (Datum::Uint(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
         (Datum::Float32(value), _) => match value.is_finite() {
@@ -34,6 +48,10 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             let lossy = Datum::Text(String::from_utf8_lossy(&bytes));
             write(out, lossy, shape, style);
         }
+        (Datum::Bytes(bytes), Shape::Uuid) => match <[u8; 16]>::try_from(&*bytes) {
+            Ok(id) => write(out, Datum::Uuid(id), Shape::Native, style),
+            Err(_) => write(out, Datum::Bytes(bytes), Shape::Native, style),
+        },
         (Datum::Bytes(bytes), _) => {
             out.push(b'"');
             out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
@@ -102,6 +120,14 @@ pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
             _ => Value::Text(value.into_owned()),
         },
     })
+}
+
+/// A moment in UTC.
+fn at(microseconds: i64) -> Datum<'static> {
+    Datum::Moment {
+        microseconds,
+        utc: true,
+    }
 }
 
 fn literal(out: &mut Vec<u8>, value: bool) {

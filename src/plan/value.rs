@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::catalog::{Field, FieldType};
+use crate::catalog::{Field, FieldType, Stored};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
 use crate::value::Value;
@@ -65,6 +67,7 @@ fn expected(field: &Field) -> String {
         FieldType::Enum => return format!("one of {}", field.values().join(", ")),
         FieldType::Address => "an IP address or network",
         FieldType::Any => "text, a number or a boolean",
+        FieldType::Bytes if field.stored() == Stored::Bytes => "bytes in base64",
         FieldType::Json | FieldType::Array | FieldType::Bytes | FieldType::Other => {
             return format!("null, for a field of type {}", field.field_type().name());
         }
@@ -80,6 +83,9 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
     // No engine stores a NUL in text, and some fail on it instead of finding nothing.
     if text.as_deref().is_some_and(|text| text.contains('\0')) {
         return None;
+    }
+    if let Some(value) = stored(raw, text.as_deref(), field) {
+        return Some(value);
     }
     match field.field_type() {
         FieldType::Integer { unsigned, .. } => integer(scalar(raw, text.as_deref())?, unsigned),
@@ -101,6 +107,7 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
             _ => None,
         },
         FieldType::Text => text.map(Value::Text),
+        FieldType::Uuid if field.stored() == Stored::Bytes => None,
         FieldType::Uuid => uuid(&text?).map(Value::Text),
         FieldType::Enum => {
             let text = text?;
@@ -143,6 +150,60 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
 /// Whether a number fits the byte that MySQL keeps a boolean in.
 fn is_tiny(value: &Value) -> bool {
     matches!(value, Value::Int(-128..=255))
+}
+
+/// What a field takes beside its class: what SQLite keeps in columns of that class too, so that each
+/// value that is served can be asked for.
+fn stored(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
+    let unit = match field.stored() {
+        Stored::AsItIs => {
+            return field
+                .is_dynamic()
+                .then(|| dynamic(raw, text, field))
+                .flatten();
+        }
+        Stored::Bytes => {
+            let bytes = match field.field_type() {
+                FieldType::Uuid => {
+                    let digits = uuid(text?)?.replace('-', "");
+                    u128::from_str_radix(&digits, 16).ok()?.to_be_bytes().into()
+                }
+                _ => STANDARD.decode(text?).ok()?,
+            };
+            return Some(Value::Bytes(bytes));
+        }
+        Stored::UnixSeconds => 1_000_000,
+        Stored::UnixMilliseconds => 1_000,
+    };
+    match text {
+        Some(text) => {
+            let microseconds = temporal::unix_microseconds(text)?;
+            Some(match microseconds % unit {
+                0 => Value::Int(microseconds / unit),
+                _ => Value::Float(microseconds as f64 / unit as f64),
+            })
+        }
+        None => any(raw),
+    }
+}
+
+/// Numbers of any form in columns of numbers.
+fn dynamic(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
+    use FieldType::{Decimal, Float, Integer};
+    match (field.field_type(), text) {
+        (Integer { .. } | Decimal { .. } | Float, Some(text)) => infinity(text).map(Value::Float),
+        (Integer { .. }, None) => any(raw),
+        _ => None,
+    }
+}
+
+/// An infinity by the text that it is served as.
+pub fn infinity(text: &str) -> Option<f64> {
+    match text {
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
 }
 
 /// The text of a number, or of a string that may hold one.
@@ -382,6 +443,7 @@ mod tests {
         let column = Column {
             name: "field".to_owned(),
             field_type,
+            stored: Stored::AsItIs,
             nullable: true,
             sortable: true,
             exact: true,

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::probe::unknown_rights;
 use super::{
     Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
-    Settings, idle, tenant,
+    Settings, field_types, idle, tenant,
 };
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing, Table};
@@ -233,31 +233,33 @@ pub(super) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> 
 
 /// The catalog of a configuration.
 pub(super) fn built(tables: &Tables, config: &Config) -> Built {
-    catalog::build(
-        tables
-            .iter()
-            .map(|(name, table)| (name, table.clone()))
-            .collect(),
-        &config.sensitive,
-        Narrowing::default(),
-    )
+    let mut tables = tables.clone();
+    let mistyped = field_types::give(&config.field_types, &mut tables).err();
+    let tables = tables.iter().map(|(name, table)| (name, table.clone()));
+    Built {
+        mistyped,
+        ..catalog::build(tables.collect(), &config.sensitive, Narrowing::default())
+    }
 }
 
 /// The catalog of what two configurations both expose of the tables of one of them.
 pub(super) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
     let sensitive = config.sensitive.or(&other.sensitive);
+    let mut tables = tables.clone();
+    let mistyped = field_types::give(&config.field_types, &mut tables).err();
     let both = tables
         .iter()
         .filter(|(name, _)| other.models.contains(name));
-    let tables = both.map(|(name, table)| (name, table.clone())).collect();
-    (
-        catalog::build(tables, &sensitive, Narrowing::default()),
-        sensitive,
-    )
+    let both = both.map(|(name, table)| (name, table.clone())).collect();
+    let built = catalog::build(both, &sensitive, Narrowing::default());
+    (Built { mistyped, ..built }, sensitive)
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.
 pub(super) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
+    if let Some(catalog::Mistyped { what, help }) = built.mistyped {
+        return Err(StartFault { what, help });
+    }
     if !built.catalog.models().is_empty() {
         return Ok(built);
     }

@@ -3,14 +3,14 @@
 use sea_query::{Expr, ExprTrait as _};
 
 use super::{Dialect, mysql, postgres};
-use crate::catalog::{Field, FieldType};
+use crate::catalog::{Field, FieldType, Stored};
 use crate::encode::Shape;
 use crate::plan::Value;
 
 /// The expression that carries a field's value to us, and the shape that it arrives in.
 pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
     match dialect {
-        Dialect::Sqlite => sqlite(expr, field.field_type()),
+        Dialect::Sqlite => sqlite(expr, field),
         Dialect::Postgres => postgres::projected(expr, field),
         Dialect::MySql => mysql::projected(expr, field),
     }
@@ -31,8 +31,21 @@ pub(super) fn key(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) 
 }
 
 /// SQLite gives each value with a type of its own.
-fn sqlite(expr: Expr, field_type: FieldType) -> (Expr, Shape) {
-    match field_type {
+fn sqlite(expr: Expr, field: &Field) -> (Expr, Shape) {
+    match field.stored() {
+        Stored::UnixSeconds => {
+            return (
+                expr,
+                Shape::Unix {
+                    milliseconds: false,
+                },
+            );
+        }
+        Stored::UnixMilliseconds => return (expr, Shape::Unix { milliseconds: true }),
+        Stored::AsItIs | Stored::Bytes => {}
+    }
+    match field.field_type() {
+        FieldType::Uuid => (expr, Shape::Uuid),
         FieldType::Boolean => (expr, Shape::Boolean),
         FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
             (expr, Shape::Wide)

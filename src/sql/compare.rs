@@ -9,7 +9,7 @@ use sea_query::{Expr, ExprTrait as _};
 use super::column::bound;
 use super::{Dialect, column_of, mysql, postgres};
 use crate::catalog::{Field, FieldType, Rule};
-use crate::plan::Value;
+use crate::plan::{self, Value};
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +109,8 @@ fn among(column: Expr, mut values: Vec<Expr>) -> Expr {
 fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
     let mut listed = Vec::with_capacity(values.len());
     for value in values {
-        match spellings(field, value, dialect) {
-            Some((space, t)) => listed.extend([Expr::val(space), Expr::val(t)]),
+        match alike(field, value, dialect) {
+            Some(forms) => listed.extend(forms),
             None => listed.push(bound(value, field, dialect)),
         }
         if dialect == Dialect::MySql {
@@ -118,6 +118,18 @@ fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
         }
     }
     listed
+}
+
+/// The forms in which SQLite may keep a value, where there are several.
+fn alike(field: &Field, value: &Value, dialect: Dialect) -> Option<[Expr; 2]> {
+    if let (Dialect::Sqlite, FieldType::Any, Value::Text(text)) =
+        (dialect, field.field_type(), value)
+    {
+        let infinity = plan::infinity(text)?;
+        return Some([Expr::val(text.clone()), Expr::val(infinity)]);
+    }
+    let (space, t) = spellings(field, value, dialect)?;
+    Some([Expr::val(space), Expr::val(t)])
 }
 
 /// Both ways in which SQLite's text may separate day and time, for a value that has both.

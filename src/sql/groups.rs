@@ -3,7 +3,7 @@
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
 use super::{BASE, Columns, Dialect, column, column_of, postgres, sums};
-use crate::catalog::{Field, FieldType};
+use crate::catalog::{Field, FieldType, Stored};
 use crate::encode::{Cell, Member, Shape};
 use crate::plan::{Aggregate, DatePart, Function, GroupKey};
 
@@ -109,7 +109,7 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
         return column;
     };
     match dialect {
-        Dialect::Sqlite => dated(&column, part),
+        Dialect::Sqlite => dated(&column, part, key.field.stored()),
         Dialect::Postgres => {
             let local = match key.field.field_type() {
                 FieldType::Timestamp => Func::cust("timezone")
@@ -135,15 +135,20 @@ fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
 ///
 /// Its own functions would make a date of much that is none: `now`, a time of day, the 31st of
 /// February.
-fn dated(column: &Expr, part: DatePart) -> Expr {
+fn dated(column: &Expr, part: DatePart, stored: Stored) -> Expr {
     let format = match part {
         DatePart::Year => "%Y",
         DatePart::Month => "%Y-%m",
         DatePart::Day => "%Y-%m-%d",
     };
+    let number = match stored {
+        Stored::UnixSeconds => format!("strftime('{format}', ?, 'unixepoch')"),
+        Stored::UnixMilliseconds => format!("strftime('{format}', ? / 1000.0, 'unixepoch')"),
+        Stored::AsItIs | Stored::Bytes => format!("strftime('{format}', ?, 'auto')"),
+    };
     let template = format!(
-        "CASE typeof(?) WHEN 'integer' THEN strftime('{format}', ?, 'auto') \
-         WHEN 'real' THEN strftime('{format}', ?, 'auto') \
+        "CASE typeof(?) WHEN 'integer' THEN {number} \
+         WHEN 'real' THEN {number} \
          WHEN 'text' THEN CASE WHEN date(substr(?, 1, 10)) = substr(?, 1, 10) \
          THEN strftime('{format}', ?) END END"
     );

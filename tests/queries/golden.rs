@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use lucarne::catalog::{self, Catalog, Column, FieldType, ForeignKey, Kind, Table, TableName};
+use lucarne::catalog::{
+    self, Catalog, Column, FieldType, ForeignKey, Kind, Stored, Table, TableName,
+};
 use lucarne::config::ModelName;
 use lucarne::plan::{
     self, Comparison, Condition, CursorKey, Limits, OrderKey, Output, ReadPlan, Seek, Value,
@@ -74,6 +76,7 @@ pub(crate) const REQUESTS: [(&str, &str); 12] = [
 
 fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Column {
     Column {
+        stored: Stored::AsItIs,
         name: name.to_owned(),
         field_type,
         nullable: !name.ends_with("id") && name != "status",

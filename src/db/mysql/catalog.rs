@@ -10,7 +10,7 @@ use sqlx::{MySql, MySqlConnection, Row as _};
 use super::columns::{self, Declared};
 use super::relations;
 use super::session::Flavour;
-use crate::catalog::{Column, Kind, Table, TableName};
+use crate::catalog::{Column, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
 use crate::suggest;
@@ -202,6 +202,7 @@ impl Raw {
             json: json.contains(&self.name.as_str()),
         });
         Column {
+            stored: Stored::AsItIs,
             name: self.name.clone(),
             field_type: class.field_type,
             nullable: self.nullable,

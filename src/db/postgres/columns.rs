@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::postgres::types::Oid;
 use sqlx::{FromRow, PgConnection, Row as _};
 
-use crate::catalog::{Column, FieldType};
+use crate::catalog::{Column, FieldType, Stored};
 use crate::db::Failure;
 
 /// The columns that the role may read, each with the type at the bottom of its domains.
@@ -137,6 +137,7 @@ impl Described {
     fn column(self) -> Column {
         let folding = self.folding || self.is_of("citext");
         Column {
+            stored: Stored::AsItIs,
             field_type: self.field_type(),
             exact: self.is_exact(),
             cast: self.cast(),

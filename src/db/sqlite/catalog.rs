@@ -4,7 +4,7 @@ use rusqlite::{Connection, Error, Params, Result, Row, ffi};
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 
 use super::keys::foreign_keys;
-use crate::catalog::{Column, FieldType, Kind, Table, TableName};
+use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::suggest;
 
@@ -148,12 +148,17 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         .map(|(name, declared, not_null, pk)| Column {
             name: name.clone(),
             field_type: field_type(declared),
+            stored: match field_type(declared) {
+                FieldType::Bytes => Stored::Bytes,
+                _ => Stored::AsItIs,
+            },
             nullable: !(*not_null
                 || row_id.as_ref() == Some(name)
                 || (*pk > 0 && known.without_rowid)),
             sortable: true,
             exact: false,
-            dynamic: !known.strict || declared.eq_ignore_ascii_case("any"),
+            dynamic: row_id.as_ref() != Some(name)
+                && (!known.strict || declared.eq_ignore_ascii_case("any")),
             bounded: false,
             folding: false,
             comment: None,

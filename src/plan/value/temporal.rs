@@ -132,6 +132,15 @@ fn partly(field_type: FieldType, text: &str) -> Option<String> {
     Some(format!("{}{rest}", text.get(..10)?))
 }
 
+/// The microseconds since 1970 of a moment; without a zone it is in UTC.
+pub(super) fn unix_microseconds(text: &str) -> Option<i64> {
+    if is_finer_than_micros(text) {
+        return None;
+    }
+    let utc = naive(text).or_else(|| moment(text).map(|moment| moment.naive_utc()))?;
+    Some(utc.and_utc().timestamp_micros())
+}
+
 fn is_finer_than_micros(text: &str) -> bool {
     let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
     let digits = fraction.split(|c: char| !c.is_ascii_digit()).next();
