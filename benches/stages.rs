@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lucarne::auth::Client;
-use lucarne::catalog::{self, Catalog, Column, FieldType, Kind, Table, TableName};
+use lucarne::catalog::{self, Catalog, Column, FieldType, Kind, Stored, Table, TableName};
 use lucarne::config::ModelName;
 use lucarne::encode::{Datum, Numbers, Row, Rows, Style, Undecodable};
 use lucarne::limit::Window;
@@ -55,6 +55,7 @@ fn tickets() -> Catalog {
     let columns = columns.map(|(name, field_type, cast)| Column {
         name: name.to_owned(),
         field_type,
+        stored: Stored::AsItIs,
         nullable: false,
         sortable: true,
         exact: true,

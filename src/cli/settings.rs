@@ -75,10 +75,17 @@ const OF_LISTENERS: [&str; 12] = [
     "MCP_IDLE_TIMEOUT",
 ];
 
-/// What is set here and a service on pipes must be handed: the variables that are no secret with
-/// their values, and the names of the secrets but the database's URL, which every block names.
-pub(super) fn handed_on() -> Result<(Vec<(String, String)>, Vec<String>), Failure> {
-    let mut plain = Vec::new();
+/// What is set here and a service on pipes must be handed.
+pub(super) struct HandedOn {
+    /// The variables that are no secret, with their values.
+    pub(super) variables: Vec<(String, String)>,
+    /// The names of the secrets but the database's URL, which every block names.
+    pub(super) secrets: Vec<String>,
+}
+
+/// Reads what is set here for a service on pipes.
+pub(super) fn handed_on() -> Result<HandedOn, Failure> {
+    let mut variables = Vec::new();
     let mut secrets = Vec::new();
     for (name, value) in environment()? {
         let secret = name.strip_suffix("_FILE").unwrap_or(&name);
@@ -87,14 +94,14 @@ pub(super) fn handed_on() -> Result<(Vec<(String, String)>, Vec<String>), Failur
         let asked = ["MCP_ENABLED", "DATABASE_URL", "MCP_TOKEN", "MCP_TOKEN_FILE"];
         let needed = !asked.contains(&&*name) && !OF_LISTENERS.contains(&&*name);
         match (known && needed && !value.is_empty(), secret) {
-            (true, false) => plain.push((name, value)),
+            (true, false) => variables.push((name, value)),
             (true, true) => secrets.push(name),
             (false, _) => {}
         }
     }
-    plain.sort();
+    variables.sort();
     secrets.sort();
-    Ok((plain, secrets))
+    Ok(HandedOn { variables, secrets })
 }
 
 /// The environment and the file `.env` of the folder the command runs in.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::address::Service;
 use super::failure::Failure;
+use super::settings::HandedOn;
 use super::{output, settings};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .help("leave --ws out: HTTP does the same"));
     }
     let reach = if arguments.stdio {
-        let (variables, secrets) = settings::handed_on()?;
+        let HandedOn { variables, secrets } = settings::handed_on()?;
         if !secrets.is_empty() {
             let names = secrets.join(", ");
             output::words(format!(

@@ -14,7 +14,7 @@ pub(crate) fn serve_other_models(service: &Service) {
         shared: Arc::new(Policy {
             settings: Arc::clone(&before.settings),
             may: Permissions::ALL,
-            exposed: vec![Exposed::waiting(vec!["others".to_owned()])],
+            exposed: vec![Exposed::waiting(vec!["others".to_owned()]).into()],
             grant: None,
         }),
         ..Access::clone(&before)
