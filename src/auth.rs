@@ -11,6 +11,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
+use tracing::field::DisplayValue;
 
 /// The SHA-256 of a token.
 pub type Digest = [u8; 32];
@@ -105,6 +106,12 @@ impl TokenId {
     }
 }
 
+impl From<Digest> for TokenId {
+    fn from(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::LOCAL {
@@ -137,6 +144,12 @@ pub struct Client {
     pub tenant: String,
 }
 
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.token)
+    }
+}
+
 /// Who asks, by which way.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -150,6 +163,13 @@ pub struct Caller {
     pub transport: &'static str,
 }
 
+impl Caller {
+    /// Tenant and token as a field of the log, where it is a client of the store.
+    pub fn named(&self) -> Option<DisplayValue<&Client>> {
+        self.client.as_deref().map(tracing::field::display)
+    }
+}
+
 /// A refused attempt to get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -159,6 +179,8 @@ pub enum Refused {
     Invalid,
     /// One that was revoked.
     Revoked,
+    /// One that another took the place of.
+    Rotated,
     /// One whose time is over.
     Expired,
     /// One of a tenant that is not active.
@@ -175,9 +197,23 @@ impl Refused {
             // Which of them it is only metrics and audit tell.
             Self::Invalid
             | Self::Revoked
+            | Self::Rotated
             | Self::Expired
             | Self::TenantInactive
             | Self::StoreAway => "Invalid authentication token",
+        }
+    }
+
+    /// The reason in words, for the log alone.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Missing => "no token was sent",
+            Self::Invalid => "the token is unknown",
+            Self::Revoked => "the token was revoked",
+            Self::Rotated => "another token took its place by a rotation",
+            Self::Expired => "the token expired",
+            Self::TenantInactive => "its tenant is not active",
+            Self::StoreAway => "the store is away",
         }
     }
 
@@ -187,6 +223,7 @@ impl Refused {
             Self::Missing => "missing",
             Self::Invalid => "invalid",
             Self::Revoked => "revoked",
+            Self::Rotated => "rotated",
             Self::Expired => "expired",
             Self::TenantInactive => "tenant_inactive",
             Self::StoreAway => "store_away",

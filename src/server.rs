@@ -47,7 +47,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::limit::{Memory, Weight, Windows};
 use crate::observe::Metrics;
-use crate::service::{Policy, Service};
+use crate::service::{Limited, Service};
 
 /// How long running requests may go on once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -256,20 +256,6 @@ impl App {
         self.gate.by(self.service.access())
     }
 
-    /// Admits a message to the window of its token over all connections, and to that of its tenant;
-    /// these count reads alone.
-    fn admit_by_token(
-        &self,
-        policy: &Policy,
-        token: &TokenId,
-        weight: Weight,
-    ) -> Result<(), Error> {
-        match weight {
-            Weight::Read => self.service.admit(policy, token),
-            Weight::Light => Ok(()),
-        }
-    }
-
     /// Lists and records a socket or stream, which counts as open for as long as this is held.
     fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listed {
         self.service.note_opened(caller);
@@ -277,7 +263,12 @@ impl App {
     }
 
     /// Counts and records a client that the gate did not let in.
-    fn denied(&self, address: IpAddr, transport: &str, denied: gate::Denied) {
+    fn denied(
+        &self,
+        (address, transport): (IpAddr, &'static str),
+        denied: gate::Denied,
+        shown: &gate::Shown,
+    ) {
         match denied {
             gate::Denied::Token(_) | gate::Denied::TooManyFailures(_) => {
                 self.metrics.auth_failed(denied.reason());
@@ -286,14 +277,20 @@ impl App {
                 self.metrics.connection_refused(denied.reason());
             }
         }
-        self.gate.log(denied, address);
-        self.record_stranger(address, transport, denied.reason());
+        self.gate.log(denied, address, shown);
+        self.record_refused(address, transport, shown.known.as_ref(), denied.reason());
     }
 
     /// Records a client that was refused, one line each up to a bound.
-    fn record_stranger(&self, address: IpAddr, transport: &str, reason: &str) {
+    fn record_refused(
+        &self,
+        address: IpAddr,
+        transport: &str,
+        known: Option<&Caller>,
+        reason: &str,
+    ) {
         if self.gate.lists(address) {
-            self.service.note_refused(address, transport, None, reason);
+            self.service.note_refused(address, transport, known, reason);
         } else if let Some(audit) = self.service.audit() {
             audit.count_refusal();
         }
@@ -301,15 +298,16 @@ impl App {
 
     /// Records a request over a window: once a window and token, of which it says whether it is the
     /// first, and counts the others.
-    fn limited(&self, caller: &Caller, error: &Error, window: Duration) -> bool {
+    fn limited(&self, caller: &Caller, limited: Limited) -> bool {
         let token = caller.token;
         let (address, transport) = (caller.address, caller.transport);
         let first = self
             .told
-            .admit((token, ()), Weight::Read, (1, window), Instant::now());
+            .admit((token, ()), Weight::Read, (1, limited.span), Instant::now());
         if first.is_ok() {
+            let code = Error::from(limited).code();
             self.service
-                .note_refused(address, transport, Some(caller), error.code());
+                .note_refused(address, transport, Some(caller), code);
         } else if let Some(audit) = self.service.audit() {
             audit.count_refusal();
         }

@@ -23,6 +23,7 @@ mod reload;
 mod report;
 mod tenant;
 mod whoami;
+mod window;
 
 pub use access::{Access, Administration, Clients};
 pub use explain::{Explained, ModelAccess, RowAccess, Verdict, explain};
@@ -34,6 +35,7 @@ pub use policy::{ConnectionLimits, Grant, Policy, Served, Settings};
 pub use probe::{Probed, probe};
 pub use reload::{Live, NotReloaded};
 pub use tenant::Unread;
+pub use window::Limited;
 
 pub use crate::db::Usage;
 
@@ -217,41 +219,6 @@ impl Service {
         self.replaced.send_replace(());
     }
 
-    /// Admits a request of a token to the window that all its connections share, and to that of its
-    /// tenant.
-    ///
-    /// # Errors
-    /// The request that is one too many.
-    pub fn admit(&self, policy: &Policy, token: &TokenId) -> Result<(), Error> {
-        let admitted = match &policy.grant {
-            Some(grant) => grant.token.admit().and_then(|()| grant.tenant.admit()),
-            None => self.admit_shared(policy, token),
-        };
-        admitted.map_err(|kind| {
-            self.metrics.rate_limited();
-            kind.into()
-        })
-    }
-
-    fn admit_shared(&self, policy: &Policy, token: &TokenId) -> Result<(), ErrorKind> {
-        let connections = &policy.settings.connections;
-        let (limit, span) = (connections.token_rate_limit, connections.rate_window);
-        if limit == 0 {
-            return Ok(());
-        }
-        // Windows are sound whatever a panicking holder was about to do.
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows
-            .entry(*token)
-            .or_insert_with(|| Window::new(limit, span));
-        window.follow(limit, span);
-        let window = window.admit(Instant::now());
-        window.map_err(|_| ErrorKind::RateLimited {
-            limit,
-            window: span.as_secs(),
-        })
-    }
-
     /// Hears each time that somebody else may be let in, or by another policy.
     pub fn replacements(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()
@@ -304,7 +271,8 @@ impl Service {
         self.metrics
             .answered("unknown", error.code(), std::time::Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        info!(%address, %transport, %token, code = %error.code(), "refused");
+        let client = caller.named();
+        info!(%address, %transport, %token, client, code = %error.code(), "refused");
         self.note_refused(address, transport, Some(caller), error.code());
     }
 
@@ -360,11 +328,12 @@ impl Service {
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         self.metrics.answered(action, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        let client = caller.named();
         let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
         let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
-                debug!(%address, %transport, %token, %action, %model, rows, %ms, "answered");
+                debug!(%address, %transport, %token, client, %action, %model, rows, %ms, "answered");
                 return Ok(answer);
             }
             Err(fail) => fail,
@@ -373,7 +342,7 @@ impl Service {
             let (code, cause) = (error.code(), cause.as_deref().unwrap_or("-"));
             error!(%address, %code, %cause, "MCP {action} query failed for model {model}: {error}");
         } else {
-            info!(%address, %transport, %token, %action, %model, %code, %ms, "refused");
+            info!(%address, %transport, %token, client, %action, %model, %code, %ms, "refused");
         }
         Err(error)
     }

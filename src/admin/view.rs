@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::auth::TokenId;
 use crate::store::{ClientLimits, Contents, Database, RowRule, Tenant, TenantId, Token};
 
 /// A tenant.
@@ -73,6 +74,8 @@ pub struct TokenView {
     pub tenant_id: String,
     /// The last 8 characters of the token.
     pub suffix: String,
+    /// The first 8 characters of the token's digest, by which log and audit name it.
+    pub digest: String,
     /// Whether it lets anyone in by itself.
     pub active: bool,
     /// What it is now: `active`, `revoked`, `expired` or `tenant inactive`.
@@ -158,6 +161,7 @@ impl TokenView {
             tenant: name(contents, &token.tenant),
             tenant_id: token.tenant.to_string(),
             suffix: token.suffix.clone(),
+            digest: TokenId::from(token.digest).to_string(),
             active: token.active,
             state,
             expires_at: token.expires_at.map(time),

@@ -46,7 +46,7 @@ impl<G, K> Default for Windows<G, K> {
         Self(Mutex::new(Kept {
             groups: HashMap::new(),
             clients: 0,
-            beyond: Meter::new(0, Duration::ZERO),
+            beyond: Meter::new((0, Duration::ZERO)),
             swept: None,
         }))
     }
@@ -71,7 +71,7 @@ impl<G: Eq + Hash, K: Eq + Hash> Windows<G, K> {
         // Windows are sound whatever a panicking holder was about to do.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let window = kept.window(group, client, span, now);
-        window.follow(limit, span);
+        window.follow((limit, span));
         window.admit(weight, now)
     }
 }
@@ -93,7 +93,7 @@ impl<G: Eq + Hash, K: Eq + Hash> Kept<G, K> {
         let full = self.clients >= CLIENTS;
         let group = self.groups.entry(group).or_insert_with(|| Group {
             own: HashMap::new(),
-            beyond: Meter::new(0, span),
+            beyond: Meter::new((0, span)),
         });
         if !group.own.contains_key(&client) {
             if full || group.own.len() >= OF_A_GROUP {
@@ -102,7 +102,7 @@ impl<G: Eq + Hash, K: Eq + Hash> Kept<G, K> {
             self.clients += 1;
         }
         let window = group.own.entry(client);
-        window.or_insert_with(|| Meter::new(0, span))
+        window.or_insert_with(|| Meter::new((0, span)))
     }
 
     /// Forgets whoever asked nothing for so long that nothing counts any more.

@@ -35,7 +35,7 @@ pub struct Meter {
 
 impl Meter {
     /// The windows of `limit` reads in any `span`; a limit of 0 admits everything.
-    pub fn new(limit: u32, span: Duration) -> Self {
+    pub fn new((limit, span): (u32, Duration)) -> Self {
         let window = |weight: Weight| Window::new(weight.limit(limit), span);
         Self {
             reads: window(Weight::Read),
@@ -44,7 +44,7 @@ impl Meter {
     }
 
     /// Takes on another number or length, from the next message on.
-    pub fn follow(&mut self, limit: u32, span: Duration) {
+    pub fn follow(&mut self, (limit, span): (u32, Duration)) {
         self.reads.follow(Weight::Read.limit(limit), span);
         self.light.follow(Weight::Light.limit(limit), span);
     }
@@ -75,13 +75,13 @@ mod tests {
     #[test]
     fn what_is_light_costs_no_reads_and_is_bounded() {
         let now = Instant::now();
-        let mut meter = Meter::new(2, SPAN);
+        let mut meter = Meter::new((2, SPAN));
         assert!((0..20).all(|_| meter.admit(Weight::Light, now).is_ok()));
         assert_eq!(meter.admit(Weight::Light, now), Err(SPAN));
         assert!((0..2).all(|_| meter.admit(Weight::Read, now).is_ok()));
         assert_eq!(meter.admit(Weight::Read, now), Err(SPAN));
         assert!(!meter.is_empty(now) && meter.is_empty(now + SPAN));
-        meter.follow(0, SPAN);
+        meter.follow((0, SPAN));
         assert!((0..99).all(|_| meter.admit(Weight::Light, now).is_ok()));
     }
 }

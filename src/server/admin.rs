@@ -66,7 +66,8 @@ async fn admitted(
         match entry.administers(&parts, address) {
             Ok(token) => Desk::new(&app, entry.access(), address, token),
             Err(denied) => {
-                app.denied(address, TRANSPORT, denied);
+                let by = (address, TRANSPORT);
+                app.denied(by, denied, &entry.shown(denied, &parts, by));
                 return Refusal::from(denied).into_response();
             }
         }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -25,7 +25,7 @@ use super::{App, gate, mcp, reply};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Reserved, Weight};
-use crate::service::{Form, Policy};
+use crate::service::{Form, Limited, Policy};
 
 /// Seconds after which a client that found no place may try again.
 pub(super) const RETRY_SECONDS: u64 = 5;
@@ -48,21 +48,20 @@ impl Admitted {
     /// # Errors
     /// The message that is one too many.
     pub(super) fn count(&self, app: &App, weight: Weight) -> Result<(), Limited> {
-        let (token, limits) = (self.caller.token, &self.policy.settings.connections);
-        let client = (token, gate::network(self.caller.address));
-        let window = (limits.rate_limit, limits.rate_window);
-        let admitted = match app.windows.admit(client, weight, window, Instant::now()) {
-            Ok(()) => app
-                .admit_by_token(&self.policy, &token, weight)
-                .map_err(|error| (error, limits.rate_window)),
-            Err(wait) => Err((mcp::rate_limited(app, &self.policy, weight), wait)),
-        };
-        admitted.map_err(|(error, wait)| {
-            if app.limited(&self.caller, &error, limits.rate_window) {
-                let (address, transport) = (self.caller.address, self.caller.transport);
-                warn!(%address, %transport, %token, "MCP request refused: {error}");
+        let (caller, policy) = (&self.caller, &self.policy);
+        let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        let client = (token, gate::network(address));
+        let window = policy.window();
+        let admitted = app.windows.admit(client, weight, window, Instant::now());
+        let admitted = app.service.admit(policy, &token, weight, admitted);
+        admitted.inspect_err(|limited| {
+            if app.limited(caller, *limited) {
+                let client = caller.named();
+                warn!(
+                    %address, %transport, %token, client,
+                    "MCP request refused: Rate limit exceeded: {limited}"
+                );
             }
-            Limited { error, wait }
         })
     }
 
@@ -87,32 +86,18 @@ impl Admitted {
     }
 }
 
-/// A request that is one too many.
-#[derive(Debug)]
-pub(super) struct Limited {
-    error: Error,
-    wait: Duration,
-}
-
-impl Limited {
-    /// What is told.
-    pub(super) fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// The answer with this body, and with the time to come again.
-    pub(super) fn answer(&self, body: Vec<u8>) -> Response<Body> {
-        let mut response = reply::bytes(StatusCode::TOO_MANY_REQUESTS, body.into());
-        let seconds = HeaderValue::from(self.wait.as_secs() + 1);
-        response.headers_mut().insert(RETRY_AFTER, seconds);
-        response
-    }
+/// The answer to a request that is one too many: this body, and the time to come again.
+pub(super) fn limited(limited: Limited, body: Vec<u8>) -> Response<Body> {
+    let mut response = reply::bytes(StatusCode::TOO_MANY_REQUESTS, body.into());
+    let seconds = HeaderValue::from(limited.wait.as_secs() + 1);
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }
 
 /// Where no message is there to be answered.
 impl From<Limited> for Refused {
-    fn from(limited: Limited) -> Self {
-        limited.answer(mcp::refused("", &limited.error)).into()
+    fn from(told: Limited) -> Self {
+        limited(told, mcp::refused("", &Error::from(told))).into()
     }
 }
 
@@ -148,7 +133,9 @@ pub(super) async fn admitted(
                 request.extensions_mut().insert(admitted);
                 next.run(request).await
             }
-            Err(denied) => refused(&app, address, transport, denied).into_response(),
+            Err(denied) => {
+                refused(&app, &entry, &parts, (address, transport), denied).into_response()
+            }
         }
     };
     if let Some(origin) = origin {
@@ -181,7 +168,7 @@ pub(super) fn place(
     entry: &gate::Entry<'_>,
     peer: SocketAddr,
     parts: &Parts,
-    transport: &str,
+    transport: &'static str,
 ) -> Result<IpAddr, Refused> {
     let address = entry.address(peer, &parts.headers);
     if app.stop.stopping.is_cancelled() {
@@ -190,18 +177,19 @@ pub(super) fn place(
     }
     match entry.place(parts) {
         Ok(()) => Ok(address),
-        Err(denied) => Err(refused(app, address, transport, denied)),
+        Err(denied) => Err(refused(app, entry, parts, (address, transport), denied)),
     }
 }
 
 /// The answer to a client that the gate did not let in, which is counted and recorded.
 pub(super) fn refused(
     app: &App,
-    address: IpAddr,
-    transport: &str,
+    entry: &gate::Entry<'_>,
+    parts: &Parts,
+    by: (IpAddr, &'static str),
     denied: gate::Denied,
 ) -> Refused {
-    app.denied(address, transport, denied);
+    app.denied(by, denied, &entry.shown(denied, parts, by));
     reply::denied(denied).into()
 }
 
@@ -213,21 +201,29 @@ pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Plac
         .places
         .take(network, limits.max_connections, limits.max_per_address);
     taken.map_err(|none| {
-        let (reason, status, text) = match none {
+        let (reason, status, text, most, variable) = match none {
             NoPlace::Full => (
                 "full",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many connections",
+                limits.max_connections,
+                "MCP_MAX_CONNECTIONS",
             ),
             NoPlace::Address => (
                 "address_full",
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many connections from this address",
+                limits.max_per_address.unwrap_or_default(),
+                "MCP_MAX_CONNECTIONS_PER_ADDRESS",
             ),
         };
         app.metrics.connection_refused(reason);
-        app.record_stranger(address, caller.transport, reason);
-        warn!(%address, "MCP connection rejected: {text}");
+        app.record_refused(address, caller.transport, Some(caller), reason);
+        let (token, client) = (caller.token, caller.named());
+        warn!(
+            %address, %token, client,
+            "MCP connection rejected: {text}: {most} are open; close some, or raise {variable}"
+        );
         reply::later(status, text, RETRY_SECONDS).into()
     })
 }

@@ -23,6 +23,8 @@ use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;
+/// How many characters of a host or origin the log repeats.
+const SHOWN: usize = 100;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -58,6 +60,15 @@ pub enum Denied {
     Token(Refused),
     /// Too many failures of this address; seconds until one is answered as such again.
     TooManyFailures(u64),
+}
+
+/// What a client showed that was not let in, as far as log and audit tell of it.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// Whose token it was, where that is known all the same.
+    pub known: Option<Caller>,
+    /// The host or origin that is not allowed, cut.
+    place: Option<String>,
 }
 
 impl Default for Gate {
@@ -137,13 +148,7 @@ impl Entry<'_> {
     /// # Errors
     /// A host or an origin that is not allowed.
     pub fn place(&self, parts: &Parts) -> Result<(), Denied> {
-        let mut hosts = parts.headers.get_all(HOST).into_iter();
-        let host = match (parts.uri.authority(), hosts.next(), hosts.next()) {
-            (Some(authority), ..) => Some(authority.as_str()),
-            (None, Some(host), None) => host.to_str().ok(),
-            _ => None,
-        };
-        if !host.is_some_and(|host| self.access().hosts.allows(host)) {
+        if !host(parts).is_some_and(|host| self.access().hosts.allows(host)) {
             return Err(Denied::Host);
         }
         self.origin(parts)
@@ -162,6 +167,35 @@ impl Entry<'_> {
                 .is_ok_and(|origin| self.access().origins.allows(origin))
         });
         if allowed { Ok(()) } else { Err(Denied::Origin) }
+    }
+
+    /// What a client showed that is not let in: who it is where its token is known, and the place
+    /// that is not allowed.
+    pub fn shown(&self, denied: Denied, parts: &Parts, by: (IpAddr, &'static str)) -> Shown {
+        let place = |text: Option<&str>| Shown {
+            place: text.map(|text| text.chars().take(SHOWN).collect()),
+            known: None,
+        };
+        match denied {
+            Denied::Host => place(host(parts)),
+            Denied::Origin => {
+                let mut origins = parts.headers.get_all(ORIGIN).into_iter();
+                place(origins.find_map(|origin| origin.to_str().ok()))
+            }
+            Denied::Token(Refused::Missing) => Shown::default(),
+            Denied::Token(_) | Denied::TooManyFailures(_) => {
+                let given = given(parts, self.access().query_token).unwrap_or_default();
+                let known = self.access.whose(given.iter().map(String::as_str));
+                let (address, transport) = by;
+                let known = known.map(|(token, client)| Caller {
+                    token,
+                    client: Some(client),
+                    address,
+                    transport,
+                });
+                Shown { known, place: None }
+            }
+        }
     }
 
     /// Judges the token, and counts a failure; `from_query` where the route takes `?token=`. Comes
@@ -218,11 +252,31 @@ impl Gate {
         }
     }
 
-    /// Tells the log of a refusal, once a minute and address: the reason, and nothing of what the
-    /// client sent.
-    pub fn log(&self, denied: Denied, address: IpAddr) {
-        if self.logged.count(address).is_ok() {
-            warn!(%address, "MCP connection rejected: {}", denied.text());
+    /// Tells the log of a refusal, once a minute and address: the reason, and what of the request
+    /// helps to mend it.
+    pub fn log(&self, denied: Denied, address: IpAddr, shown: &Shown) {
+        if self.logged.count(address).is_err() {
+            return;
+        }
+        let text = denied.text();
+        let place = shown.place.as_deref().unwrap_or_default();
+        match (denied, &shown.known) {
+            (Denied::Host, _) => warn!(
+                %address,
+                "MCP connection rejected: {text} host={place:?}: if clients reach the service by \
+                 this name, add it to MCP_ALLOWED_HOSTS"
+            ),
+            (Denied::Origin, _) => warn!(
+                %address,
+                "MCP connection rejected: {text} origin={place:?}: if pages of it may ask, add it \
+                 to MCP_ALLOWED_ORIGINS"
+            ),
+            (Denied::Token(refused), Some(Caller { token, client, .. })) => {
+                let client = client.as_deref().map(tracing::field::display);
+                let why = refused.why();
+                warn!(%address, %token, client, "MCP connection rejected: {text}: {why}");
+            }
+            _ => warn!(%address, "MCP connection rejected: {text}"),
         }
     }
 }
@@ -246,6 +300,16 @@ impl Denied {
             Self::Token(refused) => refused.reason(),
             Self::TooManyFailures(_) => "too_many",
         }
+    }
+}
+
+/// What a request is sent to, where it says that once.
+fn host(parts: &Parts) -> Option<&str> {
+    let mut hosts = parts.headers.get_all(HOST).into_iter();
+    match (parts.uri.authority(), hosts.next(), hosts.next()) {
+        (Some(authority), ..) => Some(authority.as_str()),
+        (None, Some(host), None) => host.to_str().ok(),
+        _ => None,
     }
 }
 

@@ -54,9 +54,10 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
     // Only what comes by HTTP/1.1 can be upgraded.
     let upgraded = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let upgraded = upgraded.ok_or_else(upgrade_required)?;
-    let refuse = |denied| admission::refused(app, address, TRANSPORT, denied);
-    let judged = entry.token(&parts, (address, TRANSPORT), true);
-    let (caller, policy) = judged.map_err(refuse)?;
+    let by = (address, TRANSPORT);
+    let judged = entry.token(&parts, by, true);
+    let (caller, policy) =
+        judged.map_err(|denied| admission::refused(app, &entry, &parts, by, denied))?;
     let place = admission::socket(app, &policy, &caller)?;
     let protocol = gate::protocols(&parts.headers)
         .find_map(|asked| PROTOCOLS.into_iter().find(|(name, _)| *name == asked));
@@ -91,14 +92,14 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
             Some(config),
         )
         .await;
-        let (address, token) = (caller.address, caller.token);
-        info!(%address, %token, "MCP WebSocket connection established");
+        let (address, token, client) = (caller.address, caller.token, caller.named());
+        info!(%address, %token, client, "MCP WebSocket connection established");
         let end = ws::serve(socket, &app, &caller, listed.session(), policy, dialect).await;
         match end {
-            ws::End::RateLimited | ws::End::Refused(_) | ws::End::Slow => {
-                warn!(%address, %token, "MCP connection closed: {end}");
+            ws::End::RateLimited(_) | ws::End::Refused(_) | ws::End::Slow => {
+                warn!(%address, %token, client, "MCP connection closed: {end}");
             }
-            _ => info!(%address, %token, "MCP connection closed: {end}"),
+            _ => info!(%address, %token, client, "MCP connection closed: {end}"),
         }
         drop((listed, place));
     });

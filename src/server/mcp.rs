@@ -16,7 +16,7 @@ mod resources;
 mod revision;
 mod tools;
 
-pub(super) use channel::{Channel, is_mcp, rate_limited, refused, too_large};
+pub(super) use channel::{Channel, is_mcp, refused, too_large};
 pub(super) use message::weight;
 
 use serde_json::{Value, json};

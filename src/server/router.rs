@@ -88,8 +88,8 @@ async fn probed(
     let (parts, body) = request.into_parts();
     let entry = app.entry();
     if let Err(denied) = entry.probed(&parts) {
-        let address = entry.address(peer, &parts.headers);
-        return admission::refused(&app, address, "http", denied).into_response();
+        let by = (entry.address(peer, &parts.headers), "http");
+        return admission::refused(&app, &entry, &parts, by, denied).into_response();
     }
     drop(entry);
     next.run(Request::from_parts(parts, body)).await

@@ -133,13 +133,14 @@ fn opened(app: &Arc<App>, admitted: Admitted, prefix: String) -> Result<Response
     let running = app.tracker.clone();
     let app = Arc::clone(app);
     running.spawn(async move {
-        let (address, token) = (session.caller.address, session.caller.token);
-        info!(%address, %token, "MCP event stream opened");
+        let caller = &session.caller;
+        let (address, token, client) = (caller.address, caller.token, caller.named());
+        info!(%address, %token, client, "MCP event stream opened");
         let endpoint = format!("{prefix}/mcp/messages?sessionId={name}");
         serve(&app, &session, policy, (&name, endpoint)).await;
         app.streams.remove(&name);
         session.ended.cancel();
-        info!(%address, %token, "MCP event stream closed");
+        info!(%address, %token, client, "MCP event stream closed");
         drop((place, listed));
     });
     Ok(response)
@@ -184,7 +185,11 @@ async fn serve(
                     before.names() == policy.names()
                         || session.tell(session.channel.models_changed()).await
                 }
-                Err(_) => false,
+                Err(refused) => {
+                    let (client, why) = (session.caller.named(), refused.why());
+                    info!(token = %session.caller.token, client, "MCP event stream: {why}");
+                    false
+                }
             },
             () = tokio::time::sleep_until(idle.into()) => {
                 session.heard(None) + idle_timeout > Instant::now()
@@ -234,7 +239,10 @@ async fn posted(
     let counted = admitted.count(app, weight);
     let text = read?;
     if let Err(limited) = counted {
-        return Ok(limited.answer(mcp::refused(&text, limited.error())));
+        return Ok(admission::limited(
+            limited,
+            mcp::refused(&text, &limited.into()),
+        ));
     }
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;

@@ -9,12 +9,14 @@ use futures_util::StreamExt as _;
 use tokio::io::BufReader;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
+use tracing::info;
 
 use super::answers::Answers;
 use super::ws::IN_FLIGHT;
 use super::{App, GRACE, Stop, events, mcp};
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
+use crate::error::Error;
 use crate::limit::{Meter, Weight};
 use crate::observe::Metrics;
 use crate::service::Service;
@@ -74,9 +76,8 @@ async fn run(
     };
     let channel = mcp::Channel::default();
     let mut policy = app.service.policy();
-    let limits = &policy.settings.connections;
-    let max_bytes = limits.max_message_bytes;
-    let mut meter = Meter::new(limits.rate_limit, limits.rate_window);
+    let max_bytes = policy.settings.connections.max_message_bytes;
+    let mut meter = Meter::new(policy.window());
     let mut lines = lines(input, max_bytes);
     let mut replaced = app.service.replacements();
     let mut answers = Answers::as_ready();
@@ -107,13 +108,10 @@ async fn run(
                     continue;
                 };
                 let policy = app.service.policy();
-                let limits = &policy.settings.connections;
-                meter.follow(limits.rate_limit, limits.rate_window);
+                meter.follow(policy.window());
                 let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
-                let admitted = match meter.admit(weight, Instant::now()) {
-                    Ok(()) => app.admit_by_token(&policy, &caller.token, weight),
-                    Err(_) => Err(mcp::rate_limited(app, &policy, weight)),
-                };
+                let admitted = meter.admit(weight, Instant::now());
+                let admitted = app.service.admit(&policy, &caller.token, weight, admitted);
                 match (admitted, line) {
                     (Ok(()), Ok(line)) => {
                         let (channel, caller) = (&channel, &caller);
@@ -124,7 +122,9 @@ async fn run(
                     (Ok(()), Err(TooLong(beginning))) => {
                         write(&mut output, mcp::too_large(&beginning, max_bytes)).await?;
                     }
-                    (Err(error), line) => {
+                    (Err(limited), line) => {
+                        info!("refused: {limited}");
+                        let error = Error::from(limited);
                         let refused = match &line {
                             Ok(line) => mcp::refused(line, &error),
                             Err(TooLong(beginning)) => mcp::too_large(beginning, max_bytes),

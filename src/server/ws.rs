@@ -33,7 +33,7 @@ use super::{App, frames, mcp, native};
 use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Meter, Reserved, Share, Weight};
-use crate::service::{Access, Form, Policy};
+use crate::service::{Access, Form, Limited, Policy};
 
 /// Requests of one socket that run at once.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -81,15 +81,13 @@ pub(super) enum End {
     /// Nothing was heard for too long.
     Idle,
     /// The window's limit.
-    RateLimited,
+    RateLimited(Limited),
     /// A frame that the protocol does not have.
     Refused(&'static str),
     /// The client does not read.
     Slow,
-    /// The token is no longer valid.
-    Revoked,
-    /// The store that knows the token is away.
-    StoreAway,
+    /// The token lets nobody in any more.
+    TurnedAway(Refused),
     /// An operator ended it.
     Ended,
     /// The service ends.
@@ -101,11 +99,10 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::Client => "by the client",
             Self::Idle => "Idle timeout",
-            Self::RateLimited => "Rate limit exceeded",
+            Self::RateLimited(limited) => return write!(f, "Rate limit exceeded: {limited}"),
             Self::Refused(reason) => reason,
             Self::Slow => "the client does not read",
-            Self::Revoked => "the token was revoked",
-            Self::StoreAway => "the store is away",
+            Self::TurnedAway(refused) => refused.why(),
             Self::Ended => "by an operator",
             Self::Stopping => "Server is shutting down",
         })
@@ -132,25 +129,10 @@ impl Closing {
         code: CloseCode::Normal,
         reason: "idle timeout",
     };
-    const LIMITED: Self = Self {
-        end: End::RateLimited,
-        code: CloseCode::Policy,
-        reason: "rate limit exceeded",
-    };
     const STOPPING: Self = Self {
         end: End::Stopping,
         code: CloseCode::Away,
         reason: "server is shutting down",
-    };
-    const REVOKED: Self = Self {
-        end: End::Revoked,
-        code: CloseCode::Policy,
-        reason: "token revoked",
-    };
-    const STORE_AWAY: Self = Self {
-        end: End::StoreAway,
-        code: CloseCode::Again,
-        reason: "try again later",
     };
     const ENDED: Self = Self {
         end: End::Ended,
@@ -170,7 +152,30 @@ impl Closing {
 
     /// Whether what was read before it is not answered any more.
     fn withdraws(self) -> bool {
-        matches!(self.end, End::Revoked | End::StoreAway | End::Ended)
+        matches!(self.end, End::TurnedAway(_) | End::Ended)
+    }
+
+    /// What the message that is one too many is closed with.
+    fn limited(limited: Limited) -> Self {
+        Self {
+            end: End::RateLimited(limited),
+            code: CloseCode::Policy,
+            reason: "rate limit exceeded",
+        }
+    }
+
+    /// What a socket is closed with whose token lets nobody in any more.
+    fn turned_away(refused: Refused) -> Self {
+        // Which of the others it is only the log tells.
+        let (code, reason) = match refused {
+            Refused::StoreAway => (CloseCode::Again, "try again later"),
+            _ => (CloseCode::Policy, "token revoked"),
+        };
+        Self {
+            end: End::TurnedAway(refused),
+            code,
+            reason,
+        }
     }
 
     /// What a broken message is closed with; `None` where the connection itself is gone.
@@ -202,14 +207,13 @@ pub(super) async fn serve(
     dialect: Option<Dialect>,
 ) -> End {
     let channel = mcp::Channel::default();
-    let limits = &policy.settings.connections;
     let mut session = Session {
         app,
         caller,
         listed,
         dialect,
         channel: &channel,
-        meter: Meter::new(limits.rate_limit, limits.rate_window),
+        meter: Meter::new(policy.window()),
         access: None,
         policy,
         share: app.memory.share(caller.token),
@@ -403,12 +407,10 @@ impl Session<'_> {
         }
         match access.policy(&self.caller.token) {
             Ok(policy) => self.policy = policy,
-            Err(Refused::StoreAway) => self.closing = Some(Closing::STORE_AWAY),
-            Err(_) => self.closing = Some(Closing::REVOKED),
+            Err(refused) => self.closing = Some(Closing::turned_away(refused)),
         }
         self.access = Some(access);
-        let limits = &self.policy.settings.connections;
-        self.meter.follow(limits.rate_limit, limits.rate_window);
+        self.meter.follow(self.policy.window());
     }
 
     /// Begins what a message asks for.
@@ -436,14 +438,14 @@ impl Session<'_> {
                             None => self.wait(text, dialect, bytes),
                         }
                     }
-                    Err(error) => {
+                    Err(limited) => {
+                        let error = Error::from(limited);
                         self.tell([match dialect {
                             Dialect::Native => native::refused(None, &error),
                             Dialect::Mcp => mcp::refused(&text, &error),
                         }]);
-                        let window = self.policy.settings.connections.rate_window;
-                        self.app.limited(self.caller, &error, window);
-                        self.closing = Some(Closing::LIMITED);
+                        self.app.limited(self.caller, limited);
+                        self.closing = Some(Closing::limited(limited));
                     }
                 }
             }
@@ -540,12 +542,10 @@ impl Session<'_> {
     }
 
     /// Admits a message to the window of the connection, then to that of its token.
-    fn admit(&mut self, weight: Weight) -> Result<(), Error> {
-        let (app, policy) = (self.app, &self.policy);
-        match self.meter.admit(weight, Instant::now()) {
-            Ok(()) => app.admit_by_token(policy, &self.caller.token, weight),
-            Err(_) => Err(mcp::rate_limited(app, policy, weight)),
-        }
+    fn admit(&mut self, weight: Weight) -> Result<(), Limited> {
+        let (service, policy) = (&self.app.service, &self.policy);
+        let admitted = self.meter.admit(weight, Instant::now());
+        service.admit(policy, &self.caller.token, weight, admitted)
     }
 
     /// Closes over a message that is none.

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
 use super::policy::{Grant, Policy, Settings};
-use crate::auth::{self, Digest, Refused, TokenId, Tokens};
+use crate::auth::{self, Client, Digest, Refused, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Tls};
 use crate::reach::Reach;
 
@@ -113,6 +113,15 @@ impl Access {
         }
     }
 
+    /// Whose token of the store a client gave, which is not let in by it, where it is one at all.
+    pub fn whose<'t>(
+        &self,
+        given: impl IntoIterator<Item = &'t str>,
+    ) -> Option<(TokenId, Arc<Client>)> {
+        let find = |token: &TokenId| self.clients.whose(token).ok_or(Refused::Invalid);
+        auth::judge(given, find).ok()
+    }
+
     /// What a token may ask for at this moment.
     ///
     /// # Errors
@@ -192,7 +201,7 @@ impl Clients {
         let now = Utc::now();
         let is_over = known.policy.grant.as_ref().is_none_or(Grant::is_over);
         if known.until.is_some_and(|until| until <= now) {
-            Err(Refused::Invalid)
+            Err(Refused::Rotated)
         } else if !known.active {
             Err(Refused::Revoked)
         } else if is_over {
@@ -202,6 +211,13 @@ impl Clients {
         } else {
             Ok(Arc::clone(&known.policy))
         }
+    }
+
+    /// Whose token this is, be it one that lets nobody in any more.
+    fn whose(&self, token: &TokenId) -> Option<Arc<Client>> {
+        let known = self.by_digest.get(token.digest())?;
+        let grant = known.policy.grant.as_ref()?;
+        Some(Arc::clone(&grant.client))
     }
 
     /// How many digests let somebody in, or would.

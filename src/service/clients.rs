@@ -236,7 +236,6 @@ fn policy(
 ) -> Policy {
     let connections = &settings.connections;
     let usual = (connections.token_rate_limit, connections.rate_window);
-    let unlimited = (0, connections.rate_window);
     Policy {
         settings: Arc::clone(settings),
         may: Permissions::new(
@@ -253,8 +252,12 @@ fn policy(
                 tenant: tenant.name.clone(),
             }),
             expires_at: token.expires_at,
-            token: Quota::new(token.limits, usual, Arc::clone(&kept.token)),
-            tenant: Quota::new(tenant.limits, unlimited, Arc::clone(&kept.tenant)),
+            token: Quota::of_token(token.limits, usual, Arc::clone(&kept.token)),
+            tenant: Quota::of_tenant(
+                tenant.limits,
+                connections.rate_window,
+                Arc::clone(&kept.tenant),
+            ),
             turns: Arc::clone(&kept.turns),
             used: Arc::clone(&kept.used),
         }),

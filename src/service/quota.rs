@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::window::{Bound, Limited};
 use crate::error::ErrorKind;
 use crate::limit::Window;
 use crate::store::ClientLimits;
@@ -16,6 +17,7 @@ use crate::store::ClientLimits;
 /// What a token, or all tokens of a tenant, may ask for, and what they did.
 #[derive(Debug, Clone)]
 pub struct Quota {
+    bound: Bound,
     requests: u32,
     window: Duration,
     rows_per_day: Option<u64>,
@@ -111,18 +113,37 @@ struct RowsLeft {
 }
 
 impl Quota {
-    /// The quota of these limits; where they have no window, `usual` holds: requests (0 for no
-    /// limit) and the window's length.
-    pub fn new(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
+    /// The quota of a token by these limits; where they have no window, `usual` holds: requests
+    /// (0 for no limit) and the window's length.
+    pub fn of_token(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
+        let bound = match limits.rate_limit {
+            Some(_) => Bound::Token,
+            None => Bound::EachToken,
+        };
+        Self::new(bound, limits, usual, spent)
+    }
+
+    /// The quota of all tokens of a tenant; the usual length is that of the window of each.
+    pub fn of_tenant(limits: ClientLimits, usual: Duration, spent: Arc<Spent>) -> Self {
+        Self::new(Bound::Tenant, limits, (0, usual), spent)
+    }
+
+    fn new(bound: Bound, limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
         let window = limits
             .rate_window
             .map_or(usual.1, |seconds| Duration::from_secs(seconds.into()));
         Self {
+            bound,
             requests: limits.rate_limit.unwrap_or(usual.0),
             window,
             rows_per_day: limits.rows_per_day,
             spent,
         }
+    }
+
+    /// The window of the token's record, where that has one.
+    pub(super) fn own(&self) -> Option<(u32, Duration)> {
+        (self.bound == Bound::Token).then_some((self.requests, self.window))
     }
 
     /// What was spent of it.
@@ -134,17 +155,15 @@ impl Quota {
     ///
     /// # Errors
     /// The request that is one too many.
-    pub fn admit(&self) -> Result<(), ErrorKind> {
+    pub(super) fn admit(&self) -> Result<(), Limited> {
         if self.requests == 0 {
             return Ok(());
         }
         let mut counts = self.spent.counts();
         counts.window.follow(self.requests, self.window);
         let admitted = counts.window.admit(Instant::now());
-        admitted.map_err(|_| ErrorKind::RateLimited {
-            limit: self.requests,
-            window: self.window.as_secs(),
-        })
+        let window = (self.requests, self.window);
+        admitted.map_err(|wait| Limited::new(self.bound, window, wait))
     }
 
     /// Sets rows aside that a request may read, so that those under way at the same time know of
@@ -218,7 +237,7 @@ mod tests {
     use super::*;
 
     fn quota(limits: ClientLimits, spent: &Arc<Spent>) -> Quota {
-        Quota::new(limits, (0, Duration::from_secs(60)), Arc::clone(spent))
+        Quota::of_token(limits, (0, Duration::from_secs(60)), Arc::clone(spent))
     }
 
     #[test]
@@ -231,13 +250,9 @@ mod tests {
         };
         let two = quota(limits(Some(2), Some(10)), &spent);
         assert!(two.admit().is_ok() && two.admit().is_ok());
-        assert_eq!(
-            two.admit(),
-            Err(ErrorKind::RateLimited {
-                limit: 2,
-                window: 60
-            })
-        );
+        let over = two.admit().unwrap_err();
+        let told = "2 requests per 60s of this token; raise it with lucarne token update";
+        assert!(over.to_string().starts_with(told), "{over}");
         let three = quota(limits(Some(3), Some(20)), &spent);
         assert!(three.admit().is_ok() && three.admit().is_err());
         let spend = |quota: &Quota, rows| quota.reserve(50).unwrap().unwrap().spend(rows);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{self, Config};
+use crate::limit::Weight;
 
 fn configured(tokens: &str) -> Config {
     let variables = [("MCP_TOKEN", tokens), ("MCP_TOKEN_RATE_LIMIT", "2")];
@@ -16,7 +17,7 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let (access, policy) = (service.access(), service.policy());
     let valid = |name: &str| access.tokens.check(name).unwrap();
     for name in names {
-        let admit = || service.admit(&policy, &valid(name));
+        let admit = || service.admit(&policy, &valid(name), Weight::Read, Ok(()));
         assert!(admit().is_ok() && admit().is_ok() && admit().is_err());
     }
     assert_eq!(service.windows.lock().unwrap().len(), 2);
@@ -29,7 +30,15 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let windows = || service.windows.lock().unwrap().len();
     assert_eq!(windows(), 1);
     // The window goes on with what it has admitted.
-    assert!(service.admit(&policy, &valid(names[1])).is_ok());
-    assert!(service.admit(&policy, &valid(names[1])).is_err());
+    assert!(
+        service
+            .admit(&policy, &valid(names[1]), Weight::Read, Ok(()))
+            .is_ok()
+    );
+    assert!(
+        service
+            .admit(&policy, &valid(names[1]), Weight::Read, Ok(()))
+            .is_err()
+    );
     assert_eq!(windows(), 1);
 }

@@ -39,7 +39,7 @@ struct Connection {
 /// Writes what a policy says of its caller.
 pub(super) fn write(mut out: Vec<u8>, policy: &Policy) -> Answer {
     let grant = policy.grant.as_ref();
-    let connections = &policy.settings.connections;
+    let (requests, window) = policy.window();
     let actions = Action::ALL.into_iter();
     let caller = Caller {
         name: grant.map(|grant| grant.client.token.as_str()),
@@ -52,8 +52,8 @@ pub(super) fn write(mut out: Vec<u8>, policy: &Policy) -> Answer {
         models: policy.names(),
         limits: Limits {
             connection: Connection {
-                requests: connections.rate_limit,
-                window: connections.rate_window.as_secs(),
+                requests,
+                window: window.as_secs(),
             },
             token: grant.map(|grant| grant.token.left()),
             tenant: grant.map(|grant| grant.tenant.left()),

@@ -43,7 +43,10 @@ fn refused_before_the_socket() {
             "401 Unauthorized",
             "",
             r#"{"status":"error","error":"Invalid authentication token"}"#,
-            &["the service refused the token", "MCP_TOKEN of the service"][..],
+            &[
+                "the service refused the token",
+                "unknown, expired or revoked",
+            ][..],
         ),
         (
             "403 Forbidden",

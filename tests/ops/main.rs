@@ -18,6 +18,7 @@ mod planning;
 mod proxy;
 mod reload;
 mod restarts;
+mod second_day;
 mod servers;
 #[path = "../common/skipped.rs"]
 mod skipped;

@@ -20,3 +20,4 @@ mod recorded;
 mod rows;
 mod scopes;
 mod support;
+mod windows;

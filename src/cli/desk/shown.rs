@@ -86,6 +86,7 @@ impl Show for TokenView {
         "name",
         "tenant",
         "ends in",
+        "digest",
         "state",
         "scopes",
         "expires",
@@ -97,6 +98,7 @@ impl Show for TokenView {
             self.name.clone(),
             self.tenant.clone(),
             self.suffix.clone(),
+            self.digest.clone(),
             self.state.to_owned(),
             self.scopes.join(","),
             or(&self.expires_at, "never"),
@@ -114,6 +116,7 @@ impl Show for TokenView {
             ("id", self.id.clone()),
             ("tenant", self.tenant.clone()),
             ("ends in", self.suffix.clone()),
+            ("digest", self.digest.clone()),
             ("state", self.state.to_owned()),
             ("scopes", self.scopes.join(", ")),
             ("models", list(&self.models)),
@@ -126,7 +129,7 @@ impl Show for TokenView {
             ("changed", self.updated_at.clone()),
         ];
         if let Some(until) = &self.previous_until {
-            members.insert(5, ("the one before", format!("let in until {until}")));
+            members.insert(6, ("the one before", format!("let in until {until}")));
         }
         members
     }

@@ -13,8 +13,7 @@ use super::dispatch;
 use super::message::{self, Call, Fault, INVALID_REQUEST, Incoming};
 use super::revision::{self, Era, SUBSCRIPTION};
 use crate::auth::Caller;
-use crate::error::{Error, ErrorKind};
-use crate::limit::Weight;
+use crate::error::Error;
 use crate::protocol::{self, Kind, Object, kind};
 use crate::server::App;
 use crate::service::Policy;
@@ -246,14 +245,4 @@ impl Subscription {
     fn meta(&self) -> Value {
         json!({ SUBSCRIPTION: self.id })
     }
-}
-
-/// The window's limit, as every transport tells it.
-pub(in crate::server) fn rate_limited(app: &App, policy: &Policy, weight: Weight) -> Error {
-    app.metrics.rate_limited();
-    ErrorKind::RateLimited {
-        limit: weight.limit(policy.settings.connections.rate_limit),
-        window: policy.settings.connections.rate_window.as_secs(),
-    }
-    .into()
 }

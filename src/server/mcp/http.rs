@@ -45,7 +45,7 @@ pub(in crate::server) async fn answer(
         Err(refused) => return refused.into_response(),
     };
     if let Err(limited) = counted {
-        return limited.answer(refused(&text, limited.error()));
+        return admission::limited(limited, refused(&text, &limited.into()));
     }
     let context = Context {
         app: &app,
