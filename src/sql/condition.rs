@@ -43,17 +43,35 @@ fn constant(value: bool) -> Expr {
     Expr::cust(if value { "1 = 1" } else { "1 = 0" })
 }
 
-fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
+/// Whether a field has no value.
+fn is_null(field: &Field, dialect: Dialect) -> Expr {
     let column = column_of(BASE, field);
+    match dialect {
+        Dialect::Postgres => postgres::is_null(column, field),
+        Dialect::Sqlite | Dialect::MySql => column.is_null(),
+    }
+}
+
+/// Whether a field has a value.
+fn is_not_null(field: &Field, dialect: Dialect) -> Expr {
+    let column = column_of(BASE, field);
+    match dialect {
+        Dialect::Postgres => postgres::is_not_null(column, field),
+        Dialect::Sqlite | Dialect::MySql => column.is_not_null(),
+    }
+}
+
+fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
+    let none = || is_null(field, dialect);
     match comparison {
-        Comparison::Null => column.is_null(),
+        Comparison::Null => none(),
         Comparison::Equal(value) => equal(BASE, field, std::slice::from_ref(value), dialect),
         Comparison::In { values, null } => {
             let listed = (!values.is_empty()).then(|| equal(BASE, field, values, dialect));
             match (listed, null) {
-                (Some(listed), true) => listed.or(column.is_null()),
+                (Some(listed), true) => listed.or(none()),
                 (Some(listed), false) => listed,
-                (None, true) => column.is_null(),
+                (None, true) => none(),
                 (None, false) => constant(false),
             }
         }
@@ -69,21 +87,21 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
 
 /// The exact complement of a test: it holds for NULL, unless NULL is what is tested.
 fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+    let some = || is_not_null(field, dialect);
     match comparison {
-        Comparison::Null => column.is_not_null(),
-        Comparison::In { values, null: true } if values.is_empty() => column.is_not_null(),
+        Comparison::Null => some(),
+        Comparison::In { values, null: true } if values.is_empty() => some(),
         Comparison::In {
             values,
             null: false,
         } if values.is_empty() => constant(true),
         Comparison::In { values, null: true } => {
-            denied(equal(BASE, field, values, dialect), field, dialect).and(column.is_not_null())
+            denied(equal(BASE, field, values, dialect), field, dialect).and(some())
         }
         _ => {
             let denied = denied(test(field, comparison, dialect), field, dialect);
             if field.is_nullable() {
-                denied.or(column.is_null())
+                denied.or(is_null(field, dialect))
             } else {
                 denied
             }

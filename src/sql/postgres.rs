@@ -45,6 +45,23 @@ pub(super) fn operand(column: Expr, field: &Field) -> Expr {
     }
 }
 
+/// Whether there is no value. `IS NULL` takes a composite value for none whose members are NULL, and
+/// `IS NOT NULL` one of whose members is; a comparison with a bare NULL looks at the value alone.
+pub(super) fn is_null(column: Expr, field: &Field) -> Expr {
+    match field.field_type() {
+        FieldType::Json => Expr::cust_with_exprs("($1 IS NOT DISTINCT FROM NULL)", [column]),
+        _ => column.is_null(),
+    }
+}
+
+/// Whether there is a value.
+pub(super) fn is_not_null(column: Expr, field: &Field) -> Expr {
+    match field.field_type() {
+        FieldType::Json => Expr::cust_with_exprs("($1 IS DISTINCT FROM NULL)", [column]),
+        _ => column.is_not_null(),
+    }
+}
+
 /// The schema, quoted as SQL needs it, of the extension whose operators compare the field; `None`
 /// where they are PostgreSQL's own.
 ///

@@ -130,6 +130,13 @@ impl Engine {
         PgConnection::connect(&url).await.unwrap()
     }
 
+    /// A session of one's own on MariaDB or MySQL, past the service.
+    pub(crate) async fn mysql_connection(&self) -> MySqlConnection {
+        let (server, _) = self.left.as_ref().unwrap();
+        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        MySqlConnection::connect(&url).await.unwrap()
+    }
+
     /// A database of its own on PostgreSQL, where there is one.
     pub(crate) async fn postgres(
         statements: Vec<String>,

@@ -5,259 +5,209 @@ use fastrand::Rng;
 use crate::engines::Engine;
 use crate::support::Served;
 
-/// A type of column, and literals of its values.
-struct Kind {
-    declared: &'static str,
-    /// Whether it may be in a primary key.
-    keyed: bool,
+mod kinds;
+
+use kinds::{Kind, kinds};
+
+/// Names that need quotes, or that mean something to an engine.
+const NAMES: &[&str] = &[
+    "Order",
+    "select",
+    "rowid",
+    "oid",
+    "_rowid_",
+    "group",
+    "limit",
+    "cursor",
+    "Ünïcode",
+    "a b",
+    "a\"b",
+    "a`b",
+    "q?",
+    "p$1",
+    "-x",
+    "a.b",
+    "a'b",
+    "%s",
+    "[c]",
+    "n\\",
+    "日",
+];
+
+/// A column of a made table.
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) declared: &'static str,
     values: &'static [&'static str],
+    nullable: bool,
 }
 
-const fn kind(declared: &'static str, keyed: bool, values: &'static [&'static str]) -> Kind {
-    Kind {
-        declared,
-        keyed,
-        values,
+/// A made table; the view of its rows twice over has the same columns.
+pub(crate) struct Table {
+    engine: &'static str,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    /// How many columns make the primary key, from the first on, or the other way round.
+    key: usize,
+    rowless: bool,
+    child: bool,
+    /// What made it, its rows and the view.
+    pub(crate) statements: Vec<String>,
+}
+
+/// A name, as an engine quotes it.
+pub(crate) fn quoted(engine: &str, name: &str) -> String {
+    match engine {
+        "mysql" => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
     }
 }
 
-/// SQLite keeps any value in any column.
-const ANY: &[&str] = &[
-    "0",
-    "1",
-    "1.0",
-    "-0.0",
-    "2",
-    "0.5",
-    "9e999",
-    "-9e999",
-    "9007199254740993",
-    "9007199254740992.0",
-    "9223372036854775807",
-    "''",
-    "'a'",
-    "'A'",
-    "'a '",
-    "'é'",
-    "'1'",
-    "'1.0'",
-    "x''",
-    "x'61'",
-    "'a' || char(0) || 'b'",
-    "'a' || char(0) || 'c'",
-    "CAST(x'61ff' AS TEXT)",
-    "'{\"a\":1}'",
-    "'{\"a\": 1}'",
-    "'2026-01-31'",
-    "'2026-01-31 10:00:00'",
-    "'2026-01-31T10:00:00'",
-];
+impl Table {
+    fn new(engine: &'static str, name: &str, rng: &mut Rng) -> Self {
+        let kinds = kinds(engine);
+        let chosen: Vec<&Kind> = (0..rng.usize(1..5))
+            .map(|_| &kinds[rng.usize(..kinds.len())])
+            .collect();
+        let keyed = chosen.iter().take_while(|kind| kind.keyed).count();
+        // Half of the tables have no key at all.
+        let key = match rng.bool() {
+            true => rng.usize(0..=keyed.min(3)),
+            false => 0,
+        };
+        let rowless = engine == "sqlite" && key > 0 && rng.u8(..3) == 0;
+        let mut odd = NAMES.to_vec();
+        rng.shuffle(&mut odd);
+        let columns: Vec<Column> = chosen
+            .iter()
+            .enumerate()
+            .map(|(at, kind)| Column {
+                name: match rng.u8(..4) {
+                    0 => odd.pop().map_or_else(String::new, str::to_owned),
+                    _ => format!("c{at}"),
+                },
+                declared: kind.declared,
+                values: &kind.values[..kind.values.len()],
+                nullable: (at >= key || engine == "sqlite" && !rowless) && rng.u8(..6) > 0,
+            })
+            .collect();
+        let mut table = Self {
+            engine,
+            name: name.to_owned(),
+            columns,
+            key,
+            rowless,
+            child: engine == "postgres" && rng.u8(..4) == 0,
+            statements: Vec::new(),
+        };
+        table.make(chosen[0].keyed, rng);
+        table
+    }
 
-const SQLITE: &[Kind] = &[
-    // As a key alone it would be the row id, which takes whole numbers only.
-    kind("INTEGER", false, ANY),
-    kind("INT", true, ANY),
-    kind("TEXT", true, ANY),
-    kind("TEXT COLLATE NOCASE", true, ANY),
-    kind("TEXT COLLATE RTRIM", true, ANY),
-    kind("REAL", true, ANY),
-    kind("NUMERIC", true, ANY),
-    kind("DECIMAL(6,2)", true, ANY),
-    kind("BOOLEAN", true, ANY),
-    kind("DATE", true, ANY),
-    kind("DATETIME", true, ANY),
-    kind("BLOB", true, ANY),
-    kind("JSON", false, ANY),
-    kind("", true, ANY),
-];
+    /// Writes what makes it.
+    fn make(&mut self, indexable: bool, rng: &mut Rng) {
+        let (engine, name) = (self.engine, &self.name);
+        let names: Vec<String> = self
+            .columns
+            .iter()
+            .map(|it| quoted(engine, &it.name))
+            .collect();
+        let mut parts: Vec<String> = names
+            .iter()
+            .zip(&self.columns)
+            .map(|(name, column)| {
+                let must = if column.nullable { "" } else { " NOT NULL" };
+                // A timestamp of MySQL takes no NULL unless it says so.
+                let must = must.replace(
+                    " NOT NULL",
+                    match column.declared.contains("NULL") {
+                        true => "",
+                        false => " NOT NULL",
+                    },
+                );
+                format!("{name} {}{must}", column.declared)
+            })
+            .collect();
+        if self.key > 0 {
+            let mut key = names[..self.key].to_vec();
+            if rng.bool() {
+                key.reverse();
+            }
+            parts.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        }
+        let options = if self.rowless { " WITHOUT ROWID" } else { "" };
+        let mut statements = vec![format!(
+            "CREATE TABLE {name} ({}){options}",
+            parts.join(", ")
+        )];
+        if indexable && rng.bool() {
+            let unique = if rng.u8(..4) == 0 { "UNIQUE " } else { "" };
+            let down = if rng.bool() { " DESC" } else { "" };
+            let column = &names[0];
+            statements.push(format!(
+                "CREATE {unique}INDEX i_{name} ON {name} ({column}{down})"
+            ));
+        }
+        if self.child {
+            statements.push(format!("CREATE TABLE of_{name} () INHERITS ({name})"));
+        }
+        for _ in 0..rng.usize(0..12) {
+            statements.push(self.insertion(rng));
+        }
+        statements.push(format!(
+            "CREATE VIEW twice_{name} AS SELECT * FROM {name} UNION ALL SELECT * FROM {name}"
+        ));
+        self.statements = statements;
+    }
 
-const POSTGRES: &[Kind] = &[
-    kind("int", true, &["1", "2", "-1"]),
-    kind("bigint", true, &["1", "9223372036854775807"]),
-    kind(
-        "numeric",
-        true,
-        &["'1.0'", "'1.00'", "'1'", "'NaN'", "'-0.0'", "'0'", "'1e20'"],
-    ),
-    kind("numeric(6,2)", true, &["1", "1.5", "-1"]),
-    kind(
-        "float8",
-        true,
-        &["'-0'", "'0'", "'NaN'", "'Infinity'", "'-Infinity'", "'0.1'"],
-    ),
-    kind(
-        "float4",
-        true,
-        &["'-0'", "'0'", "'NaN'", "'0.1'", "'16777216'"],
-    ),
-    kind("boolean", true, &["true", "false"]),
-    kind("text", true, &["''", "'a'", "'A'", "'a '", "'é'", "'1'"]),
-    kind(
-        "text COLLATE folded",
-        true,
-        &["''", "'a'", "'A'", "'á'", "'b'"],
-    ),
-    kind("varchar(4)", true, &["''", "'a'", "'A'", "'a '"]),
-    kind("char(3)", true, &["''", "'a'", "'A'", "'a '"]),
-    kind("bpchar", true, &["''", "'a'", "'a '", "'a  '"]),
-    kind("citext", true, &["''", "'a'", "'A'", "'b'"]),
-    kind("name", true, &["'a'", "'A'"]),
-    kind("mood", true, &["'sad'", "'ok'", "''"]),
-    kind(
-        "uuid",
-        true,
-        &[
-            "'00000000-0000-0000-0000-000000000001'",
-            "'ffffffff-0000-0000-0000-000000000001'",
-        ],
-    ),
-    kind(
-        "date",
-        true,
-        &["'2026-01-31'", "'infinity'", "'-infinity'", "'0099-01-01'"],
-    ),
-    kind("time", true, &["'10:00'", "'10:00:00.5'", "'24:00'"]),
-    kind("timetz", true, &["'10:00+00'", "'12:00+02'", "'11:00+00'"]),
-    kind(
-        "timestamp",
-        true,
-        &[
-            "'2026-01-31 10:00'",
-            "'infinity'",
-            "'2026-01-31 10:00:00.000001'",
-        ],
-    ),
-    kind(
-        "timestamptz",
-        true,
-        &[
-            "'2026-01-31 10:00+00'",
-            "'-infinity'",
-            "'2026-01-31 10:00:00.25+00'",
-        ],
-    ),
-    kind(
-        "interval",
-        true,
-        &["'1 day'", "'24:00:00'", "'1 mon'", "'30 days'"],
-    ),
-    kind("inet", true, &["'10.0.0.1'", "'10.0.0.1/8'", "'::1'"]),
-    kind("cidr", true, &["'10.0.0.0/8'", "'10.0.0.0/16'"]),
-    kind("bytea", true, &["''", "'\\x61'", "'\\x6100'"]),
-    kind("money", true, &["'1'", "'1.5'"]),
-    kind("bit(3)", true, &["'101'", "'001'"]),
-    kind(
-        "int[]",
-        true,
-        &["'{1,2}'", "'{}'", "'[0:1]={1,2}'", "'{NULL}'"],
-    ),
-    kind("numeric[]", true, &["'{1.0}'", "'{1.00}'"]),
-    kind("int4range", true, &["'[1,3)'", "'empty'"]),
-    kind(
-        "json",
-        false,
-        &["'{\"a\":1}'", "'{\"a\": 1}'", "'null'", "'[1]'"],
-    ),
-    kind(
-        "jsonb",
-        true,
-        &["'{\"a\":1}'", "'{\"a\":1.0}'", "'null'", "'[1]'"],
-    ),
-    kind("xml", false, &["'<a/>'", "'<a></a>'"]),
-    kind("point", false, &["'(1,2)'", "'(1,-0)'"]),
-];
+    /// A statement that puts in a row, unless a key has it.
+    pub(crate) fn insertion(&self, rng: &mut Rng) -> String {
+        let (insert, ending) = match self.engine {
+            "postgres" => ("INSERT INTO", " ON CONFLICT DO NOTHING"),
+            "mysql" => ("INSERT IGNORE INTO", ""),
+            _ => ("INSERT OR IGNORE INTO", ""),
+        };
+        let values: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|column| match column.nullable && rng.u8(..5) == 0 {
+                true => "NULL",
+                false => column.values[rng.usize(..column.values.len())],
+            })
+            .collect();
+        let into = match self.child && rng.bool() {
+            true => format!("of_{}", self.name),
+            false => self.name.clone(),
+        };
+        format!("{insert} {into} VALUES ({}){ending}", values.join(", "))
+    }
 
-const MYSQL: &[Kind] = &[
-    kind("INT", true, &["1", "2", "-1"]),
-    kind("BIGINT UNSIGNED", true, &["1", "18446744073709551615"]),
-    kind("TINYINT(1)", true, &["0", "1", "2"]),
-    kind("DECIMAL(6,2)", true, &["1", "1.5", "-1", "0"]),
-    kind("DOUBLE", true, &["0e0", "-0e0", "0.1", "1e300"]),
-    kind("FLOAT", true, &["0e0", "-0e0", "0.1", "16777216"]),
-    kind(
-        "VARCHAR(9)",
-        true,
-        &["''", "'a'", "'A'", "'a '", "'á'", "'é'", "'1'"],
-    ),
-    kind(
-        "VARCHAR(9) COLLATE utf8mb4_bin",
-        true,
-        &["''", "'a'", "'A'", "'a '"],
-    ),
-    kind(
-        "VARCHAR(9) CHARACTER SET latin1",
-        true,
-        &["''", "'a'", "'A'", "'é'"],
-    ),
-    kind("CHAR(3)", true, &["''", "'a'", "'A'"]),
-    kind(
-        "TEXT",
-        false,
-        &[
-            "''",
-            "'a'",
-            "'A'",
-            "REPEAT('é', 600)",
-            "CONCAT(REPEAT('é', 600), 'x')",
-        ],
-    ),
-    kind(
-        "LONGTEXT",
-        false,
-        &[
-            "''",
-            "'a'",
-            "REPEAT('a', 1100)",
-            "CONCAT(REPEAT('a', 1100), 'b')",
-        ],
-    ),
-    kind("ENUM('x','','y')", true, &["'x'", "''", "'y'", "'wrong'"]),
-    kind("ENUM('b','a')", true, &["'a'", "'b'", "'wrong'"]),
-    kind("SET('b','a')", true, &["'a'", "'b'", "'a,b'", "''"]),
-    kind("VARBINARY(5)", true, &["''", "'a'", "0x6100", "'A'"]),
-    kind("BINARY(2)", true, &["'a'", "'A'"]),
-    kind("BLOB", false, &["''", "'a'", "'A'", "0xff"]),
-    kind(
-        "JSON",
-        false,
-        &["'{\"a\":1}'", "'{\"a\": 1}'", "'null'", "'[1]'"],
-    ),
-    kind(
-        "DATE",
-        true,
-        &["'2026-01-31'", "'0000-00-00'", "'2026-00-01'"],
-    ),
-    kind(
-        "DATETIME(3)",
-        true,
-        &[
-            "'2026-01-31 10:00:00'",
-            "'2026-01-31 10:00:00.25'",
-            "'0000-00-00'",
-        ],
-    ),
-    kind(
-        "TIMESTAMP NULL",
-        true,
-        &["'2026-01-31 10:00:00'", "'2026-01-31 10:00:01'"],
-    ),
-    kind(
-        "TIME(1)",
-        true,
-        &["'10:00:00'", "'-10:00:00'", "'838:59:59'", "'-00:00:00.5'"],
-    ),
-    kind("YEAR", true, &["0", "1999", "2026"]),
-    kind("BIT(3)", true, &["b'101'", "b'001'"]),
-    kind(
-        "UUID",
-        true,
-        &[
-            "'00000000-0000-0000-0000-000000000001'",
-            "'ffffffff-0000-0000-0000-000000000001'",
-        ],
-    ),
-    kind("INET6", true, &["'::1'", "'10.0.0.1'"]),
-];
+    /// A statement that takes out one row, where there is one.
+    pub(crate) fn deletion(&self, rng: &mut Rng) -> String {
+        let (name, at) = (&self.name, rng.usize(..8));
+        let row = match self.engine {
+            "mysql" => return format!("DELETE FROM {name} ORDER BY RAND({at}) LIMIT 1"),
+            "postgres" => "(tableoid, ctid)".to_owned(),
+            _ if self.rowless => {
+                let key = self.columns[..self.key].iter();
+                let names: Vec<String> = key.map(|it| quoted(self.engine, &it.name)).collect();
+                format!("({})", names.join(", "))
+            }
+            // A column may have taken one of the names of the row id.
+            _ => {
+                let taken = |id: &&&str| !self.columns.iter().any(|it| it.name == **id);
+                let ids = ["rowid", "_rowid_", "oid"];
+                ids.iter()
+                    .find(taken)
+                    .copied()
+                    .unwrap_or("rowid")
+                    .to_owned()
+            }
+        };
+        let bare = row.trim_matches(['(', ')']);
+        format!("DELETE FROM {name} WHERE {row} IN (SELECT {bare} FROM {name} LIMIT 1 OFFSET {at})")
+    }
+}
 
 /// Statements before the tables.
 fn preparation(engine: &str) -> Vec<String> {
@@ -267,6 +217,10 @@ fn preparation(engine: &str) -> Vec<String> {
             "CREATE TYPE mood AS ENUM ('sad', 'ok', '')",
             "CREATE COLLATION folded \
              (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+            "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+            "CREATE DOMAIN feeling AS mood",
+            "CREATE DOMAIN folded_text AS text COLLATE folded",
+            "CREATE TYPE pair AS (a int, b text)",
         ],
         "mysql" => &["SET sql_mode = ''"],
         _ => &[],
@@ -274,102 +228,31 @@ fn preparation(engine: &str) -> Vec<String> {
     statements.iter().map(ToString::to_string).collect()
 }
 
-fn kinds(engine: &str) -> &'static [Kind] {
-    match engine {
-        "postgres" => POSTGRES,
-        "mysql" => MYSQL,
-        _ => SQLITE,
-    }
-}
-
-/// Statements that make a table of that name, its rows, and a view of them twice over.
-fn table(engine: &str, name: &str, rng: &mut Rng) -> Vec<String> {
-    let kinds = kinds(engine);
-    let columns: Vec<&Kind> = (0..rng.usize(1..5))
-        .map(|_| &kinds[rng.usize(..kinds.len())])
+/// A database of so many tables on an engine, where it answers.
+pub(crate) async fn made(
+    engine: &'static str,
+    seed: u64,
+    tables: usize,
+) -> Option<(Engine, Vec<Table>)> {
+    let mut rng = Rng::with_seed(seed);
+    let tables: Vec<Table> = (0..tables)
+        .map(|at| Table::new(engine, &format!("t{at}"), &mut rng))
         .collect();
-    let keyed = columns.iter().take_while(|kind| kind.keyed).count();
-    // Half of the tables have no key at all.
-    let key = match rng.bool() {
-        true => rng.usize(0..=keyed.min(2)),
-        false => 0,
-    };
-    let mut parts: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, kind)| format!("c{at} {}", kind.declared))
-        .collect();
-    if key > 0 {
-        let names: Vec<String> = (0..key).map(|at| format!("c{at}")).collect();
-        parts.push(format!("PRIMARY KEY ({})", names.join(", ")));
-    }
-    let rowless = engine == "sqlite" && key > 0 && rng.u8(..3) == 0;
-    let options = if rowless { " WITHOUT ROWID" } else { "" };
-    let mut statements = vec![format!(
-        "CREATE TABLE {name} ({}){options}",
-        parts.join(", ")
-    )];
-    if key == 0 && columns[0].keyed && rng.bool() {
-        statements.push(format!("CREATE INDEX i_{name} ON {name} (c0)"));
-    }
-    let (insert, ending) = match engine {
-        "postgres" => ("INSERT INTO", " ON CONFLICT DO NOTHING"),
-        "mysql" => ("INSERT IGNORE INTO", ""),
-        _ => ("INSERT OR IGNORE INTO", ""),
-    };
-    let child = engine == "postgres" && rng.u8(..4) == 0;
-    if child {
-        statements.push(format!("CREATE TABLE of_{name} () INHERITS ({name})"));
-    }
-    let nullable = |at: usize| at >= key || engine == "sqlite" && !rowless;
-    for _ in 0..rng.usize(0..8) {
-        let values: Vec<&str> = columns
-            .iter()
-            .enumerate()
-            .map(|(at, kind)| match nullable(at) && rng.u8(..5) == 0 {
-                true => "NULL",
-                false => kind.values[rng.usize(..kind.values.len().min(6))],
-            })
-            .collect();
-        let into = match child && rng.bool() {
-            true => format!("of_{name}"),
-            false => name.to_owned(),
-        };
-        statements.push(format!(
-            "{insert} {into} VALUES ({}){ending}",
-            values.join(", ")
-        ));
-    }
-    statements.push(format!(
-        "CREATE VIEW twice_{name} AS SELECT * FROM {name} UNION ALL SELECT * FROM {name}"
-    ));
-    statements
-}
-
-/// A database of so many tables on each engine that answers; their statements tell what was found.
-pub(crate) async fn engines(seed: u64, tables: usize) -> Vec<(Engine, Vec<String>)> {
-    let mut engines = Vec::new();
-    let names: Vec<String> = (0..tables).map(|at| format!("t{at}")).collect();
-    let models: Vec<String> = names
-        .iter()
-        .flat_map(|name| [name.clone(), format!("twice_{name}")])
-        .collect();
+    let models: Vec<String> = tables.iter().flat_map(Table::models).collect();
     let models = models.join(",");
-    for engine in ["sqlite", "postgres", "mysql"] {
-        let mut rng = Rng::with_seed(seed);
-        let mut statements = preparation(engine);
-        for name in &names {
-            statements.extend(table(engine, name, &mut rng));
-        }
-        let made = match engine {
-            "postgres" => Engine::postgres(statements.clone(), &models, &[]).await,
-            "mysql" => Engine::mysql(statements.clone(), &models, &[]).await,
-            _ => {
-                let served = Served::with(&statements.join(";\n"), &models, &[]).await;
-                Some(Engine::sqlite(served))
-            }
-        };
-        engines.extend(made.map(|made| (made, statements)));
+    let mut statements = preparation(engine);
+    statements.extend(tables.iter().flat_map(|table| table.statements.clone()));
+    let engine = match engine {
+        "postgres" => Engine::postgres(statements, &models, &[]).await?,
+        "mysql" => Engine::mysql(statements, &models, &[]).await?,
+        _ => Engine::sqlite(Served::with(&statements.join(";\n"), &models, &[]).await),
+    };
+    Some((engine, tables))
+}
+
+impl Table {
+    /// The table, and the view of its rows twice over.
+    pub(crate) fn models(&self) -> [String; 2] {
+        [self.name.clone(), format!("twice_{}", self.name)]
     }
-    engines
 }

@@ -101,6 +101,11 @@ impl Served {
         format!("{names:?} {:?}", std::fs::read(&self.path).unwrap())
     }
 
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A session of one's own, to look at the database directly.
     pub(crate) async fn connection(&self) -> SqliteConnection {
         writer(&self.path).await
