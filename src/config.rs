@@ -115,6 +115,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long a statement may take.
     pub query_timeout: Duration,
+    /// From when on a request is told of as slow.
+    pub slow_query: Option<Duration>,
     /// Estimated rows above which an unindexed filter or sort is refused; `None` is never.
     pub scan_limit: Option<u64>,
     /// Database connections.

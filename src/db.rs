@@ -5,6 +5,7 @@
 //! driver says is kept in a [`Failure`] for the log and never reaches a client.
 
 mod batch;
+mod causes;
 mod failure;
 mod gate;
 mod mysql;
@@ -12,6 +13,7 @@ mod pool;
 mod postgres;
 mod sqlite;
 
+pub use causes::{CAUSES, Cause};
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
 pub use pool::Usage;
 
@@ -43,6 +45,8 @@ pub struct Options {
     pub query_timeout: Duration,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
+    /// The tenant whose database it is: its sessions are named `lucarne/tenant`.
+    pub tenant: Option<String>,
 }
 
 /// Whom a statement is for, as the row security of a database may ask.

@@ -45,7 +45,7 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use outage::Outage;
 use page::{Fail, failed};
@@ -322,6 +322,8 @@ impl Service {
         if let Some(grant) = &policy.grant {
             grant.note_use();
         }
+        let slow = policy.settings.slow_query.filter(|slow| took >= *slow);
+        let slow = slow.map(|_| entry.filters.clone());
         let denies = policy.settings.audit_denies;
         let result = entry.settle(result, took, denies).await;
         drop(turn);
@@ -333,14 +335,24 @@ impl Service {
         let Fail { error, cause } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
+                if let Some(filters) = slow {
+                    let filters = filters.join(",");
+                    warn!(
+                        %address, %transport, %token, client, %action, %model, %filters, rows, %ms,
+                        "slow query: over MCP_SLOW_QUERY"
+                    );
+                }
                 debug!(%address, %transport, %token, client, %action, %model, rows, %ms, "answered");
                 return Ok(answer);
             }
             Err(fail) => fail,
         };
         if error.kind().is_failure() && self.is_news(error.kind()) {
-            let (code, cause) = (error.code(), cause.as_deref().unwrap_or("-"));
-            error!(%address, %code, %cause, "MCP {action} query failed for model {model}: {error}");
+            let (code, why) = (error.code(), told(&error, cause));
+            error!(
+                %address, %transport, %token, client, %code,
+                "MCP {action} query failed for model {model}: {error}{why}"
+            );
         } else {
             info!(%address, %transport, %token, client, %action, %model, %code, %ms, "refused");
         }
@@ -503,6 +515,19 @@ impl Service {
             out.extend_from_slice(b",\"truncated\":true");
         }
         Ok(Answer { out, rows })
+    }
+}
+
+/// What the log says of a failure after its text.
+fn told(error: &Error, cause: Option<String>) -> String {
+    match (cause, error.kind()) {
+        (Some(cause), _) => format!(": {cause}"),
+        (None, ErrorKind::Overloaded) => {
+            ": no place came free in time; raise MCP_MAX_REQUESTS, or \
+             MCP_STORE_DATABASES where many tenants ask at once"
+                .to_owned()
+        }
+        (None, _) => String::new(),
     }
 }
 

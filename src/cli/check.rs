@@ -57,6 +57,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let weaknesses = opened.weaknesses().await;
         Ok::<_, Failure>((opened, weaknesses))
     })?;
+    if let Some(fault) = opened.absent {
+        return Err(fault.into());
+    }
     if opened.waiting {
         return Err(silent(&config));
     }

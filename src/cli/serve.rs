@@ -209,6 +209,10 @@ fn serves(config: &Config, opened: &Opened) -> bool {
             );
         }
         None => {
+            if let Some(StartFault { what, help }) = &opened.absent {
+                warn!("{}", visible(&format!("{what}: waited for; {help}")));
+                return true;
+            }
             let help = is_it_there(url).map_or(String::new(), |help| format!("; {help}"));
             warn!("{url} does not answer: requests are refused until it does{help}");
         }

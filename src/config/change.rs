@@ -35,6 +35,7 @@ const FOLLOWS: &[(&str, Widens)] = &[
     ("MCP_MAX_CONNECTIONS_PER_ADDRESS", Widens::Never),
     ("MCP_TOKEN_RATE_LIMIT", Widens::Never),
     ("MCP_IDLE_TIMEOUT", Widens::Never),
+    ("MCP_SLOW_QUERY", Widens::Never),
     ("MCP_SCAN_LIMIT", Widens::Never),
     ("MCP_CURSOR_KEY", Widens::Never),
     ("MCP_CURSOR_KEY_FILE", Widens::Never),

@@ -110,6 +110,21 @@ impl Check {
         Duration::from_secs(self.number(variable, value, range))
     }
 
+    /// A time in seconds, which may have decimals: from a millisecond to an hour.
+    pub(super) fn decimal_seconds(&mut self, variable: &str, value: &str) -> Option<Duration> {
+        let plain = value
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let seconds = value.parse::<f64>().ok().filter(|_| plain);
+        let seconds = seconds.filter(|seconds| (0.001..=3600.0).contains(seconds));
+        if seconds.is_none() {
+            let what = format!("expected seconds from 0.001 to 3600, not {}", quoted(value));
+            let help = format!("for example 0.5, without a unit{}", unquoted(value));
+            self.fault(variable, Reason::new(what, help));
+        }
+        seconds.map(Duration::from_secs_f64)
+    }
+
     /// Whether a variable has a fault already.
     pub(super) fn refused(&self, variable: &str) -> bool {
         self.faults.iter().any(|fault| fault.variable == variable)

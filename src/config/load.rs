@@ -185,6 +185,9 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
             .map(|text| check.number("MCP_TOKEN_RATE_LIMIT", &text, 1..=1_000_000_000)),
         idle_timeout: check.seconds("MCP_IDLE_TIMEOUT", &raw.mcp_idle_timeout, 1..=DAY),
         query_timeout: check.seconds("MCP_QUERY_TIMEOUT", &raw.mcp_query_timeout, 1..=3600),
+        slow_query: raw
+            .mcp_slow_query
+            .and_then(|text| check.decimal_seconds("MCP_SLOW_QUERY", &text)),
         scan_limit: raw
             .mcp_scan_limit
             .map(|text| check.number("MCP_SCAN_LIMIT", &text, 1..=i64::MAX as u64)),

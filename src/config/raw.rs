@@ -51,6 +51,7 @@ pub(super) struct Raw {
     pub(super) mcp_token_rate_limit: Option<String>,
     pub(super) mcp_idle_timeout: String,
     pub(super) mcp_query_timeout: String,
+    pub(super) mcp_slow_query: Option<String>,
     pub(super) mcp_scan_limit: Option<String>,
     pub(super) mcp_pool_size: Option<String>,
     pub(super) mcp_pgbouncer: String,

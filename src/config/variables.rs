@@ -175,6 +175,10 @@ pub const VARIABLES: &[Variable] = &[
         "seconds that a statement may take",
     ),
     unset(
+        "MCP_SLOW_QUERY",
+        "seconds, such as 0.5, from which on the log tells of a request as slow; unset: never",
+    ),
+    unset(
         "MCP_SCAN_LIMIT",
         "estimated rows above which an unindexed filter or sort is refused; unset: never",
     ),

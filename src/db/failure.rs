@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::causes::{self, Cause};
 use crate::encode::RowFault;
 
 /// A statement, or the way to it, failed.
@@ -110,6 +111,67 @@ impl Failure {
             Source::Server(sqlx::Error::Tls(_)) => Some("tls".to_owned()),
             _ => Some("driver".to_owned()),
         })
+    }
+
+    /// What the log says of it: what is wrong, the engine's code, and what to do.
+    pub fn told(&self) -> String {
+        if let Some((engine, code)) = self.engine_code() {
+            return match causes::of(engine, &code) {
+                Some(Cause { what, help, .. }) => format!("{what} ({code}); {help}"),
+                None => format!("{engine} refused the statement ({code}); its own log says why"),
+            };
+        }
+        match (&self.source, &self.kind) {
+            (Some(Source::Server(sqlx::Error::Io(error))), _) => format!(
+                "the connection to the database failed ({}); is it running, and is the way to it \
+                 open?",
+                error.kind()
+            ),
+            (Some(Source::Server(sqlx::Error::Tls(_))), _) => {
+                "the connection to the database cannot be encrypted; look at sslmode and at its \
+                 certificate"
+                    .to_owned()
+            }
+            (_, FailureKind::Overloaded) => {
+                "every session with the database stayed at work; raise \
+                 MCP_POOL_SIZE, or look for slow queries with MCP_SLOW_QUERY"
+                    .to_owned()
+            }
+            (_, FailureKind::Timeout) => {
+                "it took longer than it may; raise MCP_QUERY_TIMEOUT, or have the client ask for \
+                 less"
+                    .to_owned()
+            }
+            (_, FailureKind::Unavailable) => {
+                "the database does not answer; is it running, and is the way to it open?".to_owned()
+            }
+            _ => "a fault of the service; MCP_LOG=debug says more".to_owned(),
+        }
+    }
+
+    /// Whether the name of its host is unknown, which a name server may mend.
+    pub fn is_unknown_host(&self) -> bool {
+        let Some(sqlx::Error::Io(error)) = self.source() else {
+            return false;
+        };
+        let detail = error.to_string();
+        detail.starts_with("failed to lookup address")
+    }
+
+    /// The engine, and its code as [`causes`] has it.
+    fn engine_code(&self) -> Option<(&'static str, String)> {
+        match self.source.as_ref()? {
+            Source::Server(sqlx::Error::Database(error)) => {
+                match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+                    Some(error) => Some((causes::MYSQL, error.number().to_string())),
+                    None => Some((causes::POSTGRES, error.code()?.into_owned())),
+                }
+            }
+            Source::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                Some((causes::SQLITE, (error.extended_code & 0xff).to_string()))
+            }
+            _ => None,
+        }
     }
 
     /// What a server's driver said.

@@ -334,7 +334,7 @@ pub(super) fn kind_of(code: &str) -> FailureKind {
         ("53300", _) => FailureKind::Overloaded,
         // Connection, authorization, database, resources, conflicts with recovery, operator
         // intervention, system: nothing that a request could mend.
-        ("25P03", _) | (_, "08" | "28" | "3D" | "40" | "53" | "57" | "58") => {
+        ("25P03" | "55000", _) | (_, "08" | "28" | "3D" | "40" | "53" | "57" | "58") => {
             FailureKind::Unavailable
         }
         _ => FailureKind::Internal,
@@ -357,6 +357,9 @@ mod tests {
             ("57P03", FailureKind::Unavailable),
             ("08006", FailureKind::Unavailable),
             ("28P01", FailureKind::Unavailable),
+            ("55000", FailureKind::Unavailable),
+            ("28000", FailureKind::Unavailable),
+            ("3D000", FailureKind::Unavailable),
             ("53300", FailureKind::Overloaded),
             ("25006", FailureKind::Internal),
             ("42501", FailureKind::Internal),

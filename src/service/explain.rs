@@ -204,7 +204,7 @@ async fn of_database(
         return told;
     }
     let reach = Reach::new(config.database_places.clone());
-    let reached = Reached::new(database, &reach, 1, config.query_timeout).await;
+    let reached = Reached::new(database, &reach, 1, config.query_timeout, None).await;
     let tables = match &reached {
         Ok(reached) => reached.tables().await,
         Err(fault) => Err(fault.clone().into()),

@@ -169,7 +169,7 @@ impl Exposed {
             for missing in missing {
                 let database = &source.held;
                 warn!(
-                    ?database,
+                    %database,
                     model = missing.name,
                     "not served: {}",
                     missing.logged()

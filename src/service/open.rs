@@ -37,6 +37,8 @@ pub struct Opened {
     sensitive: Sensitive,
     /// Whether the database is still waited for.
     pub waiting: bool,
+    /// What is known of why it does not answer.
+    pub absent: Option<StartFault>,
 }
 
 impl Opened {
@@ -80,6 +82,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
             tables: Tables::new(),
             sensitive: config.sensitive.clone(),
             waiting: false,
+            absent: None,
         }
     };
     let url = config.database.as_ref().filter(|_| config.enabled);
@@ -96,6 +99,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         pool_size: config.pool_size,
         query_timeout: config.query_timeout,
         pgbouncer: config.pgbouncer,
+        tenant: None,
     })
     .map_err(named)?;
     let found = match tables(&db, config).await {
@@ -114,10 +118,12 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
                 ..opened(Some(exposed), Some(db))
             })
         }
-        Err(failure) => match told(&db, &failure) {
-            Some(fault) => Err(named(fault)),
-            None => Ok(Opened {
+        Err(failure) => match told(&db, &failure).map(named) {
+            Some(fault) if !failure.is_unknown_host() => Err(fault),
+            // A name server may be the one that does not answer, and a name may come back.
+            absent => Ok(Opened {
                 waiting: true,
+                absent,
                 ..opened(Some(waiting(config)), Some(db))
             }),
         },
@@ -153,6 +159,7 @@ pub(super) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
         max_response_bytes: config.max_response_bytes,
         tool_max_bytes: config.tool_max_bytes,
         query_timeout: config.query_timeout,
+        slow_query: config.slow_query,
         audit_denies: config.audit_denies,
         connections: ConnectionLimits {
             max_message_bytes: config.max_message_bytes,

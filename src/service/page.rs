@@ -122,7 +122,7 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
 /// A request that came to nothing: what its client is told, and what only the log is.
 pub(super) struct Fail {
     pub(super) error: Error,
-    /// The engine's code of it.
+    /// What the log says of it.
     pub(super) cause: Option<String>,
 }
 
@@ -177,6 +177,6 @@ pub(super) fn failed(
     }
     Fail {
         error: kind.into(),
-        cause: failure.cause(),
+        cause: Some(failure.told()),
     }
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub tool_max_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
+    /// From when on a request is told of as slow.
+    pub slow_query: Option<Duration>,
     /// Whether an answer that cannot be recorded is withheld.
     pub audit_denies: bool,
     /// What bounds each connection.

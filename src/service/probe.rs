@@ -37,7 +37,7 @@ pub async fn probe(
     reach: &Reach,
     query_timeout: Duration,
 ) -> Result<Probed, Unread> {
-    let reached = Reached::new(database, reach, SESSIONS, query_timeout).await?;
+    let reached = Reached::new(database, reach, SESSIONS, query_timeout, None).await?;
     let tables = reached.tables().await?;
     let unguarded = match database.row_security {
         true => unguarded(tables.iter().flatten()),

@@ -105,6 +105,7 @@ impl Reached {
         reach: &Reach,
         pool_size: usize,
         query_timeout: Duration,
+        tenant: Option<&str>,
     ) -> Result<Self, StartFault> {
         let url = database.url.as_ref().map_err(|fault| StartFault {
             what: fault.to_string(),
@@ -130,6 +131,7 @@ impl Reached {
             pool_size,
             query_timeout,
             pgbouncer: database.pgbouncer,
+            tenant: tenant.map(str::to_owned),
         })?;
         Ok(Self {
             db,
@@ -191,6 +193,8 @@ pub(super) struct Held {
     record: Database,
     /// As the log names it: tenant and database.
     name: String,
+    /// The tenant's name.
+    tenant: String,
     ways: Arc<Ways>,
     reached: OnceCell<Known>,
     /// Whether the log was told that it cannot be read.
@@ -216,11 +220,19 @@ impl fmt::Debug for Held {
     }
 }
 
+/// As the log names it.
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 impl Held {
     /// A database of the store that nobody has asked for yet.
     pub(super) fn new(record: Database, tenant: &str, ways: Arc<Ways>) -> Self {
         Self {
             name: format!("{tenant}/{}", record.name),
+            tenant: tenant.to_owned(),
             record,
             ways,
             reached: OnceCell::new(),
@@ -263,7 +275,14 @@ impl Held {
             pool_size,
             ..
         } = &*self.ways;
-        let reached = Reached::new(&self.record, reach, *pool_size, *query_timeout).await?;
+        let reached = Reached::new(
+            &self.record,
+            reach,
+            *pool_size,
+            *query_timeout,
+            Some(&self.tenant),
+        )
+        .await?;
         let tables = reached.tables().await?;
         if self.told.swap(false, Ordering::Relaxed) {
             info!("the database {} answers", self.name);

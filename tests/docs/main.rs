@@ -7,6 +7,7 @@
 
 mod admin;
 mod errors;
+mod log;
 mod readme;
 mod schemas;
 mod security;

@@ -171,6 +171,7 @@ pub(crate) fn database(config: &Config) -> Db {
         pool_size: config.pool_size,
         query_timeout: config.query_timeout,
         pgbouncer: config.pgbouncer,
+        tenant: None,
     })
     .unwrap()
 }

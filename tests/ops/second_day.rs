@@ -5,6 +5,7 @@ use std::process::Command;
 
 use futures_util::SinkExt as _;
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::*;
@@ -242,4 +243,61 @@ async fn too_many_connections_and_a_foreign_host_name_what_to_set() {
     )
     .await;
     drop(kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_of_the_database_is_told_in_words_with_its_client() {
+    let folder = folder("MCP_SLOW_QUERY=0.001").await;
+    let (secret, _) = token(&folder, "agent", &[]);
+    let served = folder.serve().await;
+    let mut socket = connected(&served, &secret).await;
+    assert_eq!(code(&ask(&mut socket, LIST_SHOP).await), "ok");
+    let url = format!("sqlite:{}", folder.path("shop.db").display());
+    let mut shop = SqliteConnection::connect(&url).await.unwrap();
+    let rename = sqlx::query("ALTER TABLE users RENAME TO people");
+    rename.execute(&mut shop).await.unwrap();
+    assert_eq!(code(&ask(&mut socket, LIST_SHOP).await), "internal");
+    let all = [
+        "client=canada/agent",
+        "is gone",
+        "(1)",
+        "reload the service",
+    ];
+    line(&served, "query failed for model users", &all).await;
+    assert!(!served.log().contains("Held("), "{}", served.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_request_is_told_of_with_its_filter_and_no_value() {
+    let folder = folder("MCP_SLOW_QUERY=0.001").await;
+    let (secret, _) = token(&folder, "agent", &[]);
+    let served = folder.serve().await;
+    let mut socket = connected(&served, &secret).await;
+    let slow = r#"{"action":"list","model":"tickets","params":{"filters":{"title":"zyx"}}}"#;
+    for _ in 0..50 {
+        assert_eq!(code(&ask(&mut socket, slow).await), "ok");
+        if served.logged("slow query") > 0 {
+            break;
+        }
+    }
+    let all = [
+        "client=canada/agent",
+        "action=list",
+        "model=tickets",
+        "filters=title",
+        "ms=",
+    ];
+    line(&served, "slow query: over MCP_SLOW_QUERY", &all).await;
+    assert!(!served.log().contains("zyx"), "{}", served.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_host_is_waited_for() {
+    let folder = Folder::new().await;
+    folder.configure("DATABASE_URL=postgres://r@no-such-host.invalid/shop");
+    let served = folder.serve().await;
+    let all = ["waited for", "getent hosts no-such-host.invalid"];
+    line(&served, "there is no host", &all).await;
+    let mut socket = served.connect(TOKEN).await;
+    assert_eq!(code(&ask(&mut socket, LIST).await), "unavailable");
 }

@@ -157,6 +157,7 @@ pub(crate) fn options(config: &Config) -> Options {
         pool_size: config.pool_size,
         query_timeout: config.query_timeout,
         pgbouncer: config.pgbouncer,
+        tenant: None,
     }
 }
 

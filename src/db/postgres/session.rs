@@ -52,8 +52,11 @@ impl Sessions {
             help: "for example postgres://reader:password@db:5432/shop?sslmode=verify-full"
                 .to_owned(),
         })?;
-        if connect.get_application_name().is_none() {
-            connect = connect.application_name("lucarne");
+        // A name that the URL gives stays.
+        if matches!(connect.get_application_name(), None | Some("lucarne")) {
+            let of_tenant = options.tenant.as_ref();
+            let name = of_tenant.map_or("lucarne".to_owned(), |name| format!("lucarne/{name}"));
+            connect = connect.application_name(&name);
         }
         connect = if options.pgbouncer {
             connect.extra_float_digits(None).statement_cache_capacity(0)
@@ -255,6 +258,7 @@ mod tests {
             pool_size: 1,
             query_timeout: Duration::from_secs(5),
             pgbouncer: false,
+            tenant: None,
         };
         Sessions::new(server, &options).unwrap()
     }
