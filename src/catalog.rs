@@ -65,6 +65,7 @@ pub struct Model {
     description: Option<Box<str>>,
     estimated_rows: Option<u64>,
     secured: bool,
+    definition: Option<u64>,
     inherited: bool,
     fields: Vec<Field>,
     by_name: HashMap<Box<str>, usize>,
@@ -112,6 +113,12 @@ impl Model {
     /// the database believes of all rows is then nothing to be told.
     pub fn is_partial(&self) -> bool {
         self.secured || !self.rules.is_empty()
+    }
+
+    /// The table, and what tells the definition that the model was made of from others, where that
+    /// has to be asked for.
+    pub fn definition(&self) -> Option<(&TableName, u64)> {
+        Some((&self.table, self.definition?))
     }
 
     /// Whether the database itself says which rows are seen (row security), by code of its own.

@@ -11,11 +11,13 @@ mod gate;
 mod mysql;
 mod pool;
 mod postgres;
+mod shared;
 mod sqlite;
 
 pub use causes::{CAUSES, Cause};
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
 pub use pool::Usage;
+pub use shared::Shared;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
-use crate::catalog::{Catalog, Hidden, Table};
+use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
 use crate::sql::lookup::{Id, Lookup};
@@ -146,6 +148,19 @@ impl Db {
             Self::Sqlite(db) => db.tables(names).await,
             Self::Postgres(db) => db.tables(names).await,
             Self::MySql(db) => db.tables(names).await,
+        }
+    }
+
+    /// Whether a table is still defined as it was when this was read. Definitions only go on, so what
+    /// was answered before this was asked was answered by that one.
+    ///
+    /// # Errors
+    /// As [`Db::fetch`].
+    pub async fn is_defined_as(&self, table: &TableName, definition: u64) -> Result<bool, Failure> {
+        match self {
+            // What their statements expect of a table fails where it does not hold.
+            Self::Sqlite(_) | Self::Postgres(_) => Ok(true),
+            Self::MySql(db) => Ok(db.definition(table).await? == definition),
         }
     }
 

@@ -10,6 +10,7 @@ mod explain;
 mod exposed;
 mod field_types;
 mod idle;
+mod judged;
 mod keep;
 mod ledger;
 mod open;
@@ -20,6 +21,7 @@ mod policy;
 mod probe;
 mod quota;
 mod reload;
+mod renewal;
 mod report;
 mod tenant;
 mod whoami;
@@ -83,6 +85,7 @@ pub struct Service {
     /// The window of each token of the configuration, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
     outage: Outage,
+    renewals: OnceLock<renewal::Asking>,
 }
 
 /// A read that is asked for, by names that are still the client's.
@@ -187,6 +190,7 @@ impl Service {
             metrics,
             audit: OnceLock::new(),
             outage: Outage::default(),
+            renewals: OnceLock::new(),
         }
     }
 
@@ -315,7 +319,7 @@ impl Service {
         // Kept until its line is written: no more lines wait than there are places.
         let turn = self.turn(policy).await;
         let result = match &turn {
-            Some(_) => self.run(terms, read, out, &mut entry.filters).await,
+            Some(_) => self.run(terms, caller, read, out, &mut entry.filters).await,
             None => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
@@ -332,7 +336,7 @@ impl Service {
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let client = caller.named();
         let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
-        let Fail { error, cause } = match result {
+        let Fail { error, cause, .. } = match result {
             Ok(answer) => {
                 let rows = answer.rows;
                 if let Some(filters) = slow {
@@ -394,7 +398,7 @@ impl Service {
         }
     }
 
-    async fn run(
+    async fn attempt(
         &self,
         terms: Terms<'_>,
         read: &Read<'_>,
@@ -455,6 +459,8 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let (db, max_bytes) = (source.db, source.max_bytes());
+        // A record that is looked up tells its own key.
+        let mut tells = plan.model.rules().is_empty();
         let dialect = db.dialect();
         out.extend_from_slice(b"\"data\":");
         let rows = |layout: &Arc<Layout>| {
@@ -467,11 +473,15 @@ impl Service {
                 db.lookup(lookup, id, rows).await
             }
             None => {
+                tells = false;
                 let statement = sql::get(plan, dialect, max_bytes);
                 db.fetch(&statement, rows(&statement.layout)).await
             }
         };
         let rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
+        if !tells {
+            page::confirm(source, &[plan.model]).await?;
+        }
         self.found();
         let page = rows.finish();
         if page.count == 0 {
@@ -493,8 +503,9 @@ impl Service {
     ) -> Result<Answer, Fail> {
         out.extend_from_slice(b"\"data\":[");
         let page = page::fetch(source, plan, out).await?;
-        self.found();
         let total = page::total(source, plan, &page).await?;
+        page::confirm(source, &page::models(plan)).await?;
+        self.found();
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);
         let mut out = page.out;

@@ -265,6 +265,7 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         description: table.comment.as_deref().map(Into::into),
         estimated_rows: table.estimated_rows,
         secured: table.secured,
+        definition: table.definition,
         inherited: table.inherited,
         fields,
         by_name,
@@ -376,6 +377,7 @@ mod tests {
             comment: None,
             estimated_rows: Some(100),
             secured: false,
+            definition: None,
             columns: vec![
                 column("id", integer),
                 column("user_id", integer),

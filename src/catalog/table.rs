@@ -56,7 +56,7 @@ impl Kind {
 }
 
 /// A table with all its columns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Its name.
     pub name: TableName,
@@ -68,6 +68,9 @@ pub struct Table {
     pub estimated_rows: Option<u64>,
     /// Whether the database itself shows the role some of the rows alone (row security).
     pub secured: bool,
+    /// What tells this definition of its columns from others, where a statement might be answered by
+    /// another one without a failure (MySQL).
+    pub definition: Option<u64>,
     /// All columns, in the table's order.
     pub columns: Vec<Column>,
     /// The columns that the role may not read, as far as the database tells of them.
@@ -87,7 +90,7 @@ pub struct Table {
 }
 
 /// One column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -116,7 +119,7 @@ pub struct Column {
 }
 
 /// A foreign key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ForeignKey {
     /// The columns here.
     pub columns: Vec<String>,

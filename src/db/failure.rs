@@ -30,6 +30,8 @@ pub enum FailureKind {
     Unwritable,
     /// A single row is larger than an answer; its largest fields with their bytes.
     TooLarge(Vec<(String, usize)>),
+    /// The database is not as its catalog was read.
+    Changed,
     /// Anything else is our own fault.
     Internal,
 }
@@ -200,7 +202,7 @@ impl From<RowFault> for Failure {
     fn from(fault: RowFault) -> Self {
         Self::new(match fault {
             RowFault::TooLarge(fields) => FailureKind::TooLarge(fields),
-            RowFault::Undecodable(_) => FailureKind::Internal,
+            RowFault::Undecodable(_) => FailureKind::Changed,
         })
     }
 }

@@ -8,6 +8,7 @@
 
 mod catalog;
 mod columns;
+mod definition;
 mod killer;
 mod plan;
 mod relations;
@@ -22,12 +23,13 @@ use std::time::Duration;
 use sqlx::mysql::{MySql as Driver, MySqlRow};
 use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
+use self::definition::Definitions;
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{Batch, Gather, Waiting};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
-use crate::catalog::{Catalog, Hidden, Table};
+use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
@@ -43,6 +45,7 @@ pub struct MySql {
     sessions: Sessions,
     pool: Pool<Reader>,
     waiting: Waiting,
+    definitions: Definitions,
     query_timeout: Duration,
 }
 
@@ -53,6 +56,7 @@ impl MySql {
             sessions: Sessions::new(url)?,
             pool: Pool::new(options.pool_size, options.query_timeout),
             waiting: Waiting::new(options.pool_size),
+            definitions: Definitions::default(),
             query_timeout: options.query_timeout,
         })
     }
@@ -74,6 +78,14 @@ impl MySql {
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
         self.survey(work::Tables(names)).await
+    }
+
+    /// What tells the table's definition of now from others; those who ask at once are told by one
+    /// reading.
+    pub(super) async fn definition(&self, table: &TableName) -> Result<u64, Failure> {
+        let shared = self.definitions.of(table);
+        let read = shared.ask(self.read(work::Definition(table)));
+        bounded(self.query_timeout + GRACE, read).await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
@@ -262,6 +274,10 @@ pub(super) fn kind_of(number: u16) -> FailureKind {
         // a text in a character set that the column's cannot be compared with; whatever else is wrong
         // with a value is in the data, for those that are sent are checked before
         1267 | 1270 | 1271 | 3854 | 3988 => FailureKind::Unwritable,
+        // table, column, function or database that is not there or may not be read; a view of such;
+        // a table that was changed meanwhile; types that are not compared; a value that is none
+        1054 | 1142 | 1143 | 1146 | 1305 | 1356 | 1370 | 1412 | 1615 | 1932 | 1292 | 1525
+        | 4078 | 4079 => FailureKind::Changed,
         _ => FailureKind::Internal,
     }
 }

@@ -279,7 +279,10 @@ fn is_at_rest(failure: &Failure) -> bool {
     failure.code().is_some()
         && matches!(
             failure.kind(),
-            FailureKind::Unwritable | FailureKind::Timeout | FailureKind::Internal
+            FailureKind::Unwritable
+                | FailureKind::Timeout
+                | FailureKind::Changed
+                | FailureKind::Internal
         )
 }
 
@@ -332,6 +335,8 @@ pub(super) fn kind_of(code: &str) -> FailureKind {
         // Values are checked before they are sent, so whatever else is wrong with one is in the data.
         ("22P05", _) => FailureKind::Unwritable,
         ("53300", _) => FailureKind::Overloaded,
+        // What has another name or type, or may not be read; a value that its type has no more.
+        ("0A000" | "22P02" | "3F000", _) | (_, "42") => FailureKind::Changed,
         // Connection, authorization, database, resources, conflicts with recovery, operator
         // intervention, system: nothing that a request could mend.
         ("25P03" | "55000", _) | (_, "08" | "28" | "3D" | "40" | "53" | "57" | "58") => {
@@ -349,7 +354,7 @@ mod tests {
     fn codes_have_their_meaning() {
         for (code, kind) in [
             ("22P05", FailureKind::Unwritable),
-            ("22P02", FailureKind::Internal),
+            ("22P02", FailureKind::Changed),
             ("22003", FailureKind::Internal),
             ("22012", FailureKind::Internal),
             ("57014", FailureKind::Timeout),
@@ -362,8 +367,8 @@ mod tests {
             ("3D000", FailureKind::Unavailable),
             ("53300", FailureKind::Overloaded),
             ("25006", FailureKind::Internal),
-            ("42501", FailureKind::Internal),
-            ("42P01", FailureKind::Internal),
+            ("42501", FailureKind::Changed),
+            ("42P01", FailureKind::Changed),
             ("", FailureKind::Internal),
         ] {
             assert_eq!(kind_of(code), kind, "{code}");

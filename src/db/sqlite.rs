@@ -300,6 +300,8 @@ pub(super) fn kind_of(code: i32) -> FailureKind {
         8 | 10 | 11 | 14 | 26 => FailureKind::Unavailable,
         // TOOBIG
         18 => FailureKind::TooLarge(Vec::new()),
+        // ERROR: no such table or column, for one; SCHEMA
+        1 | 17 => FailureKind::Changed,
         _ => FailureKind::Internal,
     }
 }

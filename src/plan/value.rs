@@ -460,6 +460,7 @@ mod tests {
             comment: None,
             estimated_rows: None,
             secured: false,
+            definition: None,
             columns: vec![column],
             withheld: Vec::new(),
             primary_key: Vec::new(),

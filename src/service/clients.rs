@@ -45,6 +45,8 @@ struct Made {
     token: Token,
     tenant: Tenant,
     held: Vec<Arc<Held>>,
+    /// Which states of their tables it was made for.
+    numbers: Vec<u64>,
     policy: Arc<Policy>,
 }
 
@@ -146,6 +148,7 @@ impl Tenants {
                 .get(&token.tenant)
                 .map(Vec::as_slice)
                 .unwrap_or_default();
+            let numbers: Vec<u64> = held.iter().map(|held| held.number()).collect();
             let made = self.policies.remove(&token.id).filter(|made| {
                 let same = made.held.len() == held.len()
                     && made
@@ -153,7 +156,8 @@ impl Tenants {
                         .iter()
                         .zip(held)
                         .all(|(one, other)| Arc::ptr_eq(one, other));
-                same && Arc::ptr_eq(&made.policy.settings, settings)
+                same && made.numbers == numbers
+                    && Arc::ptr_eq(&made.policy.settings, settings)
                     && is_unchanged(&made.token, token)
                     && made.tenant == **tenant
             });
@@ -174,6 +178,7 @@ impl Tenants {
                     token: token.clone(),
                     tenant: (*tenant).clone(),
                     held: held.to_vec(),
+                    numbers,
                 }
             });
             if let Some(grant) = &made.policy.grant {

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use tracing::warn;
 
+use super::judged::Judged;
 use super::tenant::{Held, InUse};
 use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
-use crate::db::{Db, Whom};
+use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
 use crate::plan;
 use crate::sensitive::Sensitive;
@@ -30,6 +31,10 @@ struct Known {
     db: Db,
     catalog: Catalog,
     sensitive: Arc<Sensitive>,
+    /// The tables that the catalog was made of,
+    judged: Arc<Judged>,
+    /// and as which of their states.
+    number: u64,
 }
 
 /// A tenant's database, narrowed to what one token sees of it.
@@ -55,7 +60,12 @@ impl fmt::Debug for Exposed {
 
 impl Exposed {
     /// A database whose catalog was read.
-    pub fn known(db: Db, catalog: Catalog, sensitive: Arc<Sensitive>) -> Self {
+    pub(super) fn known(
+        db: Db,
+        catalog: Catalog,
+        sensitive: Arc<Sensitive>,
+        (judged, number): (Arc<Judged>, u64),
+    ) -> Self {
         let names = catalog.models().iter().map(|model| model.name().to_owned());
         Self {
             names: names.collect(),
@@ -63,6 +73,8 @@ impl Exposed {
                 db,
                 catalog,
                 sensitive,
+                judged,
+                number,
             }),
             shapes: Shapes::default(),
             source: None,
@@ -144,7 +156,8 @@ impl Exposed {
                 read: plan::typed,
             })
             .collect();
-        let tables = learned.tables.iter();
+        let now = learned.judged.now();
+        let tables = now.tables.iter();
         let Built {
             catalog, missing, ..
         } = catalog::build(
@@ -164,6 +177,8 @@ impl Exposed {
             },
             catalog,
             sensitive: Arc::clone(&learned.sensitive),
+            judged: Arc::clone(&learned.judged),
+            number: now.number,
         };
         if self.known.set(known).is_ok() {
             for missing in missing {
@@ -175,6 +190,29 @@ impl Exposed {
                     missing.logged()
                 );
             }
+        }
+    }
+
+    /// Whether the tables are known to be otherwise than the catalog says.
+    pub(super) fn is_outdated(&self) -> bool {
+        let known = self.known.get();
+        known.is_some_and(|known| known.judged.now().number != known.number)
+    }
+
+    /// Whether what a request misses may be back.
+    pub(super) fn may_be_back(&self) -> bool {
+        let known = self.known.get();
+        known.is_some_and(|known| known.judged.may_be_back())
+    }
+
+    /// Reads the tables again, for one who found them changed; whether they are.
+    ///
+    /// # Errors
+    /// When the database does not tell.
+    pub(super) async fn renew(&self) -> Result<bool, Failure> {
+        match self.known.get() {
+            Some(known) => known.judged.renew(&known.db, known.number).await,
+            None => Ok(false),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
+use super::judged::Judged;
 use super::probe::unknown_rights;
 use super::{
     Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
@@ -32,7 +33,7 @@ pub struct Opened {
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
     /// The tables of the whitelist.
-    pub(super) tables: Tables,
+    pub(super) judged: Arc<Judged>,
     /// What the configuration hides of them.
     sensitive: Sensitive,
     /// Whether the database is still waited for.
@@ -50,7 +51,7 @@ impl Opened {
             return Vec::new();
         };
         let found = db.weaknesses(catalog, &self.hidden).await;
-        let mut all = idle::weaknesses(&self.tables, &self.sensitive);
+        let mut all = idle::weaknesses(self.judged.judged(), &self.sensitive);
         all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
         all
     }
@@ -79,7 +80,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
             service: Arc::new(Service::new(access, db, metrics)),
             hidden: Vec::new(),
             missing: Vec::new(),
-            tables: Tables::new(),
+            judged: Arc::new(Judged::new(Tables::new())),
             sensitive: config.sensitive.clone(),
             waiting: false,
             absent: None,
@@ -110,11 +111,12 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         Ok((_, true)) => Err(named(tenant::holds_a_store(&url.to_string()))),
         Ok((tables, false)) => {
             let built = served(built(&tables, config), &db, config).await?;
-            let exposed = exposed(&db, built.catalog, &config.sensitive);
+            let judged = Arc::new(Judged::new(tables));
+            let exposed = exposed(&db, built.catalog, &config.sensitive, (&judged, 0));
             Ok(Opened {
                 hidden: built.hidden,
                 missing: built.missing,
-                tables,
+                judged,
                 ..opened(Some(exposed), Some(db))
             })
         }
@@ -137,11 +139,19 @@ pub(super) fn waiting(config: &Config) -> Arc<Exposed> {
 }
 
 /// The database of a configuration with what it turned out to hold.
-pub(super) fn exposed(db: &Db, catalog: Catalog, sensitive: &Sensitive) -> Arc<Exposed> {
+///
+/// The catalog is that of the tables that were judged, as they were for the so many-eth time.
+pub(super) fn exposed(
+    db: &Db,
+    catalog: Catalog,
+    sensitive: &Sensitive,
+    (judged, number): (&Arc<Judged>, u64),
+) -> Arc<Exposed> {
     Arc::new(Exposed::known(
         db.clone(),
         catalog,
         Arc::new(sensitive.clone()),
+        (Arc::clone(judged), number),
     ))
 }
 

@@ -119,17 +119,54 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
     }
 }
 
+/// Makes sure that what was answered was meant: that the tables are those which the plan was made
+/// for, where another would have answered as well.
+pub(super) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(), Fail> {
+    for model in models {
+        let Some((table, definition)) = model.definition() else {
+            continue;
+        };
+        let same = Box::pin(source.db.is_defined_as(table, definition)).await;
+        let same =
+            same.map_err(|failure| failed(source, model, &Condition::All(Vec::new()), &failure))?;
+        if !same {
+            return Err(Fail {
+                error: ErrorKind::Internal.into(),
+                cause: Some("changed".to_owned()),
+                changed: true,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The models that a plan reads.
+pub(super) fn models<'c>(plan: &ReadPlan<'c>) -> Vec<&'c Model> {
+    let expanded = match &plan.output {
+        Output::Rows { expand, .. } => expand.as_slice(),
+        Output::Groups { .. } => &[],
+    };
+    let targets = expanded.iter().map(|expansion| expansion.target);
+    std::iter::once(plan.model).chain(targets).collect()
+}
+
 /// A request that came to nothing: what its client is told, and what only the log is.
 pub(super) struct Fail {
     pub(super) error: Error,
     /// What the log says of it.
     pub(super) cause: Option<String>,
+    /// Whether the database is not as its catalog was read.
+    pub(super) changed: bool,
 }
 
 impl<E: Into<Error>> From<E> for Fail {
     fn from(error: E) -> Self {
         let error = error.into();
-        Self { error, cause: None }
+        Self {
+            error,
+            cause: None,
+            changed: false,
+        }
     }
 }
 
@@ -170,7 +207,7 @@ pub(super) fn failed(
             let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }
-        FailureKind::Internal => ErrorKind::Internal,
+        FailureKind::Changed | FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
         debug!(model = model.name(), %detail, "the database says");
@@ -178,5 +215,6 @@ pub(super) fn failed(
     Fail {
         error: kind.into(),
         cause: Some(failure.told()),
+        changed: *failure.kind() == FailureKind::Changed,
     }
 }

@@ -140,6 +140,16 @@ impl Policy {
         Ok(grant.map_or(Ok(Vec::new()), |grant| grant.reserve(rows))?)
     }
 
+    /// The same, with another database of a configuration.
+    pub(super) fn exposing(&self, exposed: Option<Arc<Exposed>>) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+            may: self.may,
+            exposed: exposed.into_iter().collect(),
+            grant: None,
+        }
+    }
+
     /// The memory that an answer of a form may take while it is written.
     pub fn answer_bytes(&self, form: Form) -> usize {
         match form {

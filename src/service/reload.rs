@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+use super::judged::Judged;
 use super::open::Tables;
+use super::renewal::{self, Renewals};
 use super::report::{names, tell, tell_of_exposed};
 use super::tenant::Ways;
 use super::{Access, Clients, Exposed, Kept, Opened, Service, Settings, idle, open};
@@ -26,7 +28,9 @@ pub struct Live {
     service: Arc<Service>,
     config: Arc<Config>,
     /// The tables that are served.
-    tables: Tables,
+    judged: Arc<Judged>,
+    /// Requests that found the database changed.
+    renewals: Renewals,
     /// The store, where there is one.
     kept: Option<Kept>,
     /// Whether the database has never answered.
@@ -108,9 +112,10 @@ impl Live {
     /// The service as it was opened, with the store that it serves the clients of.
     pub fn new(opened: Opened, kept: Option<Kept>, config: Config) -> Self {
         let mut live = Self {
+            renewals: opened.service.renewals(),
             service: opened.service,
             config: Arc::new(config),
-            tables: opened.tables,
+            judged: opened.judged,
             kept,
             waiting: opened.waiting,
             said: None,
@@ -251,6 +256,12 @@ impl Live {
                     self.withdraw();
                     continue;
                 }
+                told = renewal::asked(&mut self.renewals) => {
+                    self.renew();
+                    // Whoever asked may have gone.
+                    let _ = told.send(());
+                    continue;
+                }
                 read = read(self.reading.as_mut()) => read,
             };
             let Some(mut reading) = self.reading.take() else {
@@ -315,13 +326,7 @@ impl Live {
         }
         let new = Arc::clone(new);
         let before = self.service.access();
-        let exposed = match self.service.db() {
-            Some(db) if !self.waiting => {
-                let (built, sensitive) = open::built_within(&self.tables, &self.config, &new);
-                Some(open::exposed(db, built.catalog, &sensitive))
-            }
-            _ => before.shared.exposed.first().cloned(),
-        };
+        let exposed = self.exposed_within(&new);
         let (settings, tls) = (&before.settings, before.tls.clone());
         let clients = Arc::clone(&before.clients);
         let access = open::access(&self.config, settings, tls, exposed, clients);
@@ -329,6 +334,37 @@ impl Live {
         self.service.replace(narrowed);
         self.withdrawn = true;
         warn!("reload: waits for the database; what it takes away is in force");
+    }
+
+    /// What the configuration in force and another both expose.
+    fn exposed_within(&self, new: &Config) -> Option<Arc<Exposed>> {
+        match self.service.db() {
+            Some(db) if !self.waiting => {
+                let now = self.judged.now();
+                let (built, sensitive) = open::built_within(&now.tables, &self.config, new);
+                let of = (&self.judged, now.number);
+                Some(open::exposed(db, built.catalog, &sensitive, of))
+            }
+            _ => self.service.access().shared.exposed.first().cloned(),
+        }
+    }
+
+    /// Serves databases as they are now that were found changed.
+    fn renew(&mut self) {
+        let before = self.service.access();
+        let own = before.shared.exposed.first().cloned();
+        let exposed = match (own, &self.reading) {
+            (Some(own), _) if !own.is_outdated() => Some(own),
+            (_, Some(reading)) if self.withdrawn => self.exposed_within(&reading.config),
+            (Some(_), _) => self.exposed(&self.judged, &self.config),
+            (None, _) => None,
+        };
+        let clients = self.clients(&before.settings);
+        self.service.replace(Access {
+            shared: Arc::new(before.shared.exposing(exposed)),
+            clients,
+            ..Access::clone(&before)
+        });
     }
 
     /// Whom a configuration lets in, without anything that they could read.
@@ -355,7 +391,7 @@ impl Live {
             Err(faulty) => {
                 if std::mem::take(&mut self.withdrawn) {
                     let (settings, tls) = (&before.settings, before.tls.clone());
-                    let exposed = self.exposed(&self.tables, &self.config);
+                    let exposed = self.exposed(&self.judged, &self.config);
                     let clients = Arc::clone(&before.clients);
                     self.service.replace(open::access(
                         &self.config,
@@ -377,32 +413,34 @@ impl Live {
             warn!("{}; {}", weakness.what, weakness.help);
         }
         let clients = self.clients(&settings);
-        let exposed = self.exposed(&tables, &config);
+        self.waiting &= tables.is_empty();
+        let judged = Arc::new(Judged::new(tables));
+        let exposed = self.exposed(&judged, &config);
         let access = open::access(&config, &settings, asked.tls, exposed, clients);
         tell(&asked.changes);
-        let had = names(&open::built(&self.tables, &self.config).catalog);
+        let had = names(&open::built(&self.judged.now().tables, &self.config).catalog);
         tell_of_exposed(&had, &access.shared);
-        self.waiting &= tables.is_empty();
         self.withdrawn = false;
         self.service.replace(access);
         self.config = config;
-        self.tables = tables;
+        self.judged = judged;
         Ok(())
     }
 
     /// Refuses a reload by which an entry hides nothing any more while a field comes: most likely it
     /// is the one that was hidden, under another name.
     fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), StartFault> {
-        let before = idle::entries(&self.tables, &self.config.sensitive);
+        let judged = self.judged.judged();
+        let before = idle::entries(judged, &self.config.sensitive);
         let mut lost = idle::entries(tables, &new.sensitive);
         lost.retain(|entry| {
             entry.0 == "MCP_HIDDEN_FIELDS"
                 && !before.contains(entry)
                 && self.config.sensitive.names(&entry.1)
         });
-        let had = names(&open::built(&self.tables, &self.config).catalog);
+        let had = names(&open::built(judged, &self.config).catalog);
         let has = names(&open::built(tables, new).catalog);
-        let mut known = self.tables.iter().map(|(name, _)| &name.exposed);
+        let mut known = judged.iter().map(|(name, _)| &name.exposed);
         let came = has.difference(&had).find(|name| {
             let model = name.rsplit_once('.').map(|(model, _)| model);
             model.is_some_and(|model| known.any(|known| known == model))
@@ -421,12 +459,14 @@ impl Live {
 
     /// What a configuration exposes of tables that were read; none were where the database is
     /// waited for.
-    fn exposed(&self, tables: &Tables, config: &Config) -> Option<Arc<Exposed>> {
+    fn exposed(&self, judged: &Arc<Judged>, config: &Config) -> Option<Arc<Exposed>> {
+        let now = judged.now();
         match self.service.db() {
-            Some(db) if !tables.is_empty() => {
-                let built = open::built(tables, config);
+            Some(db) if !now.tables.is_empty() => {
+                let built = open::built(&now.tables, config);
                 warn_of_missing(&built);
-                Some(open::exposed(db, built.catalog, &config.sensitive))
+                let of = (judged, now.number);
+                Some(open::exposed(db, built.catalog, &config.sensitive, of))
             }
             Some(_) => Some(open::waiting(config)),
             None => (!config.enabled).then(|| open::waiting(config)),
@@ -438,13 +478,13 @@ impl Live {
         match read {
             Ok(tables) => {
                 let before = self.service.access();
-                let exposed = self.exposed(&tables, &self.config);
+                self.judged = Arc::new(Judged::new(tables));
+                let exposed = self.exposed(&self.judged, &self.config);
                 let (settings, tls) = (&before.settings, before.tls.clone());
                 let clients = Arc::clone(&before.clients);
                 let access = open::access(&self.config, settings, tls, exposed, clients);
                 let models = access.shared.names().len();
                 self.service.replace(access);
-                self.tables = tables;
                 self.waiting = false;
                 info!(models, "the database answers");
             }

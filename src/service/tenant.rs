@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OnceCell};
 use tracing::{debug, info, warn};
 
+use super::judged::Judged;
 use crate::catalog::Table;
 use crate::config::{self, Config, ModelName};
 use crate::db::{Db, Failure, Options, StartFault, Usage};
@@ -209,7 +210,7 @@ pub(super) struct Held {
 /// What is known of a database that answered.
 pub(super) struct Known {
     pub(super) db: Db,
-    pub(super) tables: Vec<(ModelName, Result<Table, String>)>,
+    pub(super) judged: Arc<Judged>,
     pub(super) sensitive: Arc<Sensitive>,
     _way: Way,
 }
@@ -246,6 +247,12 @@ impl Held {
     /// The record that it is held by.
     pub(super) fn record(&self) -> &Database {
         &self.record
+    }
+
+    /// How often its tables have changed since it was first read.
+    pub(super) fn number(&self) -> u64 {
+        let known = self.reached.get();
+        known.map_or(0, |known| known.judged.now().number)
     }
 
     /// What is known of it, read when it is first asked for; several who ask at once wait for one.
@@ -288,7 +295,7 @@ impl Held {
             info!("the database {} answers", self.name);
         }
         Ok(Known {
-            tables: reached.names.into_iter().zip(tables).collect(),
+            judged: Arc::new(Judged::new(reached.names.into_iter().zip(tables).collect())),
             db: reached.db,
             _way: reached.way,
             sensitive: Arc::new(reached.sensitive),

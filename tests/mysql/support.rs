@@ -10,7 +10,7 @@ use lucarne::config::{self, Config};
 use lucarne::db::{Db, Options};
 use lucarne::observe::Metrics;
 use lucarne::protocol::Object;
-use lucarne::service::{self, Read, Service};
+use lucarne::service::{self, Live, Read, Service};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
 /// A database of its own; dropping it drops it on the server, whatever became of the test.
@@ -194,6 +194,21 @@ impl Asker {
         let opened = opened.unwrap();
         assert!(opened.missing.is_empty(), "{:?}", opened.missing);
         Self(opened.service)
+    }
+
+    /// A service that follows what changes in its database.
+    pub(crate) async fn live(url: &str, models: &str) -> Self {
+        let config = configured(url, models, &[]);
+        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = opened.unwrap();
+        let service = Arc::clone(&opened.service);
+        let mut live = Live::new(opened, None, config);
+        tokio::spawn(async move {
+            loop {
+                let _ = live.next().await;
+            }
+        });
+        Self(service)
     }
 
     /// The service itself.

@@ -164,6 +164,10 @@ async fn a_column_that_is_added_is_hidden_until_it_was_judged() {
             .contains("reload: exposed from now on: users.nickname")
     );
     change_table(&folder, "ALTER TABLE users DROP COLUMN nickname").await;
+    let answer = ask(&mut socket, LIST).await;
+    assert_eq!(code(&answer), "ok", "{answer}");
+    let row = answer["data"][0].clone();
+    assert!(row.get("id").is_some() && row.get("nickname").is_none());
     served.reload().await;
     let row = ask(&mut socket, LIST).await["data"][0].clone();
     assert!(row.get("id").is_some() && row.get("nickname").is_none());

@@ -11,6 +11,7 @@ mod common;
 mod support;
 
 mod catalog;
+mod changed;
 mod check;
 mod chinook;
 mod filters;

@@ -9,7 +9,7 @@ use lucarne::config::{self, Config};
 use lucarne::db::{Db, Failure, Options};
 use lucarne::observe::Metrics;
 use lucarne::protocol::Object;
-use lucarne::service::{self, Read, Service};
+use lucarne::service::{self, Live, Read, Service};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 const TOKEN: &str = "a-token-for-tests-alone";
@@ -195,6 +195,25 @@ impl Asked {
             service: opened.service,
             missing: opened.missing.into_iter().map(|it| it.reason).collect(),
         }
+    }
+
+    /// A service that follows what changes in its database.
+    pub(crate) async fn live(url: &str, models: &str) -> Self {
+        let config = configured(url, models, &[]);
+        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = opened.unwrap();
+        let live = Self {
+            db: opened.service.db().unwrap().clone(),
+            service: Arc::clone(&opened.service),
+            missing: Vec::new(),
+        };
+        let mut owner = Live::new(opened, None, config);
+        tokio::spawn(async move {
+            loop {
+                let _ = owner.next().await;
+            }
+        });
+        live
     }
 
     /// The answer as JSON, or `code: text` of the error.

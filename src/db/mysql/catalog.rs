@@ -8,6 +8,7 @@ use sea_query::{Expr, ExprTrait as _, Func, MysqlQueryBuilder, Query};
 use sqlx::{MySql, MySqlConnection, Row as _};
 
 use super::columns::{self, Declared};
+use super::definition;
 use super::relations;
 use super::session::Flavour;
 use crate::catalog::{Column, Kind, Stored, Table, TableName};
@@ -143,6 +144,8 @@ async fn table(
     known: &Known,
 ) -> Result<Result<Table, String>, Failure> {
     let name = &known.name;
+    // First, so that what changes meanwhile is noticed.
+    let definition = definition::read(connection, name).await?;
     let primary = relations::indexes(connection, name).await?;
     let raw = columns_of(connection, name, &primary.key).await?;
     if raw.is_empty() {
@@ -164,6 +167,7 @@ async fn table(
         comment,
         estimated_rows,
         secured: false,
+        definition: Some(definition),
         columns,
         withheld: Vec::new(),
         primary_key: primary.key,

@@ -6,8 +6,8 @@ use sqlx::mysql::MySql as Driver;
 use sqlx::{Connection as _, MySqlConnection};
 
 use super::session::Flavour;
-use super::{catalog, plan, role};
-use crate::catalog::{Catalog, Hidden, Table};
+use super::{catalog, definition, plan, role};
+use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::ModelName;
 use crate::db::batch::Batch;
 use crate::db::{Failure, Weakness, stream};
@@ -46,6 +46,16 @@ impl Work for Tables<'_> {
         flavour: Flavour,
     ) -> Result<Self::Output, Failure> {
         catalog::tables(connection, flavour, self.0).await
+    }
+}
+
+pub(super) struct Definition<'a>(pub(super) &'a TableName);
+
+impl Work for Definition<'_> {
+    type Output = u64;
+
+    async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<u64, Failure> {
+        definition::read(connection, self.0).await
     }
 }
 

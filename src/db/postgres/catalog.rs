@@ -61,6 +61,7 @@ pub(super) async fn tables(
             comment: known.comment.clone(),
             estimated_rows: estimate(connection, known).await?,
             secured: known.secured,
+            definition: None,
             columns,
             withheld: withheld.get(&known.oid).cloned().unwrap_or_default(),
             primary_key: relations.primary_key,

@@ -181,6 +181,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         comment: None,
         estimated_rows,
         secured: false,
+        definition: None,
         row_id: match known.stored && !known.without_rowid && row_id.is_none() {
             true => free_row_id(&columns),
             false => None,

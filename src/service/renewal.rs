@@ -1,0 +1,132 @@
+//! A request that finds its database changed: the catalog is read again, and the request is answered
+//! by what is there now.
+//!
+//! The request reads, together with all others that found the same; whoever owns the configuration
+//! in force is asked to serve what was read. Without such an owner nothing is read again.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::page::Fail;
+use super::{Answer, Exposed, Policy, Read, Service, Terms};
+use crate::auth::Caller;
+use crate::db::Failure;
+use crate::error::ErrorKind;
+
+/// What a reading may have to wait for the one before it.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Asks that what was read be served, and hears that it is.
+pub(super) type Asking = mpsc::Sender<oneshot::Sender<()>>;
+
+/// Who asks.
+pub(super) type Renewals = mpsc::Receiver<oneshot::Sender<()>>;
+
+/// The next who asks.
+pub(super) async fn asked(renewals: &mut Renewals) -> oneshot::Sender<()> {
+    match renewals.recv().await {
+        Some(asked) => asked,
+        None => std::future::pending().await,
+    }
+}
+
+impl Service {
+    /// Hears of databases that were found changed; one owner of the configuration does.
+    pub(super) fn renewals(&self) -> Renewals {
+        let (asking, renewals) = mpsc::channel(1);
+        let _ = self.renewals.set(asking);
+        renewals
+    }
+
+    /// Answers a request, once more where the first time shows that its database has changed.
+    pub(super) async fn run(
+        &self,
+        terms: Terms<'_>,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+        filters: &mut Vec<String>,
+    ) -> Result<Answer, Fail> {
+        let begun = out.clone();
+        let fail = match self.attempt(terms, read, out, filters).await {
+            Err(fail) if fail.changed || may_be_back(terms.policy, &fail) => fail,
+            answered => return answered,
+        };
+        // Rare, and large: it takes no room of the request's own.
+        Box::pin(self.again(terms, caller, read, begun, filters, fail)).await
+    }
+
+    async fn again(
+        &self,
+        terms: Terms<'_>,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+        filters: &mut Vec<String>,
+        fail: Fail,
+    ) -> Result<Answer, Fail> {
+        let Some(asking) = self.renewals.get() else {
+            return Err(fail);
+        };
+        let patience = TURN + terms.policy.settings.query_timeout;
+        match timeout(patience, renew(terms.policy, read, asking)).await {
+            Ok(Ok(true)) => {}
+            // The catalog is right, and something else is wrong.
+            Ok(Ok(false)) => return Err(fail),
+            // A refusal is one, whatever the database tells.
+            _ if !fail.changed => return Err(fail),
+            Ok(Err(failure)) => {
+                debug!(?failure, "the catalog could not be read again");
+                return Err(ErrorKind::Unavailable.into());
+            }
+            Err(_) => return Err(ErrorKind::Unavailable.into()),
+        }
+        // What was taken away meanwhile is taken away.
+        let policy = self.access().policy(&caller.token);
+        let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
+        let terms = Terms {
+            policy: &policy,
+            form: terms.form,
+        };
+        filters.clear();
+        match self.attempt(terms, read, out, filters).await {
+            Err(fail) if fail.changed => Err(ErrorKind::Unavailable.into()),
+            answered => answered,
+        }
+    }
+}
+
+/// Whether a request may be refused for something that was taken away and is back.
+fn may_be_back(policy: &Policy, fail: &Fail) -> bool {
+    let mut exposed = policy.exposed.iter();
+    !fail.error.kind().is_failure() && exposed.any(|exposed| exposed.may_be_back())
+}
+
+/// Reads the database of a request again and has it served; whether it has changed.
+async fn renew(policy: &Policy, read: &Read<'_>, asking: &Asking) -> Result<bool, Failure> {
+    let served = read.model.and_then(|name| policy.model(name));
+    let concerned: Vec<&Exposed> = match served {
+        Some(served) => vec![served.exposed],
+        None => {
+            let all = policy.exposed.iter().map(|exposed| &**exposed);
+            all.filter(|exposed| exposed.may_be_back()).collect()
+        }
+    };
+    let mut changed = false;
+    for exposed in concerned {
+        // A place that cannot be had is waited for by the request itself.
+        let _in_use = exposed.enter().await;
+        changed |= exposed.renew().await?;
+    }
+    if !changed {
+        return Ok(false);
+    }
+    let (told, heard) = oneshot::channel();
+    if asking.send(told).await.is_err() {
+        return Ok(false);
+    }
+    Ok(heard.await.is_ok())
+}

@@ -1,0 +1,101 @@
+//! Tables that change while they are read: nothing has another meaning, and nothing needs a reload.
+
+use std::time::Duration;
+
+use crate::support::{Asker, Database, eventually};
+
+const MADE: &str = r"
+CREATE TABLE t (id INT PRIMARY KEY, v INT, e ENUM('public','secret'), body TEXT);
+INSERT INTO t VALUES (1, 10, 'public', 'one'), (2, 20, 'secret', 'two');
+CREATE TABLE other (id INT PRIMARY KEY);
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_table_is_read_as_it_is() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let asker = Asker::live(&place.url(), "t,other").await;
+    let found = async |params: &str| asker.field("t", "id", params).await;
+    let of_v = r#"{"filters":{"v":10},"fields":["id"]}"#;
+    assert_eq!(found(of_v).await, ["1"]);
+    // A number matches no text that begins with it.
+    place
+        .run("ALTER TABLE t MODIFY v VARCHAR(20); UPDATE t SET v = '10abc'")
+        .await;
+    let refused = asker.ask("query", "t", of_v).await.unwrap_err();
+    assert!(refused.ends_with("(invalid_value)"), "{refused}");
+    let sum = r#"{"aggregate":{"sum":{"$sum":"v"}}}"#;
+    assert!(asker.ask("query", "t", sum).await.is_err());
+    // A name of an enum means that name, wherever it stands.
+    let of_e = r#"{"filters":{"e":"public"},"fields":["id"]}"#;
+    assert_eq!(found(of_e).await, ["1"]);
+    place
+        .run("ALTER TABLE t MODIFY e ENUM('secret','public')")
+        .await;
+    assert_eq!(found(of_e).await, ["1"]);
+    // What is renamed is gone until a reload has judged it, and comes back by its old name.
+    place.run("ALTER TABLE t RENAME COLUMN body TO text").await;
+    let row = r#""data":{"id":1,"v":"10abc","e":"public"}"#;
+    assert_eq!(asker.ask("get", "t", r#"{"id":1}"#).await.unwrap(), row);
+    place.run("RENAME TABLE other TO another").await;
+    let gone = asker.ask("list", "other", "{}").await.unwrap_err();
+    assert!(gone.ends_with("(model_not_allowed)"), "{gone}");
+    place.run("RENAME TABLE another TO other").await;
+    place.run("ALTER TABLE t RENAME COLUMN text TO body").await;
+    assert_eq!(
+        asker.field("t", "body", "{}").await,
+        [r#""one""#, r#""two""#]
+    );
+    assert!(asker.rows("other", "{}").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_under_load_give_no_wrong_answer() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    place.run("UPDATE t SET v = 10 + id").await;
+    let asker = Asker::live(&place.url(), "t").await;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let asker = asker.clone();
+            tokio::spawn(async move {
+                for _ in 0..60 {
+                    let of_v = r#"{"filters":{"v":11},"fields":["id"]}"#;
+                    match asker.ask("query", "t", of_v).await {
+                        Ok(answer) => {
+                            assert!(answer.contains(r#""data":[{"id":1}]"#), "{answer}");
+                        }
+                        Err(refused) => assert!(!refused.ends_with("(internal)"), "{refused}"),
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..3 {
+        // While it is text, no number may find it.
+        place
+            .run("ALTER TABLE t MODIFY v VARCHAR(20), ADD w INT; UPDATE t SET w = v, v = '11x'")
+            .await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        place
+            .run("UPDATE t SET v = w; ALTER TABLE t MODIFY v INT, DROP w")
+            .await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    // The number is a number again, and is found by itself.
+    let of_v = r#"{"filters":{"v":11},"fields":["id"]}"#;
+    eventually(
+        "the number is not found",
+        Duration::from_secs(20),
+        async || asker.ask("query", "t", of_v).await.is_ok(),
+    )
+    .await;
+}

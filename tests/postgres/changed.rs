@@ -1,0 +1,73 @@
+//! Tables that change while they are read: nothing fails until a reload.
+
+use std::time::Duration;
+
+use crate::support::{Asked, Database};
+
+const MADE: &str = "CREATE TABLE t (id int PRIMARY KEY, v int, body text); \
+    INSERT INTO t VALUES (1, 10, 'one'); \
+    CREATE TABLE other (id int PRIMARY KEY)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_table_is_read_as_it_is() {
+    let Some(place) = Database::new(MADE).await else {
+        return;
+    };
+    let asked = Asked::live(&place.url(), "t,other").await;
+    let of_v = r#"{"filters":{"v":10}}"#;
+    assert_eq!(asked.values("t", of_v, "id").await, ["1"]);
+    place
+        .execute("ALTER TABLE t ALTER v TYPE text USING v || 'abc'")
+        .await;
+    let refused = asked.ask("query", "t", of_v).await.unwrap_err();
+    assert!(refused.starts_with("invalid_value"), "{refused}");
+    place.execute("ALTER TABLE t RENAME body TO hidden").await;
+    let row = r#"{"data":{"id":1,"v":"10abc"}}"#;
+    assert_eq!(asked.ask("get", "t", r#"{"id":1}"#).await.unwrap(), row);
+    place.execute("ALTER TABLE other RENAME TO another").await;
+    let gone = asked.ask("list", "other", "{}").await.unwrap_err();
+    assert!(gone.starts_with("model_not_allowed"), "{gone}");
+    // What is back is found by the next reading, which any change brings.
+    place
+        .execute("ALTER TABLE t RENAME hidden TO body; ALTER TABLE another RENAME TO other")
+        .await;
+    place.execute("ALTER TABLE t DROP v").await;
+    assert_eq!(asked.values("t", "{}", "body").await, [r#""one""#]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_under_load_are_never_internal() {
+    let Some(place) = Database::new(MADE).await else {
+        return;
+    };
+    let asked = Asked::live(&place.url(), "t").await;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let asked = asked.clone();
+            tokio::spawn(async move {
+                for _ in 0..60 {
+                    match asked
+                        .ask("query", "t", r#"{"filters":{"body":"one"}}"#)
+                        .await
+                    {
+                        Ok(answer) => assert!(answer.contains(r#""id":1"#), "{answer}"),
+                        Err(refused) => assert!(!refused.starts_with("internal"), "{refused}"),
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+        })
+        .collect();
+    for change in [
+        "RENAME body TO gone",
+        "RENAME gone TO body",
+        "DROP v",
+        "ADD v text",
+    ] {
+        place.execute(&format!("ALTER TABLE t {change}")).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+}
