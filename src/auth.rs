@@ -163,10 +163,29 @@ pub struct Caller {
     pub transport: &'static str,
 }
 
+/// Who is bounded as one: all tokens of a tenant together, each token of the configuration alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A tenant of the store, by its id.
+    Tenant(String),
+    /// A token of the configuration.
+    Token(TokenId),
+    /// Whoever administers the service.
+    Administrator,
+}
+
 impl Caller {
     /// Tenant and token as a field of the log, where it is a client of the store.
     pub fn named(&self) -> Option<DisplayValue<&Client>> {
         self.client.as_deref().map(tracing::field::display)
+    }
+
+    /// Who is bounded as one with this caller.
+    pub fn holder(&self) -> Holder {
+        match &self.client {
+            Some(client) => Holder::Tenant(client.tenant_id.clone()),
+            None => Holder::Token(self.token),
+        }
     }
 }
 
@@ -302,6 +321,34 @@ mod tests {
                 "{given:?}"
             );
         }
+    }
+
+    #[test]
+    fn all_tokens_of_a_tenant_are_bounded_as_one() {
+        let caller = |token: &str, tenant: Option<&str>| {
+            let client = tenant.map(|tenant| {
+                Arc::new(Client {
+                    token_id: token.to_owned(),
+                    token: token.to_owned(),
+                    suffix: String::new(),
+                    tenant_id: tenant.to_owned(),
+                    tenant: tenant.to_owned(),
+                })
+            });
+            let address = IpAddr::from([127, 0, 0, 1]);
+            let token = TokenId::of(token);
+            let holder = Caller {
+                token,
+                client,
+                address,
+                transport: "ws",
+            }
+            .holder();
+            holder
+        };
+        assert_eq!(caller("a", Some("one")), caller("b", Some("one")));
+        assert_ne!(caller("a", Some("one")), caller("a", Some("two")));
+        assert_ne!(caller("a", None), caller("b", None));
     }
 
     #[test]

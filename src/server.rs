@@ -42,7 +42,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Caller, TokenId};
+use crate::auth::{Caller, Holder, TokenId};
 use crate::config::Config;
 use crate::error::Error;
 use crate::limit::{Memory, Weight, Windows};
@@ -71,7 +71,7 @@ pub struct App {
     sessions: sessions::Sessions,
     places: places::Places,
     /// What requests and answers under way may take, by token.
-    memory: Memory<TokenId>,
+    memory: Memory<Holder>,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
     windows: Windows<TokenId, IpAddr>,
     /// Tokens whose refusals were told in this window.

@@ -72,7 +72,7 @@ impl Admitted {
     pub(super) async fn memory(&self, app: &App) -> Result<Reserved, Refused> {
         let settings = &self.policy.settings;
         let bytes = settings.connections.max_message_bytes + self.policy.answer_bytes(Form::Tool);
-        let share = app.memory.share(self.caller.token);
+        let share = app.memory.share(self.caller.holder());
         if let Some(memory) = share.try_reserve(bytes) {
             return Ok(memory);
         }
@@ -197,9 +197,12 @@ pub(super) fn refused(
 pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Place, Refused> {
     let (address, limits) = (caller.address, &policy.settings.connections);
     let network = gate::network(address);
-    let taken = app
-        .places
-        .take(network, limits.max_connections, limits.max_per_address);
+    let taken = app.places.take(
+        network,
+        &caller.holder(),
+        limits.max_connections,
+        limits.max_per_address,
+    );
     taken.map_err(|none| {
         let (reason, status, text, most, variable) = match none {
             NoPlace::Full => (
@@ -215,6 +218,11 @@ pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Plac
                 "Too many connections from this address",
                 limits.max_per_address.unwrap_or_default(),
                 "MCP_MAX_CONNECTIONS_PER_ADDRESS",
+            ),
+            NoPlace::Tenant => (
+                "tenant_full",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many connections of this tenant",
             ),
         };
         app.metrics.connection_refused(reason);

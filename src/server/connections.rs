@@ -3,16 +3,20 @@
 //!
 //! Who connects has proved nothing yet. So a connection that never showed a valid token has a place
 //! only until somebody else needs it: when all are taken, or all that its address may have, the
-//! oldest such one is closed for the newcomer, of the address that has most of them.
+//! oldest such one is closed for the newcomer, of the address that has most of them. Where every
+//! one showed a token, the oldest that rests between two requests goes, of the holder that has most:
+//! a client may be told so at any time, and nobody keeps others out by connections that do nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use crate::auth::Holder;
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,8 +70,8 @@ pub(super) struct Connection {
 struct State {
     id: u64,
     address: IpAddr,
-    /// Whether it ever showed a valid token.
-    known: AtomicBool,
+    /// Who showed a valid token on it first.
+    holder: OnceLock<Holder>,
     /// Requests that are being answered.
     active: AtomicUsize,
     /// Requests that were begun.
@@ -102,7 +106,8 @@ impl Connections {
             true
         } else if table.open.len() >= bounds.all {
             let most = table.by.values().max_by_key(|own| own.strangers.len())?;
-            let oldest = most.strangers.first().copied()?;
+            let oldest = most.strangers.first().copied();
+            let oldest = oldest.or_else(|| table.resting())?;
             table.close(oldest);
             true
         } else {
@@ -112,7 +117,7 @@ impl Connections {
         let state = Arc::new(State {
             id: table.last,
             address,
-            known: AtomicBool::new(false),
+            holder: OnceLock::new(),
             active: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
             closed: CancellationToken::new(),
@@ -138,6 +143,22 @@ impl Connections {
 }
 
 impl Table {
+    /// The oldest connection that rests of the holder that has most; others give up none.
+    fn resting(&self) -> Option<u64> {
+        let mut held: HashMap<&Holder, (usize, Option<u64>)> = HashMap::new();
+        for (id, state) in &self.open {
+            let Some(holder) = state.holder.get() else {
+                continue;
+            };
+            let (count, oldest) = held.entry(holder).or_default();
+            *count += 1;
+            if state.active.load(Ordering::Relaxed) == 0 {
+                *oldest = Some(oldest.map_or(*id, |other| other.min(*id)));
+            }
+        }
+        held.into_values().max_by_key(|(count, _)| *count)?.1
+    }
+
     /// Forgets a connection, and ends it.
     fn close(&mut self, id: u64) {
         let Some(state) = self.open.remove(&id) else {
@@ -174,11 +195,12 @@ impl Drop for Place {
 }
 
 impl Connection {
-    /// Notes that it showed a valid token.
-    pub(super) fn note_token(&self) {
-        if self.state.known.swap(true, Ordering::Relaxed) {
+    /// Notes whose valid token it showed.
+    pub(super) fn note_token(&self, holder: impl FnOnce() -> Holder) {
+        if self.is_known() {
             return;
         }
+        self.state.holder.get_or_init(holder);
         let mut table = self.connections.table();
         if let Some(own) = table.by.get_mut(&self.state.address) {
             own.strangers.remove(&self.state.id);
@@ -187,7 +209,7 @@ impl Connection {
 
     /// Whether it ever showed a valid token.
     pub(super) fn is_known(&self) -> bool {
-        self.state.known.load(Ordering::Relaxed)
+        self.state.holder.get().is_some()
     }
 
     /// Whether it ever asked for anything.
@@ -299,6 +321,10 @@ mod tests {
         Ipv4Addr::new(10, 0, 0, last).into()
     }
 
+    fn holder() -> Holder {
+        Holder::Tenant("one".to_owned())
+    }
+
     fn is_closed(place: &Place) -> bool {
         place.connection().state.closed.is_cancelled()
     }
@@ -309,20 +335,45 @@ mod tests {
         let take = |last| connections.take(address(last), BOUNDS);
         let alone = take(1).unwrap();
         let two: Vec<Place> = (0..3).map(|_| take(2).unwrap()).collect();
-        two[0].connection().note_token();
+        two[0].connection().note_token(holder);
         let newcomer = take(3).unwrap();
         let closed: Vec<bool> = two.iter().map(is_closed).collect();
         assert_eq!(closed, [false, true, false]);
         assert!(!is_closed(&alone) && !is_closed(&newcomer));
         // Whoever showed a token keeps its place.
         for place in [&alone, &two[2], &newcomer] {
-            place.connection().note_token();
+            place.connection().note_token(holder);
         }
+        let asking: Vec<_> = [&alone, &two[0], &two[2], &newcomer]
+            .map(|place| place.connection().begin())
+            .into();
         assert!(take(4).is_none());
         drop(alone);
         assert!(take(4).is_some());
-        drop((two, newcomer));
+        drop((two, newcomer, asking));
         assert!(connections.table().open.is_empty() && connections.table().by.is_empty());
+    }
+
+    #[test]
+    fn who_has_most_gives_up_what_rests() {
+        let connections = Connections::default();
+        let take = |last| connections.take(address(last), BOUNDS);
+        let other = || Holder::Tenant("other".to_owned());
+        let held: Vec<Place> = (1..=4).map(|last| take(last).unwrap()).collect();
+        held[0].connection().note_token(other);
+        for place in &held[1..] {
+            place.connection().note_token(holder);
+        }
+        let asking = held[1].connection().begin();
+        let newcomer = take(5).unwrap();
+        let closed: Vec<bool> = held.iter().map(is_closed).collect();
+        assert_eq!(closed, [false, false, true, false]);
+        // Strangers have one place of it among them, however many come.
+        let second = take(6).unwrap();
+        let closed: Vec<bool> = held.iter().map(is_closed).collect();
+        assert_eq!(closed, [false, false, true, false]);
+        assert!(is_closed(&newcomer) && !is_closed(&second));
+        drop(asking);
     }
 
     #[test]
@@ -337,10 +388,10 @@ mod tests {
         let (first, second) = (take().unwrap(), take().unwrap());
         let third = take().unwrap();
         assert!(is_closed(&first) && !is_closed(&second));
-        second.connection().note_token();
-        third.connection().note_token();
+        second.connection().note_token(holder);
+        third.connection().note_token(holder);
         let fourth = take().unwrap();
-        fourth.connection().note_token();
+        fourth.connection().note_token(holder);
         assert!(take().is_none());
         assert!(connections.take(address(2), bounds).is_some());
     }

@@ -18,7 +18,7 @@ use tracing::warn;
 use addresses::Addresses;
 
 use super::connections::Connection;
-use crate::auth::{Caller, Refused};
+use crate::auth::{Caller, Holder, Refused};
 use crate::service::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
@@ -225,7 +225,7 @@ impl Entry<'_> {
         if let Some(grant) = grant {
             grant.note_use();
         }
-        note_token(parts);
+        note_token(parts, || caller.holder());
         Ok((caller, policy))
     }
 }
@@ -313,10 +313,10 @@ fn host(parts: &Parts) -> Option<&str> {
     }
 }
 
-/// Notes that the connection of a request showed a valid token.
-fn note_token(parts: &Parts) {
+/// Notes whose valid token the connection of a request showed.
+fn note_token(parts: &Parts, holder: impl FnOnce() -> Holder) {
     if let Some(connection) = parts.extensions.get::<Connection>() {
-        connection.note_token();
+        connection.note_token(holder);
     }
 }
 

@@ -216,7 +216,7 @@ pub(super) async fn serve(
         meter: Meter::new(policy.window()),
         access: None,
         policy,
-        share: app.memory.share(caller.token),
+        share: app.memory.share(caller.holder()),
         waiting: None,
         answers: Answers::in_order(),
         ready: VecDeque::new(),
@@ -244,7 +244,7 @@ struct Session<'a> {
     access: Option<Arc<Access>>,
     /// and by which policy.
     policy: Arc<Policy>,
-    /// The memory that its token may take.
+    /// The memory that its holder may take.
     share: Share,
     /// A message that was read, and for which there is no memory yet.
     waiting: Option<Waiting>,

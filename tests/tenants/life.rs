@@ -379,6 +379,32 @@ async fn one_tenant_cannot_take_every_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_tenant_leaves_sockets_and_memory_to_others_with_all_its_tokens() {
+    let data = Data::sqlite().await;
+    let running = start(&[("MCP_MAX_CONNECTIONS", "4")]).await;
+    let (one, other) = (
+        running.tenant("one", &data.url(), &[]).await,
+        running.tenant("other", &data.url(), &[]).await,
+    );
+    let (_, first) = running.token(&one, token("first")).await;
+    let (_, second) = running.token(&one, token("second")).await;
+    let (_, of_other) = running.token(&other, token("agent")).await;
+    let mut open = Vec::new();
+    for secret in [&first, &second, &first] {
+        let client = Client::connect(running.address, secret, Way::Native).await;
+        open.push(client.ok().unwrap());
+    }
+    for secret in [&first, &second] {
+        let refused = Client::connect(running.address, secret, Way::Native).await;
+        assert_eq!(refused.err().map(|(status, _)| status), Some(429));
+    }
+    let client = Client::connect(running.address, &of_other, Way::Native).await;
+    let mut client = client.ok().unwrap();
+    let got = client.ask("get", Some("tickets"), json!({ "id": 1 })).await;
+    assert_eq!(got["data"]["id"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_went_another_way_is_read_whatever_its_revision() {
     let data = Data::sqlite().await;
     let running = start(&[]).await;

@@ -6,7 +6,7 @@ use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 
 use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER, note_token};
-use crate::auth::{Refused, Tokens};
+use crate::auth::{Holder, Refused, Tokens};
 
 impl Entry<'_> {
     /// Judges a request of the admin API, and counts a failure of its token; comes back with the
@@ -27,7 +27,7 @@ impl Entry<'_> {
         }
         let administrator = judge(&self.access.administration.tokens, parts)
             .map_err(|refused| self.gate.failed(refused, address))?;
-        note_token(parts);
+        note_token(parts, || Holder::Administrator);
         Ok(administrator)
     }
 }

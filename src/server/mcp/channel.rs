@@ -246,3 +246,25 @@ impl Subscription {
         json!({ SUBSCRIPTION: self.id })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_subscriptions_are_short() {
+        let listen = |letters: usize| {
+            let text = json!({
+                "jsonrpc": "2.0", "id": "x".repeat(letters), "method": "subscriptions/listen",
+                "params": { "notifications": { "toolsListChanged": true } },
+            })
+            .to_string();
+            match message::parse(&text) {
+                Ok(message::Incoming::Request(id, call)) => Subscription::read(id, &call).is_ok(),
+                _ => panic!("a request"),
+            }
+        };
+        assert!(listen(LONGEST_ID - 2));
+        assert!(!listen(LONGEST_ID - 1) && !listen(60_000));
+    }
+}
