@@ -20,7 +20,7 @@ mod seal;
 mod secret;
 mod table;
 
-pub use backup::{Backup, Reopened};
+pub use backup::{Backup, Since, What};
 pub use change::Changed;
 pub use failure::{Refusal, StoreFailure, StoreFault};
 pub use id::{DatabaseId, TenantId, TokenKey, is_id};

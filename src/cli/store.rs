@@ -11,7 +11,7 @@ use super::desk::{self, confirm};
 use super::failure::Failure;
 use super::output;
 use super::text::counted;
-use crate::store::{Backup, Reopened};
+use crate::store::{Backup, Since, What};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -27,7 +27,7 @@ const RESTORE_EXAMPLES: &str = "\
 Examples:
   lucarne store backup old.json && lucarne store restore old.json --yes";
 
-/// Tokens are named up to this many.
+/// What was done since is named up to this many times.
 const NAMED: usize = 10;
 
 /// What to do with the store.
@@ -50,13 +50,14 @@ enum Task {
     },
     /// Put a backup in the place of all that it holds
     ///
-    /// Tokens that were revoked, rotated or removed since the backup stay closed: they come back
-    /// revoked. A running service follows within a second.
+    /// What was closed since the backup stays closed: tokens that were revoked, rotated or removed
+    /// come back revoked, none lasts longer than now, and tenants that were switched off stay so.
+    /// Rules, rights and fields come back as they were. A running service follows within a second.
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore {
         /// The file; - for standard input
         file: PathBuf,
-        /// Open the tokens again that were closed since
+        /// Open again what was closed since
         #[arg(long)]
         reopen: bool,
         /// Do not ask
@@ -107,10 +108,22 @@ fn restore(file: &Path, reopen: bool, yes: bool) -> Result<(), Failure> {
     let shown = file.display();
     let backup = Backup::parse(&read(file)?)
         .map_err(|fault| Failure::unable(format!("{shown}: {}", fault.message)).help(fault.help))?;
-    let closed =
-        desk::read(async |store, _| store.reopened_by(&backup).await.map_err(desk::unread))?;
+    let since = desk::read(async |store, _| store.done_since(&backup).await.map_err(desk::unread))?;
+    let (closed, changed): (Vec<Since>, _) = since.into_iter().partition(|it| it.what.closes());
     if !closed.is_empty() {
-        output::words(told(&closed, reopen));
+        output::words(told(
+            &closed,
+            match reopen {
+                true => "warning: opened again by --reopen",
+                false => "closed since the backup, and put back closed",
+            },
+        ));
+    }
+    if !changed.is_empty() {
+        output::words(told(
+            &changed,
+            "changed or removed since the backup, and put back as they were then",
+        ));
     }
     confirm(
         &format!(
@@ -148,24 +161,22 @@ fn contents(backup: &Backup) -> String {
     )
 }
 
-/// What becomes of the tokens that were closed since the backup.
-fn told(closed: &[Reopened], reopen: bool) -> String {
-    let named = closed.iter().take(NAMED).map(|token| {
-        let since = if token.removed {
-            "removed"
-        } else {
-            "revoked or rotated"
-        };
-        format!("  {}/{} ({since})", token.tenant, token.name)
+/// What becomes of what was done since the backup.
+fn told(since: &[Since], becomes: &str) -> String {
+    let named = since.iter().take(NAMED).map(|it| {
+        let name = &it.name;
+        match it.what {
+            What::Removed => format!("  {name} (removed)"),
+            What::Revoked => format!("  {name} (revoked or rotated)"),
+            What::Shortened => format!("  {name} (ends sooner)"),
+            What::SwitchedOff => format!("  {name} (tenant switched off)"),
+            What::Changed => format!("  {name}"),
+        }
     });
-    let count = counted(closed.len(), "token");
-    let mut lines = vec![match reopen {
-        true => format!("warning: opened again by --reopen: {count}"),
-        false => format!("closed since the backup, and put back revoked: {count}"),
-    }];
+    let mut lines = vec![format!("{becomes}: {}", since.len())];
     lines.extend(named);
-    if closed.len() > NAMED {
-        lines.push(format!("  and {} more", closed.len() - NAMED));
+    if since.len() > NAMED {
+        lines.push(format!("  and {} more", since.len() - NAMED));
     }
     lines.join("\n")
 }

@@ -1,7 +1,8 @@
 //! A copy of the store as one document, taken while it is used, and put back whole.
 //!
 //! It holds digests and sealed URLs as the store does, and no key. What was closed since it was
-//! taken stays closed when it is put back, unless the operator says otherwise.
+//! taken stays closed when it is put back, unless the operator says otherwise: tokens, the time of
+//! each, and tenants. What else was changed comes back as it was, and is told.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,7 @@ use crate::store::backend::Backend;
 const FORMAT: u32 = 1;
 
 /// Everything that a store held at one moment.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     lucarne_store: u32,
@@ -29,15 +30,35 @@ pub struct Backup {
     tokens: Vec<TokenRow>,
 }
 
-/// A token that a backup would open again.
+/// Something that a backup would take back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reopened {
-    /// Its tenant's name.
-    pub tenant: String,
-    /// Its name.
+pub struct Since {
+    /// Its name, behind that of its tenant.
     pub name: String,
-    /// Whether the store has it no more; else it was revoked or rotated.
-    pub removed: bool,
+    /// What became of it.
+    pub what: What,
+}
+
+/// What became of something since a backup was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A token that the store has no more.
+    Removed,
+    /// A token that was revoked or rotated.
+    Revoked,
+    /// A token, or the one before a rotation, that ends sooner.
+    Shortened,
+    /// A tenant that was switched off.
+    SwitchedOff,
+    /// A record that was changed otherwise, or a database that was removed: rules, rights, fields.
+    Changed,
+}
+
+impl What {
+    /// Whether somebody was kept out by it.
+    pub fn closes(self) -> bool {
+        self != Self::Changed
+    }
 }
 
 impl Backup {
@@ -89,31 +110,82 @@ impl Backup {
         [self.tenants.len(), self.databases.len(), self.tokens.len()]
     }
 
-    /// The tokens that would let in by it and do not now: revoked, rotated or removed since.
-    fn reopened(&self, tenants: &[TenantRow], tokens: &[TokenRow]) -> Vec<(usize, Reopened)> {
+    /// Closes what was closed since, and gives back what was.
+    fn close(&mut self, now: &Self) -> Vec<Since> {
         // An empty store has closed nothing: it is a new one.
-        if tenants.is_empty() {
+        if now.tenants.is_empty() {
             return Vec::new();
         }
-        let now: HashMap<&str, &TokenRow> = tokens.iter().map(|row| (&*row.id, row)).collect();
-        let tenant_of = |row: &TokenRow| {
-            let tenant = self.tenants.iter().find(|tenant| tenant.id == row.tenant);
-            tenant.map_or_else(|| row.tenant.clone(), |tenant| tenant.name.clone())
+        let mut since = Vec::new();
+        let mut names = HashMap::new();
+        for row in &mut self.tenants {
+            names.insert(row.id.clone(), row.name.clone());
+            let known = now.tenants.iter().find(|known| known.id == row.id);
+            let off = row.active && known.is_some_and(|known| !known.active);
+            row.active &= !off;
+            let changed = known.is_some_and(|known| known.updated_at != row.updated_at);
+            let what = match (off, changed) {
+                (true, _) => What::SwitchedOff,
+                (false, true) => What::Changed,
+                (false, false) => continue,
+            };
+            let name = row.name.clone();
+            since.push(Since { name, what });
+        }
+        let named = |tenant: &str, name: &str| {
+            let tenant = names.get(tenant).map_or(tenant, |known| &**known);
+            format!("{tenant}/{name}")
         };
-        let tokens = self.tokens.iter().enumerate();
-        tokens
-            .filter(|(_, row)| row.active)
-            .filter_map(|(index, row)| {
-                let known = now.get(&*row.id);
-                let same = known.is_some_and(|known| known.active && known.digest == row.digest);
-                let reopened = Reopened {
-                    tenant: tenant_of(row),
-                    name: row.name.clone(),
-                    removed: known.is_none(),
-                };
-                (!same).then_some((index, reopened))
-            })
-            .collect()
+        for row in &self.databases {
+            let known = now.databases.iter().find(|known| known.id == row.id);
+            if known.is_none_or(|known| known.updated_at != row.updated_at) {
+                let (name, what) = (named(&row.tenant, &row.name), What::Changed);
+                since.push(Since { name, what });
+            }
+        }
+        let tokens: HashMap<&str, &TokenRow> =
+            now.tokens.iter().map(|row| (&*row.id, row)).collect();
+        for row in &mut self.tokens {
+            if let Some(what) = row.close(tokens.get(&*row.id).copied()) {
+                let name = named(&row.tenant, &row.name);
+                since.push(Since { name, what });
+            }
+        }
+        since
+    }
+}
+
+impl TokenRow {
+    /// Lets in nobody longer than the row of now does, and says what that one has taken away.
+    fn close(&mut self, now: Option<&Self>) -> Option<What> {
+        let was_active = std::mem::replace(&mut self.active, false);
+        let Some(now) = now else {
+            return was_active.then_some(What::Removed);
+        };
+        if !now.active || now.digest != self.digest {
+            return was_active.then_some(What::Revoked);
+        }
+        self.active = was_active;
+        let ends = |row: &Self| (row.expires_at, row.previous_until);
+        let before = ends(self);
+        let sooner = |end: Option<i64>| end.unwrap_or(i64::MAX);
+        self.expires_at = match sooner(self.expires_at).min(sooner(now.expires_at)) {
+            i64::MAX => None,
+            end => Some(end),
+        };
+        let same = self.previous_digest == now.previous_digest;
+        self.previous_until = match same {
+            true => self.previous_until.min(now.previous_until),
+            false => None,
+        };
+        if self.previous_until.is_none() {
+            self.previous_digest = None;
+        }
+        match (ends(self) != before, now.updated_at != self.updated_at) {
+            (true, _) => Some(What::Shortened),
+            (false, true) => Some(What::Changed),
+            (false, false) => None,
+        }
     }
 }
 
@@ -133,18 +205,17 @@ impl Store {
         .await
     }
 
-    /// The tokens that a backup would open again, against what the store holds now.
+    /// What a backup would take back of what was done since.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn reopened_by(&self, backup: &Backup) -> Result<Vec<Reopened>, StoreFailure> {
+    /// When the store does not answer.
+    pub async fn done_since(&self, backup: &Backup) -> Result<Vec<Since>, StoreFailure> {
         let now = self.backup().await?;
-        let reopened = backup.reopened(&now.tenants, &now.tokens);
-        Ok(reopened.into_iter().map(|(_, token)| token).collect())
+        Ok(backup.clone().close(&now))
     }
 
-    /// Puts a backup in the place of everything that the store holds, in one transaction. Tokens
-    /// that the store has closed since are put back revoked, unless `reopen`.
+    /// Puts a backup in the place of everything that the store holds, in one transaction. What
+    /// the store has closed since is put back closed, unless `reopen`.
     ///
     /// # Errors
     /// When it does not answer, or the rows contradict each other; then nothing is changed.
@@ -155,9 +226,7 @@ impl Store {
             session.advance().await?;
             let now = taken(&mut *session).await?;
             if !reopen {
-                for (index, _) in backup.reopened(&now.tenants, &now.tokens) {
-                    backup.tokens[index].active = false;
-                }
+                backup.close(&now);
             }
             for tenant in &now.tenants {
                 Holds::<Tenant>::remove(&mut *session, &tenant.id).await?;

@@ -7,7 +7,7 @@ use super::{Database, Tenant, Token};
 use crate::auth::Digest;
 
 /// A row of `lucarne_tenants`.
-#[derive(Debug, FromRow, Serialize, Deserialize)]
+#[derive(Debug, Clone, FromRow, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TenantRow {
     pub(super) id: String,
@@ -21,7 +21,7 @@ pub(super) struct TenantRow {
 }
 
 /// A row of `lucarne_databases`.
-#[derive(FromRow, Serialize, Deserialize)]
+#[derive(Clone, FromRow, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DatabaseRow {
     pub(super) id: String,
@@ -41,7 +41,7 @@ pub(super) struct DatabaseRow {
 }
 
 /// A row of `lucarne_tokens`.
-#[derive(FromRow, Serialize, Deserialize)]
+#[derive(Clone, FromRow, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenRow {
     pub(super) id: String,

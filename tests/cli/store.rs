@@ -701,6 +701,26 @@ fn a_backup_is_put_back_without_what_was_closed_since() {
         ["leaked active", "removed active", "stays active"]
     );
 
+    // No token lasts longer than now, and no tenant is switched on again.
+    run.lucarne(&["token", "update", "stays", "--expires", "2d"]);
+    run.lucarne(&["database", "update", "shop", "--hidden", "tickets.phone"]);
+    run.lucarne(&["tenant", "deactivate", "acme"]);
+    let expiry = |run: &Run| json(run, &["token", "show", "stays", "--json"])["expires_at"].clone();
+    let ends = expiry(&run);
+    assert!(ends.is_string(), "{ends}");
+    let ended = run.lucarne(&["store", "restore", "backup.json", "--yes"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    for told in [
+        "acme (tenant switched off)",
+        "acme/stays (ends sooner)",
+        "put back as they were then: 1\n  acme/shop\n",
+    ] {
+        assert!(ended.err.contains(told), "{told}\n{}", ended.err);
+    }
+    let tenant = json(&run, &["tenant", "show", "acme", "--json"]);
+    assert_eq!(tenant["active"], false);
+    assert_eq!(expiry(&run), ends);
+
     // Into a store that is new, all comes as it was.
     let new = run.shell(
         "MCP_STORE=sqlite:new.db lucarne store restore backup.json --yes && \
