@@ -10,7 +10,7 @@ use super::variables::{self, VARIABLES};
 /// The variables that a reload puts in force, and which change of each may let somebody see more; a
 /// change of any other waits for a restart.
 const FOLLOWS: &[(&str, Widens)] = &[
-    ("MCP_TOKEN", Widens::Never),
+    ("MCP_TOKEN", Widens::Elsewhere),
     ("MCP_TOKEN_FILE", Widens::Never),
     ("MCP_ALLOWED_MODELS", Widens::Added),
     ("MCP_READONLY", Widens::Never),
@@ -58,11 +58,14 @@ enum Widens {
     Added,
     /// An entry that its list has no more.
     Removed,
+    /// An entry that its list did not have, where it is meant for another database than the one
+    /// that is served until a restart.
+    Elsewhere,
 }
 
 impl Widens {
     /// Whether the change from one text to another widens.
-    fn by(self, before: Option<&str>, after: Option<&str>) -> bool {
+    fn by(self, before: Option<&str>, after: Option<&str>, elsewhere: bool) -> bool {
         let lacks = |list: Option<&str>, other: Option<&str>| {
             let entries = |list: Option<&str>| -> Vec<String> {
                 let entries = list.unwrap_or_default().split(',').map(str::trim);
@@ -79,6 +82,7 @@ impl Widens {
             Self::Any => before != after,
             Self::Added => lacks(before, after),
             Self::Removed => lacks(after, before),
+            Self::Elsewhere => elsewhere && lacks(before, after),
         }
     }
 }
@@ -124,6 +128,7 @@ impl Settings {
     /// What differs in `new`, in the order of the variables' table.
     pub(super) fn changes(&self, new: &Self) -> Vec<Change> {
         let differs = |name: &str| self.value(name) != new.value(name);
+        let elsewhere = differs("DATABASE_URL");
         variables::names()
             .filter(|name| differs(name))
             .map(|name| {
@@ -137,7 +142,7 @@ impl Settings {
                 let follows = FOLLOWS.iter().find(|(follows, _)| *follows == name);
                 Change {
                     follows: follows.is_some(),
-                    widens: follows.is_some_and(|(_, widens)| widens.by(before, after)),
+                    widens: follows.is_some_and(|(_, widens)| widens.by(before, after, elsewhere)),
                     values,
                     variable: name.into_owned(),
                 }

@@ -261,6 +261,14 @@ async fn what_lets_in_or_shows_more_does_not_change_beside_what_waits_for_a_rest
              MCP_REVEAL_FIELDS=users.password_hash",
             "MCP_REVEAL_FIELDS",
         ),
+        // Whoever is to read the other database must not read this one until then.
+        (
+            &format!(
+                "MCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email\n\
+                 MCP_TOKEN={TOKEN},{SECOND}"
+            ),
+            "MCP_TOKEN",
+        ),
     ] {
         folder.configure(&format!("{waits}\n{wider}"));
         served.reload().await;
@@ -278,7 +286,8 @@ async fn what_lets_in_or_shows_more_does_not_change_beside_what_waits_for_a_rest
         let tickets = ask(&mut socket, r#"{"action":"list","model":"tickets"}"#).await;
         assert_eq!(code(&tickets), "model_not_allowed");
     }
-    assert_eq!(served.logged("nothing is changed"), 7);
+    assert_eq!(served.logged("nothing is changed"), 8);
+    assert_eq!(served.try_connect(SECOND).await.err(), Some(401));
     // What takes away may.
     folder.configure(&format!(
         "{waits}\nMCP_ALLOWED_MODELS=users\nMCP_HIDDEN_FIELDS=users.email,users.role"
