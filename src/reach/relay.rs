@@ -19,6 +19,9 @@ use crate::config;
 /// What connecting may take; whoever waits has given up by then.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long to wait when the machine has no descriptor to give.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// A socket in a folder that only the service may enter; both are gone when this is dropped.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -65,9 +68,13 @@ impl Drop for Relay {
     }
 }
 
+/// Goes on whatever happens: what cannot be accepted now, for want of descriptors, can be later.
 async fn accept(listener: UnixListener, place: SocketAddr) {
-    while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(pass_on(client, place));
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) => drop(tokio::spawn(pass_on(client, place))),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
     }
 }
 
