@@ -21,7 +21,7 @@ use tracing::warn;
 use super::outgoing::PATIENCE;
 use super::places::{NoPlace, Place};
 use super::reply::Refused;
-use super::{App, gate, mcp, reply};
+use super::{App, gate, mcp, places, reply};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Reserved, Weight};
@@ -223,6 +223,8 @@ pub(super) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Plac
                 "tenant_full",
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many connections of this tenant",
+                places::of_tenant(limits.max_connections),
+                "MCP_MAX_CONNECTIONS",
             ),
         };
         app.metrics.connection_refused(reason);

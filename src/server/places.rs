@@ -54,7 +54,7 @@ impl Places {
         };
         if let Some(tenant) = &tenant {
             let held = taken.tenants.entry(tenant.clone()).or_default();
-            if *held >= most - most / 4 {
+            if *held >= of_tenant(most) {
                 return Err(NoPlace::Tenant);
             }
             *held += 1;
@@ -92,6 +92,11 @@ impl Drop for Place {
             give_back(&mut taken.tenants, tenant);
         }
     }
+}
+
+/// How many of so many places one tenant may have.
+pub(super) fn of_tenant(most: usize) -> usize {
+    most - most / 4
 }
 
 /// Takes one off a count, which is forgotten with its last.

@@ -260,7 +260,7 @@ mod tests {
             })
             .to_string();
             match message::parse(&text) {
-                Ok(message::Incoming::Request(id, call)) => Subscription::read(id, &call).is_ok(),
+                Ok(Incoming::Request(id, call)) => Subscription::read(id, &call).is_ok(),
                 _ => panic!("a request"),
             }
         };
