@@ -38,8 +38,8 @@ pub(super) fn stream() -> (Events, Response<Body>) {
 }
 
 /// One event of that name; its data is a line.
-pub(super) fn event(name: &str, mut data: Vec<u8>) -> Vec<u8> {
-    one_line(&mut data);
+pub(super) fn event(name: &str, data: Vec<u8>) -> Vec<u8> {
+    let mut data = one_line(data);
     let head = format!("event: {name}\ndata: ");
     let mut event = Vec::with_capacity(head.len() + data.len() + 2);
     event.extend_from_slice(head.as_bytes());
@@ -54,11 +54,55 @@ pub(super) fn keep_alive() -> Bytes {
 }
 
 /// Makes a line of a JSON text: documents of the database may be written over several, and outside
-/// of strings a line break is a space.
-pub(super) fn one_line(json: &mut [u8]) {
-    for byte in json {
+/// of strings a line break is a space. Inside of them stand the two separators of Unicode alone,
+/// at which some readers cut lines too.
+pub(super) fn one_line(mut json: Vec<u8>) -> Vec<u8> {
+    for byte in &mut json {
         if matches!(byte, b'\n' | b'\r') {
             *byte = b' ';
+        }
+    }
+    let count = separators(&json).count();
+    if count == 0 {
+        return json;
+    }
+    let mut line = Vec::with_capacity(json.len() + count * 3);
+    let mut copied = 0;
+    for (at, escape) in separators(&json) {
+        line.extend_from_slice(&json[copied..at]);
+        line.extend_from_slice(escape);
+        copied = at + 3;
+    }
+    line.extend_from_slice(&json[copied..]);
+    line
+}
+
+/// Where the separators of Unicode stand, each with its escape.
+fn separators(json: &[u8]) -> impl Iterator<Item = (usize, &'static [u8; 6])> {
+    let starts = json.iter().enumerate().filter(|(_, byte)| **byte == 0xe2);
+    starts.filter_map(|(at, _)| match json.get(at..at + 3)? {
+        [0xe2, 0x80, 0xa8] => Some((at, b"\\u2028")),
+        [0xe2, 0x80, 0xa9] => Some((at, b"\\u2029")),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_message_is_one_line_to_every_reader() {
+        for (given, line) in [
+            ("{\n\r\"a\":1}", "{  \"a\":1}"),
+            (
+                "[\"a\u{2028}b\u{2029}\u{2027}é€\"]",
+                "[\"a\\u2028b\\u2029\u{2027}é€\"]",
+            ),
+            ("\"\u{2028}\"", "\"\\u2028\""),
+        ] {
+            let got = one_line(given.as_bytes().to_vec());
+            assert_eq!(String::from_utf8(got).unwrap(), line);
         }
     }
 }

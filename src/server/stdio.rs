@@ -142,11 +142,11 @@ async fn write(
     output: &mut (impl AsyncWrite + Unpin),
     answer: impl Into<Vec<u8>>,
 ) -> io::Result<()> {
-    let mut answer = answer.into();
+    let answer = answer.into();
     if answer.is_empty() {
         return Ok(());
     }
-    events::one_line(&mut answer);
+    let mut answer = events::one_line(answer);
     answer.push(b'\n');
     output.write_all(&answer).await?;
     output.flush().await
