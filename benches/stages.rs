@@ -64,6 +64,10 @@ fn tickets() -> Catalog {
         folding: false,
         comment: None,
         values: Vec::new(),
+        parts: Arc::default(),
+        collation: None,
+        documents: false,
+        expression: None,
         cast: cast.to_owned(),
     });
     let table = Table {
@@ -176,6 +180,7 @@ fn stages(criterion: &mut Criterion) {
     let statements = sql::rows(&plan, Dialect::Postgres, LARGEST, &shapes);
     let style = Style {
         numbers: Numbers::Native,
+        strict: false,
         sensitive: Arc::new(Sensitive::default()),
     };
     criterion.bench_function("encode/50 rows", |b| {

@@ -4,6 +4,7 @@
 //! are the same to every later stage. Building is pure; `db` reads the [`Table`]s.
 
 mod build;
+mod generated;
 mod relations;
 mod table;
 mod types;
@@ -13,8 +14,9 @@ pub use table::{Column, ForeignKey, Kind, Table, TableName};
 pub use types::{FieldType, Stored};
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use crate::value::Value;
+use crate::value::{Parts, Value};
 
 /// The whitelist as the database really is, in the order of `MCP_ALLOWED_MODELS`.
 #[derive(Debug, Default)]
@@ -239,8 +241,12 @@ pub struct Field {
     bounded: bool,
     folding: bool,
     indexed: bool,
+    sampled: bool,
     description: Option<Box<str>>,
     values: Box<[Box<str>]>,
+    parts: Arc<Parts>,
+    collation: Option<&'static str>,
+    documents: bool,
     cast: Box<str>,
     reference: Option<Reference>,
 }
@@ -276,6 +282,29 @@ impl Field {
         self.field_type.is_comparable() || self.stored == Stored::Bytes
     }
 
+    /// Whether values may look like documents: order, groups and extremes then count them as
+    /// absent, for they would tell what is hidden in them. Of a column that an index or the key
+    /// orders by a sample says it, so that the index serves.
+    pub fn withholds_order(&self) -> bool {
+        let may = self.field_type.is_text() || self.dynamic;
+        may && (!self.sampled || self.documents)
+    }
+
+    /// The collation that an expression made of the field must be given to order alike.
+    pub fn collation(&self) -> Option<&'static str> {
+        self.collation
+    }
+
+    /// Whether what is sorted by may be absent.
+    pub fn is_order_nullable(&self) -> bool {
+        self.nullable || self.withholds_order()
+    }
+
+    /// Whether an index gives the order of its values.
+    pub fn is_sorted_by_index(&self) -> bool {
+        self.indexed && !self.withholds_order()
+    }
+
     /// Whether the column keeps values of any class, whatever its type says (SQLite).
     pub fn is_dynamic(&self) -> bool {
         self.dynamic
@@ -305,6 +334,11 @@ impl Field {
     /// The values of an enum, in its order.
     pub fn values(&self) -> &[Box<str>] {
         &self.values
+    }
+
+    /// What the parts of a list or a composite value are.
+    pub fn parts(&self) -> &Arc<Parts> {
+        &self.parts
     }
 
     /// The type's own name in SQL, for a cast of a bound value; from the database's catalog alone.

@@ -13,6 +13,7 @@ mod text;
 mod value;
 
 pub use layout::{Cell, Layout, Member};
+pub use redact::looks_like_document;
 pub use rows::{Page, RowFault, Rows};
 pub use text::text;
 pub use value::key;
@@ -113,7 +114,7 @@ pub enum Shape {
 pub enum Numbers {
     /// None: each keeps all its digits.
     Native,
-    /// Decimals that a double would round, for readers that know no other numbers.
+    /// Those that a double would round or cannot hold, for readers that know no other numbers.
     Doubles,
     /// 64-bit integers and decimals.
     String,
@@ -133,6 +134,8 @@ impl From<config::Numbers> for Numbers {
 pub struct Style {
     /// Which numbers are strings.
     pub numbers: Numbers,
+    /// Whether documents must suit strict parsers: those that nest too deep become text.
+    pub strict: bool,
     /// Which members of JSON documents are left out.
     pub sensitive: Arc<Sensitive>,
 }

@@ -13,7 +13,7 @@ mod projection;
 mod value;
 
 pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
-pub use condition::{Comparison, Condition, Pattern, Place};
+pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
 pub use page::Page;
 pub use projection::Expansion;

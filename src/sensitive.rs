@@ -156,12 +156,8 @@ impl Sensitive {
 
     /// The rule that hides a field of a model, if one does.
     pub fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
-        let is_revealed = || {
-            let mut entries = self.revealed.iter();
-            entries.any(|entry| entry.model == model && entry.field == field)
-        };
         match built_in(field) {
-            Some(name) if !is_revealed() => Some(Rule::BuiltIn(name)),
+            Some(name) if !self.is_revealed(model, field) => Some(Rule::BuiltIn(name)),
             _ => {
                 let entry = self.hidden.iter().find(|entry| entry.covers(model, field));
                 entry.map(|entry| Rule::Configured(&entry.typed))
@@ -190,6 +186,17 @@ impl Sensitive {
             Some(rule) => Some(rule),
             None => of_table(),
         }
+    }
+
+    /// Whether the operator says that nothing built in hides this field of a model.
+    pub fn reveals(&self, named: Named<'_>, field: &str) -> bool {
+        let mut names = [named.model, named.qualified].into_iter();
+        names.any(|name| self.is_revealed(name, field))
+    }
+
+    fn is_revealed(&self, model: &str, field: &str) -> bool {
+        let mut entries = self.revealed.iter();
+        entries.any(|entry| entry.model == model && entry.field == field)
     }
 
     /// The operator's entries that touch none of these fields, each of a model and its field: with

@@ -133,6 +133,7 @@ impl<'p> Terms<'p> {
         };
         Style {
             numbers,
+            strict: self.form == Form::Tool,
             sensitive: exposed.sensitive(),
         }
     }
@@ -484,6 +485,9 @@ impl Service {
         }
         self.found();
         let page = rows.finish();
+        if let Some(field) = &page.unread {
+            source.exposed.warn_of_unread(plan.model, field);
+        }
         if page.count == 0 {
             let model = plan.model.name().into();
             let id = plan.id.clone();

@@ -6,6 +6,7 @@
 mod column;
 mod compare;
 mod condition;
+pub mod documents;
 mod expansion;
 mod groups;
 mod identity;
@@ -232,7 +233,7 @@ fn columns_of(
         .filter_map(|order| match order.key {
             OrderKey::Field(field) => Some(columns.key(field)),
             OrderKey::Row => {
-                let (row, shape) = identity::row(plan.model, dialect)?;
+                let (row, shape) = identity::row(BASE, plan.model, dialect)?;
                 Some(columns.plain(row, shape))
             }
             OrderKey::Output(_) => None,
@@ -366,7 +367,10 @@ impl<'s> Columns<'s> {
 
     fn fields<'f>(&mut self, alias: &str, fields: impl Iterator<Item = &'f Field>) -> Vec<Member> {
         fields
-            .map(|field| Member::cell(field.name(), self.field(alias, field)))
+            .map(|field| {
+                let cell = self.field(alias, field);
+                Member::compound(field.name(), cell, Arc::clone(field.parts()))
+            })
             .collect()
     }
 
@@ -409,7 +413,7 @@ impl<'s> Columns<'s> {
         if let Some((_, cell)) = sent.filter(|_| column::is_key(field, self.dialect)) {
             return *cell;
         }
-        let column = column_of(BASE, field);
+        let column = documents::ordered(column_of(BASE, field), field, self.dialect);
         let (expr, shape) = column::key(column.clone(), field, self.dialect);
         let limit = self.max_bytes.min(cursor::MAX_LENGTH);
         let (cell, too_large) = self.measured(&column, expr, shape, field, limit);
@@ -502,8 +506,11 @@ fn order_by(
         sea_query::Order::Asc
     };
     let (expr, nullable) = match order.key {
-        OrderKey::Field(field) => (column_of(BASE, field), field.is_nullable()),
-        OrderKey::Row => match identity::row(plan.model, dialect) {
+        OrderKey::Field(field) => {
+            let column = documents::ordered(column_of(BASE, field), field, dialect);
+            (column, field.is_order_nullable())
+        }
+        OrderKey::Row => match identity::row(BASE, plan.model, dialect) {
             Some((row, _)) => (row, false),
             None => return,
         },

@@ -1,4 +1,5 @@
-//! A value that is compared with a column, as every stage knows it.
+//! A value that is compared with a column, and what the parts of a compound one are, as every
+//! stage knows them.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,43 @@ pub enum Value {
     RawText(Vec<u8>),
     /// Bytes; only a cursor holds such.
     Bytes(Vec<u8>),
+}
+
+/// What the values inside a list or a composite value are; a list is what its elements are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Parts {
+    /// As JSON has them.
+    #[default]
+    Plain,
+    /// Integers that may pass 32 bits, and decimals.
+    Exact,
+    /// Bytes, as the database's digits.
+    Bytes,
+    /// A composite value's, by the names of its attributes.
+    Named(Vec<(Box<str>, Parts)>),
+}
+
+impl Parts {
+    /// What the member of that name is.
+    pub fn of(&self, name: &str) -> &Self {
+        const PLAIN: &Parts = &Parts::Plain;
+        match self {
+            Self::Named(members) => members
+                .iter()
+                .find(|(member, _)| **member == *name)
+                .map_or(PLAIN, |(_, parts)| parts),
+            _ => PLAIN,
+        }
+    }
+
+    /// Whether nothing in it differs from what JSON has.
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Named(members) => members.iter().all(|(_, parts)| parts.is_plain()),
+            Self::Exact | Self::Bytes => false,
+        }
+    }
 }
 
 /// Floats by their bits: JSON has no infinities.

@@ -1,10 +1,12 @@
 //! From tables and the whitelist to the catalog, leaving out what is sensitive.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{
-    Catalog, Column, Distinction, Field, Model, Rule, Stored, Table, TableName, relations,
+    Catalog, Column, Distinction, Field, Model, Rule, Stored, Table, TableName, generated,
+    relations,
 };
 use crate::config::ModelName;
 use crate::sensitive::{Named, Sensitive};
@@ -213,17 +215,17 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         qualified: &qualified,
         table: &table.name.name,
     };
-    for column in &table.columns {
-        if let Some(rule) = sensitive.hides(named, &column.name) {
-            hidden.push(Hidden {
+    let rules = generated::rules(named, table, sensitive);
+    for (column, rule) in table.columns.iter().zip(rules) {
+        match rule {
+            Some(rule) => hidden.push(Hidden {
                 model: name.to_owned(),
                 table: table.name.clone(),
                 field: column.name.clone(),
-                rule: rule.to_string(),
-            });
-            continue;
+                rule,
+            }),
+            None => fields.push(field(column)),
         }
-        fields.push(field(column));
     }
     let by_name = index(fields.iter().map(|field| &*field.name));
     let resolve = |columns: &[String]| -> Option<Vec<usize>> {
@@ -244,10 +246,14 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
             .collect();
         if let Some(leading) = readable.first() {
             fields[*leading].indexed = true;
+            fields[*leading].sampled = true;
             if !indexes.contains(&readable) {
                 indexes.push(readable);
             }
         }
+    }
+    for index in &key {
+        fields[*index].sampled = true;
     }
     let order = if key.is_empty() {
         (0..fields.len())
@@ -281,15 +287,21 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
 
 /// What tells rows apart that share all fields of the order.
 fn distinction(table: &Table, fields: &[Field], key: &[usize], order: &[usize]) -> Distinction {
-    let holds = !key.is_empty() && !key.iter().any(|index| fields[*index].nullable);
-    if holds && !table.inherited {
+    let nullable = |index: &usize| fields[*index].nullable;
+    let withheld = |index: &usize| fields[*index].withholds_order();
+    let holds = !key.is_empty() && !key.iter().any(nullable) && !table.inherited;
+    if holds && !key.iter().any(withheld) {
         return Distinction::Key;
     }
     if let Some(row_id) = table.row_id {
         return Distinction::RowId(row_id);
     }
-    let told = |index: &usize| fields[*index].exact && order.contains(index);
-    let content: Vec<usize> = (0..fields.len()).filter(|index| !told(index)).collect();
+    let told = |index: &usize| fields[*index].exact && order.contains(index) && !withheld(index);
+    let content: Vec<usize> = match holds {
+        // The rest of the key is in the order.
+        true => key.iter().copied().filter(withheld).collect(),
+        false => (0..fields.len()).filter(|index| !told(index)).collect(),
+    };
     match content.is_empty() {
         true => Distinction::None,
         false => Distinction::Content(content),
@@ -310,12 +322,16 @@ fn field(column: &Column) -> Field {
         bounded: column.bounded,
         folding: column.folding,
         indexed: false,
+        sampled: false,
         description: column.comment.as_deref().map(Into::into),
         values: column
             .values
             .iter()
             .map(|value| value.as_str().into())
             .collect(),
+        parts: Arc::clone(&column.parts),
+        collation: column.collation,
+        documents: column.documents,
         cast: column.cast.as_str().into(),
         reference: None,
     }
@@ -365,6 +381,10 @@ mod tests {
             folding: false,
             comment: None,
             values: Vec::new(),
+            parts: Arc::default(),
+            collation: None,
+            documents: false,
+            expression: None,
             cast: String::new(),
         };
         let integer = FieldType::Integer {

@@ -1,8 +1,10 @@
 //! A table as its database describes it, before anything is hidden.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{FieldType, Stored};
+use crate::value::Parts;
 
 /// A table's name in its database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +91,24 @@ pub struct Table {
     pub indexes: Vec<Vec<String>>,
 }
 
+impl Table {
+    /// The columns of which a sample has to tell whether they hold documents: text that leads an
+    /// index or is part of the key. Each with the columns that an index orders by up to it.
+    pub fn to_sample(&self) -> Vec<(usize, Vec<String>)> {
+        let keys = (1..=self.primary_key.len()).map(|end| &self.primary_key[..end]);
+        let leading = self.indexes.iter().filter_map(|columns| columns.get(..1));
+        let mut samples: Vec<(usize, Vec<String>)> = Vec::new();
+        for order in keys.chain(leading) {
+            let found = self.columns.iter().position(|column| {
+                (column.field_type.is_text() || column.dynamic)
+                    && order.last() == Some(&column.name)
+            });
+            samples.extend(found.map(|index| (index, order.to_vec())));
+        }
+        samples
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
@@ -114,6 +134,14 @@ pub struct Column {
     pub comment: Option<String>,
     /// The values of an enum, else empty.
     pub values: Vec<String>,
+    /// What the parts of a list or a composite value are.
+    pub parts: Arc<Parts>,
+    /// The collation that an expression made of the column must be given to order alike (SQLite).
+    pub collation: Option<&'static str>,
+    /// Whether some of its values look like documents, as far as they were looked at.
+    pub documents: bool,
+    /// The expression that a generated column is made by.
+    pub expression: Option<String>,
     /// The name to cast a bound value to, quoted as SQL needs it; empty where no cast is needed.
     pub cast: String,
 }

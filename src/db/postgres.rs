@@ -19,6 +19,7 @@
 
 mod catalog;
 mod columns;
+mod parts;
 mod plan;
 mod relations;
 mod role;
@@ -315,7 +316,11 @@ fn binary(class: Option<u32>, bytes: &[u8]) -> Option<Datum<'_>> {
         // bytea
         17 => Datum::Bytes(bytes.into()),
         // text, varchar, bpchar, name, "char"
-        25 | 1043 | 1042 | 19 | 18 => Datum::Text(std::str::from_utf8(bytes).ok()?.into()),
+        25 | 1043 | 1042 | 19 | 18 => match str::from_utf8(bytes) {
+            Ok(text) => Datum::Text(text.into()),
+            // A database of encoding SQL_ASCII keeps whatever it is given.
+            Err(_) => Datum::RawText(bytes.into()),
+        },
         // date, timestamp, timestamptz
         1082 => Datum::Day(i32::from_be_bytes(bytes.try_into().ok()?)),
         1114 | 1184 => Datum::Moment {

@@ -12,6 +12,7 @@
 mod catalog;
 mod digest;
 mod file;
+mod generated;
 mod keys;
 mod search;
 mod session;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Shape;
+use crate::value::Parts;
 
 /// One column of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub struct Member {
 
 #[derive(Debug, Clone)]
 pub(super) enum Slot {
-    Cell(Cell),
+    /// A column, and what the parts of its values are.
+    Cell(Cell, Arc<Parts>),
     /// An object of its own; `null` where the column `present` is NULL.
     Object {
         members: Vec<Member>,
@@ -37,10 +39,15 @@ pub(super) enum Slot {
 impl Member {
     /// A column.
     pub fn cell(name: &str, cell: Cell) -> Self {
+        Self::compound(name, cell, Arc::default())
+    }
+
+    /// A column of values that have parts.
+    pub fn compound(name: &str, cell: Cell, parts: Arc<Parts>) -> Self {
         Self {
             name: name.into(),
             key: json_key(name),
-            slot: Slot::Cell(cell),
+            slot: Slot::Cell(cell, parts),
         }
     }
 
@@ -56,7 +63,7 @@ impl Member {
     /// The position of the member's first column.
     pub fn first(&self) -> usize {
         match &self.slot {
-            Slot::Cell(cell) => cell.index,
+            Slot::Cell(cell, _) => cell.index,
             Slot::Object { members, .. } => members.first().map_or(0, Self::first),
         }
     }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use super::layout::{Cell, Layout, Member, Slot};
 use super::{Datum, Row, Shape, Style, Undecodable, value};
 use crate::plan::{Seek, Value, cursor};
+use crate::value::Parts;
 
 /// Large fields of a record that is too large are named up to this many.
 const NAMED: usize = 3;
+/// What stands for a value that could not be decoded.
+const UNREAD: &str = "\u{fffd}";
 
 /// Rows as JSON, written as they come.
 #[derive(Debug)]
@@ -26,12 +29,13 @@ pub struct Rows {
     /// The keys of the row at hand, whose room is used again for each.
     next_keys: Vec<Option<Value>>,
     ties: u64,
+    unread: Option<Box<str>>,
 }
 
 /// Why a row could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowFault {
-    /// The driver's value could not be read.
+    /// What a row is told apart by could not be read.
     Undecodable(Undecodable),
     /// A single row is larger than an answer may be; its largest fields with their bytes.
     TooLarge(Vec<(String, usize)>),
@@ -67,6 +71,8 @@ pub struct Page {
     pub keys: Vec<Option<Value>>,
     /// How many rows, the last ones, share these keys.
     pub ties: u64,
+    /// A member of which a value could not be decoded, where there is one.
+    pub unread: Option<Box<str>>,
 }
 
 impl Rows {
@@ -96,6 +102,7 @@ impl Rows {
             keys: Vec::new(),
             next_keys: Vec::new(),
             ties: 0,
+            unread: None,
         }
     }
 
@@ -140,7 +147,7 @@ impl Rows {
     /// Writes one row; breaks when no more are wanted.
     ///
     /// # Errors
-    /// When the row cannot be decoded, or is the first and too large by itself.
+    /// When the row is the first and too large by itself.
     pub fn push<R: Row>(&mut self, row: &R) -> Result<ControlFlow<()>, RowFault> {
         if self.count == self.limit {
             self.more = true;
@@ -159,27 +166,25 @@ impl Rows {
         if self.count > 0 {
             self.out.push(b',');
         }
-        if !oversize {
-            object(&mut self.out, &self.layout.members, row, &self.style)?;
-        }
-        // Without its keys a cursor goes on by position.
-        let keys: &[Cell] = match code {
-            2 => &[],
-            _ => &self.layout.keys,
-        };
+        let layout = Arc::clone(&self.layout);
+        let whole = !oversize && self.object(&layout.members, row);
         self.next_keys.clear();
-        for cell in keys {
-            let datum = row.datum(cell.index)?;
-            self.next_keys.push(value::key(datum, cell.shape));
+        // Without its keys a cursor goes on by position.
+        if code != 2 {
+            let keys = layout.keys.iter().map(|cell| {
+                let datum = row.datum(cell.index).ok()?;
+                Some(value::key(datum, cell.shape))
+            });
+            self.next_keys = keys.collect::<Option<_>>().unwrap_or_default();
         }
         let fits = match self.count {
             // A row that is alone leaves too little room for its cursor at the worst.
-            0 => self.out.len() <= self.max_bytes,
-            _ => self.fits_with(&self.next_keys),
+            0 => whole && self.out.len() <= self.max_bytes,
+            _ => whole && self.fits_with(&self.next_keys),
         };
         if oversize || !fits {
             if self.count == 0 {
-                return Err(RowFault::TooLarge(self.largest(row, oversize)?));
+                return Err(RowFault::TooLarge(self.largest(row, oversize)));
             }
             self.out.truncate(start);
             self.more = true;
@@ -204,6 +209,43 @@ impl Rows {
             truncated: self.truncated,
             keys: self.keys,
             ties: self.ties,
+            unread: self.unread,
+        }
+    }
+
+    /// Writes the members of an object; false, and not all of them, where they do not fit: what is
+    /// done for a row is bounded by the answer, not by the row.
+    fn object<R: Row>(&mut self, members: &[Member], row: &R) -> bool {
+        self.out.push(b'{');
+        for (index, member) in members.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            if self.out.len() > self.max_bytes || !self.member(member, row) {
+                return false;
+            }
+        }
+        self.out.push(b'}');
+        true
+    }
+
+    fn member<R: Row>(&mut self, member: &Member, row: &R) -> bool {
+        self.out.extend_from_slice(&member.key);
+        match &member.slot {
+            Slot::Cell(cell, parts) => {
+                if write_cell(&mut self.out, *cell, parts, row, &self.style).is_err() {
+                    super::text(&mut self.out, UNREAD);
+                    self.unread.get_or_insert_with(|| member.name.clone());
+                }
+                true
+            }
+            Slot::Object { members, present } => {
+                let absent = present.is_some_and(|index| row.datum(index) == Ok(Datum::Null));
+                if absent {
+                    self.out.extend_from_slice(b"null");
+                }
+                absent || self.object(members, row)
+            }
         }
     }
 
@@ -221,52 +263,45 @@ impl Rows {
         self.out.len() <= self.max_bytes && seek.sealed_length().min(cursor::MAX_LENGTH) <= room
     }
 
-    fn largest<R: Row>(
-        &self,
-        row: &R,
-        oversize: bool,
-    ) -> Result<Vec<(String, usize)>, Undecodable> {
-        let mut sizes = Vec::with_capacity(self.layout.members.len());
-        for member in self.layout.members.iter() {
-            let bytes = self.measured(member, row, oversize)?;
-            sizes.push((member.name.to_string(), bytes));
-        }
+    /// The largest members of a row, each with its bytes in the answer, escapes left aside.
+    fn largest<R: Row>(&self, row: &R, oversize: bool) -> Vec<(String, usize)> {
+        let members = self.layout.members.iter();
+        let mut sizes: Vec<(String, usize)> = members
+            .map(|member| {
+                (
+                    member.name.to_string(),
+                    self.measured(member, row, oversize),
+                )
+            })
+            .collect();
         sizes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         sizes.truncate(NAMED);
         let notable = sizes.first().map_or(0, |(_, bytes)| bytes / 10);
         sizes.retain(|(_, bytes)| *bytes >= notable);
-        Ok(sizes)
+        sizes
     }
 
     /// The bytes of a member; of a value that was not fetched, its size in the database.
-    fn measured<R: Row>(
-        &self,
-        member: &Member,
-        row: &R,
-        oversize: bool,
-    ) -> Result<usize, Undecodable> {
+    fn measured<R: Row>(&self, member: &Member, row: &R, oversize: bool) -> usize {
         match &member.slot {
             Slot::Object { members, .. } => members
                 .iter()
                 .map(|member| self.measured(member, row, oversize))
                 .sum(),
-            Slot::Cell(cell) => {
-                let told = match row.datum(cell.index)? {
-                    Datum::Int(size) => usize::try_from(size).ok(),
+            Slot::Cell(cell, _) => {
+                let Ok(datum) = row.datum(cell.index) else {
+                    return 0;
+                };
+                let told = match &datum {
+                    Datum::Int(size) => usize::try_from(*size).ok(),
                     Datum::Text(digits) => digits.parse().ok(),
-                    Datum::Bytes(digits) => str::from_utf8(&digits)
+                    Datum::Bytes(digits) => str::from_utf8(digits)
                         .ok()
                         .and_then(|digits| digits.parse().ok()),
                     _ => None,
                 };
-                if let Some(size) =
-                    told.filter(|size| oversize && cell.guarded && *size > self.max_bytes)
-                {
-                    return Ok(size);
-                }
-                let mut out = Vec::new();
-                write_cell(&mut out, *cell, row, &self.style)?;
-                Ok(out.len())
+                told.filter(|size| oversize && cell.guarded && *size > self.max_bytes)
+                    .unwrap_or_else(|| written(&datum, cell.shape))
             }
         }
     }
@@ -281,50 +316,22 @@ fn alike(one: &[Option<Value>], other: &[Option<Value>]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(same)
 }
 
-fn object<R: Row>(
-    out: &mut Vec<u8>,
-    members: &[Member],
-    row: &R,
-    style: &Style,
-) -> Result<(), Undecodable> {
-    out.push(b'{');
-    for (index, one) in members.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        member(out, one, row, style)?;
+/// The bytes that a value takes in an answer.
+fn written(datum: &Datum<'_>, shape: Shape) -> usize {
+    let quotes = if shape == Shape::Json { 0 } else { 2 };
+    match datum {
+        Datum::Text(text) => text.len() + quotes,
+        Datum::RawText(bytes) => bytes.len() + quotes,
+        Datum::Bytes(bytes) => bytes.len().div_ceil(3) * 4 + quotes,
+        // Nothing else is large.
+        _ => 0,
     }
-    out.push(b'}');
-    Ok(())
-}
-
-fn member<R: Row>(
-    out: &mut Vec<u8>,
-    member: &Member,
-    row: &R,
-    style: &Style,
-) -> Result<(), Undecodable> {
-    out.extend_from_slice(&member.key);
-    match &member.slot {
-        Slot::Cell(cell) => write_cell(out, *cell, row, style)?,
-        Slot::Object { members, present } => {
-            let absent = match present {
-                Some(index) => row.datum(*index)? == Datum::Null,
-                None => false,
-            };
-            if absent {
-                out.extend_from_slice(b"null");
-            } else {
-                object(out, members, row, style)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn write_cell<R: Row>(
     out: &mut Vec<u8>,
     cell: Cell,
+    parts: &Parts,
     row: &R,
     style: &Style,
 ) -> Result<(), Undecodable> {
@@ -346,7 +353,7 @@ fn write_cell<R: Row>(
             };
             value::mean(out, sum, &count, style);
         }
-        shape => value::write(out, first, shape, style),
+        shape => value::write(out, first, shape, parts, style),
     }
     Ok(())
 }

@@ -9,9 +9,16 @@ use serde_json::value::RawValue;
 use super::{Datum, Numbers, Shape, Style, double, mean, moment, redact, text};
 use crate::plan::Value;
 use crate::protocol::{Kind, decode_string, kind};
+use crate::value::Parts;
 
 /// Writes a value as JSON.
-pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &Style) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    datum: Datum<'_>,
+    shape: Shape,
+    parts: &Parts,
+    style: &Style,
+) {
     let quoted = style.numbers == Numbers::String && matches!(shape, Shape::Wide | Shape::Number);
     let rounds = |number: &str| style.numbers == Numbers::Doubles && double::rounds(number);
     match (datum, shape) {
@@ -22,15 +29,15 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
         (Datum::Int(value), Shape::Unix { milliseconds }) => {
             let unit = if milliseconds { 1_000 } else { 1_000_000 };
             match value.checked_mul(unit).and_then(moment::since_1970) {
-                Some(microseconds) => write(out, at(microseconds), Shape::Native, style),
-                None => write(out, Datum::Int(value), Shape::Wide, style),
+                Some(microseconds) => write(out, at(microseconds), Shape::Native, parts, style),
+                None => write(out, Datum::Int(value), Shape::Wide, parts, style),
             }
         }
         (Datum::Float(value), Shape::Unix { milliseconds }) => {
             let unit = if milliseconds { 1e3 } else { 1e6 };
             match moment::since_1970((value * unit).round() as i64) {
-                Some(microseconds) => write(out, at(microseconds), Shape::Native, style),
-                None => write(out, Datum::Float(value), Shape::Wide, style),
+                Some(microseconds) => write(out, at(microseconds), Shape::Native, parts, style),
+                None => write(out, Datum::Float(value), Shape::Wide, parts, style),
             }
         }
         (Datum::Int(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
@@ -46,11 +53,11 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
         },
         (Datum::RawText(bytes), shape) => {
             let lossy = Datum::Text(String::from_utf8_lossy(&bytes));
-            write(out, lossy, shape, style);
+            write(out, lossy, shape, parts, style);
         }
         (Datum::Bytes(bytes), Shape::Uuid) => match <[u8; 16]>::try_from(&*bytes) {
-            Ok(id) => write(out, Datum::Uuid(id), Shape::Native, style),
-            Err(_) => write(out, Datum::Bytes(bytes), Shape::Native, style),
+            Ok(id) => write(out, Datum::Uuid(id), Shape::Native, parts, style),
+            Err(_) => write(out, Datum::Bytes(bytes), Shape::Native, parts, style),
         },
         (Datum::Bytes(bytes), _) => {
             out.push(b'"');
@@ -70,14 +77,7 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
                 text(out, value.trim_matches('"'));
             }
         }
-        (Datum::Text(value), Shape::Json) => {
-            let start = out.len();
-            if redact::document(out, &value, &style.sensitive).is_err() {
-                text(out, &value);
-            } else if style.numbers == Numbers::Doubles {
-                double::quote_rounded(out, start);
-            }
-        }
+        (Datum::Text(value), Shape::Json) => redact::document(out, &value, parts, style),
         (Datum::Text(value), Shape::Clock) => text(out, trimmed(&value)),
         (Datum::Text(value), Shape::DayAndTime) if is_day_and_time(&value) => {
             text(out, &value.replacen(' ', "T", 1));
@@ -86,10 +86,7 @@ pub(super) fn write(out: &mut Vec<u8>, datum: Datum<'_>, shape: Shape, style: &S
             let value = trimmed(&value).replacen(' ', "T", 1);
             text(out, &if utc { value + "Z" } else { value });
         }
-        (Datum::Text(value), _) => match redact::embedded(&value, &style.sensitive) {
-            Some(redacted) => text(out, &redacted),
-            None => text(out, &value),
-        },
+        (Datum::Text(value), _) => text(out, &redact::within(&value, &style.sensitive)),
     }
 }
 
@@ -234,8 +231,8 @@ pub(super) fn sum(
     style: &Style,
 ) {
     match added(parts, scale) {
-        Added::Nothing => write(out, Datum::Null, Shape::Wide, style),
-        Added::Float(sum) => write(out, Datum::Float(sum), Shape::Wide, style),
+        Added::Nothing => write(out, Datum::Null, Shape::Wide, &Parts::Plain, style),
+        Added::Float(sum) => write(out, Datum::Float(sum), Shape::Wide, &Parts::Plain, style),
         Added::Exact(decimal) => {
             let decimal = match fixed {
                 true => &*decimal,
@@ -264,7 +261,7 @@ pub(super) fn mean(out: &mut Vec<u8>, sum: Added, count: &Datum<'_>, style: &Sty
             None => Datum::Text(digits.into()),
         },
     };
-    write(out, mean, Shape::Native, style);
+    write(out, mean, Shape::Native, &Parts::Plain, style);
 }
 
 /// Units of 10^-scale as a decimal: 419936 with 2 is 4199.36.
@@ -312,8 +309,10 @@ mod tests {
             &mut out,
             datum,
             shape,
+            &Parts::Plain,
             &Style {
                 numbers,
+                strict: numbers == Numbers::Doubles,
                 sensitive: Arc::clone(&sensitive),
             },
         );
@@ -428,6 +427,7 @@ mod tests {
             for (numbers, expected) in [(Numbers::Native, native), (Numbers::String, string)] {
                 let style = Style {
                     numbers,
+                    strict: false,
                     sensitive: Arc::clone(&sensitive),
                 };
                 let mut out = Vec::new();

@@ -132,6 +132,18 @@ impl Condition<'_> {
         names
     }
 
+    /// Whether a test could tell what is hidden in a document.
+    pub fn weighs_documents(&self) -> bool {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().any(Self::weighs_documents)
+            }
+            Self::Test {
+                field, comparison, ..
+            } => guards(field, comparison),
+        }
+    }
+
     /// Whether no row can be meant.
     fn is_nothing(&self) -> bool {
         matches!(self, Self::Any(conditions) if conditions.is_empty())
@@ -165,6 +177,26 @@ impl Condition<'_> {
         }
         into.finalize().into()
     }
+}
+
+/// Whether a comparison with values that look like documents could tell what is hidden in them.
+///
+/// Of the values that text is equal to, those count that a document could be equal to under some
+/// collation; a name or a status is compared by its index alone.
+pub fn guards(field: &Field, comparison: &Comparison) -> bool {
+    let like = |value: &Value| match value {
+        Value::Text(text) => !text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && !b"{[\"\\:".contains(&byte)),
+        _ => false,
+    };
+    field.field_type().is_text()
+        && match comparison {
+            Comparison::Null => false,
+            Comparison::Equal(value) => like(value),
+            Comparison::In { values, .. } => values.iter().any(like),
+            _ => true,
+        }
 }
 
 /// Conditions side by side are all required; negated, one that fails is enough.

@@ -28,7 +28,7 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     let first = plan.order.first().map(|order| order.key);
     match (&plan.output, first) {
         (Output::Rows { .. }, Some(OrderKey::Field(field)))
-            if served != Served::Exactly && !field.is_indexed() =>
+            if served != Served::Exactly && !field.is_sorted_by_index() =>
         {
             Err(refused(field.name(), plan.model))
         }

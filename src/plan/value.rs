@@ -452,6 +452,10 @@ mod tests {
             folding: false,
             comment: None,
             values: vec!["open".to_owned()],
+            parts: std::sync::Arc::default(),
+            collation: None,
+            documents: false,
+            expression: None,
             cast: String::new(),
         };
         let table = Table {

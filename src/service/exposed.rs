@@ -1,7 +1,8 @@
 //! A database as a policy exposes it: what of it may be seen, and how it is read.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::warn;
 
@@ -22,6 +23,8 @@ pub struct Exposed {
     known: OnceLock<Known>,
     /// What the statements of its models share.
     pub(super) shapes: Shapes,
+    /// Fields of which a value could not be decoded, each warned of once.
+    unread: Mutex<HashSet<String>>,
     /// Where it is learned what there is, for a tenant's.
     source: Option<Narrowed>,
 }
@@ -77,7 +80,18 @@ impl Exposed {
                 number,
             }),
             shapes: Shapes::default(),
+            unread: Mutex::default(),
             source: None,
+        }
+    }
+
+    /// Tells the operator, once, of a field with a value that could not be decoded.
+    pub(super) fn warn_of_unread(&self, model: &Model, field: &str) {
+        let name = format!("{}.{field}", model.name());
+        // A set is sound whatever a panicking holder was about to do.
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if unread.insert(name.clone()) {
+            warn!("{name}: a value could not be decoded, and is shown as \u{fffd}");
         }
     }
 
@@ -87,6 +101,7 @@ impl Exposed {
             names,
             known: OnceLock::new(),
             shapes: Shapes::default(),
+            unread: Mutex::default(),
             source: None,
         }
     }

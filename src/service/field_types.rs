@@ -84,6 +84,10 @@ mod tests {
             folding: false,
             comment: None,
             values: Vec::new(),
+            parts: std::sync::Arc::default(),
+            collation: None,
+            documents: false,
+            expression: None,
             cast: String::new(),
         };
         let table = Table {

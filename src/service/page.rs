@@ -41,7 +41,11 @@ pub(super) async fn fetch(
             rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
         }
     }
-    Ok(rows.finish())
+    let page = rows.finish();
+    if let Some(field) = &page.unread {
+        source.exposed.warn_of_unread(plan.model, field);
+    }
+    Ok(page)
 }
 
 /// Where to go on, where there is more; groups have no place of their own to go on from.
@@ -73,8 +77,8 @@ pub(super) async fn total(
     let exact = match plan.total {
         Total::None => return Ok(None),
         Total::Exact => true,
-        // A planner's estimate would tell of rows that may not be seen.
-        Total::Estimate => plan.model.is_partial(),
+        // A planner's estimate would tell of rows that may not be seen, and of what is hidden.
+        Total::Estimate => plan.model.is_partial() || plan.filter.weighs_documents(),
     };
     // A last page that began at a known place tells it by itself.
     let seen = plan.page.passed() + page.count as u64;

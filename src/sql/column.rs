@@ -18,15 +18,19 @@ pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, S
 
 /// Whether a field is a sort key as it is sent.
 pub(super) fn is_key(field: &Field, dialect: Dialect) -> bool {
-    dialect != Dialect::MySql || field.field_type() != FieldType::Enum
+    !field.withholds_order() && !is_position(field, dialect)
+}
+
+/// Whether a field is ordered by its values' positions: two of them may have one text.
+fn is_position(field: &Field, dialect: Dialect) -> bool {
+    dialect == Dialect::MySql && field.field_type() == FieldType::Enum
 }
 
 /// The expression that carries a field to us as a sort key.
 pub(super) fn key(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
-    match is_key(field, dialect) {
-        true => projected(expr, field, dialect),
-        // By its position: two of them may have one text.
-        false => (expr.cast_as("UNSIGNED"), Shape::Native),
+    match is_position(field, dialect) {
+        true => (expr.cast_as("UNSIGNED"), Shape::Native),
+        false => projected(expr, field, dialect),
     }
 }
 

@@ -6,7 +6,7 @@ use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 use super::column::bound;
 use super::compare::{Operator, compare, equal, operand, spellings};
 use super::search::{Search, cases};
-use super::{BASE, Dialect, column_of, mysql, postgres};
+use super::{BASE, Dialect, column_of, documents, mysql, postgres};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
@@ -63,18 +63,21 @@ fn is_not_null(field: &Field, dialect: Dialect) -> Expr {
 
 fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
     let none = || is_null(field, dialect);
-    match comparison {
-        Comparison::Null => none(),
-        Comparison::Equal(value) => equal(BASE, field, std::slice::from_ref(value), dialect),
+    let guarded =
+        |test| documents::guarded(test, &column_of(BASE, field), field, comparison, dialect);
+    let test = match comparison {
+        Comparison::Null => return none(),
         Comparison::In { values, null } => {
             let listed = (!values.is_empty()).then(|| equal(BASE, field, values, dialect));
-            match (listed, null) {
+            let listed = listed.map(guarded);
+            return match (listed, null) {
                 (Some(listed), true) => listed.or(none()),
                 (Some(listed), false) => listed,
                 (None, true) => none(),
                 (None, false) => constant(false),
-            }
+            };
         }
+        Comparison::Equal(value) => equal(BASE, field, std::slice::from_ref(value), dialect),
         Comparison::Greater(value) => ranged(field, value, Operator::Greater, dialect),
         Comparison::GreaterOrEqual(value) => {
             ranged(field, value, Operator::GreaterOrEqual, dialect)
@@ -82,7 +85,8 @@ fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
         Comparison::Less(value) => ranged(field, value, Operator::Less, dialect),
         Comparison::LessOrEqual(value) => ranged(field, value, Operator::LessOrEqual, dialect),
         Comparison::Text(pattern) => text(field, pattern, dialect),
-    }
+    };
+    guarded(test)
 }
 
 /// The exact complement of a test: it holds for NULL, unless NULL is what is tested.
@@ -96,7 +100,10 @@ fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr 
             null: false,
         } if values.is_empty() => constant(true),
         Comparison::In { values, null: true } => {
-            denied(equal(BASE, field, values, dialect), field, dialect).and(some())
+            let listed = equal(BASE, field, values, dialect);
+            let column = column_of(BASE, field);
+            let listed = documents::guarded(listed, &column, field, comparison, dialect);
+            denied(listed, field, dialect).and(some())
         }
         _ => {
             let denied = denied(test(field, comparison, dialect), field, dialect);

@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column_of, compare, table};
+use super::{BASE, Columns, Dialect, column_of, compare, documents, identity, table};
 use crate::catalog::{Model, TableName};
 use crate::encode::Member;
 use crate::plan::Expansion;
@@ -88,8 +88,12 @@ fn first(alias: &str, model: &Model, expansion: &Expansion<'_>, dialect: Dialect
     let mut rows = Query::select();
     rows.from(table(target.table()).alias(FIRST));
     rows.and_where(pointed(FIRST, model, expansion, dialect)?);
-    for field in target.key() {
-        rows.order_by_expr(column_of(FIRST, field), sea_query::Order::Asc);
+    let keys = target
+        .key()
+        .map(|field| documents::ordered(column_of(FIRST, field), field, dialect));
+    let row = identity::row(FIRST, target, dialect).map(|(row, _)| row);
+    for key in keys.chain(row) {
+        rows.order_by_expr(key, sea_query::Order::Asc);
     }
     rows.limit(1);
     let key = target.key().map(|field| {

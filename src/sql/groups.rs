@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column, column_of, postgres, sums};
+use super::{BASE, Columns, Dialect, column, column_of, documents, postgres, sums};
 use crate::catalog::{Field, FieldType, Stored};
 use crate::encode::{Cell, Member, Shape};
 use crate::plan::{Aggregate, DatePart, Function, GroupKey};
@@ -18,6 +18,11 @@ pub(super) fn members(
     for key in by {
         let cell = match key.part {
             Some(_) => columns.plain(grouped(key, dialect), Shape::Native),
+            None if key.field.withholds_order() => {
+                let value = grouped(key, dialect);
+                let (expr, shape) = column::projected(value.clone(), key.field, dialect);
+                columns.guarded(&value, expr, shape, key.field)
+            }
             None => columns.field(BASE, key.field),
         };
         members.push(Member::cell(&key.name, cell));
@@ -93,7 +98,7 @@ pub(super) fn ordered(
 ) -> (Expr, bool) {
     match (by.get(index), aggregates.get(index.wrapping_sub(by.len()))) {
         (Some(key), _) => {
-            let nullable = key.field.is_nullable() || key.part.is_some();
+            let nullable = key.field.is_order_nullable() || key.part.is_some();
             (grouped(key, dialect), nullable)
         }
         (None, Some(aggregate)) => (computed(aggregate, dialect), true),
@@ -106,7 +111,7 @@ pub(super) fn ordered(
 fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
     let column = column_of(BASE, key.field);
     let Some(part) = key.part else {
-        return column;
+        return documents::ordered(column, key.field, dialect);
     };
     match dialect {
         Dialect::Sqlite => dated(&column, part, key.field.stored()),
@@ -164,8 +169,11 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
     let column = column_of(BASE, field);
     match aggregate.function {
         Function::Count => column.count(),
-        Function::CountDistinct => column.count_distinct(),
-        Function::Min | Function::Max => extreme(column, aggregate.function, field, dialect),
+        Function::CountDistinct => documents::ordered(column, field, dialect).count_distinct(),
+        Function::Min | Function::Max => {
+            let column = documents::ordered(column, field, dialect);
+            extreme(column, aggregate.function, field, dialect)
+        }
         Function::Sum => match exact_sum(aggregate, dialect) {
             Some(parts) => parts.float(),
             None => column.sum(),

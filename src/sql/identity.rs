@@ -5,7 +5,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func};
 
-use super::{BASE, Dialect, column_of};
+use super::{Dialect, column_of};
 use crate::catalog::{Distinction, Field, FieldType, Model};
 use crate::encode::Shape;
 use crate::plan::Value;
@@ -17,15 +17,15 @@ const ARGUMENTS: usize = 100;
 pub const DIGEST: &str = "lucarne_digest";
 
 /// The last sort key of a model's rows, and the shape that it arrives in.
-pub(super) fn row(model: &Model, dialect: Dialect) -> Option<(Expr, Shape)> {
+pub(super) fn row(alias: &str, model: &Model, dialect: Dialect) -> Option<(Expr, Shape)> {
     match model.distinction() {
         Distinction::Key | Distinction::None => None,
         Distinction::RowId(name) => {
-            let row_id = Expr::col((BASE.to_owned(), (*name).to_owned()));
+            let row_id = Expr::col((alias.to_owned(), (*name).to_owned()));
             Some((row_id, Shape::Native))
         }
         Distinction::Content(_) => {
-            let columns = model.content().map(|field| told(field, dialect));
+            let columns = model.content().map(|field| told(alias, field, dialect));
             Some((digest(columns.collect(), dialect), Shape::Native))
         }
     }
@@ -42,8 +42,8 @@ pub(super) fn bound(value: &Value) -> Expr {
 }
 
 /// A field as it is digested.
-fn told(field: &Field, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+fn told(alias: &str, field: &Field, dialect: Dialect) -> Expr {
+    let column = column_of(alias, field);
     match (dialect, field.field_type()) {
         // Where a fraction is compared too, the server puts the other side in its place, which has
         // the digits of a double: so both are one.

@@ -9,7 +9,7 @@ use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
 use super::compare::{Operator, compare, operand, plain};
-use super::{BASE, Dialect, identity};
+use super::{BASE, Dialect, documents, identity};
 use crate::catalog::{Field, Model};
 use crate::plan::{Order, OrderKey, ReadPlan, Seek, Value};
 
@@ -33,10 +33,12 @@ impl<'k> Key<'k> {
         let (field, column, value) = match order.key {
             OrderKey::Field(field) => {
                 let value = value.map(|value| bound(value, field, dialect));
-                (Some(field), operand(BASE, field, dialect), value)
+                let column = operand(BASE, field, dialect);
+                let column = documents::ordered(column, field, dialect);
+                (Some(field), column, value)
             }
             OrderKey::Row => {
-                let (row, _) = identity::row(model, dialect)?;
+                let (row, _) = identity::row(BASE, model, dialect)?;
                 (None, row, value.map(identity::bound))
             }
             OrderKey::Output(_) => return None,
@@ -110,12 +112,13 @@ impl Key<'_> {
         self.column.clone()
     }
 
+    /// Whether an index gives its order.
     fn is_indexed(&self) -> bool {
-        self.field.is_some_and(Field::is_indexed)
+        self.field.is_some_and(Field::is_sorted_by_index)
     }
 
     fn is_nullable(&self) -> bool {
-        self.field.is_some_and(Field::is_nullable)
+        self.field.is_some_and(Field::is_order_nullable)
     }
 
     fn compared(&self, operator: Operator, value: Expr) -> Expr {

@@ -23,6 +23,16 @@ pub(crate) struct Database {
 impl Database {
     /// Makes a database by a script; `None` where there is no server and none is required.
     pub(crate) async fn new(script: &str) -> Option<Self> {
+        Self::made("", script).await
+    }
+
+    /// One that keeps text in another encoding.
+    pub(crate) async fn encoded(encoding: &str, script: &str) -> Option<Self> {
+        let how = format!("TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'");
+        Self::made(&how, script).await
+    }
+
+    async fn made(how: &str, script: &str) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = crate::common::server::<PgConnection>(
             "postgres",
@@ -34,7 +44,7 @@ impl Database {
         let name = format!("lucarne_test_{}_{count}", std::process::id());
         let database = Self { server, name };
         let mut admin = PgConnection::connect(&database.server).await.unwrap();
-        let create = format!("CREATE DATABASE {}", database.name);
+        let create = format!("CREATE DATABASE {} {how}", database.name);
         admin.execute(AssertSqlSafe(create)).await.unwrap();
         database.execute(script).await;
         Some(database)

@@ -129,6 +129,21 @@ const VALUES: &[(&str, &str, &str)] = &[
         "'{2026-01-31 13:05:00+00}'",
         "[\"2026-01-31T13:05:00+00:00\"]",
     ),
+    (
+        "bytea[]",
+        "ARRAY['\\x00ff'::bytea, NULL]",
+        "[\"AP8=\",null]",
+    ),
+    (
+        "bytea[]",
+        "ARRAY[ARRAY[''::bytea],ARRAY['\\x41'::bytea]]",
+        "[[\"\"],[\"QQ==\"]]",
+    ),
+    (
+        "blob_pair",
+        "ROW('\\x41', ARRAY['\\x42'::bytea], '\\x43')",
+        "{\"raw\":\"QQ==\",\"list\":[\"Qg==\"],\"text\":\"\\\\x43\"}",
+    ),
     ("jsonb[]", "ARRAY['{\"a\":1}'::jsonb]", "[{\"a\": 1}]"),
     ("int4range", "'[1,10)'", "\"[1,10)\""),
     ("tstzrange", "'empty'", "\"empty\""),
@@ -153,6 +168,8 @@ const TYPES: &str = "
     CREATE DOMAIN nested AS money_like CHECK (VALUE > 0);
     CREATE DOMAIN mood_domain AS mood NOT NULL;
     CREATE TYPE pair AS (n integer, t text, secret text);
+    CREATE DOMAIN blob AS bytea;
+    CREATE TYPE blob_pair AS (raw blob, list blob[], text text);
 ";
 
 fn script(values: &[(&str, &str, &str)]) -> String {
@@ -305,4 +322,63 @@ async fn a_record_that_is_too_large_says_by_what() {
         asked.ask("get", "big", r#"{"id":5}"#).await.unwrap(),
         r#"{"data":{"id":5,"t":"small","b":"AA==","j":[],"a":[]}}"#
     );
+}
+
+#[tokio::test]
+async fn numbers_within_values_are_strings_where_others_are() {
+    let script = "CREATE TYPE pair AS (a bigint, b numeric, c int);
+        CREATE DOMAIN price AS numeric(30, 10);
+        CREATE TABLE t (id int PRIMARY KEY, n bigint, ids bigint[], prices price[], few int[],
+            f float8[], p pair, many pair[], doc jsonb);
+        INSERT INTO t VALUES (1, 9007199254740993, '{9007199254740993}',
+            '{{12345678901234567890.1},{2}}', '{1}', '{0.5}', ROW(9007199254740993, 1.5, 2),
+            ARRAY[ROW(1, 2, 3)::pair], '{\"n\": 9007199254740993}')";
+    let Some(database) = Database::new(script).await else {
+        return;
+    };
+    for (numbers, expected) in [
+        (
+            "string",
+            "{\"data\":{\"id\":1,\"n\":\"9007199254740993\",\"ids\":[\"9007199254740993\"],\
+             \"prices\":[[\"12345678901234567890.1000000000\"],[\"2.0000000000\"]],\"few\":[1],\
+             \"f\":[0.5],\"p\":{\"a\":\"9007199254740993\",\"b\":\"1.5\",\"c\":2},\
+             \"many\":[{\"a\":\"1\",\"b\":\"2\",\"c\":3}],\"doc\":{\"n\": 9007199254740993}}}",
+        ),
+        (
+            "native",
+            "{\"data\":{\"id\":1,\"n\":9007199254740993,\"ids\":[9007199254740993],\
+             \"prices\":[[12345678901234567890.1000000000],[2.0000000000]],\"few\":[1],\
+             \"f\":[0.5],\"p\":{\"a\":9007199254740993,\"b\":1.5,\"c\":2},\
+             \"many\":[{\"a\":1,\"b\":2,\"c\":3}],\"doc\":{\"n\": 9007199254740993}}}",
+        ),
+    ] {
+        let variables = [("MCP_NUMBERS", numbers)];
+        let asked = Asked::new(&database.url(), "t", &variables).await;
+        let answer = asked.ask("get", "t", r#"{"id":1}"#).await.unwrap();
+        assert_eq!(answer, expected);
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_replaced_and_the_page_is_whole() {
+    let Some(database) = Database::encoded(
+        "SQL_ASCII",
+        "CREATE TABLE t (id int PRIMARY KEY, v text, list text[]);
+         INSERT INTO t VALUES (1, 'abc', '{x}'), (2, E'caf\\351', ARRAY[E'\\351']),
+             (3, E'{\"token\":\"\\351\",\"a\":\"\\351\"}', NULL)",
+    )
+    .await
+    else {
+        return;
+    };
+    let asked = database.service("t").await;
+    let answer = asked.ask("list", "t", "{}").await.unwrap();
+    let rows = "[{\"id\":1,\"v\":\"abc\",\"list\":[\"x\"]},\
+        {\"id\":2,\"v\":\"caf\u{fffd}\",\"list\":[\"\u{fffd}\"]},\
+        {\"id\":3,\"v\":\"{\\\"a\\\":\\\"\u{fffd}\\\"}\",\"list\":null}]";
+    assert!(answer.contains(rows), "{answer}");
+    let answer = asked
+        .ask("query", "t", r#"{"sort":["-v"],"limit":1}"#)
+        .await;
+    assert!(answer.unwrap().contains("\"has_more\":true"));
 }

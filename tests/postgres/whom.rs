@@ -116,6 +116,7 @@ struct Reader {
 fn style() -> Style {
     Style {
         numbers: Numbers::Native,
+        strict: false,
         sensitive: Arc::new(Sensitive::default()),
     }
 }

@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test golden` writes them anew.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use lucarne::catalog::{
     self, Catalog, Column, FieldType, ForeignKey, Kind, Stored, Table, TableName,
@@ -87,6 +88,10 @@ fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Co
         folding: false,
         comment: None,
         values: Vec::new(),
+        parts: Arc::default(),
+        collation: None,
+        documents: false,
+        expression: None,
         cast: match dialect {
             Dialect::Postgres => cast.to_owned(),
             _ => String::new(),

@@ -173,7 +173,8 @@ async fn members_of_json_are_hidden_at_any_depth() {
             r#"{"aggregate":{"n":{"$max":"note"},"m":{"$min":"any"}}}"#,
         )
         .await;
-    assert_eq!(answer["data"][0], json!({"n":"{\"d\":3}","m":"[{}]"}));
+    // Text that looks like a document counts as absent.
+    assert_eq!(answer["data"][0], json!({"n":null,"m":null}));
     // The order of documents, and whether two are equal, would tell what is removed from them.
     for params in [
         r#"{"sort":["payload"]}"#,

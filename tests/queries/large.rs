@@ -170,6 +170,34 @@ async fn memory_does_not_grow_with_the_rows() {
     }
 }
 
+/// Documents in strings of documents, each quote by its number: the most levels that a value holds.
+#[tokio::test]
+async fn memory_does_not_grow_with_documents_in_documents() {
+    let mut cell = r#"{"token":1}"#.to_owned();
+    while cell.len() < 900_000 {
+        let inner = cell.replace('\\', "\\u005c").replace('"', "\\u0022");
+        cell = format!("{{\"a\":\"{inner}\"}}");
+    }
+    let served = Served::with(
+        &format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, '{cell}');"
+        ),
+        "t",
+        &[("MCP_MAX_RESPONSE_BYTES", "16777216")],
+    )
+    .await;
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let before = resident();
+    let answer = served.ask("get", "t", r#"{"id":1}"#).await.unwrap();
+    assert!(!answer.to_string().contains("token"));
+    if let (Some(before), Some(after)) = (before, resident()) {
+        assert!(
+            after.saturating_sub(before) < 200_000_000,
+            "{before} {after}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_scan_of_a_large_model_is_refused_with_what_is_indexed() {
     let served = Served::with(

@@ -17,6 +17,7 @@ mod chinook;
 mod cursors;
 mod direct;
 mod documented;
+mod documents;
 mod generated;
 mod golden;
 mod hidden;

@@ -3,6 +3,7 @@
 //! Every text of `information_schema` is cast: MySQL sends it as bytes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_query::{Expr, ExprTrait as _, Func, MysqlQueryBuilder, Query};
 use sqlx::{MySql, MySqlConnection, Row as _};
@@ -14,6 +15,7 @@ use super::session::Flavour;
 use crate::catalog::{Column, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
+use crate::sql::{Dialect, documents};
 use crate::suggest;
 
 /// Reads the tables of the whitelist, in its order.
@@ -161,7 +163,7 @@ async fn table(
         Kind::Table => about(connection, name).await?,
         _ => (None, None),
     };
-    Ok(Ok(Table {
+    let mut table = Table {
         name: name.clone(),
         kind: known.kind,
         comment,
@@ -175,7 +177,24 @@ async fn table(
         row_id: None,
         foreign_keys,
         indexes: primary.indexes,
-    }))
+    };
+    sample(connection, &mut table).await?;
+    Ok(Ok(table))
+}
+
+/// Tells which indexed columns hold documents.
+async fn sample(connection: &mut MySqlConnection, table: &mut Table) -> Result<(), Failure> {
+    for (index, order) in table.to_sample() {
+        let sample = documents::sample(&table.name, &order, Dialect::MySql);
+        let (text, values) = sample.build(MysqlQueryBuilder);
+        let found: i64 = bound::<MySql>(text, values)
+            .fetch_one(&mut *connection)
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(Failure::from_driver)?;
+        table.columns[index].documents |= found > 0;
+    }
+    Ok(())
 }
 
 /// A column as it is declared.
@@ -188,6 +207,7 @@ struct Raw {
     scale: Option<u64>,
     nullable: bool,
     comment: String,
+    expression: Option<String>,
 }
 
 impl Raw {
@@ -217,6 +237,10 @@ impl Raw {
             folding: self.is_folding(),
             comment: Some(self.comment.clone()).filter(|comment| !comment.is_empty()),
             values: class.values,
+            parts: Arc::default(),
+            collation: None,
+            documents: false,
+            expression: self.expression.clone(),
             cast: class.cast,
         }
     }
@@ -233,7 +257,8 @@ async fn columns_of(
         "SELECT CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), \
          CAST(character_set_name AS CHAR), CAST(numeric_scale AS UNSIGNED), \
          CAST(is_nullable AS CHAR), CAST(column_comment AS CHAR), CAST(extra AS CHAR), \
-         CAST(privileges AS CHAR), CAST(table_name AS CHAR), CAST(collation_name AS CHAR) \
+         CAST(privileges AS CHAR), CAST(table_name AS CHAR), CAST(collation_name AS CHAR), \
+         CAST(generation_expression AS CHAR) \
          FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
@@ -266,6 +291,7 @@ async fn columns_of(
             scale: row.try_get(4).map_err(Failure::from_driver)?,
             nullable: text(5)? == "YES",
             comment: text(6)?,
+            expression: Some(text(11)?).filter(|expression| !expression.is_empty()),
         });
     }
     Ok(columns)

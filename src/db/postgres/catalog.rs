@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_query::{Alias, Expr, PostgresQueryBuilder, Query};
+use sea_query::{Alias, Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sqlx::postgres::types::Oid;
 use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Row as _};
 
@@ -10,6 +10,7 @@ use super::{columns, relations, session};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, FailureKind, bound};
+use crate::sql::{Dialect, documents};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many where the server has no estimate yet.
@@ -55,7 +56,7 @@ pub(super) async fn tables(
             continue;
         }
         let relations = relations.get(&known.oid).cloned().unwrap_or_default();
-        tables.push(Ok(Table {
+        let mut table = Table {
             name: known.name.clone(),
             kind: known.kind,
             comment: known.comment.clone(),
@@ -69,7 +70,9 @@ pub(super) async fn tables(
             row_id: None,
             foreign_keys: relations.foreign_keys,
             indexes: relations.indexes,
-        }));
+        };
+        sample(connection, &mut table).await?;
+        tables.push(Ok(table));
     }
     Ok(tables)
 }
@@ -316,39 +319,66 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
     if known.rows.is_some() || known.secured || !matches!(known.kind, Kind::Table) {
         return Ok(known.rows);
     }
-    // Whoever changes the table holds this up; nothing else of the catalog waits for locks.
-    let mut counting = connection.begin().await.map_err(Failure::from_driver)?;
-    counting
-        .execute(COUNTING)
-        .await
-        .map_err(Failure::from_driver)?;
-    let counted = count(&mut counting, known).await;
-    counting.rollback().await.map_err(Failure::from_driver)?;
-    match counted {
-        Err(failure) if *failure.kind() == FailureKind::Timeout => Ok(None),
-        counted => counted,
-    }
-}
-
-/// What counting the rows of a table may take.
-const COUNTING: &str = "SET LOCAL statement_timeout = 1000";
-
-async fn count(connection: &mut PgConnection, known: &Known) -> Result<Option<u64>, Failure> {
     let schema = known.name.schema.clone().unwrap_or_default();
     let some = Query::select()
         .expr(Expr::cust("1"))
         .from((Alias::new(schema), Alias::new(&known.name.name)))
         .limit(COUNTED + 1)
         .to_owned();
-    let (text, values) = Query::select()
+    let count = Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(some, "t")
-        .build(PostgresQueryBuilder);
-    let rows: i64 = bound::<Postgres>(text, values)
+        .to_owned();
+    let rows: Option<i64> = looked_up(connection, &count).await?;
+    let rows = rows.and_then(|rows| u64::try_from(rows).ok());
+    Ok(rows.filter(|rows| *rows <= COUNTED))
+}
+
+/// What looking into the rows of a table may take.
+const LOOKING: &str = "SET LOCAL statement_timeout = 1000";
+
+/// The number that a statement tells of a table's rows; none where it takes too long.
+async fn looked_up<T>(
+    connection: &mut PgConnection,
+    select: &SelectStatement,
+) -> Result<Option<T>, Failure>
+where
+    T: for<'r> sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    let (text, values) = select.build(PostgresQueryBuilder);
+    // Whoever changes the table holds this up; nothing else of the catalog waits for locks.
+    let mut looking = connection.begin().await.map_err(Failure::from_driver)?;
+    looking
+        .execute(LOOKING)
+        .await
+        .map_err(Failure::from_driver)?;
+    let told = bound::<Postgres>(text, values)
         .persistent(false)
-        .fetch_one(connection)
+        .fetch_one(&mut *looking)
         .await
         .and_then(|row| row.try_get(0))
-        .map_err(Failure::from_driver)?;
-    Ok(u64::try_from(rows).ok().filter(|rows| *rows <= COUNTED))
+        .map_err(Failure::from_driver);
+    looking.rollback().await.map_err(Failure::from_driver)?;
+    match told {
+        Err(failure) if *failure.kind() == FailureKind::Timeout => Ok(None),
+        told => told.map(Some),
+    }
+}
+
+/// Tells which indexed columns hold documents. Where policies ask whom a row is for, nobody can be
+/// told here, and each may.
+async fn sample(connection: &mut PgConnection, table: &mut Table) -> Result<(), Failure> {
+    for (index, order) in table.to_sample() {
+        let found = match table.secured {
+            true => true,
+            false => {
+                let sample = documents::sample(&table.name, &order, Dialect::Postgres);
+                // One that cannot be told in time may hold them.
+                let found: Option<i32> = looked_up(connection, &sample).await?;
+                found.is_none_or(|found| found > 0)
+            }
+        };
+        table.columns[index].documents |= found;
+    }
+    Ok(())
 }

@@ -1,13 +1,16 @@
 //! Columns, and the classes that their types stand for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::postgres::types::Oid;
 use sqlx::{FromRow, PgConnection, Row as _};
 
+use super::parts;
 use crate::catalog::{Column, FieldType, Stored};
 use crate::db::Failure;
+use crate::value::Parts;
 
 /// The columns that the role may read, each with the type at the bottom of its domains.
 ///
@@ -27,6 +30,9 @@ const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
        d.collation \
      FROM typed d JOIN pg_type t ON t.oid = d.type WHERE t.typtype = 'd') \
    SELECT c.attrelid AS owner, CAST(c.attname AS text) AS name, c.filled, c.modifier, \
+     t.oid AS class, (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d \
+       JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
+       WHERE d.adrelid = c.attrelid AND d.adnum = c.attnum AND a.attgenerated <> '') AS expression, \
      n.nspname = 'pg_catalog' AS builtin, CAST(t.typname AS text) AS type, \
      CAST(t.typtype AS text) AS nature, CAST(t.typcategory AS text) AS category, \
      format_type(t.oid, -1) AS spelling, col_description(c.attrelid, c.attnum) AS comment, \
@@ -61,6 +67,8 @@ struct Described {
     name: String,
     filled: bool,
     modifier: i32,
+    class: Oid,
+    expression: Option<String>,
     builtin: bool,
     r#type: String,
     nature: String,
@@ -81,6 +89,8 @@ impl FromRow<'_, PgRow> for Described {
             name: row.try_get("name")?,
             filled: row.try_get("filled")?,
             modifier: row.try_get("modifier")?,
+            class: row.try_get("class")?,
+            expression: row.try_get("expression")?,
             builtin: row.try_get("builtin")?,
             r#type: row.try_get("type")?,
             nature: row.try_get("nature")?,
@@ -101,11 +111,16 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     tables: &[Oid],
 ) -> Result<HashMap<Oid, Vec<Column>>, Failure> {
+    let rows = described(connection, tables).await?;
+    let compound = rows.iter().filter(|row| row.is_compound() && !row.foreign);
+    let compound: Vec<Oid> = compound.map(|row| row.class).collect();
+    let parts = parts::read(connection, &compound).await?;
     let mut columns: HashMap<Oid, Vec<Column>> = HashMap::new();
-    for row in described(connection, tables).await? {
+    for row in rows {
         let owner = columns.entry(row.owner).or_default();
         if !row.foreign {
-            owner.push(row.column());
+            let parts = parts.get(&row.class).cloned().unwrap_or_default();
+            owner.push(row.column(parts));
         }
     }
     Ok(columns)
@@ -134,7 +149,12 @@ async fn described(
 }
 
 impl Described {
-    fn column(self) -> Column {
+    /// Whether it is a list or a composite type.
+    fn is_compound(&self) -> bool {
+        self.nature == "c" || self.category == "A"
+    }
+
+    fn column(self, parts: Arc<Parts>) -> Column {
         let folding = self.folding || self.is_of("citext");
         Column {
             stored: Stored::AsItIs,
@@ -149,6 +169,10 @@ impl Described {
             folding,
             comment: self.comment,
             values: self.labels,
+            parts,
+            collation: None,
+            documents: false,
+            expression: self.expression,
         }
     }
 

@@ -24,12 +24,15 @@ const SET_PATH: &str = "SET search_path = pg_catalog, pg_temp";
 pub(super) const SET_LOCAL_PATH: &str = "SET LOCAL search_path = pg_catalog, pg_temp";
 
 /// Asks what holds of the start-up options, and the server, by `$1`, to look for a closed
-/// connection while it works.
+/// connection while it works. A database that keeps bytes of any encoding is read as it is: it would
+/// refuse to send those that are no UTF-8.
 const SET_UP: &str = "SELECT current_setting('default_transaction_read_only') = 'on', \
     CAST(extract(epoch FROM CAST(current_setting('statement_timeout') AS interval)) * 1000 AS int8), \
     current_setting('TimeZone'), \
     CASE WHEN $1 AND CAST(current_setting('server_version_num') AS int4) >= 140000 \
-      THEN set_config('client_connection_check_interval', '250ms', false) END";
+      THEN set_config('client_connection_check_interval', '250ms', false) END, \
+    CASE WHEN current_setting('server_encoding') = 'SQL_ASCII' \
+      THEN set_config('client_encoding', 'SQL_ASCII', false) END";
 
 /// How sessions on one server are opened.
 #[derive(Debug)]

@@ -1,11 +1,14 @@
 //! What SQLite tells of its tables.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, Error, Params, Result, Row, ffi};
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 
 use super::keys::foreign_keys;
 use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
+use crate::sql::{Dialect, documents};
 use crate::suggest;
 
 /// Rows are counted one by one up to this many; beyond, the span of the row ids is the estimate.
@@ -143,6 +146,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         _ => None,
     };
     let primary_key: Vec<String> = key.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let mut expressions = super::generated::expressions(connection, &known.name)?;
     let columns: Vec<Column> = rows
         .iter()
         .map(|(name, declared, not_null, pk)| Column {
@@ -163,6 +167,10 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
             folding: false,
             comment: None,
             values: Vec::new(),
+            parts: Arc::default(),
+            collation: collation(connection, &known.name, name),
+            documents: false,
+            expression: expressions.remove(&name.to_lowercase()),
             cast: String::new(),
         })
         .collect();
@@ -172,7 +180,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         Kind::Table => estimate(connection, known, row_id.clone(), &columns)?,
         _ => None,
     };
-    Ok(Table {
+    let mut table = Table {
         name: TableName {
             schema: None,
             name: known.name.clone(),
@@ -192,7 +200,24 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         inherited: false,
         foreign_keys,
         indexes,
-    })
+    };
+    for (index, order) in table.to_sample() {
+        let sample = documents::sample(&table.name, &order, Dialect::Sqlite);
+        table.columns[index].documents |= number(connection, &sample)? > 0;
+    }
+    Ok(table)
+}
+
+/// The collation of a table's column, where it is one of SQLite's own that folds; of a view it is
+/// not told.
+fn collation(connection: &Connection, table: &str, column: &str) -> Option<&'static str> {
+    let (_, name, ..) = connection
+        .column_metadata(Some("main"), table, column)
+        .ok()?;
+    let name = name?.to_str().ok()?;
+    ["NOCASE", "RTRIM"]
+        .into_iter()
+        .find(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Forgets the type of a view's columns that have none below: SQLite calls it BLOB.
@@ -326,7 +351,7 @@ fn estimate(
 }
 
 fn number(connection: &Connection, select: &sea_query::SelectStatement) -> Result<i64> {
-    // A LIMIT is all that is bound here, and it may stand in the text.
+    // A LIMIT is all that is bound in these, and it may stand in the text.
     connection.query_row(&select.to_string(SqliteQueryBuilder), [], |row| row.get(0))
 }
 

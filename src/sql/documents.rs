@@ -1,0 +1,106 @@
+//! Text that may hold documents, compared as it is shown: a value that looks like a document is
+//! compared as if it were not there, for what is hidden in it would be told by the comparison.
+//!
+//! The same rule as `encode::looks_like_document`: the first character, and what a name of a member
+//! needs. It holds no bound value, for engines take two parameters of one value for two expressions.
+
+use sea_query::{CaseStatement, Expr, ExprTrait as _, Query, SelectStatement};
+
+use super::{Dialect, table};
+use crate::catalog::{Field, TableName};
+use crate::plan::{Comparison, guards};
+
+/// Values of a column that are looked at from each side.
+const SAMPLE: u64 = 1_000;
+
+/// Whether a value looks like a document.
+fn looks(column: &Expr, dialect: Dialect) -> Expr {
+    // The first characters by number: { [ " space, tab, line ends, byte order mark.
+    let test = match dialect {
+        Dialect::Sqlite => {
+            "(typeof(?) = 'text' AND unicode(?) IN (123, 91, 34, 32, 9, 10, 13, 65279) \
+             AND (instr(?, char(92)) > 0 OR instr(?, '{') > 0 AND instr(?, ':') > 0))"
+        }
+        Dialect::Postgres => {
+            "(pg_catalog.ascii(CAST($1 AS text)) IN (123, 91, 34, 32, 9, 10, 13, 65279) \
+             AND (pg_catalog.strpos(CAST($1 AS text) COLLATE \"C\", pg_catalog.chr(92)) > 0 \
+             OR pg_catalog.strpos(CAST($1 AS text) COLLATE \"C\", '{') > 0 \
+             AND pg_catalog.strpos(CAST($1 AS text) COLLATE \"C\", ':') > 0))"
+        }
+        // The mark as UTF-8 and as UTF-16; binary texts are found whatever the collation.
+        Dialect::MySql => {
+            "(ORD(?) IN (123, 91, 34, 32, 9, 10, 13, 65279, 15711167) \
+             AND (LOCATE(CHAR(92), ?) > 0 OR LOCATE(CHAR(123), ?) > 0 AND LOCATE(CHAR(58), ?) > 0))"
+        }
+    };
+    let columns = match dialect {
+        Dialect::Postgres => 1,
+        Dialect::Sqlite | Dialect::MySql => test.matches('?').count(),
+    };
+    Expr::cust_with_exprs(test, vec![column.clone(); columns])
+}
+
+/// A test that holds for no value that looks like a document, where it could tell of one.
+pub(super) fn guarded(
+    test: Expr,
+    column: &Expr,
+    field: &Field,
+    comparison: &Comparison,
+    dialect: Dialect,
+) -> Expr {
+    match guards(field, comparison) {
+        true => test.and(looks(column, dialect).not()),
+        false => test,
+    }
+}
+
+/// A column as it is ordered and grouped: NULL where its value looks like a document.
+pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
+    if !field.withholds_order() {
+        return column;
+    }
+    let shown = CaseStatement::new()
+        .case(looks(&column, dialect), Expr::cust("NULL"))
+        .finally(column)
+        .into();
+    match field.collation() {
+        Some(collation) => Expr::cust_with_exprs(format!("? COLLATE {collation}"), [shown]),
+        None => shown,
+    }
+}
+
+/// The statement that tells by one row whether the last of some columns holds documents, as far as
+/// it is looked at: the first rows, and both ends of the index that orders by these columns, where
+/// the characters sort that documents begin with.
+pub fn sample(name: &TableName, columns: &[String], dialect: Dialect) -> SelectStatement {
+    let column = |name: &String| Expr::col(name.clone());
+    let expr = columns.last().map_or(Expr::cust("NULL"), column);
+    let part = |order: Option<sea_query::Order>| {
+        let mut values = Query::select();
+        values
+            .expr_as(expr.clone(), "v")
+            .from(table(name))
+            .and_where(expr.clone().is_not_null())
+            .limit(SAMPLE);
+        if let Some(order) = order {
+            for by in columns {
+                values.order_by_expr(column(by), order.clone());
+            }
+        }
+        let value = Expr::col("v");
+        let mut found = Query::select();
+        found
+            .expr(Expr::cust("1"))
+            .from_subquery(values, "s")
+            .and_where(looks(&value, dialect));
+        Expr::exists(found)
+    };
+    let any = part(None)
+        .or(part(Some(sea_query::Order::Asc)))
+        .or(part(Some(sea_query::Order::Desc)));
+    let told: Expr = CaseStatement::new()
+        .case(any, Expr::cust("1"))
+        .finally(Expr::cust("0"))
+        .into();
+    Query::select().expr(told).take()
+}
