@@ -99,6 +99,7 @@ mod tests {
             comment: None,
             estimated_rows: None,
             secured: false,
+            definition: None,
             columns: vec![column],
             primary_key: Vec::new(),
             inherited: false,

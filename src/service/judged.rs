@@ -136,12 +136,13 @@ fn tell(model: &str, before: &Result<Table, String>, after: &Result<Table, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Column, FieldType, Kind, TableName};
+    use crate::catalog::{Column, FieldType, Kind, Stored, TableName};
 
     fn table(columns: &[&str]) -> Table {
         let columns = columns.iter().map(|name| Column {
             name: (*name).to_owned(),
             field_type: FieldType::Text,
+            stored: Stored::default(),
             nullable: true,
             sortable: true,
             exact: true,
@@ -150,6 +151,10 @@ mod tests {
             folding: false,
             comment: None,
             values: Vec::new(),
+            parts: Arc::default(),
+            collation: None,
+            documents: false,
+            expression: None,
             cast: String::new(),
         });
         Table {
