@@ -156,6 +156,10 @@ impl<'e> Oracle<'e> {
                 format!("{a} + 0 < {b} + 0"),
                 format!("{a} + 0 > {b} + 0"),
             ],
+            // Domains over enums have no operators of their own.
+            ("postgres", Form::Enum) => {
+                ["=", "<", ">"].map(|operator| format!("{a}::mood {operator} {b}::mood"))
+            }
             _ => ["=", "<", ">"].map(|operator| format!("{a} {operator} {b}")),
         }
     }
