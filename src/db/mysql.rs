@@ -1,6 +1,9 @@
 //! MariaDB and MySQL: a server, read through sessions that are told to read only.
 //!
 //! The two differ where they must: the statement's limit, the JSON columns, the words for a role.
+//! A view may call functions, which may set anything in their session: it is read in a transaction
+//! that stays read-only whatever they set, and the session is closed behind it.
+//!
 //! A statement that nobody waits for any more is ended from a side connection. Statements are kept
 //! prepared: to close one is a message without an answer, behind which the next statement waits
 //! until the server's acknowledgement, some 40 ms, for the driver leaves the delay of small packets
@@ -49,12 +52,30 @@ pub struct MySql {
     query_timeout: Duration,
 }
 
+/// What runs with a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    /// The server's own alone.
+    None,
+    /// Functions, perhaps, which views call.
+    OfOthers,
+}
+
+impl Code {
+    fn of(statement: &Statement) -> Self {
+        match statement.runs_code {
+            true => Self::OfOthers,
+            false => Self::None,
+        }
+    }
+}
+
 impl MySql {
     pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
         Ok(Self {
             url: url.clone(),
             sessions: Sessions::new(url)?,
-            pool: Pool::new(options.pool_size, options.query_timeout),
+            pool: Pool::new(options),
             waiting: Waiting::new(options.pool_size),
             definitions: Definitions::default(),
             query_timeout: options.query_timeout,
@@ -70,7 +91,7 @@ impl MySql {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.read(work::Ping).await
+        self.read(Code::None, work::Ping).await
     }
 
     pub(super) async fn tables(
@@ -101,13 +122,14 @@ impl MySql {
             statement,
             rows: &mut rows,
         };
-        self.read(fetch).await?;
+        self.read(Code::of(statement), fetch).await?;
         Ok(rows)
     }
 
     /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.
     pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
-        self.read(work::Estimate(statement)).await
+        self.read(Code::of(statement), work::Estimate(statement))
+            .await
     }
 
     pub(super) async fn weaknesses(
@@ -129,20 +151,28 @@ impl MySql {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, work: W) -> Result<W::Output, Failure> {
-        self.read_for(Purpose::Any, work).await
+    async fn read<W: Work>(&self, code: Code, work: W) -> Result<W::Output, Failure> {
+        self.read_for(Purpose::Any, code, work).await
     }
 
-    async fn read_for<W: Work>(&self, purpose: Purpose, mut work: W) -> Result<W::Output, Failure> {
+    async fn read_for<W: Work>(
+        &self,
+        purpose: Purpose,
+        code: Code,
+        mut work: W,
+    ) -> Result<W::Output, Failure> {
         let mut lease = self.pool.take(purpose, Reader::is_fresh).await?;
-        let used = lease.is_used();
-        let mut result = self.once(&mut lease, &mut work).await;
-        if used && result.as_ref().is_err_and(is_lost) {
+        let mut result = self.once(&mut lease, code, &mut work).await;
+        if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();
-            result = self.once(&mut lease, &mut work).await;
+            result = self.once(&mut lease, code, &mut work).await;
         }
         if result.as_ref().err().is_none_or(is_at_rest) {
-            lease.keep();
+            match code {
+                Code::None => lease.keep(),
+                // It may have set anything in the session.
+                Code::OfOthers => close(&mut lease).await,
+            }
         }
         result
     }
@@ -150,14 +180,22 @@ impl MySql {
     async fn once<W: Work>(
         &self,
         lease: &mut Lease<'_, Reader>,
+        code: Code,
         work: &mut W,
     ) -> Result<W::Output, Failure> {
         let reader = lease
-            .session(self.sessions.open(self.query_timeout))
+            .session(|| self.sessions.open(self.query_timeout))
             .await?;
         let flavour = reader.flavour();
+        let connection = reader.begin();
+        let working = async {
+            if code == Code::OfOthers {
+                // Whatever the code sets, a transaction stays what it began as.
+                session::tell(connection, "START TRANSACTION READ ONLY").await?;
+            }
+            work.run(connection, flavour).await
+        };
         // The server's own limit comes first; this one is for a server that is out of reach.
-        let working = work.run(reader.begin(), flavour);
         let result = bounded(self.query_timeout + GRACE, working).await;
         let over = |failure: &Failure| is_at_rest(failure) || is_lost(failure);
         if result.as_ref().err().is_none_or(over) {
@@ -166,13 +204,18 @@ impl MySql {
         result
     }
 
-    /// Reads what the server says of itself, on a session of its own with more time.
+    /// Reads what the server says of itself, on a session of its own with more time, in a place of
+    /// the pool.
     async fn survey<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
-        let mut reader = self.sessions.open(CATALOG).await?;
+        let mut lease = self.pool.take(Purpose::Any, |_| true).await?;
+        close(&mut lease).await;
+        lease.discard();
+        let reader = lease.session(|| self.sessions.open(CATALOG)).await?;
         let flavour = reader.flavour();
-        let told = bounded(CATALOG, work.run(reader.begin(), flavour)).await?;
-        reader.close().await;
-        Ok(told)
+        let told = bounded(CATALOG, work.run(reader.begin(), flavour)).await;
+        reader.end();
+        close(&mut lease).await;
+        told
     }
 }
 
@@ -182,7 +225,16 @@ impl Gather for MySql {
     }
 
     async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
-        self.read_for(Purpose::Lookup, work::Gather { batch }).await
+        let code = Code::of(&batch.statement());
+        self.read_for(Purpose::Lookup, code, work::Gather { batch })
+            .await
+    }
+}
+
+/// Closes the session that is held, if there is one.
+async fn close(lease: &mut Lease<'_, Reader>) {
+    if let Some(reader) = lease.lend() {
+        reader.close().await;
     }
 }
 

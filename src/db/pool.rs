@@ -3,14 +3,23 @@
 //! The driver's own pool sends a message on every return; this one does not. A session comes back
 //! only when its statement has ended well: dropped in between, it is abandoned and closed, and its
 //! place is free at once.
+//!
+//! A server may give fewer sessions than there are places. A place that it gives none for is
+//! withheld, and whoever had it waits for a session in use; one withheld place at a time comes back
+//! after a pause, to see whether there are more by now.
 
-use std::sync::Mutex;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::warn;
 
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, Options};
+
+/// How long a place is withheld at the least.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the pool lends.
 pub(super) trait Session: Send {
@@ -30,13 +39,27 @@ pub(super) enum Purpose {
 /// Sessions at rest, and how many may be at work.
 #[derive(Debug)]
 pub(super) struct Pool<S> {
+    /// The database, as the log names it.
+    name: String,
     idle: Mutex<Vec<S>>,
     permits: Semaphore,
     /// Places of those that may take their time.
     unhurried: Semaphore,
     patience: Duration,
     size: usize,
+    withheld: Mutex<Withheld>,
     counts: Counts,
+}
+
+/// Places that the server gives no sessions for.
+#[derive(Debug, Default)]
+struct Withheld {
+    places: usize,
+    /// As many of those that may take their time.
+    unhurried: usize,
+    /// When the next one comes back.
+    again: Option<Instant>,
+    is_told: bool,
 }
 
 /// What was lent so far, and how long it took, in microseconds.
@@ -68,14 +91,18 @@ pub struct Usage {
 }
 
 impl<S: Session> Pool<S> {
-    /// A pool of at most `size` sessions; a request waits for one as long as `patience`.
-    pub(super) fn new(size: usize, patience: Duration) -> Self {
+    /// A pool of as many sessions as the options say; a request waits for one as long as a
+    /// statement may take.
+    pub(super) fn new(options: &Options) -> Self {
+        let (size, patience) = (options.pool_size, options.query_timeout);
         Self {
+            name: options.url.to_string(),
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(size),
             unhurried: Semaphore::new(size.saturating_sub(1).max(1)),
             patience,
             size,
+            withheld: Mutex::default(),
             counts: Counts::default(),
         }
     }
@@ -83,7 +110,8 @@ impl<S: Session> Pool<S> {
     /// How the sessions are used.
     pub(super) fn usage(&self) -> Usage {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let busy = self.size.saturating_sub(self.permits.available_permits());
+        let places = self.size.saturating_sub(self.withheld().places);
+        let busy = places.saturating_sub(self.permits.available_permits());
         Usage {
             limit: self.size as u64,
             idle: self.with_idle(|idle| idle.len()) as u64,
@@ -104,12 +132,24 @@ impl<S: Session> Pool<S> {
         purpose: Purpose,
         fit: impl Fn(&S) -> bool,
     ) -> Result<Lease<'_, S>, Failure> {
+        let until = Instant::now() + self.patience;
+        let lease = self.take_until(until, purpose, fit).await?;
+        self.counts.lent.fetch_add(1, Ordering::Relaxed);
+        Ok(lease)
+    }
+
+    async fn take_until(
+        &self,
+        until: Instant,
+        purpose: Purpose,
+        fit: impl Fn(&S) -> bool,
+    ) -> Result<Lease<'_, S>, Failure> {
+        self.restore();
         let unhurried = match purpose {
             Purpose::Lookup => None,
-            Purpose::Any => Some(self.place(&self.unhurried).await?),
+            Purpose::Any => Some(self.place(&self.unhurried, until).await?),
         };
-        let permit = self.place(&self.permits).await?;
-        self.counts.lent.fetch_add(1, Ordering::Relaxed);
+        let permit = self.place(&self.permits, until).await?;
         let session = loop {
             match self.with_idle(Vec::pop) {
                 Some(session) if !fit(&session) => drop(session),
@@ -118,26 +158,83 @@ impl<S: Session> Pool<S> {
         };
         Ok(Lease {
             pool: self,
+            used: session.is_some(),
             session,
+            lost: false,
+            purpose,
+            until,
             since: Instant::now(),
-            _permits: (unhurried, permit),
+            permits: (unhurried, Some(permit)),
         })
     }
 
-    async fn place<'s>(&self, places: &'s Semaphore) -> Result<SemaphorePermit<'s>, Failure> {
+    async fn place<'s>(
+        &'s self,
+        places: &'s Semaphore,
+        until: Instant,
+    ) -> Result<SemaphorePermit<'s>, Failure> {
         if let Ok(permit) = places.try_acquire() {
             return Ok(permit);
         }
         let since = Instant::now();
-        let permit = tokio::time::timeout(self.patience, places.acquire()).await;
+        let mut acquired = pin!(places.acquire());
+        let permit = loop {
+            let again = self.withheld().again;
+            let wake = again.map_or(until, |again| again.min(until));
+            match tokio::time::timeout_at(wake.into(), &mut acquired).await {
+                Ok(permit) => break permit.ok(),
+                Err(_) if wake < until => self.restore(),
+                Err(_) => break None,
+            }
+        };
         self.counts.waits.fetch_add(1, Ordering::Relaxed);
         self.counts
             .waited
             .fetch_add(micros(since), Ordering::Relaxed);
-        permit
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| Failure::new(FailureKind::Overloaded))
+        permit.ok_or_else(|| Failure::new(FailureKind::Overloaded))
+    }
+
+    /// Keeps a place back for a while, for the server gives no session for it.
+    fn withhold(&self, (unhurried, permit): Permits<'_>) {
+        let mut withheld = self.withheld();
+        // One that may take its time stays in any case, and one less than there are places.
+        if self.size - withheld.places > 2 {
+            let unhurried = unhurried.or_else(|| self.unhurried.try_acquire().ok());
+            withheld.unhurried += usize::from(unhurried.is_some());
+            unhurried.map(SemaphorePermit::forget);
+        }
+        withheld.places += usize::from(permit.is_some());
+        permit.map(SemaphorePermit::forget);
+        withheld.again = Some(Instant::now() + PAUSE);
+        if !std::mem::replace(&mut withheld.is_told, true) {
+            let (database, size) = (&self.name, self.size);
+            warn!(
+                "{database} gives this account fewer connections than MCP_POOL_SIZE ({size}): \
+                 requests wait for those that there are. Set MCP_POOL_SIZE to what it gives, or \
+                 raise its limit"
+            );
+        }
+    }
+
+    /// Gives back a withheld place whose pause is over.
+    fn restore(&self) {
+        let mut withheld = self.withheld();
+        let now = Instant::now();
+        if withheld.again.is_none_or(|again| now < again) {
+            return;
+        }
+        withheld.places -= 1;
+        withheld.again = (withheld.places > 0).then(|| now + PAUSE);
+        if withheld.unhurried > withheld.places {
+            withheld.unhurried -= 1;
+            self.unhurried.add_permits(1);
+        }
+        self.permits.add_permits(1);
+    }
+
+    fn withheld(&self) -> MutexGuard<'_, Withheld> {
+        // The numbers are sound whatever a panicking holder was about to do.
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes the sessions at rest.
@@ -147,32 +244,37 @@ impl<S: Session> Pool<S> {
 
     fn with_idle<T>(&self, use_it: impl FnOnce(&mut Vec<S>) -> T) -> T {
         // A list of sessions is sound whatever a panicking holder was about to do.
-        use_it(
-            &mut self
-                .idle
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        use_it(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// A place among those that may take their time, and one among all.
+type Permits<'p> = (Option<SemaphorePermit<'p>>, Option<SemaphorePermit<'p>>);
 
 /// A place in the pool, with a session once there is one.
 pub(super) struct Lease<'p, S: Session> {
     pool: &'p Pool<S>,
     session: Option<S>,
+    used: bool,
+    /// Whether it takes none of those at rest any more.
+    lost: bool,
+    purpose: Purpose,
+    /// How long a session is waited for.
+    until: Instant,
     since: Instant,
-    _permits: (Option<SemaphorePermit<'p>>, SemaphorePermit<'p>),
+    permits: Permits<'p>,
 }
 
 impl<S: Session> Lease<'_, S> {
     /// Whether the session was used before, and may have been lost since.
     pub(super) fn is_used(&self) -> bool {
-        self.session.is_some()
+        self.used
     }
 
-    /// Closes the session that is held and keeps the place.
+    /// Closes the session that is held and keeps the place, for a new one alone.
     pub(super) fn discard(&mut self) {
         self.session = None;
+        (self.used, self.lost) = (false, true);
     }
 
     /// The session that is held, if there is one.
@@ -190,19 +292,35 @@ impl<S: Session> Lease<'_, S> {
         self.session = Some(session);
     }
 
-    /// The session; opened if there is none.
+    /// The session; opened if there is none. Where the server gives no more, one that is in use is
+    /// waited for.
     ///
     /// # Errors
-    /// Those of opening it.
-    pub(super) async fn session(
-        &mut self,
-        open: impl Future<Output = Result<S, Failure>>,
-    ) -> Result<&mut S, Failure> {
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => open.await?,
+    /// Those of opening it; `Overloaded` when the server gives none in time.
+    pub(super) async fn session<F>(&mut self, open: impl Fn() -> F) -> Result<&mut S, Failure>
+    where
+        F: Future<Output = Result<S, Failure>>,
+    {
+        let session = loop {
+            if let Some(session) = self.session.take() {
+                break session;
+            }
+            match open().await {
+                Err(failure) if *failure.kind() == FailureKind::Overloaded => self.wait().await?,
+                opened => break opened?,
+            }
         };
         Ok(self.session.insert(session))
+    }
+
+    /// Gives up the place, for it has no session, and takes the next that is free.
+    async fn wait(&mut self) -> Result<(), Failure> {
+        let (pool, lost) = (self.pool, self.lost);
+        pool.withhold(std::mem::take(&mut self.permits));
+        let next = pool.take_until(self.until, self.purpose, |_| !lost).await?;
+        *self = next;
+        self.lost = lost;
+        Ok(())
     }
 
     /// Gives the session back: its statement has ended well.

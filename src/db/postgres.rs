@@ -72,7 +72,7 @@ impl Postgres {
             server: Arc::new(Server {
                 url: url.clone(),
                 sessions: Sessions::new(url, options)?,
-                pool: Pool::new(options.pool_size, options.query_timeout),
+                pool: Pool::new(options),
                 pool_size: options.pool_size,
                 query_timeout: options.query_timeout,
             }),
@@ -180,9 +180,8 @@ impl Postgres {
         mut work: W,
     ) -> Result<W::Output, Failure> {
         let mut lease = self.server.pool.take(purpose, |_| true).await?;
-        let used = lease.is_used();
         let mut result = self.once(&mut lease, bounds, &mut work).await;
-        if used && result.as_ref().is_err_and(is_lost) {
+        if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();
             result = self.once(&mut lease, bounds, &mut work).await;
         }
@@ -198,7 +197,7 @@ impl Postgres {
         bounds: Bounds<'_>,
         work: &mut W,
     ) -> Result<W::Output, Failure> {
-        let reader = lease.session(self.server.sessions.open()).await?;
+        let reader = lease.session(|| self.server.sessions.open()).await?;
         let whole = async {
             let Some(begin) = bounds.begin else {
                 return work.run(&mut reader.connection).await;

@@ -58,7 +58,7 @@ impl Sqlite {
     pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, StartFault> {
         Ok(Self {
             file: Arc::new(file::File::find(url)?),
-            pool: Pool::new(options.pool_size, options.query_timeout),
+            pool: Pool::new(options),
             threads: Arc::new(Semaphore::new(options.pool_size * THREADS)),
             query_timeout: options.query_timeout,
         })

@@ -90,6 +90,9 @@ pub(super) fn equal(alias: &str, field: &Field, values: &[Value], dialect: Diale
         Dialect::MySql => mysql::comparable(column_of(alias, field), field, values),
         Dialect::Sqlite | Dialect::Postgres => operand(alias, field, dialect),
     };
+    if dialect == Dialect::MySql && field.field_type() == FieldType::Enum {
+        return mysql::is_member(&column, field, values);
+    }
     let listed = listed(field, values, dialect);
     match (dialect, postgres::home(field)) {
         (Dialect::Postgres, Some(home)) => postgres::is_one_of(&column, listed, home),
@@ -98,7 +101,7 @@ pub(super) fn equal(alias: &str, field: &Field, values: &[Value], dialect: Diale
 }
 
 /// Whether something is one of several values, at least one, by the engine's own equality.
-fn among(column: Expr, mut values: Vec<Expr>) -> Expr {
+pub(super) fn among(column: Expr, mut values: Vec<Expr>) -> Expr {
     match (values.pop(), values.is_empty()) {
         (Some(value), true) => column.eq(value),
         (last, _) => column.is_in(values.into_iter().chain(last)),
@@ -112,9 +115,6 @@ fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
         match alike(field, value, dialect) {
             Some(forms) => listed.extend(forms),
             None => listed.push(bound(value, field, dialect)),
-        }
-        if dialect == Dialect::MySql {
-            listed.extend(mysql::namesake(value, field));
         }
     }
     listed

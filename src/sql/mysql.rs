@@ -3,7 +3,9 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
+use super::compare::among;
 use super::condition::ESCAPE;
+use super::{Dialect, column};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
 use crate::plan::{Place, Value};
@@ -101,7 +103,7 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
     match (value, field.field_type()) {
         // As text it would be compared as a binary fraction.
         (Value::Decimal(digits), FieldType::Decimal { .. }) => Some(decimal(digits)),
-        // By position: the order of the column, where text would be compared as text.
+        // By position: the order of the column, where names would be compared as text.
         (Value::Text(text), FieldType::Enum) => {
             let position = field.values().iter().position(|value| **value == **text);
             match position {
@@ -130,16 +132,31 @@ pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
     }
 }
 
-/// The other value that has the same text: what a refused one leaves behind in an enum that has the
-/// empty text among its own.
-pub(super) fn namesake(value: &Value, field: &Field) -> Option<Expr> {
-    let empty = |text: &str| text.is_empty() && field.values().iter().any(|own| own.is_empty());
-    match value {
-        Value::Text(text) if field.field_type() == FieldType::Enum && empty(text) => {
-            Some(Expr::val(0).cast_as("UNSIGNED"))
+/// Whether an enum is one of some values, by their names: another statement may have moved their
+/// positions since the catalog was read. The empty text also stands for what a refused value leaves
+/// behind, which has the position 0 for good.
+pub(super) fn is_member(column: &Expr, field: &Field, values: &[Value]) -> Expr {
+    let (mut names, mut positions) = (Vec::new(), Vec::new());
+    for value in values {
+        match value {
+            Value::Text(text) => {
+                if field.values().iter().any(|own| **own == **text) {
+                    names.push(Expr::val(text.clone()));
+                }
+                if text.is_empty() {
+                    positions.push(Expr::val(0).cast_as("UNSIGNED"));
+                }
+            }
+            position => positions.push(column::bound(position, field, Dialect::MySql)),
         }
-        _ => None,
     }
+    // Not in one list: for names and numbers together no index is used.
+    let lists = [names, positions].into_iter();
+    lists
+        .filter(|list| !list.is_empty())
+        .map(|list| among(column.clone(), list))
+        .reduce(|one, other| one.or(other))
+        .unwrap_or_else(|| Expr::cust("1 = 0"))
 }
 
 /// An exact decimal, of a type that is wide enough for it.

@@ -46,6 +46,69 @@ async fn sessions_only_read() {
 }
 
 #[tokio::test]
+async fn what_a_views_function_sets_is_gone_with_it() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    place
+        .run(
+            r"
+CREATE FUNCTION sets() RETURNS TEXT NOT DETERMINISTIC
+  BEGIN SET SESSION tx_read_only = 0, time_zone = '+05:00', max_statement_time = 0; SET @kept = 'kept'; RETURN 'set'; END;
+CREATE FUNCTION kept() RETURNS TEXT NOT DETERMINISTIC RETURN COALESCE(@kept, 'gone');
+CREATE VIEW setting AS SELECT 1 AS id, sets() AS s;
+CREATE VIEW keeping AS SELECT 1 AS id, kept() AS s;
+",
+        )
+        .await;
+    let settings = [("MCP_QUERY_TIMEOUT", "7"), ("MCP_POOL_SIZE", "1")];
+    let asker = Asker::with(&place.url(), "notes,telling,setting,keeping", &settings).await;
+    for (action, params) in [("get", r#"{"id":1}"#), ("query", r#"{"total":"estimate"}"#)] {
+        let set = asker.ask(action, "setting", params).await.unwrap();
+        assert!(set.contains(r#""s":"set""#), "{set}");
+        let told = asker.ask("get", "telling", r#"{"id":1}"#).await.unwrap();
+        assert_eq!(told, r#""data":{"id":1,"session":"ON 7.000000 +00:00 ON"}"#);
+        asker.ask(action, "setting", params).await.unwrap();
+        let kept = asker.ask("get", "keeping", r#"{"id":1}"#).await.unwrap();
+        assert_eq!(kept, r#""data":{"id":1,"s":"gone"}"#);
+    }
+    assert_eq!(asker.rows("notes", "{}").await.len(), 2);
+}
+
+#[tokio::test]
+async fn fewer_connections_than_places_are_used_as_far_as_they_go() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    let name = &place.name;
+    place
+        .run(&format!(
+            "CREATE TABLE t (id INT PRIMARY KEY);\nINSERT INTO t VALUES (1);\n\
+             CREATE VIEW slow AS SELECT id, SLEEP(0.1) AS s FROM t;\n\
+             CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 2;\n\
+             GRANT SELECT ON {name}.* TO {name}@'127.0.0.1';\n"
+        ))
+        .await;
+    let settings = [("MCP_POOL_SIZE", "8"), ("MCP_QUERY_TIMEOUT", "30")];
+    let url = place.url_of(&format!("{name}:pw"));
+    let asker = Arc::new(Asker::with(&url, "t,slow", &settings).await);
+    let mut asked = JoinSet::new();
+    for turn in 0..24 {
+        let asker = Arc::clone(&asker);
+        asked.spawn(async move {
+            match turn % 2 {
+                0 => asker.ask("list", "slow", "{}").await,
+                _ => asker.ask("get", "t", r#"{"id":1}"#).await,
+            }
+        });
+    }
+    for answer in asked.join_all().await {
+        answer.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_statement_ends_in_time() {
     let Some(place) = Database::new().await else {
         return;

@@ -32,7 +32,7 @@ async fn an_account_by_the_printed_sql_reads_what_is_served_and_nothing_else() {
             "CREATE USER 'lucarne_reader'@'%' IDENTIFIED BY 'choose-a-password';",
             &format!("GRANT SELECT ON `{name}`.`notes` TO 'lucarne_reader'@'%';"),
             &format!(
-                "GRANT SELECT (`id`, `email`, `profile`) ON `{name}`.`users` TO 'lucarne_reader'@'%';"
+                "GRANT SELECT (`id`, `email`, `profile`), SHOW VIEW ON `{name}`.`users` TO 'lucarne_reader'@'%';"
             ),
         ]
     );
@@ -56,6 +56,55 @@ async fn an_account_by_the_printed_sql_reads_what_is_served_and_nothing_else() {
     let users = own.catalog.model("users").unwrap();
     assert_eq!(users.key().len(), 1);
     assert_eq!(db.weaknesses(&own.catalog, &all.hidden).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn rights_on_columns_keep_relations_or_it_is_told() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let (name, account) = (&place.name, account(&place));
+    place
+        .run(&format!(
+            "CREATE USER {account} IDENTIFIED BY 'pw';\n\
+             GRANT SELECT (id, email) ON {name}.users TO {account};\n\
+             GRANT SELECT (id, user_id) ON {name}.notes TO {account};\n"
+        ))
+        .await;
+    let url = place.url_of(&format!("{name}:pw"));
+    let found = async || {
+        let config = configured(&url, "users,notes", &[]);
+        let db = database(&config);
+        let own = built(&db, &config).await;
+        let found = db.weaknesses(&own.catalog, &own.hidden).await.unwrap();
+        found
+            .into_iter()
+            .map(|weakness| weakness.what)
+            .collect::<Vec<_>>()
+    };
+    let told = format!(
+        "the account {name}@127.0.0.1 is not told of foreign keys, so that no relations are \
+         served: {name}.notes, {name}.users"
+    );
+    assert_eq!(found().await, [told]);
+
+    for table in ["users", "notes"] {
+        place
+            .run(&format!(
+                "GRANT SHOW VIEW ON {name}.{table} TO {account};\n"
+            ))
+            .await;
+    }
+    assert!(found().await.is_empty());
+    let asker = Asker::new(&url, "users,notes").await;
+    let note = asker.ask("query", "notes", r#"{"expand":["user"]}"#).await;
+    assert!(note.unwrap().contains(r#""user":{"id":1,"email":"a@b.c"}"#));
+    let hidden = asker
+        .ask("query", "notes", r#"{"fields":["body"]}"#)
+        .await
+        .unwrap_err();
+    assert!(hidden.contains("body"), "{hidden}");
 }
 
 #[tokio::test]

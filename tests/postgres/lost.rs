@@ -44,6 +44,42 @@ pub(crate) async fn terminate(place: &Database) {
 }
 
 #[tokio::test]
+async fn fewer_connections_than_places_are_used_as_far_as_they_go() {
+    let Some(place) = Database::new(TABLE).await else {
+        return;
+    };
+    let role = format!("{}_two", place.name());
+    place
+        .execute(&format!(
+            "CREATE VIEW brief AS SELECT 1 AS id, CAST(pg_sleep(0.1) AS text) AS s;
+             CREATE ROLE {role} LOGIN CONNECTION LIMIT 2;
+             GRANT SELECT ON t, brief TO {role};"
+        ))
+        .await;
+    let settings = [("MCP_POOL_SIZE", "8"), ("MCP_QUERY_TIMEOUT", "30")];
+    let asked = Asked::new(&place.url_as(&role), "t,brief", &settings).await;
+    let asked = Arc::new(asked);
+    let mut requests = tokio::task::JoinSet::new();
+    for turn in 0..24 {
+        let asked = Arc::clone(&asked);
+        requests.spawn(async move {
+            match turn % 2 {
+                0 => asked.ask("list", "brief", "{}").await,
+                _ => get(&asked).await,
+            }
+        });
+    }
+    let answers = requests.join_all().await;
+    drop(asked);
+    place
+        .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};"))
+        .await;
+    for answer in answers {
+        answer.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_slow_statement_ends_at_its_time() {
     let Some(place) = Database::new(TABLE).await else {
         return;

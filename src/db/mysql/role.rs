@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{Executor as _, MySqlConnection, Row as _};
 
-use crate::catalog::{Catalog, Hidden, TableName};
+use super::session::command;
+use crate::catalog::{Catalog, Hidden, Kind, TableName};
 use crate::db::{Failure, Weakness};
 
 /// The account in the SQL that makes one.
@@ -92,7 +94,57 @@ pub(super) async fn weaknesses(
             help: "grant SELECT on the other columns alone".to_owned(),
         });
     }
+    let unrelated = unrelated(connection, catalog).await?;
+    if !unrelated.is_empty() {
+        found.push(Weakness {
+            what: format!(
+                "the account {account} is not told of foreign keys, so that no relations are \
+                 served: {}",
+                unrelated.join(", ")
+            ),
+            help: "GRANT SHOW VIEW on them to the account, beside SELECT on their columns"
+                .to_owned(),
+        });
+    }
     Ok(found)
+}
+
+/// The tables whose foreign keys the server keeps from the account, for it has rights on columns
+/// alone.
+async fn unrelated(
+    connection: &mut MySqlConnection,
+    catalog: &Catalog,
+) -> Result<Vec<String>, Failure> {
+    let mut unrelated = Vec::new();
+    for model in catalog
+        .models()
+        .iter()
+        .filter(|model| model.kind() == Kind::Table)
+    {
+        let table = model.table();
+        let schema = identifier(table.schema.as_deref().unwrap_or_default());
+        let shown = command(format!(
+            "SHOW CREATE TABLE {schema}.{}",
+            identifier(&table.name)
+        ))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(Failure::from_driver);
+        match shown {
+            Err(failure) if is_denied(&failure) => unrelated.push(table.to_string()),
+            shown => drop(shown?),
+        }
+    }
+    unrelated.sort();
+    Ok(unrelated)
+}
+
+fn is_denied(failure: &Failure) -> bool {
+    let Some(sqlx::Error::Database(error)) = failure.source() else {
+        return false;
+    };
+    let error = error.try_downcast_ref::<MySqlDatabaseError>();
+    error.is_some_and(|error| error.number() == 1142)
 }
 
 /// The hidden columns that the account may read, as `schema.table.column`.
@@ -235,7 +287,8 @@ pub(super) fn setup_sql(catalog: &Catalog, hidden: &[Hidden]) -> String {
     for (table, fields) in catalog.tables() {
         let columns = if hidden.iter().any(|hidden| hidden.table == *table) {
             let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
-            format!(" ({})", names.join(", "))
+            // Without the second right the server tells of no foreign keys.
+            format!(" ({}), SHOW VIEW", names.join(", "))
         } else {
             String::new()
         };

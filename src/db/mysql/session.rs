@@ -86,9 +86,10 @@ impl Sessions {
         let opened = tokio::time::timeout(CONNECT, self.connect(allowed))
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Unavailable)));
-        match opened {
-            Ok(_) => attempt.succeeded(),
-            Err(_) => attempt.failed(),
+        match &opened {
+            Err(failure) if *failure.kind() != FailureKind::Overloaded => attempt.failed(),
+            // A server that gives no more sessions answers all the same.
+            _ => attempt.succeeded(),
         }
         opened
     }
@@ -185,7 +186,10 @@ pub(super) fn command(sql: String) -> Query<'static, MySql, SqlxValues> {
 }
 
 /// A constant statement by the text protocol: one round trip.
-async fn tell(connection: &mut MySqlConnection, sql: &'static str) -> Result<(), Failure> {
+pub(super) async fn tell(
+    connection: &mut MySqlConnection,
+    sql: &'static str,
+) -> Result<(), Failure> {
     let told = connection.execute(sql).await;
     told.map(|_| ()).map_err(Failure::from_driver)
 }

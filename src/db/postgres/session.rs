@@ -93,16 +93,12 @@ impl Sessions {
         let opened = tokio::time::timeout(CONNECT, self.connect())
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Unavailable)));
-        match opened {
-            Ok(connection) => {
-                attempt.succeeded();
-                Ok(Reader { connection })
-            }
-            Err(failure) => {
-                attempt.failed();
-                Err(failure)
-            }
+        match &opened {
+            Err(failure) if *failure.kind() != FailureKind::Overloaded => attempt.failed(),
+            // A server that gives no more sessions answers all the same.
+            _ => attempt.succeeded(),
         }
+        opened.map(|connection| Reader { connection })
     }
 
     async fn connect(&self) -> Result<PgConnection, Failure> {
