@@ -1,12 +1,12 @@
 //! What the client commands take from their surroundings: where the service is, and the token.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::address::Service;
 use super::credential::Token;
 use super::failure::Failure;
-use crate::config;
 use crate::config::variables::VARIABLES;
+use crate::config::{self, DatabaseUrl};
 
 /// The service at `--url`, else the one at `MCP_LISTEN` with the certificate of `MCP_TLS_CERT`.
 pub(super) fn service(url: Option<&str>) -> Result<Service, Failure> {
@@ -76,32 +76,77 @@ const OF_LISTENERS: [&str; 12] = [
 ];
 
 /// What is set here and a service on pipes must be handed.
+#[derive(Default)]
 pub(super) struct HandedOn {
-    /// The variables that are no secret, with their values.
-    pub(super) variables: Vec<(String, String)>,
-    /// The names of the secrets but the database's URL, which every block names.
-    pub(super) secrets: Vec<String>,
+    /// What is no secret, with its value; files by their whole paths, for a client starts the
+    /// service in a folder of its own.
+    pub(super) plain: Vec<(String, String)>,
+    /// The names of the secrets but the database's URL, which every block refers to.
+    secrets: Vec<String>,
+    /// What is secret and names a SQLite file by a relative path, and the whole path.
+    relative: Vec<(String, PathBuf)>,
 }
 
-/// Reads what is set here for a service on pipes.
+impl HandedOn {
+    /// What the user must see to.
+    pub(super) fn words(&self) -> Vec<String> {
+        let secrets = self.secrets.join(", ");
+        let secrets = format!(
+            "set here and in no block, for they are secret: {secrets}; the client must hand them on"
+        );
+        let relative = self.relative.iter().map(|(name, path)| {
+            format!(
+                "{name} is relative to this folder, and the client starts the service in another: give it {name}=sqlite:{}",
+                path.display()
+            )
+        });
+        let secrets = (!self.secrets.is_empty()).then_some(secrets);
+        secrets.into_iter().chain(relative).collect()
+    }
+}
+
+/// Reads what a service on pipes must be handed.
 pub(super) fn handed_on() -> Result<HandedOn, Failure> {
-    let mut variables = Vec::new();
-    let mut secrets = Vec::new();
+    let mut all = HandedOn::default();
     for (name, value) in environment()? {
-        let secret = name.strip_suffix("_FILE").unwrap_or(&name);
-        let secret = VARIABLES.iter().any(|it| it.secret && it.name == secret);
-        let known = secret || VARIABLES.iter().any(|it| it.name == name);
-        let asked = ["MCP_ENABLED", "DATABASE_URL", "MCP_TOKEN", "MCP_TOKEN_FILE"];
-        let needed = !asked.contains(&&*name) && !OF_LISTENERS.contains(&&*name);
-        match (known && needed && !value.is_empty(), secret) {
-            (true, false) => variables.push((name, value)),
-            (true, true) => secrets.push(name),
-            (false, _) => {}
+        let asked = ["MCP_ENABLED", "MCP_TOKEN", "MCP_TOKEN_FILE"];
+        if value.is_empty() || asked.contains(&&*name) || OF_LISTENERS.contains(&&*name) {
+            continue;
+        }
+        let is_secret = |name: &str| VARIABLES.iter().any(|it| it.secret && it.name == name);
+        if is_secret(&name) {
+            if let Some(path) = relative_file(&name, &value) {
+                all.relative.push((name.clone(), whole(&path)?));
+            }
+            if name != "DATABASE_URL" {
+                all.secrets.push(name);
+            }
+        } else if name.strip_suffix("_FILE").is_some_and(is_secret)
+            || (name == "MCP_AUDIT_FILE" && value != "stderr")
+        {
+            let path = whole(Path::new(&value))?;
+            all.plain.push((name, path.display().to_string()));
+        } else if VARIABLES.iter().any(|it| it.name == name) {
+            all.plain.push((name, value));
         }
     }
-    variables.sort();
-    secrets.sort();
-    Ok(HandedOn { variables, secrets })
+    all.plain.sort();
+    all.secrets.sort();
+    all.relative.sort();
+    Ok(all)
+}
+
+/// The path of a SQLite file that is relative.
+fn relative_file(name: &str, value: &str) -> Option<PathBuf> {
+    match config::database_url(name, value) {
+        Ok(DatabaseUrl::Sqlite(file)) if file.path().is_relative() => Some(file.path().into()),
+        _ => None,
+    }
+}
+
+fn whole(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::unable(format!("this folder cannot be told: {error}")))
 }
 
 /// The environment and the file `.env` of the folder the command runs in.

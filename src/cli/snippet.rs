@@ -1,14 +1,19 @@
 //! `lucarne config`: the block that connects an agent's client to the service.
 
+mod client;
+mod text;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use chrono::Utc;
+use clap::Args;
 
+use self::client::Client;
 use super::address::Service;
+use super::desk::{self, Of};
 use super::failure::Failure;
-use super::settings::HandedOn;
 use super::{output, settings};
+use crate::admin::{TokenView, find};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -16,22 +21,8 @@ Examples:
   lucarne config vscode > mcp.json
   lucarne config claude --ws
   lucarne config codex --url https://data.example
-  lucarne config cursor --stdio";
-
-/// The clients that a configuration is known for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Client {
-    /// VS Code with GitHub Copilot
-    Vscode,
-    /// Claude Code
-    Claude,
-    /// Cursor
-    Cursor,
-    /// Codex
-    Codex,
-    /// Gemini CLI
-    Gemini,
-}
+  lucarne config cursor --stdio
+  lucarne config langchain --for night --tenant acme";
 
 /// For which client, and how it is to reach the service.
 #[derive(Debug, Args)]
@@ -45,8 +36,13 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "stdio")]
     ws: bool,
     /// Let the client start the service itself, without a port
-    #[arg(long, conflicts_with = "url")]
+    #[arg(long, conflicts_with_all = ["url", "token"])]
     stdio: bool,
+    /// The token of a tenant that the client is to show, by name or id
+    #[arg(long = "for", value_name = "TOKEN")]
+    token: Option<String>,
+    #[command(flatten)]
+    of: Of,
 }
 
 /// How the client reaches the service.
@@ -70,153 +66,92 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::unable("--ws: only claude takes a WebSocket")
             .help("leave --ws out: HTTP does the same"));
     }
-    let reach = if arguments.stdio {
-        let HandedOn { variables, secrets } = settings::handed_on()?;
-        if !secrets.is_empty() {
-            let names = secrets.join(", ");
-            output::words(format!(
-                "set here and in no block, for they are secret: {names}; the client must hand them on"
-            ));
-        }
-        Reach::Stdio(Child {
-            command: own_command(),
-            variables,
-        })
-    } else {
-        let service: Service = settings::service(arguments.url.as_deref())?;
-        if arguments.ws {
-            Reach::WebSocket(service.socket_url())
-        } else {
-            Reach::Http(service.http_url())
-        }
+    if arguments.of.tenant.is_some() && arguments.token.is_none() {
+        return Err(Failure::unable("--tenant: no token is named")
+            .help("name one of its tokens by --for; lucarne token list shows them"));
+    }
+    let whose = match &arguments.token {
+        Some(token) => Some(whose(token, &arguments.of)?),
+        None => None,
     };
+    let reach = reach(arguments)?;
     output::words(client.place(&reach));
+    if let Some(whose) = whose {
+        output::words(whose);
+    }
     output::data(&client.block(&reach))
 }
 
+fn reach(arguments: &Arguments) -> Result<Reach, Failure> {
+    if arguments.stdio {
+        let handed_on = settings::handed_on()?;
+        for words in handed_on.words() {
+            output::words(words);
+        }
+        return Ok(Reach::Stdio(Child {
+            command: own_command(),
+            variables: handed_on.plain,
+        }));
+    }
+    let service: Service = settings::service(arguments.url.as_deref())?;
+    Ok(match arguments.ws {
+        true => Reach::WebSocket(service.socket_url()),
+        false => Reach::Http(service.http_url()),
+    })
+}
+
+/// Which token `MCP_TOKEN` is to hold, as nothing but its last characters is kept of it.
+fn whose(token: &str, of: &Of) -> Result<String, Failure> {
+    let contents = desk::contents()?;
+    let token = find::token(&contents, of.reference(token))?;
+    let token = TokenView::new(token, &contents, Utc::now());
+    let TokenView { name, tenant, .. } = &token;
+    if token.state != "active" {
+        let message = format!(
+            "token {name} of tenant {tenant} lets nobody in: {}",
+            token.state
+        );
+        return Err(Failure::unable(message).help("lucarne token create makes another"));
+    }
+    Ok(format!(
+        "MCP_TOKEN is to hold token {name} of tenant {tenant}, which ends in {}",
+        token.suffix
+    ))
+}
+
 impl Child {
-    /// What the service is started with; the database's URL by a reference.
-    fn environment(&self, database: Option<&str>) -> Value {
-        let mut all = json!({ "MCP_ENABLED": "true" });
-        if let Some(reference) = database {
-            all["DATABASE_URL"] = reference.into();
-        }
-        for (name, value) in &self.variables {
-            all[name] = value.as_str().into();
-        }
+    /// What the service is started with: all that is no secret, and by `reference` the database's
+    /// URL, unless a file holds it.
+    fn environment(&self, reference: Option<String>) -> Vec<(&str, String)> {
+        let mut all = vec![("MCP_ENABLED", "true".to_owned())];
+        let reference = reference.filter(|_| self.secret().is_some());
+        all.extend(reference.map(|reference| (DATABASE, reference)));
+        let plain = self.variables.iter();
+        all.extend(plain.map(|(name, value)| (name.as_str(), value.clone())));
         all
     }
+
+    /// The secret that the client must have.
+    fn secret(&self) -> Option<&'static str> {
+        let in_file = self
+            .variables
+            .iter()
+            .any(|(name, _)| name == "DATABASE_URL_FILE");
+        (!in_file).then_some(DATABASE)
+    }
 }
 
-impl Client {
-    /// The block, with a reference where the token goes: no secret stands in a file.
-    fn block(self, reach: &Reach) -> String {
+impl Reach {
+    /// The variable of the secret that the block refers to.
+    fn secret(&self) -> Option<&'static str> {
         match self {
-            Self::Codex => codex(reach),
-            Self::Vscode => format!("{:#}", vscode(reach)),
-            _ => format!(
-                "{:#}",
-                json!({ "mcpServers": { "lucarne": self.server(reach) } })
-            ),
-        }
-    }
-
-    fn server(self, reach: &Reach) -> Value {
-        let bearer = json!({ "Authorization": format!("Bearer {}", self.variable("MCP_TOKEN")) });
-        match (self, reach) {
-            (Self::Claude, Reach::Http(url)) => {
-                json!({ "type": "http", "url": url, "headers": bearer })
-            }
-            (Self::Claude, Reach::WebSocket(url)) => {
-                json!({ "type": "ws", "url": url, "headers": bearer })
-            }
-            (Self::Gemini, Reach::Http(url)) => json!({ "httpUrl": url, "headers": bearer }),
-            (_, Reach::Http(url) | Reach::WebSocket(url)) => {
-                json!({ "url": url, "headers": bearer })
-            }
-            (_, Reach::Stdio(child)) => json!({
-                "command": child.command,
-                "args": ["stdio"],
-                "env": child.environment(Some(&self.variable("DATABASE_URL"))),
-            }),
-        }
-    }
-
-    /// A reference that the client replaces by the value of an environment variable.
-    fn variable(self, name: &str) -> String {
-        match self {
-            Self::Cursor => format!("${{env:{name}}}"),
-            _ => format!("${{{name}}}"),
-        }
-    }
-
-    /// Which file the block goes into, and what the client needs besides.
-    fn place(self, reach: &Reach) -> String {
-        let file = match self {
-            Self::Vscode => ".vscode/mcp.json",
-            Self::Claude => ".mcp.json",
-            Self::Cursor => ".cursor/mcp.json",
-            Self::Codex => "~/.codex/config.toml",
-            Self::Gemini => ".gemini/settings.json",
-        };
-        let secret = if matches!(reach, Reach::Stdio(_)) {
-            "DATABASE_URL"
-        } else {
-            "MCP_TOKEN"
-        };
-        match self {
-            Self::Vscode => {
-                format!("goes into {file}; VS Code asks for {secret} once and keeps it")
-            }
-            _ => format!("goes into {file}; start the client with {secret} in its environment"),
+            Self::Http(_) | Self::WebSocket(_) => Some("MCP_TOKEN"),
+            Self::Stdio(child) => child.secret(),
         }
     }
 }
 
-fn vscode(reach: &Reach) -> Value {
-    let input = |id: &str, description: &str| json!([{ "type": "promptString", "id": id, "description": description, "password": true }]);
-    let (inputs, server) = match reach {
-        Reach::Http(url) | Reach::WebSocket(url) => (
-            input("lucarne-token", "MCP_TOKEN of the Lucarne service"),
-            json!({ "type": "http", "url": url, "headers": { "Authorization": "Bearer ${input:lucarne-token}" } }),
-        ),
-        Reach::Stdio(child) => (
-            input("lucarne-database", "DATABASE_URL for Lucarne"),
-            json!({
-                "type": "stdio",
-                "command": child.command,
-                "args": ["stdio"],
-                "env": child.environment(Some("${input:lucarne-database}")),
-            }),
-        ),
-    };
-    json!({ "inputs": inputs, "servers": { "lucarne": server } })
-}
-
-fn codex(reach: &Reach) -> String {
-    // A JSON string is a TOML basic string too.
-    let quoted = |text: &str| Value::from(text).to_string();
-    match reach {
-        Reach::Http(url) | Reach::WebSocket(url) => {
-            format!(
-                "[mcp_servers.lucarne]\nurl = {}\nbearer_token_env_var = \"MCP_TOKEN\"",
-                quoted(url)
-            )
-        }
-        Reach::Stdio(child) => {
-            let variables = child.environment(None);
-            let variables = variables.as_object().into_iter().flatten();
-            let variables: Vec<String> = variables
-                .map(|(name, value)| format!("{name} = {value}"))
-                .collect();
-            format!(
-                "[mcp_servers.lucarne]\ncommand = {}\nargs = [\"stdio\"]\nenv = {{ {} }}\nenv_vars = [\"DATABASE_URL\"]",
-                quoted(&child.command),
-                variables.join(", ")
-            )
-        }
-    }
-}
+const DATABASE: &str = "DATABASE_URL";
 
 /// `lucarne` where the shell finds this very program by that name, else its whole path.
 pub(super) fn own_command() -> String {

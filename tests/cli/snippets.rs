@@ -55,6 +55,38 @@ fn http_for_each_client() {
         (&URL.into(), &"Bearer ${MCP_TOKEN}".into())
     );
 
+    let windsurf = &json(&["windsurf"])["mcpServers"]["lucarne"];
+    assert_eq!(
+        (
+            &windsurf["serverUrl"],
+            &windsurf["headers"]["Authorization"]
+        ),
+        (&URL.into(), &"Bearer ${env:MCP_TOKEN}".into())
+    );
+
+    let zed = &json(&["zed"])["context_servers"]["lucarne"];
+    assert_eq!(
+        (&zed["url"], &zed["headers"]["Authorization"]),
+        (&URL.into(), &"Bearer <MCP_TOKEN>".into())
+    );
+
+    let generic = &json(&["generic"])["mcpServers"]["lucarne"];
+    assert_eq!(
+        (&generic["type"], &generic["url"]),
+        (&"http".into(), &URL.into())
+    );
+    assert_eq!(generic["headers"]["Authorization"], "Bearer ${MCP_TOKEN}");
+
+    for (client, secret) in [
+        ("continue", "Bearer ${{ secrets.MCP_TOKEN }}"),
+        ("goose", "Bearer ${MCP_TOKEN}"),
+        ("langchain", "os.environ[\"MCP_TOKEN\"]"),
+        ("openai-agents", "os.environ[\"MCP_TOKEN\"]"),
+    ] {
+        let block = config(&[client]).out;
+        assert!(block.contains(URL) && block.contains(secret), "{block}");
+    }
+
     let codex: DocumentMut = config(&["codex"]).out.parse().unwrap();
     let codex = &codex["mcp_servers"]["lucarne"];
     assert_eq!(codex["url"].as_str(), Some(URL));
@@ -75,7 +107,7 @@ fn websocket_and_another_address() {
 
 #[test]
 fn the_service_as_a_child_of_the_client() {
-    for client in ["claude", "cursor", "gemini"] {
+    for client in ["claude", "cursor", "gemini", "windsurf", "generic"] {
         let server = &json(&[client, "--stdio"])["mcpServers"]["lucarne"];
         assert_eq!(
             (&server["command"], &server["args"][0]),
@@ -92,6 +124,26 @@ fn the_service_as_a_child_of_the_client() {
     }
     let vscode = json(&["vscode", "--stdio"]);
     assert_eq!(vscode["servers"]["lucarne"]["type"], "stdio");
+    let zed = &json(&["zed", "--stdio"])["context_servers"]["lucarne"];
+    assert_eq!(zed["env"], serde_json::json!({ "MCP_ENABLED": "true" }));
+    for (client, secret) in [
+        ("continue", "DATABASE_URL: \"${{ secrets.DATABASE_URL }}\""),
+        ("goose", "env_keys: [\"DATABASE_URL\"]"),
+        (
+            "langchain",
+            "\"DATABASE_URL\": os.environ[\"DATABASE_URL\"]",
+        ),
+        (
+            "openai-agents",
+            "\"DATABASE_URL\": os.environ[\"DATABASE_URL\"]",
+        ),
+    ] {
+        let block = config(&[client, "--stdio"]).out;
+        assert!(
+            block.contains("[\"stdio\"]") && block.contains(secret),
+            "{block}"
+        );
+    }
     let codex: DocumentMut = config(&["codex", "--stdio"]).out.parse().unwrap();
     assert_eq!(
         codex["mcp_servers"]["lucarne"]["args"][0].as_str(),
@@ -107,6 +159,13 @@ fn where_it_goes_is_said_beside_it() {
         ("cursor", ".cursor/mcp.json"),
         ("codex", "~/.codex/config.toml"),
         ("gemini", ".gemini/settings.json"),
+        ("zed", "~/.config/zed/settings.json"),
+        ("windsurf", "~/.codeium/windsurf/mcp_config.json"),
+        ("continue", ".continue/mcpServers/lucarne.yaml"),
+        ("goose", "~/.config/goose/config.yaml"),
+        ("langchain", "your program"),
+        ("openai-agents", "your program"),
+        ("generic", "the file where the client keeps its mcpServers"),
     ] {
         assert!(
             config(&[client])
@@ -129,7 +188,9 @@ fn what_is_set_here_reaches_a_child_of_the_client() {
         assert_eq!(value["MCP_HIDDEN_FIELDS"], "genre.name");
         assert!(value["MCP_LISTEN"].is_null() && value["MCP_CURSOR_KEY"].is_null());
     };
-    for client in ["claude", "cursor", "gemini", "vscode", "codex"] {
+    for client in [
+        "claude", "cursor", "gemini", "vscode", "windsurf", "generic", "codex",
+    ] {
         let ended = run.lucarne(&["config", client, "--stdio"]);
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         assert!(ended.err.contains("MCP_CURSOR_KEY"), "{}", ended.err);
@@ -149,4 +210,67 @@ fn what_is_set_here_reaches_a_child_of_the_client() {
         let servers = ["mcpServers", "servers"].map(|name| &block[name]["lucarne"]["env"]);
         set(servers.into_iter().find(|found| found.is_object()).unwrap());
     }
+}
+
+#[test]
+fn files_are_handed_on_by_their_whole_paths() {
+    let run = Run::new()
+        .set("DATABASE_URL", "sqlite:shop.db")
+        .set("MCP_STORE", "sqlite:store.db")
+        .set("MCP_AUDIT_FILE", "audit.jsonl")
+        .set("MCP_CURSOR_KEY_FILE", "cursor.key");
+    let folder = run.folder.path().canonicalize().unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let ended = run.lucarne(&["config", "claude", "--stdio"]);
+    let block: Value = serde_json::from_str(&ended.out).unwrap();
+    let variables = &block["mcpServers"]["lucarne"]["env"];
+    assert_eq!(variables["MCP_AUDIT_FILE"], at("audit.jsonl"));
+    assert_eq!(variables["MCP_CURSOR_KEY_FILE"], at("cursor.key"));
+    for told in [
+        format!("give it DATABASE_URL=sqlite:{}", at("shop.db")),
+        format!("give it MCP_STORE=sqlite:{}", at("store.db")),
+    ] {
+        assert!(ended.err.contains(&told), "{}", ended.err);
+    }
+
+    let run = Run::new()
+        .set("DATABASE_URL_FILE", "url")
+        .set("MCP_AUDIT_FILE", "stderr");
+    let folder = run.folder.path().canonicalize().unwrap();
+    for client in ["claude", "codex", "langchain", "openai-agents", "goose"] {
+        let ended = run.lucarne(&["config", client, "--stdio"]);
+        let path = folder.join("url").display().to_string();
+        assert!(ended.out.contains(&path), "{}", ended.out);
+        assert!(ended.out.contains("\"stderr\""), "{}", ended.out);
+        assert!(!ended.out.contains("DATABASE_URL\""), "{}", ended.out);
+        assert!(!ended.err.contains("DATABASE_URL"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn whose_token_it_is_for_is_said_and_must_let_somebody_in() {
+    let run = Run::new().with_sample().with_store();
+    let plain = run.lucarne(&["config", "claude"]);
+    let ended = run.lucarne(&["config", "claude", "--for", "night", "--tenant", "acme"]);
+    assert_eq!((ended.code, &ended.out), (Some(0), &plain.out));
+    let told = "MCP_TOKEN is to hold token night of tenant acme, which ends in ";
+    assert!(ended.err.contains(told), "{}", ended.err);
+
+    let refused = run.lucarne(&["config", "claude", "--for", "noon"]);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.err.contains("noon"), "{}", refused.err);
+    let refused = run.lucarne(&["config", "claude", "--tenant", "acme"]);
+    assert!(refused.err.contains("--for"), "{}", refused.err);
+    let refused = run.lucarne(&["config", "claude", "--stdio", "--for", "night"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+
+    let revoked = run.lucarne(&["token", "revoke", "night", "--yes"]);
+    assert_eq!(revoked.code, Some(0), "{}", revoked.err);
+    let refused = run.lucarne(&["config", "claude", "--for", "night"]);
+    assert_eq!(refused.out, "");
+    assert!(
+        refused.err.contains("lets nobody in: revoked"),
+        "{}",
+        refused.err
+    );
 }

@@ -146,27 +146,55 @@ fn the_quick_start_is_two_commands() {
 
 #[test]
 fn the_configurations_of_clients_are_those_that_are_printed() {
-    let text = document("README.md");
-    let (_, below) = text.split_once("\n## Connect an agent\n").unwrap();
-    let (section, _) = below.split_once("\n## ").unwrap();
-    let mut shown = blocks(section, "json");
-    shown.extend(blocks(section, "toml"));
-    for (client, shown) in ["vscode", "claude", "cursor", "gemini", "codex"]
-        .into_iter()
-        .zip(shown)
-    {
-        let printed = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"))
-            .args(["config", client])
-            .env_clear()
-            .current_dir(std::env::temp_dir())
-            .output()
-            .unwrap();
-        assert_eq!(
-            String::from_utf8(printed.stdout).unwrap(),
-            shown,
-            "{client}"
-        );
+    let shown = |page: &str, title: &str| {
+        let text = document(page);
+        let (_, below) = text.split_once(title).unwrap();
+        let (section, _) = below.split_once("\n## ").unwrap();
+        ["json", "toml", "yaml", "python"]
+            .iter()
+            .flat_map(|language| blocks(section, language))
+            .collect::<Vec<_>>()
+    };
+    let usual = ["vscode", "claude", "cursor", "gemini", "codex"];
+    let others = [
+        "zed",
+        "windsurf",
+        "generic",
+        "continue",
+        "goose",
+        "langchain",
+        "openai-agents",
+    ];
+    let pages = [
+        (&usual[..], shown("README.md", "\n## Connect an agent\n")),
+        (&others[..], shown("docs/mcp.md", "\n## Other clients\n")),
+    ];
+    for (clients, shown) in pages {
+        assert_eq!(clients.len(), shown.len());
+        for (client, shown) in clients.iter().zip(shown) {
+            assert_eq!(printed(client), shown, "{client}");
+        }
     }
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"))
+        .args(["config", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, clients) = help.split_once("Possible values:").unwrap();
+    let (clients, _) = clients.split_once("Options:").unwrap();
+    let known = clients.lines().filter(|line| line.contains("- ")).count();
+    assert_eq!(known, usual.len() + others.len(), "{help}");
+}
+
+/// What `lucarne config` prints for a client where nothing is set.
+fn printed(client: &str) -> String {
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"))
+        .args(["config", client])
+        .env_clear()
+        .current_dir(std::env::temp_dir())
+        .output()
+        .unwrap();
+    String::from_utf8(ended.stdout).unwrap()
 }
 
 #[test]

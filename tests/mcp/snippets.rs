@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{JSON, Socket, TOKEN, http, request, start};
+use crate::support::{JSON, Socket, TOKEN, http, request, sample, start};
 
 fn config(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lucarne"));
@@ -36,6 +36,9 @@ async fn every_block_reaches_the_service() {
     let address = running.address;
     let url = format!("http://{address}");
     for (client, servers, member) in [
+        ("generic", "mcpServers", "url"),
+        ("windsurf", "mcpServers", "serverUrl"),
+        ("zed", "context_servers", "url"),
         ("vscode", "servers", "url"),
         ("claude", "mcpServers", "url"),
         ("cursor", "mcpServers", "url"),
@@ -70,4 +73,47 @@ async fn every_block_reaches_the_service() {
         ["MCP_ENABLED", "DATABASE_URL"],
         "what the tests of stdio set"
     );
+}
+
+/// The libraries that take a block, and the folder of each in that of `tests/clients/mcp/run.py`,
+/// which `LUCARNE_TEST_CLIENTS` names.
+const LIBRARIES: [(&str, &str); 3] = [
+    ("langchain", "langchain"),
+    ("openai-agents", "agents"),
+    ("generic", "fastmcp"),
+];
+
+#[tokio::test]
+async fn libraries_take_the_blocks_as_they_are_printed() {
+    let folder = std::env::var("LUCARNE_TEST_CLIENTS").unwrap_or_default();
+    let running = start(&[]).await;
+    let url = format!("http://{}", running.address);
+    let database = format!("sqlite:{}", sample().await.display());
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/clients/mcp/python/block.py"
+    );
+    for (client, place) in LIBRARIES {
+        let python = format!("{folder}/pip/{place}/bin/python");
+        if !std::path::Path::new(&python).exists() {
+            eprintln!("SKIPPED: {client} is not in LUCARNE_TEST_CLIENTS");
+            continue;
+        }
+        for block in [
+            config(&[client, "--url", &url]),
+            config(&[client, "--stdio"]),
+        ] {
+            let mut command = Command::new(&python);
+            command
+                .args(["-W", "ignore", script, client, &block])
+                .env("MCP_TOKEN", TOKEN)
+                .env("DATABASE_URL", &database)
+                .current_dir(std::env::temp_dir());
+            let ended = tokio::task::spawn_blocking(move || command.output());
+            let ended = ended.await.unwrap().unwrap();
+            let out = String::from_utf8_lossy(&ended.stdout);
+            let err = String::from_utf8_lossy(&ended.stderr);
+            assert!(out.contains("get_record"), "{client}: {block}\n{out}{err}");
+        }
+    }
 }

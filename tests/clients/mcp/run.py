@@ -52,7 +52,13 @@ CLIENTS = [
     ("Google Gen AI", "pip", "genai", ["google-genai", "mcp<2"], "google_genai.py"),
     ("Google ADK", "pip", "adk", ["google-adk", "mcp<2"], "google_adk.py"),
     ("AI SDK", "npm", "ai", ["@ai-sdk/mcp", "ai"], "ai.mjs"),
+    ("Claude Code", "npm", "claude", ["@anthropic-ai/claude-code"], "agent.py"),
+    ("Codex", "npm", "codex", ["@openai/codex"], "agent.py"),
+    ("Gemini CLI", "npm", "gemini", ["@google/gemini-cli"], "agent.py"),
+    ("mcpo", "pip", "mcpo", ["mcpo"], "mcpo_client.py"),
 ]
+
+BINARY = os.environ.get("LUCARNE", str(ROOT / "target/debug/lucarne"))
 
 
 def free_port():
@@ -83,9 +89,8 @@ def served(folder, url, **limits):
         "MCP_LISTEN": f"127.0.0.1:{port}",
         **limits,
     }
-    binary = os.environ.get("LUCARNE", str(ROOT / "target/debug/lucarne"))
     log = open(folder / f"{port}.log", "w")
-    process = subprocess.Popen([binary, "serve"], env=variables, cwd=folder, stdout=log, stderr=log)
+    process = subprocess.Popen([BINARY, "serve"], env=variables, cwd=folder, stdout=log, stderr=log)
     for _ in range(200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -110,7 +115,7 @@ def installed(registry, place, packages):
         (place / "package.json").write_text("{}")
         command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
         subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
-    asked = f"console.log(require('./node_modules/{name}/package.json').version)"
+    asked = f"console.log(JSON.parse(require('fs').readFileSync('node_modules/{name}/package.json')).version)"
     done = subprocess.run(["node", "-e", asked], cwd=place, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -124,11 +129,11 @@ def tried(registry, place, script, environment):
         command = [own if own.exists() else sys.executable, "-W", "ignore", HERE / "python" / script]
     try:
         done = subprocess.run(
-            command, env=environment, cwd=place, capture_output=True, text=True, timeout=90
+            command, env=environment, cwd=place, capture_output=True, text=True, timeout=180
         )
     except subprocess.TimeoutExpired as over:
         done = over
-        done.stderr = "no end within 90 s"
+        done.stderr = "no end within 180 s"
     output = done.stdout or ""
     output = output.decode() if isinstance(output, bytes) else output
     lines = [line.split("\t", 1) for line in output.splitlines() if "\t" in line]
@@ -210,6 +215,7 @@ def main():
                 "LUCARNE_URL": address,
                 "LUCARNE_LIMITED_URL": narrow,
                 "MCP_TOKEN": TOKEN,
+                "LUCARNE": BINARY,
                 "CLIENT": folder,
                 "CLIENT_FOLDER": str(place),
                 "NODE_PATH": str(place / "node_modules"),

@@ -13,6 +13,7 @@ URL = os.environ["LUCARNE_URL"]
 LIMITED = os.environ["LUCARNE_LIMITED_URL"]
 TOKEN = os.environ["MCP_TOKEN"]
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+SECONDS = int(os.environ.get("TRIAL_SECONDS", "40"))
 TOOLS = {"describe_models", "list_records", "get_record", "query_records"}
 
 
@@ -94,8 +95,8 @@ def trial(connect):
             say(left[0], f"{type(error).__name__}: {str(error)[:120]}")
 
     def late():
-        broken(TimeoutError("no answer within 40 s"))
+        broken(TimeoutError(f"no answer within {SECONDS} s"))
         os._exit(0)
 
-    threading.Timer(40, late).start()
+    threading.Timer(SECONDS, late).start()
     asyncio.run(run())
