@@ -79,6 +79,7 @@ fn tickets() -> Catalog {
         comment: None,
         estimated_rows: Some(1_000_000),
         secured: false,
+        definition: None,
         columns: columns.into(),
         withheld: Vec::new(),
         primary_key: vec!["id".to_owned()],

@@ -337,14 +337,13 @@ mod tests {
             });
             let address = IpAddr::from([127, 0, 0, 1]);
             let token = TokenId::of(token);
-            let holder = Caller {
+            Caller {
                 token,
                 client,
                 address,
                 transport: "ws",
             }
-            .holder();
-            holder
+            .holder()
         };
         assert_eq!(caller("a", Some("one")), caller("b", Some("one")));
         assert_ne!(caller("a", Some("one")), caller("a", Some("two")));

@@ -105,7 +105,7 @@ impl MySql {
     /// reading.
     pub(super) async fn definition(&self, table: &TableName) -> Result<u64, Failure> {
         let shared = self.definitions.of(table);
-        let read = shared.ask(self.read(work::Definition(table)));
+        let read = shared.ask(self.read(Code::None, work::Definition(table)));
         bounded(self.query_timeout + GRACE, read).await
     }
 

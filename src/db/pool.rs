@@ -201,10 +201,14 @@ impl<S: Session> Pool<S> {
         if self.size - withheld.places > 2 {
             let unhurried = unhurried.or_else(|| self.unhurried.try_acquire().ok());
             withheld.unhurried += usize::from(unhurried.is_some());
-            unhurried.map(SemaphorePermit::forget);
+            if let Some(unhurried) = unhurried {
+                unhurried.forget();
+            }
         }
         withheld.places += usize::from(permit.is_some());
-        permit.map(SemaphorePermit::forget);
+        if let Some(permit) = permit {
+            permit.forget();
+        }
         withheld.again = Some(Instant::now() + PAUSE);
         if !std::mem::replace(&mut withheld.is_told, true) {
             let (database, size) = (&self.name, self.size);

@@ -156,8 +156,8 @@ mod tests {
             assert_eq!(admit("few", client, now), Ok(()));
             assert_eq!(admit("few", client, now), Ok(()));
         }
-        // All of it is forgotten once it counts no more.
-        assert_eq!(admit("few", 0, now + SPAN), Ok(()));
+        // All of it is forgotten once it counts no more and a new client comes.
+        assert_eq!(admit("new", 0, now + SPAN), Ok(()));
         let kept = windows.0.lock().unwrap();
         assert_eq!((kept.groups.len(), kept.clients), (1, 1));
     }
