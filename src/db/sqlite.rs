@@ -84,6 +84,9 @@ impl Sqlite {
         &self,
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
+        // A writer that holds the file is waited for as long as by any read, not as long as a
+        // catalog may take.
+        self.ping().await?;
         let names = names.to_vec();
         self.work(CATALOG, Vec::new(), move |connection, tables| {
             *tables = catalog::tables(connection, &names).map_err(Failure::from_sqlite)?;
