@@ -91,7 +91,7 @@ impl Exposed {
         // A set is sound whatever a panicking holder was about to do.
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         if unread.insert(name.clone()) {
-            warn!("{name}: a value could not be decoded, and is shown as \u{fffd}");
+            warn!("{name}: a value could not be decoded, and is shown as �");
         }
     }
 

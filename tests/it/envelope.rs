@@ -166,7 +166,7 @@ async fn further_errors_come_from_the_configuration() {
     let service = Service::with(&[
         MODELS,
         ("MCP_MAX_RESPONSE_BYTES", "65536"),
-        ("MCP_QUERY_TIMEOUT", "1"),
+        ("MCP_QUERY_TIMEOUT", "3"),
         ("MCP_POOL_SIZE", "1"),
     ])
     .await;
@@ -180,9 +180,9 @@ async fn further_errors_come_from_the_configuration() {
     client.send(ENDLESS).await;
     client.send(ENDLESS).await;
     let (first, second) = (client.answer().await, client.answer().await);
-    assert_eq!(error(&first), ("Query timed out after 1s", "timeout"));
+    assert_eq!(error(&first), ("Query timed out after 3s", "timeout"));
     let busy = ("Server is busy, try again", "overloaded");
-    assert!([busy, ("Query timed out after 1s", "timeout")].contains(&error(&second)));
+    assert!([busy, ("Query timed out after 3s", "timeout")].contains(&error(&second)));
     let answer = client
         .ask(r#"{"action":"get","model":"users","params":{"id":1}}"#)
         .await;

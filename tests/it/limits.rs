@@ -310,7 +310,13 @@ async fn narrow(service: &Service) -> TcpStream {
 
 #[tokio::test]
 async fn a_client_that_never_reads_holds_up_nobody_and_is_closed() {
-    let service = Service::with(&[MODELS, ("MCP_POOL_SIZE", "1"), ("MCP_RATE_LIMIT", "0")]).await;
+    let service = Service::with(&[
+        MODELS,
+        ("MCP_POOL_SIZE", "1"),
+        ("MCP_RATE_LIMIT", "0"),
+        ("MCP_QUERY_TIMEOUT", "25"),
+    ])
+    .await;
     let mut deaf = narrow(&service).await;
     // Answers of some 8 MB, more than the buffers of the system take.
     let large = frame(

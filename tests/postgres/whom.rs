@@ -46,7 +46,7 @@ impl Secured {
                current_setting('statement_timeout') AS allowed;
              CREATE TABLE noted (id int PRIMARY KEY);
              CREATE FUNCTION note() RETURNS boolean LANGUAGE plpgsql AS
-               $$ BEGIN INSERT INTO noted VALUES (1); RETURN true; END $$;
+               $$ BEGIN INSERT INTO public.noted VALUES (1); RETURN true; END $$;
              CREATE TABLE sly (id int PRIMARY KEY);
              INSERT INTO sly VALUES (1);
              ALTER TABLE sly ENABLE ROW LEVEL SECURITY;

@@ -116,6 +116,7 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
         comment: None,
         estimated_rows: None,
         secured: false,
+        definition: None,
         columns: columns
             .iter()
             .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))
