@@ -494,7 +494,7 @@ async fn every_error_has_its_text_and_code() {
             "list",
             "tickets",
             r#"{"filters":{"raw":"x"}}"#.into(),
-            "Invalid value for field 'raw': expected null, for a field of type bytes".into(),
+            "Invalid value for field 'raw': expected bytes in base64".into(),
             "invalid_value",
         ),
         (
