@@ -148,10 +148,10 @@ async fn clients_that_never_read_are_dropped_and_hold_nobody_up() {
     let folder = Folder::new().await;
     let url = format!("sqlite:{}", folder.path("shop.db").display());
     let mut writer = SqliteConnection::connect(&url).await.unwrap();
-    let large = "CREATE VIEW large AS SELECT id, hex(zeroblob(40000)) AS text FROM tickets";
+    let large = "CREATE TABLE large AS SELECT id, hex(zeroblob(40000)) AS text FROM tickets";
     sqlx::query(large).execute(&mut writer).await.unwrap();
     writer.close().await.unwrap();
-    folder.configure("MCP_ALLOWED_MODELS=users,large\nMCP_RATE_LIMIT=0\nMCP_QUERY_TIMEOUT=25");
+    folder.configure("MCP_ALLOWED_MODELS=users,large\nMCP_RATE_LIMIT=0\nMCP_QUERY_TIMEOUT=20");
     let served = folder.serve().await;
     let mut client = served.connect(TOKEN).await;
     assert_eq!(code(&ask(&mut client, LIST).await), "ok");

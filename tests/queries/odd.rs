@@ -595,7 +595,13 @@ async fn compare(name: &'static str) {
         };
         let mut client = Client::of(&engine).await;
         let mut rng = Rng::with_seed(seed);
-        for table in &tables {
+        // What looks like a document is compared as absent on SQLite, where any column may hold
+        // one; tests/queries/documents.rs holds that.
+        let is_plain = |sql: &String| name != "sqlite" || !sql.contains("'{");
+        let plain = tables
+            .iter()
+            .filter(|table| table.statements.iter().all(is_plain));
+        for table in plain {
             for model in table.models() {
                 let mut oracle = Oracle::new(&engine, &mut client, table, model).await;
                 oracle.check(&mut rng).await;
