@@ -11,11 +11,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lucarne::app;
+use lucarne::app::Opened;
 use lucarne::auth::{Caller, Tokens};
-use lucarne::config;
 use lucarne::observe::Metrics;
-use lucarne::protocol::Object;
-use lucarne::service::{self, Opened, Read};
+use lucarne::protocol::{Object, Read};
+use lucarne::{config, service};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -54,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     )?;
-    let opened = service::open(&config, Arc::new(Metrics::default()))
+    let opened = app::open(&config, Arc::new(Metrics::default()))
         .await
         .map_err(|fault| fault.what)?;
     let token = Tokens::new(&config.tokens).check(TOKEN).ok_or("no token")?;

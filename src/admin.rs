@@ -23,12 +23,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use self::ledger::Change;
 use crate::config::{self, Fault, Faults};
-use crate::reach::{self, Reach};
+use crate::egress::{self, Reach};
 use crate::store::{
     Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
 };
+use ledger::Change;
 
 /// Somebody who administers a store.
 #[derive(Debug, Clone, Copy)]

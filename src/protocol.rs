@@ -100,6 +100,17 @@ impl Action {
     }
 }
 
+/// A read that is asked for, by names that are still the client's.
+#[derive(Debug)]
+pub struct Read<'r> {
+    /// The action.
+    pub action: &'r str,
+    /// The model; `describe` and `whoami` go without.
+    pub model: Option<&'r str>,
+    /// The parameters.
+    pub params: &'r Object<'r>,
+}
+
 /// A request whose envelope is sound: names are still text, parameters still JSON.
 #[derive(Debug)]
 pub struct Request<'a> {

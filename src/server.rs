@@ -47,7 +47,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::limit::{Memory, Weight, Windows};
 use crate::observe::Metrics;
-use crate::service::{Limited, Service};
+use crate::policy::Limited;
+use crate::service::Service;
 
 /// How long running requests may go on once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);

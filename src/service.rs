@@ -3,43 +3,13 @@
 //! Both dialects of messages end here, with the same request and the same checks in the same
 //! order: model, action, parameters, database.
 
-mod access;
-mod clients;
 mod describe;
-mod explain;
-mod exposed;
-mod field_types;
-mod idle;
-mod judged;
-mod keep;
-mod ledger;
-mod open;
 mod outage;
 mod page;
-mod permissions;
-mod policy;
-mod probe;
-mod quota;
-mod reload;
-mod renewal;
-mod report;
-mod tenant;
+mod record;
+pub(crate) mod renewal;
 mod whoami;
 mod window;
-
-pub use access::{Access, Administration, Clients};
-pub use explain::{Explained, ModelAccess, RowAccess, Verdict, explain};
-pub use exposed::Exposed;
-pub use keep::{Kept, keep};
-pub use open::{Opened, open};
-pub use permissions::Permissions;
-pub use policy::{ConnectionLimits, Grant, Policy, Served, Settings};
-pub use probe::{Probed, probe};
-pub use reload::{Live, NotReloaded};
-pub use tenant::Unread;
-pub use window::Limited;
-
-pub use crate::db::Usage;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -53,17 +23,18 @@ use outage::Outage;
 use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
-use crate::db::Db;
+use crate::db::{Db, Usage};
 use crate::encode::{Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
-use crate::protocol::{Action, Object};
+use crate::policy::databases::Ways;
+use crate::policy::databases::Ways;
+use crate::policy::{Access, Exposed, Form, Policy};
+use crate::protocol::{Action, Read};
 use crate::sql;
 use crate::store::{DatabaseId, Store};
-use quota::Reserved;
-use tenant::Ways;
 
 /// Answers requests, each by the policy of who asks.
 #[derive(Debug)]
@@ -86,26 +57,6 @@ pub struct Service {
     windows: Mutex<HashMap<TokenId, Window>>,
     outage: Outage,
     renewals: OnceLock<renewal::Asking>,
-}
-
-/// A read that is asked for, by names that are still the client's.
-#[derive(Debug)]
-pub struct Read<'r> {
-    /// The action.
-    pub action: &'r str,
-    /// The model; `describe` and `whoami` go without.
-    pub model: Option<&'r str>,
-    /// The parameters.
-    pub params: &'r Object<'r>,
-}
-
-/// What an answer is for: how large it may be, and how its numbers are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A native message.
-    Message,
-    /// The result of an MCP tool, which a model pays for and JSON libraries may round.
-    Tool,
 }
 
 /// By what a request is answered: its form, and the policy that let it in, so that a reload in
@@ -435,7 +386,7 @@ impl Service {
             }
             Action::Get => {
                 let plan = plan::get(read.params, model)?;
-                ledger::name(&plan.filter, filters);
+                record::name(&plan.filter, filters);
                 let reserved = policy.reserve(1)?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.get(source, &plan, out).await?, reserved))
@@ -445,7 +396,7 @@ impl Service {
                 let (limits, cursors) = (&settings.limits, &settings.cursors);
                 let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
-                ledger::name(&plan.filter, filters);
+                record::name(&plan.filter, filters);
                 let reserved = policy.reserve(plan.page.limit.into())?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))

@@ -8,7 +8,8 @@ use super::output;
 use super::table::{Cell, Table, columns};
 use super::text::visible;
 use crate::admin::find;
-use crate::service::{self, Explained, ModelAccess, Verdict};
+use crate::inspect;
+use crate::inspect::{Explained, ModelAccess, Verdict};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         let token = find::token(&contents, asked.of.reference(&asked.token))?;
         let tenant = find::tenant(&contents, token.tenant.as_str())?;
         let model = asked.model.as_deref();
-        Ok(service::explain(config, &contents, tenant, token, model).await)
+        Ok(inspect::explain(config, &contents, tenant, token, model).await)
     })?;
     match asked.json {
         true => output::data(&desk::as_json(&explained)?),

@@ -11,14 +11,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use self::report::Report;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::table::columns;
 use super::{output, serve};
+use crate::app;
+use crate::app::Opened;
 use crate::config::{self, Config};
 use crate::observe::Metrics;
-use crate::service::{self, Opened};
+use report::Report;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ..config
     };
     let (opened, weaknesses) = serve::runtime()?.block_on(async {
-        let opened = service::open(&config, Arc::new(Metrics::default())).await?;
+        let opened = app::open(&config, Arc::new(Metrics::default())).await?;
         let weaknesses = opened.weaknesses().await;
         Ok::<_, Failure>((opened, weaknesses))
     })?;

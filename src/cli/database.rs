@@ -8,8 +8,10 @@ use super::failure::Failure;
 use super::output;
 use super::text::counted;
 use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, Reference, find};
-use crate::reach::Reach;
-use crate::service::{self, Probed, Unread};
+use crate::egress::Reach;
+use crate::inspect;
+use crate::inspect::Probed;
+use crate::policy::Unread;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -246,7 +248,7 @@ fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
         let contents = store.contents().await.map_err(desk::unread)?;
         let database = find::database(&contents, of.reference(database))?;
         let reach = Reach::new(config.database_places.clone());
-        let probed = service::probe(database, &reach, config.query_timeout).await;
+        let probed = inspect::probe(database, &reach, config.query_timeout).await;
         Ok((database.name.clone(), probed))
     })?;
     let probed = probed.map_err(|Unread { fault, .. }| {

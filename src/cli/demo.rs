@@ -8,10 +8,10 @@ use super::failure::Failure;
 use super::snippet::own_command;
 use super::token::new_token;
 use super::{logging, output, serve};
+use crate::app::{Live, Opened};
 use crate::config;
 use crate::sample::{self, Created, SampleError};
 use crate::server::Server;
-use crate::service::{Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\

@@ -17,8 +17,8 @@ use super::failure::Failure;
 use super::{logging, output, serve};
 use crate::admin::{Admin, Ledger, Refused, Way};
 use crate::config::{self, AuditTarget, Config, Fault, Faults};
+use crate::egress::Reach;
 use crate::observe::{Audit, Metrics, Target};
-use crate::reach::Reach;
 use crate::store::{Contents, Keys, Refusal, Store, StoreFailure, StoreFault};
 
 /// Reads the store of the configuration.

@@ -10,15 +10,16 @@ use tracing::{info, warn};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::notify::Notify;
-use super::supervise::{Source, Supervisor};
 use super::text::{counted, visible};
 use super::{logging, output};
+use crate::app;
+use crate::app::notify::Notify;
+use crate::app::supervise::{Source, Supervisor};
+use crate::app::{Kept, Live, Opened};
 use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
 use crate::db::{StartFault, Weakness};
 use crate::observe::Metrics;
 use crate::server::{BindFault, Server, Stop, Stopped};
-use crate::service::{self, Kept, Live, Opened};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -37,10 +38,10 @@ pub(super) fn run() -> Result<(), Failure> {
     logging::begin(&config);
     runtime()?.block_on(async {
         let (server, opened) = start(&config).await?;
-        let kept = service::keep(&opened.service, &config).await?;
+        let kept = app::keep(&opened.service, &config).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(server.stop())?;
-        let source = Source::new(configuration)?;
+        let source = Source::new(configuration).map_err(unheard)?;
         let weaknesses = opened.weaknesses().await;
         announce(&config, &server, &opened, kept.as_ref(), &weaknesses);
         let live = Live::new(opened, kept, config);
@@ -61,7 +62,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 /// Opens the database and takes the addresses.
 pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
     let metrics = Arc::new(Metrics::default());
-    let opened = service::open(config, Arc::clone(&metrics)).await?;
+    let opened = app::open(config, Arc::clone(&metrics)).await?;
     opened.service.begin_audit(config).await?;
     let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
         Ok(server) => server,
@@ -100,12 +101,15 @@ pub(super) async fn serve(
 /// The task that hears signals.
 pub(super) type Signals = tokio::task::JoinHandle<()>;
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+fn unheard(error: std::io::Error) -> Failure {
+    Failure::unable(format!("signals cannot be heard: {error}"))
+}
+
 /// The first signal ends gracefully, a second one at once.
 pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let hear = |kind| {
-        signal(kind).map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))
-    };
+    let hear = |kind| signal(kind).map_err(unheard);
     let notify = Notify::of_environment();
     let mut terminate = hear(SignalKind::terminate())?;
     let mut interrupt = hear(SignalKind::interrupt())?;

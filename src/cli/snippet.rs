@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use clap::Args;
 
-use self::client::Client;
 use super::address::Service;
 use super::desk::{self, Of};
 use super::failure::Failure;
 use super::{output, settings};
 use crate::admin::{TokenView, find};
+use client::Client;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::notify::Notify;
-use super::supervise::Supervisor;
 use super::token::new_token;
 use super::{logging, serve};
+use crate::app;
+use crate::app::Live;
+use crate::app::notify::Notify;
+use crate::app::supervise::Supervisor;
 use crate::config::{self, Config};
 use crate::observe::Metrics;
 use crate::server::{self, Stop};
-use crate::service::{self, Live};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -44,7 +45,7 @@ fn configuration() -> Result<Config, Failure> {
 
 async fn answer(config: Config) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
-    let opened = service::open(&config, Arc::clone(&metrics)).await?;
+    let opened = app::open(&config, Arc::clone(&metrics)).await?;
     opened.service.begin_audit(&config).await?;
     let stop = Stop::default();
     let signals = serve::signals(stop.clone())?;

@@ -19,13 +19,13 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::outgoing::PATIENCE;
-use super::places::{NoPlace, Place};
-use super::reply::Refused;
-use super::{App, gate, mcp, places, reply};
+use super::places::{self, NoPlace, Place};
+use super::reply::{self, Refused};
+use super::{App, gate, mcp};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Reserved, Weight};
-use crate::service::{Form, Limited, Policy};
+use crate::policy::{Form, Limited, Policy};
 
 /// Seconds after which a client that found no place may try again.
 pub(super) const RETRY_SECONDS: u64 = 5;

@@ -19,7 +19,7 @@ use addresses::Addresses;
 
 use super::connections::Connection;
 use crate::auth::{Caller, Holder, Refused};
-use crate::service::{Access, Policy};
+use crate::policy::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
 const FAILURES_A_MINUTE: u32 = 10;

@@ -24,7 +24,8 @@ use serde_json::{Value, json};
 use super::App;
 use crate::auth::Caller;
 use crate::error::ErrorKind;
-use crate::service::{Form, Policy, Terms};
+use crate::policy::{Form, Policy};
+use crate::service::Terms;
 use message::Fault;
 use revision::Era;
 

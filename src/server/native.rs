@@ -6,8 +6,9 @@ use super::caught::caught;
 use crate::auth::Caller;
 use crate::encode;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Rejected, Request};
-use crate::service::{Form, Policy, Read, Service, Terms};
+use crate::policy::{Form, Policy};
+use crate::protocol::{Read, Rejected, Request};
+use crate::service::{Service, Terms};
 
 /// Answers one message.
 ///

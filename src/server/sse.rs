@@ -23,12 +23,12 @@ use tracing::info;
 use super::admission::{self, Admitted, RETRY_SECONDS};
 use super::events::{self, Events};
 use super::outgoing::Outgoing;
-use super::reply::Refused;
+use super::reply::{self, Refused};
 use super::ws::IN_FLIGHT;
-use super::{App, mcp, reply, sessions};
+use super::{App, mcp, sessions};
 use crate::auth::Caller;
 use crate::limit::Weight;
-use crate::service::Policy;
+use crate::policy::Policy;
 
 /// How long a client may take to read what was written, or to make room for more.
 const WAIT: Duration = Duration::from_secs(10);

@@ -27,13 +27,12 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes
 
 use super::answers::Answers;
 use super::outgoing::{Outgoing, PATIENCE};
-use super::sessions;
 use super::stream::Stream;
-use super::{App, frames, mcp, native};
+use super::{App, frames, mcp, native, sessions};
 use crate::auth::{Caller, Refused};
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Meter, Reserved, Share, Weight};
-use crate::service::{Access, Form, Limited, Policy};
+use crate::policy::{Access, Form, Limited, Policy};
 
 /// Requests of one socket that run at once.
 pub(super) const IN_FLIGHT: usize = 32;

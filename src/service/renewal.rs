@@ -11,10 +11,12 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::page::Fail;
-use super::{Answer, Exposed, Policy, Read, Service, Terms};
+use super::{Answer, Service, Terms};
 use crate::auth::Caller;
 use crate::db::Failure;
 use crate::error::ErrorKind;
+use crate::policy::{Exposed, Policy};
+use crate::protocol::Read;
 
 /// What a reading may have to wait for the one before it.
 const TURN: Duration = Duration::from_secs(2);

@@ -3,8 +3,9 @@
 use chrono::SecondsFormat;
 use serde::Serialize;
 
-use super::quota::Left;
-use super::{Answer, Policy};
+use super::Answer;
+use crate::policy::Policy;
+use crate::policy::quota::Left;
 use crate::protocol::Action;
 
 /// The caller, as it is told.

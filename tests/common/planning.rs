@@ -3,14 +3,15 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use lucarne::config;
+use lucarne::app;
 use lucarne::error::Error;
 use lucarne::observe::Metrics;
 use lucarne::plan::{self, ReadPlan};
+use lucarne::policy::{Access, Policy};
 use lucarne::protocol::{Action, Object};
-use lucarne::service::{self, Access, Policy};
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
+use lucarne::{config, service};
 
 /// The token that the policy lets in.
 pub const TOKEN: &str = "first-token-of-the-tests";
@@ -46,7 +47,7 @@ pub fn shared() -> Arc<Access> {
                 ];
                 let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 let config = config::load(owned).unwrap();
-                let opened = service::open(&config, Arc::new(Metrics::default())).await;
+                let opened = app::open(&config, Arc::new(Metrics::default())).await;
                 opened.unwrap().service.access()
             })
         })

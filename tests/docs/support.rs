@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use lucarne::app;
 use lucarne::observe::Metrics;
 use lucarne::server::Server;
 use lucarne::{config, sample, service};
@@ -36,7 +37,7 @@ impl Demo {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(variables).unwrap();
         let metrics = Arc::new(Metrics::default());
-        let opened = service::open(&config, Arc::clone(&metrics)).await.unwrap();
+        let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
         let server = Server::bind(&config, opened.service, metrics)
             .await
             .unwrap();

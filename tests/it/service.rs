@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use lucarne::app;
 use lucarne::observe::Metrics;
 use lucarne::server::{Server, Stop, Stopped};
 use lucarne::{config, sample, service};
@@ -106,7 +107,7 @@ impl Service {
         let config = config::load(all.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let config = config.unwrap();
         let metrics = Arc::new(Metrics::default());
-        let opened = service::open(&config, Arc::clone(&metrics)).await.unwrap();
+        let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
         let server = Server::bind(&config, opened.service, Arc::clone(&metrics));
         let server = server.await.unwrap();
         Self {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use lucarne::service::{Access, Exposed, Permissions, Policy, Service};
-use serde_json::{Value, json};
-
 use crate::support::{Events, Socket, modern, request, start};
+use lucarne::policy::{Access, Exposed, Permissions, Policy};
+use lucarne::service::Service;
+use serde_json::{Value, json};
 
 /// Puts a policy in force that serves other models.
 pub(crate) fn serve_other_models(service: &Service) {

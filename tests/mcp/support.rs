@@ -11,10 +11,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
+use lucarne::app;
 use lucarne::config;
 use lucarne::observe::{Figures, Metrics};
 use lucarne::server::{Server, Stop};
-use lucarne::service::{self, Service};
+use lucarne::service::Service;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -89,7 +90,7 @@ pub(crate) async fn start_over(url: &str, variables: &[(&str, &str)]) -> Running
     let all = variables.iter().chain(&own);
     let config = config::load(all.map(|(name, value)| ((*name).into(), (*value).into()))).unwrap();
     let metrics = Arc::new(Metrics::default());
-    let opened = service::open(&config, Arc::clone(&metrics)).await.unwrap();
+    let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
     let server = Server::bind(&config, Arc::clone(&opened.service), Arc::clone(&metrics))
         .await
         .unwrap();

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use lucarne::app;
+use lucarne::app::Live;
 use lucarne::auth::{Caller, Tokens};
 use lucarne::catalog::{self, Built};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Options};
 use lucarne::observe::Metrics;
-use lucarne::protocol::Object;
-use lucarne::service::{self, Live, Read, Service};
+use lucarne::protocol::{Object, Read};
+use lucarne::service::Service;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
 /// A database of its own; dropping it drops it on the server, whatever became of the test.
@@ -190,7 +192,7 @@ impl Asker {
     pub(crate) async fn with(url: &str, models: &str, more: &[(&str, &str)]) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let config = configured(url, models, more);
-        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = app::open(&config, Arc::new(Metrics::default())).await;
         let opened = opened.unwrap();
         assert!(opened.missing.is_empty(), "{:?}", opened.missing);
         Self(opened.service)
@@ -199,7 +201,7 @@ impl Asker {
     /// A service that follows what changes in its database.
     pub(crate) async fn live(url: &str, models: &str) -> Self {
         let config = configured(url, models, &[]);
-        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = app::open(&config, Arc::new(Metrics::default())).await;
         let opened = opened.unwrap();
         let service = Arc::clone(&opened.service);
         let mut live = Live::new(opened, None, config);

@@ -7,16 +7,15 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use crate::planning;
+use crate::support::*;
 use futures_util::FutureExt as _;
 use lucarne::auth::{Caller, Tokens};
 use lucarne::observe::Metrics;
 use lucarne::plan;
-use lucarne::protocol::{Action, Object, Request};
-use lucarne::service::{Read, Service};
+use lucarne::protocol::{Action, Object, Read, Request};
+use lucarne::service::Service;
 use serde_json::Value;
-
-use crate::planning;
-use crate::support::*;
 
 /// Numbers that look random and are the same for the same seed (xorshift64*).
 pub(crate) struct Dice(u64);
@@ -268,7 +267,7 @@ impl Target {
         ];
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = lucarne::config::load(owned).unwrap();
-        let opened = lucarne::service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = lucarne::app::open(&config, Arc::new(Metrics::default())).await;
         let token = Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap();
         Self {
             service: opened.unwrap().service,

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use lucarne::app;
+use lucarne::app::Live;
 use lucarne::auth::{Caller, Tokens};
 use lucarne::catalog::{self, Built, Table};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Failure, Options};
 use lucarne::observe::Metrics;
-use lucarne::protocol::Object;
-use lucarne::service::{self, Live, Read, Service};
+use lucarne::protocol::{Object, Read};
+use lucarne::service::Service;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 const TOKEN: &str = "a-token-for-tests-alone";
@@ -198,7 +200,7 @@ impl Asked {
     pub(crate) async fn new(url: &str, models: &str, variables: &[(&str, &str)]) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let config = configured(url, models, variables);
-        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = app::open(&config, Arc::new(Metrics::default())).await;
         let opened = opened.unwrap();
         Self {
             db: opened.service.db().unwrap().clone(),
@@ -210,7 +212,7 @@ impl Asked {
     /// A service that follows what changes in its database.
     pub(crate) async fn live(url: &str, models: &str) -> Self {
         let config = configured(url, models, &[]);
-        let opened = service::open(&config, Arc::new(Metrics::default())).await;
+        let opened = app::open(&config, Arc::new(Metrics::default())).await;
         let opened = opened.unwrap();
         let live = Self {
             db: opened.service.db().unwrap().clone(),

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lucarne::app;
+use lucarne::app::Opened;
 use lucarne::auth::{Caller, Tokens};
-use lucarne::config;
 use lucarne::observe::Metrics;
-use lucarne::protocol::{Rejected, Request};
-use lucarne::service::{self, Opened, Read};
+use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::{config, service};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
@@ -68,7 +69,7 @@ impl Served {
         let all = variables.iter().copied().chain(own);
         let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(all).unwrap();
-        let opened = service::open(&config, Arc::new(Metrics::default()))
+        let opened = app::open(&config, Arc::new(Metrics::default()))
             .await
             .unwrap();
         let token = Tokens::new(&config.tokens).check(TOKEN).unwrap();

@@ -303,10 +303,8 @@ async fn a_store_that_comes_later_is_waited_for() {
     let away = "postgres://u:pw@127.0.0.1:1/store?sslmode=disable";
     let config = configured(&folder, &[("MCP_STORE", away)]);
     let metrics = std::sync::Arc::default();
-    let opened = lucarne::service::open(&config, metrics).await.unwrap();
-    let kept = lucarne::service::keep(&opened.service, &config)
-        .await
-        .unwrap();
+    let opened = lucarne::app::open(&config, metrics).await.unwrap();
+    let kept = lucarne::app::keep(&opened.service, &config).await.unwrap();
     assert!(kept.is_some() && !opened.service.is_ready().await);
 }
 

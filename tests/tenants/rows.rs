@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lucarne::reach::Reach;
-use lucarne::service;
-use lucarne::store::{Database, NewTenant, NewToken, Tenant};
-use serde_json::{Value, json};
-
 use crate::data::{COMPANIES, Data, TICKETS, company};
 use crate::support::{Client, Running, Way, configured, database, rules, start, token};
+use lucarne::egress::Reach;
+use lucarne::inspect;
+use lucarne::store::{Database, NewTenant, NewToken, Tenant};
+use serde_json::{Value, json};
 
 async fn client(running: &Running, secret: &str) -> Client {
     let client = Client::connect(running.address, secret, Way::Native).await;
@@ -444,7 +443,7 @@ async fn a_table_that_no_policy_guards_is_warned_of() {
     let running = start(&[]).await;
     let (_, database) = secured.tenant(&running, 1).await;
     let reach = Reach::new(configured(&running.folder, &[]).database_places);
-    let probed = service::probe(&database, &reach, Duration::from_secs(5)).await;
+    let probed = inspect::probe(&database, &reach, Duration::from_secs(5)).await;
     let told = probed.unwrap().weaknesses;
     let told: Vec<&str> = told.iter().map(|it| it.what.as_str()).collect();
     let expected = "row security does not hold the role back from public.notes";

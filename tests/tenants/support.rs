@@ -9,10 +9,12 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
+use lucarne::app;
+use lucarne::app::Live;
 use lucarne::config::{self, Config};
 use lucarne::observe::{Figures, Metrics};
 use lucarne::server::{Server, Stop};
-use lucarne::service::{self, Live, Service};
+use lucarne::service::Service;
 use lucarne::store::{Keys, NewDatabase, NewTenant, NewToken, RowRule, Store, Tenant, Token};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -106,12 +108,12 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     );
     let store = store.await.unwrap();
     let metrics = Arc::new(Metrics::default());
-    let opened = service::open(&config, Arc::clone(&metrics)).await.unwrap();
+    let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
     opened.service.begin_audit(&config).await.unwrap();
     let service = Arc::clone(&opened.service);
     let server = Server::bind(&config, Arc::clone(&service), Arc::clone(&metrics)).await;
     let server = server.unwrap();
-    let kept = service::keep(&service, &config).await.unwrap();
+    let kept = app::keep(&service, &config).await.unwrap();
     let (address, admin, stop) = (
         server.address().unwrap(),
         server.admin_address(),

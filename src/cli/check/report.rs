@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::baseline::Difference;
+use crate::app::Opened;
 use crate::catalog::{Catalog, Hidden, Model};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
 use crate::config::{Config, Warning};
 use crate::db::Weakness;
-use crate::service::Opened;
 
 /// All that is found.
 #[derive(Debug, Serialize)]

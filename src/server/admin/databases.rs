@@ -13,7 +13,9 @@ use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
 use super::tenants::OfTenant;
 use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, find};
-use crate::service::{Probed, Unread, Usage, probe};
+use crate::db::Usage;
+use crate::inspect::{Probed, probe};
+use crate::policy::Unread;
 use crate::store::Database;
 
 /// Databases that are looked at together.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::refusal::Refusal;
 use crate::admin::{Admin, Ledger, Way};
 use crate::observe::Metrics;
+use crate::policy::Access;
 use crate::server::App;
 use crate::server::sessions::Sessions;
-use crate::service::{Access, Service};
+use crate::service::Service;
 use crate::store::{Contents, Store};
 
 /// The place of one request.

@@ -8,15 +8,14 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
-use super::dispatch;
 use super::message::{self, Call, Fault, INVALID_REQUEST, Incoming};
 use super::revision::{self, Era, SUBSCRIPTION};
+use super::{Context, dispatch};
 use crate::auth::Caller;
 use crate::error::Error;
+use crate::policy::Policy;
 use crate::protocol::{self, Kind, Object, kind};
 use crate::server::App;
-use crate::service::Policy;
 
 /// Subscriptions of one connection at the most.
 const SUBSCRIPTIONS: usize = 16;

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::message::{Call, Fault, Reply};
 use super::prompts::{ANSWER, EXPLORE};
 use super::resources::{MODEL_TEMPLATE, RECORD_TEMPLATE};
+use crate::policy::Policy;
 use crate::protocol::{Action, Object, decode_string};
-use crate::service::Policy;
 
 /// Values of one answer at the most.
 const VALUES: usize = 100;

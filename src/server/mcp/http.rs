@@ -17,11 +17,11 @@ use super::message::{self, Call, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR}
 use super::revision::{self, Era};
 use super::{Context, dispatch};
 use crate::limit::{Reserved, Weight};
+use crate::policy::Policy;
 use crate::server::admission::{self, Admitted};
 use crate::server::outgoing::Outgoing;
-use crate::server::reply::Refused;
-use crate::server::{App, events, reply};
-use crate::service::Policy;
+use crate::server::reply::{self, Refused};
+use crate::server::{App, events};
 
 /// How long a client may take to send a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

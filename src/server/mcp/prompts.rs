@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::FIXED_MS;
 use super::message::{Call, Fault, Reply};
 use crate::error::Echo;
+use crate::policy::Policy;
 use crate::protocol::{Action, Object, decode_string};
-use crate::service::Policy;
 
 /// Explores one model.
 pub(super) const EXPLORE: &str = "explore_model";

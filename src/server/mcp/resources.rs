@@ -10,8 +10,8 @@ use super::message::{Call, Fault, INVALID_PARAMS, Reply};
 use super::revision::Era;
 use super::{Context, FIXED_MS, RELOADED_MS};
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::{Action, Object, decode_string};
-use crate::service::{Policy, Read};
+use crate::policy::Policy;
+use crate::protocol::{Action, Object, Read, decode_string};
 
 /// All models.
 const MODELS: &str = "lucarne://models";

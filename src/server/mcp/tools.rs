@@ -9,8 +9,8 @@ use super::message::{Call, Fault, Reply};
 use super::{Context, RELOADED_MS, arguments};
 use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::{self, Action, Object, decode_string};
-use crate::service::{Policy, Read};
+use crate::policy::Policy;
+use crate::protocol::{self, Action, Object, Read, decode_string};
 
 /// A tool, as a client sees it.
 pub(super) struct Tool {

@@ -1,5 +1,21 @@
 //! What one caller may ask for, as one immutable value: a message looks at it once.
 
+pub(crate) mod access;
+pub(crate) mod databases;
+pub(crate) mod directory;
+mod exposed;
+pub(crate) mod judged;
+mod permissions;
+pub(crate) mod quota;
+mod window;
+
+pub use access::{Access, Administration, Clients};
+pub use databases::Unread;
+pub use exposed::Exposed;
+pub use permissions::Permissions;
+pub(crate) use window::Bound;
+pub use window::Limited;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -7,15 +23,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
-use super::permissions::Permissions;
-use super::quota::{Quota, Reserved};
-use super::{Exposed, Form, Read};
+use quota::{Quota, Reserved};
+
 use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
 use crate::config::{Numbers, TOOL_COPIES};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CursorKey, Limits};
-use crate::protocol::Action;
+use crate::protocol::{Action, Read};
 use crate::suggest;
 
 /// Everything that decides over a request.
@@ -29,6 +44,15 @@ pub struct Policy {
     pub exposed: Vec<Arc<Exposed>>,
     /// Whose it is, where it is a client's of the store.
     pub grant: Option<Grant>,
+}
+
+/// What an answer is for: how large it may be, and how its numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A native message.
+    Message,
+    /// The result of an MCP tool, which a model pays for and JSON libraries may round.
+    Tool,
 }
 
 /// What the configuration says for everybody.
@@ -114,7 +138,7 @@ impl Grant {
     }
 
     /// Whether its time is over.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.expires_at.is_some_and(|end| end <= Utc::now())
     }
 }
@@ -135,13 +159,13 @@ impl Policy {
     ///
     /// # Errors
     /// A day whose rows were read, or are being read.
-    pub(super) fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, Error> {
+    pub(crate) fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, Error> {
         let grant = self.grant.as_ref();
         Ok(grant.map_or(Ok(Vec::new()), |grant| grant.reserve(rows))?)
     }
 
     /// The same, with another database of a configuration.
-    pub(super) fn exposing(&self, exposed: Option<Arc<Exposed>>) -> Self {
+    pub(crate) fn exposing(&self, exposed: Option<Arc<Exposed>>) -> Self {
         Self {
             settings: Arc::clone(&self.settings),
             may: self.may,
@@ -214,7 +238,7 @@ impl Policy {
     /// # Errors
     /// In this order: a model that is not on the whitelist, an action that is no read, one that the
     /// caller may not ask for, a database that has not answered.
-    pub(super) fn admit(&self, read: &Read<'_>) -> Result<(Action, Option<Served<'_>>), Error> {
+    pub(crate) fn admit(&self, read: &Read<'_>) -> Result<(Action, Option<Served<'_>>), Error> {
         let served = read.model.map(|name| (name, self.model(name)));
         if let Some((name, None)) = served
             && !self.has(name)
@@ -232,7 +256,7 @@ impl Policy {
     }
 
     /// A name as logs may repeat it: the model's, or that it is none.
-    pub(super) fn known_name<'n>(&self, name: Option<&'n str>) -> &'n str {
+    pub(crate) fn known_name<'n>(&self, name: Option<&'n str>) -> &'n str {
         match name {
             None => "-",
             Some(name) if self.has(name) => name,

@@ -74,7 +74,7 @@ const OF_LINK: &[IpNet] = &[
 
 /// The address that is meant: IPv4 that is written as IPv6, or carried in it where everybody reads
 /// it alike.
-pub(super) fn meant(address: IpAddr) -> IpAddr {
+pub(crate) fn meant(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address.to_canonical() else {
         return address.to_canonical();
     };
@@ -89,11 +89,11 @@ pub(super) fn meant(address: IpAddr) -> IpAddr {
 }
 
 /// Whether an address is none that everybody may reach.
-pub(super) fn is_special(address: IpAddr) -> bool {
+pub(crate) fn is_special(address: IpAddr) -> bool {
     SPECIAL.iter().any(|network| network.contains(&address))
 }
 
 /// Whether an address is of the link, where metadata services are.
-pub(super) fn is_of_link(address: IpAddr) -> bool {
+pub(crate) fn is_of_link(address: IpAddr) -> bool {
     OF_LINK.iter().any(|network| network.contains(&address))
 }

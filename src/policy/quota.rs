@@ -142,12 +142,12 @@ impl Quota {
     }
 
     /// The window of the token's record, where that has one.
-    pub(super) fn own(&self) -> Option<(u32, Duration)> {
+    pub(crate) fn own(&self) -> Option<(u32, Duration)> {
         (self.bound == Bound::Token).then_some((self.requests, self.window))
     }
 
     /// What was spent of it.
-    pub(super) fn spent(&self) -> Arc<Spent> {
+    pub(crate) fn spent(&self) -> Arc<Spent> {
         Arc::clone(&self.spent)
     }
 
@@ -155,7 +155,7 @@ impl Quota {
     ///
     /// # Errors
     /// The request that is one too many.
-    pub(super) fn admit(&self) -> Result<(), Limited> {
+    pub(crate) fn admit(&self) -> Result<(), Limited> {
         if self.requests == 0 {
             return Ok(());
         }

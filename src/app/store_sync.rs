@@ -16,13 +16,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::Service;
-use super::access::Freshness;
-use super::clients::Tenants;
-use super::tenant::Ways;
 use crate::auth::Digest;
 use crate::config::{Config, DatabaseUrl, StoreUrl};
 use crate::db::StartFault;
+use crate::policy::access::Freshness;
+use crate::policy::databases::Ways;
+use crate::policy::directory::Tenants;
+use crate::service::Service;
 use crate::store::{Contents, Keys, State, Store, StoreFailure, StoreFault};
 
 /// How often the store is asked for its revision.
@@ -33,8 +33,8 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// The store as it is kept: what it held at first, and what it holds from then on.
 #[derive(Debug)]
 pub struct Kept {
-    pub(super) tenants: Tenants,
-    pub(super) news: mpsc::Receiver<Contents>,
+    pub(crate) tenants: Tenants,
+    pub(crate) news: mpsc::Receiver<Contents>,
     tasks: [AbortHandle; 2],
 }
 

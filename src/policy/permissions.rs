@@ -41,7 +41,7 @@ impl Permissions {
     }
 
     /// The scope that an action needs; who one is may always be asked.
-    pub(super) fn scope(action: Action) -> Option<Scope> {
+    pub(crate) fn scope(action: Action) -> Option<Scope> {
         match action {
             Action::Whoami => None,
             Action::Describe => Some(Scope::Describe),
@@ -59,7 +59,7 @@ impl Permissions {
     ///
     /// # Errors
     /// One that may not be asked for.
-    pub(super) fn admit(self, action: Action) -> Result<(), Error> {
+    pub(crate) fn admit(self, action: Action) -> Result<(), Error> {
         match self.allows(action) {
             true => Ok(()),
             false => {
@@ -75,7 +75,7 @@ impl Permissions {
     ///
     /// # Errors
     /// The first part of it that needs a scope which is not there.
-    pub(super) fn admit_plan(self, plan: &ReadPlan<'_>) -> Result<(), Error> {
+    pub(crate) fn admit_plan(self, plan: &ReadPlan<'_>) -> Result<(), Error> {
         let (groups, expands) = match &plan.output {
             Output::Groups { .. } => (true, false),
             Output::Rows { expand, .. } => (false, !expand.is_empty()),

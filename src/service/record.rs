@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::page::Fail;
-use super::{Answer, Policy, Service};
+use super::{Answer, Service};
 use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
 use crate::db::{Db, StartFault};
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
 use crate::observe::{Analytics, Audit, Figures, Metrics, Record, Target};
 use crate::plan::Condition;
+use crate::policy::Policy;
 
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -132,7 +133,7 @@ impl Service {
     }
 
     /// Begins the entry of a request.
-    pub(super) fn entry<'r>(
+    pub(crate) fn entry<'r>(
         &'r self,
         caller: &'r Caller,
         action: &'r str,
@@ -189,7 +190,7 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
 }
 
 /// Takes the names of the fields that a filter tests, each once.
-pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
+pub(crate) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
     into.extend(filter.fields().into_iter().map(str::to_owned));
     into.sort_unstable();
     into.dedup();
@@ -197,20 +198,20 @@ pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
 
 /// A request on its way into audit and analytics. One that is dropped on its way, because its client
 /// or the service is gone, is recorded as `cancelled`.
-pub(super) struct Entry<'r> {
+pub(crate) struct Entry<'r> {
     audit: Option<&'r Audit>,
     analytics: Option<&'r Analytics>,
     caller: &'r Caller,
     action: &'r str,
     model: &'r str,
     /// The fields that the filter tests, once they are known.
-    pub(super) filters: Vec<String>,
+    pub(crate) filters: Vec<String>,
     begun: Instant,
 }
 
 impl Entry<'_> {
     /// Records how the request went; with `denies` an answer that is not recorded is none.
-    pub(super) async fn settle(
+    pub(crate) async fn settle(
         mut self,
         result: Result<Answer, Fail>,
         took: Duration,

@@ -8,7 +8,7 @@ use crate::suggest;
 ///
 /// # Errors
 /// The first that is not, and what may be meant.
-pub(super) fn give(
+pub(crate) fn give(
     types: &[FieldType],
     tables: &mut [(ModelName, Result<Table, String>)],
 ) -> Result<(), Mistyped> {

@@ -4,14 +4,13 @@
 use crate::catalog::{FieldType, Table};
 use crate::config::ModelName;
 use crate::db::Weakness;
+use crate::policy::judged::Tables;
 use crate::sensitive::{Named, Sensitive};
 use crate::suggest;
 
-use super::open::Tables;
-
 /// The entries that touch no column of the tables, each as it was typed, with its variable. A column
 /// that the role may not read is there all the same.
-pub(super) fn entries(tables: &Tables, sensitive: &Sensitive) -> Vec<(&'static str, String)> {
+pub(crate) fn entries(tables: &Tables, sensitive: &Sensitive) -> Vec<(&'static str, String)> {
     let there: Vec<(&ModelName, &Table, String)> = there(tables).collect();
     let mut fields: Vec<(Named<'_>, &str)> = Vec::new();
     for (name, table, qualified) in &there {
@@ -31,7 +30,7 @@ pub(super) fn entries(tables: &Tables, sensitive: &Sensitive) -> Vec<(&'static s
 }
 
 /// The same for the operator's eyes, with what could be meant.
-pub(super) fn weaknesses(tables: &Tables, sensitive: &Sensitive) -> Vec<Weakness> {
+pub(crate) fn weaknesses(tables: &Tables, sensitive: &Sensitive) -> Vec<Weakness> {
     let idle = entries(tables, sensitive).into_iter();
     idle.map(|(variable, entry)| Weakness {
         what: format!("{variable}: {entry:?} touches no field of the models"),

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::judged::Judged;
-use super::probe::unknown_rights;
-use super::{
-    Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Service,
-    Settings, field_types, idle, tenant,
-};
+use super::field_types;
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing, Table};
-use crate::config::{Config, DatabaseUrl, ModelName, Tls, TlsFiles};
+use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
+use crate::egress::Reach;
+use crate::inspect::{self, unknown_rights};
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
-use crate::reach::Reach;
+use crate::policy::judged::{Judged, Tables};
+use crate::policy::{
+    Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Settings,
+    databases,
+};
 use crate::sensitive::Sensitive;
+use crate::service::Service;
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -33,7 +35,7 @@ pub struct Opened {
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
     /// The tables of the whitelist.
-    pub(super) judged: Arc<Judged>,
+    pub(crate) judged: Arc<Judged>,
     /// What the configuration hides of them.
     sensitive: Sensitive,
     /// Whether the database is still waited for.
@@ -51,7 +53,7 @@ impl Opened {
             return Vec::new();
         };
         let found = db.weaknesses(catalog, &self.hidden).await;
-        let mut all = idle::weaknesses(self.judged.judged(), &self.sensitive);
+        let mut all = inspect::weaknesses(self.judged.judged(), &self.sensitive);
         all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
         all
     }
@@ -108,7 +110,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         Err(failure) => Err(failure),
     };
     match found {
-        Ok((_, true)) => Err(named(tenant::holds_a_store(&url.to_string()))),
+        Ok((_, true)) => Err(named(databases::holds_a_store(&url.to_string()))),
         Ok((tables, false)) => {
             let built = served(built(&tables, config), &db, config).await?;
             let judged = Arc::new(Judged::new(tables));
@@ -133,7 +135,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
 }
 
 /// The database of a configuration that has not answered yet.
-pub(super) fn waiting(config: &Config) -> Arc<Exposed> {
+pub(crate) fn waiting(config: &Config) -> Arc<Exposed> {
     let names = config.models.iter().map(|name| name.exposed.clone());
     Arc::new(Exposed::waiting(names.collect()))
 }
@@ -141,7 +143,7 @@ pub(super) fn waiting(config: &Config) -> Arc<Exposed> {
 /// The database of a configuration with what it turned out to hold.
 ///
 /// The catalog is that of the tables that were judged, as they were for the so many-eth time.
-pub(super) fn exposed(
+pub(crate) fn exposed(
     db: &Db,
     catalog: Catalog,
     sensitive: &Sensitive,
@@ -156,7 +158,7 @@ pub(super) fn exposed(
 }
 
 /// What a configuration says for everybody.
-pub(super) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
+pub(crate) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
     Settings {
         read_only: config.read_only,
         limits: Limits {
@@ -185,7 +187,7 @@ pub(super) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
 }
 
 /// Whom a configuration lets in, to what it exposes; and the clients of the store.
-pub(super) fn access(
+pub(crate) fn access(
     config: &Config,
     settings: &Arc<Settings>,
     tls: Option<Tls>,
@@ -221,7 +223,7 @@ pub(super) fn access(
 }
 
 /// Certificate and key as they are now, where the configuration names them.
-pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
+pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
     let loaded = config.tls.as_ref().map(TlsFiles::load).transpose();
     loaded.map_err(|fault| StartFault {
         what: format!("{}: {}", fault.variable, fault.message),
@@ -229,7 +231,7 @@ pub(super) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
     })
 }
 
-pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
+pub(crate) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     match &config.cursor_key {
         Some(key) => Ok(CursorKey::new(key.expose_secret())),
         None => CursorKey::random().map_err(|_| StartFault {
@@ -239,17 +241,14 @@ pub(super) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
     }
 }
 
-/// Each entry of the whitelist with its table, or with the reason why there is none.
-pub(super) type Tables = Vec<(ModelName, Result<Table, String>)>;
-
 /// Reads the tables of the whitelist.
-pub(super) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> {
+pub(crate) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> {
     let tables = db.tables(&config.models).await?;
     Ok(config.models.iter().cloned().zip(tables).collect())
 }
 
 /// The catalog of a configuration.
-pub(super) fn built(tables: &Tables, config: &Config) -> Built {
+pub(crate) fn built(tables: &Tables, config: &Config) -> Built {
     let mut tables = tables.clone();
     let mistyped = field_types::give(&config.field_types, &mut tables).err();
     let tables = tables.iter().map(|(name, table)| (name, table.clone()));
@@ -260,7 +259,7 @@ pub(super) fn built(tables: &Tables, config: &Config) -> Built {
 }
 
 /// The catalog of what two configurations both expose of the tables of one of them.
-pub(super) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
+pub(crate) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
     let sensitive = config.sensitive.or(&other.sensitive);
     let mut tables = tables.clone();
     let mistyped = field_types::give(&config.field_types, &mut tables).err();
@@ -273,7 +272,7 @@ pub(super) fn built_within(tables: &Tables, config: &Config, other: &Config) -> 
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.
-pub(super) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
+pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
     if let Some(catalog::Mistyped { what, help }) = built.mistyped {
         return Err(StartFault { what, help });
     }

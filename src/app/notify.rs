@@ -5,26 +5,26 @@ use std::os::unix::net::UnixDatagram;
 
 /// The manager that started the service, if it wants to hear.
 #[derive(Debug, Clone)]
-pub(super) struct Notify(Option<OsString>);
+pub(crate) struct Notify(Option<OsString>);
 
 impl Notify {
     /// The one that `NOTIFY_SOCKET` names.
-    pub(super) fn of_environment() -> Self {
+    pub(crate) fn of_environment() -> Self {
         Self(std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()))
     }
 
     /// The service answers, by what was configured last.
-    pub(super) fn ready(&self) {
+    pub(crate) fn ready(&self) {
         self.say("READY=1");
     }
 
     /// The configuration is read again.
-    pub(super) fn reloading(&self) {
+    pub(crate) fn reloading(&self) {
         self.say("RELOADING=1");
     }
 
     /// The service comes to its end.
-    pub(super) fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.say("STOPPING=1");
     }
 

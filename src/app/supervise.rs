@@ -3,6 +3,7 @@
 //! One task owns the configuration in force, so that no two changes can cross.
 
 use std::fmt;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,32 +12,30 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::failure::Failure;
 use super::notify::Notify;
+use super::{Live, NotReloaded};
 use crate::config::{Config, Faults};
-use crate::service::{Live, NotReloaded};
 
 /// How often files and a database that has never answered are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a configuration is read from again, each time that a signal asks for it.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     read: fn() -> Result<Config, Faults>,
     hangup: Signal,
 }
 
 impl Source {
     /// Hears SIGHUP from now on.
-    pub(super) fn new(read: fn() -> Result<Config, Faults>) -> Result<Self, Failure> {
-        let hangup = signal(SignalKind::hangup())
-            .map_err(|error| Failure::unable(format!("signals cannot be heard: {error}")))?;
+    pub(crate) fn new(read: fn() -> Result<Config, Faults>) -> io::Result<Self> {
+        let hangup = signal(SignalKind::hangup())?;
         Ok(Self { read, hangup })
     }
 }
 
 /// Reloads on SIGHUP, takes over secret files that have changed; never ends by itself.
-pub(super) struct Supervisor {
+pub(crate) struct Supervisor {
     live: Live,
     source: Option<Source>,
     notify: Notify,
@@ -49,7 +48,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     /// Without a source nothing is reloaded, and SIGHUP means what it always means.
-    pub(super) fn new(live: Live, source: Option<Source>, notify: Notify) -> Self {
+    pub(crate) fn new(live: Live, source: Option<Source>, notify: Notify) -> Self {
         Self {
             watch: Watch::new(live.config().watched_files()),
             live,
@@ -61,7 +60,7 @@ impl Supervisor {
     }
 
     /// Supervises for as long as its task lives.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -14,8 +14,8 @@ use super::judged::Judged;
 use crate::catalog::Table;
 use crate::config::{self, Config, ModelName};
 use crate::db::{Db, Failure, Options, StartFault, Usage};
+use crate::egress::{Reach, Way};
 use crate::error::{Error, ErrorKind};
-use crate::reach::{Reach, Way};
 use crate::sensitive::Sensitive;
 use crate::store::{Database, DatabaseId};
 
@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How databases of tenants are reached.
 #[derive(Debug)]
-pub(super) struct Ways {
+pub(crate) struct Ways {
     reach: Reach,
     query_timeout: Duration,
     pool_size: usize,
@@ -33,7 +33,7 @@ pub(super) struct Ways {
 
 impl Ways {
     /// As the configuration says.
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             reach: Reach::new(config.database_places.clone()),
             query_timeout: config.query_timeout,
@@ -47,12 +47,12 @@ impl Ways {
     }
 
     /// Closes what nobody asked for in a while.
-    pub(super) fn close_idle(&self) {
+    pub(crate) fn close_idle(&self) {
         self.rooms.close_idle();
     }
 
     /// How the sessions of one database are used, where it is open.
-    pub(super) fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
+    pub(crate) fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
         let open = self.rooms.open();
         let mut open = open.iter().filter_map(Weak::upgrade);
         let held = open.find(|held| held.record.id == *database)?;
@@ -60,7 +60,7 @@ impl Ways {
     }
 
     /// How the sessions of all that is open are used.
-    pub(super) fn usage(&self) -> Vec<Usage> {
+    pub(crate) fn usage(&self) -> Vec<Usage> {
         let open = self.rooms.open();
         let open = open.iter().filter_map(Weak::upgrade);
         open.filter_map(|held| Some(held.reached.get()?.db.usage()))
@@ -85,12 +85,12 @@ impl From<StartFault> for Unread {
 }
 
 /// A database that can be asked, and how it is exposed.
-pub(super) struct Reached {
-    pub(super) db: Db,
-    pub(super) names: Vec<ModelName>,
-    pub(super) sensitive: Sensitive,
+pub(crate) struct Reached {
+    pub(crate) db: Db,
+    pub(crate) names: Vec<ModelName>,
+    pub(crate) sensitive: Sensitive,
     /// Where it is, without user and password.
-    pub(super) place: String,
+    pub(crate) place: String,
     /// The way by which it is reached, which lasts as long as its sessions.
     way: Way,
 }
@@ -101,7 +101,7 @@ impl Reached {
     /// # Errors
     /// A URL that cannot be opened or leads where the operator does not allow, a whitelist that
     /// cannot be, a file that is not there.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         database: &Database,
         reach: &Reach,
         pool_size: usize,
@@ -148,7 +148,7 @@ impl Reached {
     /// # Errors
     /// A database that cannot be read, with what to do; one that does not answer too, and one that
     /// holds a store.
-    pub(super) async fn tables(&self) -> Result<Vec<Result<Table, String>>, Unread> {
+    pub(crate) async fn tables(&self) -> Result<Vec<Result<Table, String>>, Unread> {
         let tables = self.db.tables(&self.names).await;
         let tables = tables.map_err(|failure| self.unread(&failure))?;
         match self.db.holds_a_store().await {
@@ -174,7 +174,7 @@ impl Reached {
 }
 
 /// The fault of a database whose tables would hand out what a store seals.
-pub(super) fn holds_a_store(place: &str) -> StartFault {
+pub(crate) fn holds_a_store(place: &str) -> StartFault {
     StartFault {
         what: format!("{place} holds a store of Lucarne, or a copy of one, which is never exposed"),
         help: "name the database whose tables shall be read".to_owned(),
@@ -190,7 +190,7 @@ fn faulty(faults: &config::Faults) -> StartFault {
 }
 
 /// A database of a tenant, as it is held for all tokens that read it.
-pub(super) struct Held {
+pub(crate) struct Held {
     record: Database,
     /// As the log names it: tenant and database.
     name: String,
@@ -208,10 +208,10 @@ pub(super) struct Held {
 }
 
 /// What is known of a database that answered.
-pub(super) struct Known {
-    pub(super) db: Db,
-    pub(super) judged: Arc<Judged>,
-    pub(super) sensitive: Arc<Sensitive>,
+pub(crate) struct Known {
+    pub(crate) db: Db,
+    pub(crate) judged: Arc<Judged>,
+    pub(crate) sensitive: Arc<Sensitive>,
     _way: Way,
 }
 
@@ -230,7 +230,7 @@ impl fmt::Display for Held {
 
 impl Held {
     /// A database of the store that nobody has asked for yet.
-    pub(super) fn new(record: Database, tenant: &str, ways: Arc<Ways>) -> Self {
+    pub(crate) fn new(record: Database, tenant: &str, ways: Arc<Ways>) -> Self {
         Self {
             name: format!("{tenant}/{}", record.name),
             tenant: tenant.to_owned(),
@@ -245,18 +245,18 @@ impl Held {
     }
 
     /// The record that it is held by.
-    pub(super) fn record(&self) -> &Database {
+    pub(crate) fn record(&self) -> &Database {
         &self.record
     }
 
     /// How often its tables have changed since it was first read.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         let known = self.reached.get();
         known.map_or(0, |known| known.judged.now().number)
     }
 
     /// What is known of it, read when it is first asked for; several who ask at once wait for one.
-    pub(super) async fn known(self: &Arc<Self>) -> Option<&Known> {
+    pub(crate) async fn known(self: &Arc<Self>) -> Option<&Known> {
         if let Some(known) = self.reached.get() {
             return Some(known);
         }
@@ -307,7 +307,7 @@ impl Held {
     ///
     /// # Errors
     /// `Overloaded` when all places stay in use.
-    pub(super) async fn enter(self: &Arc<Self>) -> Result<InUse, Error> {
+    pub(crate) async fn enter(self: &Arc<Self>) -> Result<InUse, Error> {
         self.active.fetch_add(1, Ordering::SeqCst);
         let in_use = InUse(Arc::clone(self));
         if self.open.load(Ordering::SeqCst) {
@@ -340,7 +340,7 @@ impl Held {
 }
 
 /// A use of a database.
-pub(super) struct InUse(Arc<Held>);
+pub(crate) struct InUse(Arc<Held>);
 
 impl Drop for InUse {
     fn drop(&mut self) {

@@ -6,17 +6,20 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
-use super::open::Tables;
 use crate::catalog::Table;
+use crate::config::ModelName;
 use crate::db::{Db, Failure, Shared};
 
 /// The catalog of a database is read again no more often than that.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Each entry of the whitelist with its table, or with the reason why there is none.
+pub(crate) type Tables = Vec<(ModelName, Result<Table, String>)>;
+
 /// Tables that were judged. What their database changes of them can only take away, and bring back
 /// what was there: a column or a table that comes is nothing until the next reload.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(crate) struct Judged {
     judged: Tables,
     now: ArcSwap<Now>,
     reading: Shared<()>,
@@ -24,15 +27,15 @@ pub(super) struct Judged {
 
 /// What there is now of what was judged.
 #[derive(Debug)]
-pub(super) struct Now {
+pub(crate) struct Now {
     /// How often that has changed.
-    pub(super) number: u64,
-    pub(super) tables: Tables,
+    pub(crate) number: u64,
+    pub(crate) tables: Tables,
 }
 
 impl Judged {
     /// Tables that are judged now.
-    pub(super) fn new(tables: Tables) -> Self {
+    pub(crate) fn new(tables: Tables) -> Self {
         Self {
             now: ArcSwap::from_pointee(Now {
                 number: 0,
@@ -44,12 +47,12 @@ impl Judged {
     }
 
     /// The tables as they were when they were judged.
-    pub(super) fn judged(&self) -> &Tables {
+    pub(crate) fn judged(&self) -> &Tables {
         &self.judged
     }
 
     /// What there is now.
-    pub(super) fn now(&self) -> Arc<Now> {
+    pub(crate) fn now(&self) -> Arc<Now> {
         self.now.load_full()
     }
 
@@ -58,7 +61,7 @@ impl Judged {
     ///
     /// # Errors
     /// When the database does not tell.
-    pub(super) async fn renew(&self, db: &Db, seen: u64) -> Result<bool, Failure> {
+    pub(crate) async fn renew(&self, db: &Db, seen: u64) -> Result<bool, Failure> {
         if self.now.load().number == seen {
             self.reading.ask(self.read(db)).await?;
         }
@@ -66,7 +69,7 @@ impl Judged {
     }
 
     /// Whether something was taken away or altered that may be back, and it is time to look.
-    pub(super) fn may_be_back(&self) -> bool {
+    pub(crate) fn may_be_back(&self) -> bool {
         self.now.load().number > 0 && self.reading.is_due()
     }
 

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A socket in a folder that only the service may enter; both are gone when this is dropped.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     folder: PathBuf,
     shown: String,
     accepting: AbortHandle,
@@ -32,7 +32,7 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Makes the socket, by that name.
-    pub(super) fn open(place: SocketAddr, name: &str) -> io::Result<Self> {
+    pub(crate) fn open(place: SocketAddr, name: &str) -> io::Result<Self> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
         let own = format!("lucarne-{:016x}", u64::from_ne_bytes(random));
@@ -55,7 +55,7 @@ impl Relay {
     }
 
     /// The folder of the socket.
-    pub(super) fn folder(&self) -> &str {
+    pub(crate) fn folder(&self) -> &str {
         &self.shown
     }
 }

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use chrono::Utc;
 use serde::Serialize;
 
-use super::clients;
-use super::permissions::Permissions;
-use super::tenant::Reached;
 use crate::auth::{Scope, Scopes};
 use crate::catalog::{self, Built, Field, Model, Narrowing, WantedRule};
 use crate::config::{self, Config, ModelName};
+use crate::egress::Reach;
 use crate::plan;
+use crate::policy::databases::Reached;
+use crate::policy::directory;
+use crate::policy::permissions::Permissions;
 use crate::protocol::Action;
-use crate::reach::Reach;
 use crate::store::{Contents, Database, RowRule, Tenant, Token};
 
 /// What a token may do and see, and why.
@@ -85,7 +85,7 @@ pub async fn explain(
         .iter()
         .flat_map(|database| config::model_names("models", &database.models).unwrap_or_default());
     let listed: Vec<ModelName> = listed.collect();
-    let astray = clients::astray(&rules, &listed).into_iter().next();
+    let astray = directory::astray(&rules, &listed).into_iter().next();
     for database in databases {
         let names = config::model_names("models", &database.models).unwrap_or_default();
         let names = names.into_iter().map(|name| name.exposed);

@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::access::{Clients, Entry, Freshness};
+use super::databases::{Held, Ways};
 use super::exposed::{Exposed, Narrowed};
 use super::permissions::Permissions;
-use super::policy::{Grant, Policy, Settings};
 use super::quota::{Quota, Spent};
-use super::tenant::{Held, Ways};
+use super::{Grant, Policy, Settings};
 use crate::auth::{Client, Scopes};
 use crate::config::{self, ModelName};
 use crate::db::Whom;
@@ -24,7 +24,7 @@ const TENANTS_AT_ONCE: usize = 4;
 
 /// What the store holds, as it is served.
 #[derive(Debug)]
-pub(super) struct Tenants {
+pub(crate) struct Tenants {
     ways: Arc<Ways>,
     freshness: Arc<Freshness>,
     contents: Contents,
@@ -52,7 +52,7 @@ struct Made {
 
 impl Tenants {
     /// What a store holds.
-    pub(super) fn new(contents: Contents, ways: Arc<Ways>, freshness: Arc<Freshness>) -> Self {
+    pub(crate) fn new(contents: Contents, ways: Arc<Ways>, freshness: Arc<Freshness>) -> Self {
         let mut tenants = Self {
             ways,
             freshness,
@@ -68,7 +68,7 @@ impl Tenants {
     }
 
     /// Takes on what the store holds now.
-    pub(super) fn follow(&mut self, contents: Contents) {
+    pub(crate) fn follow(&mut self, contents: Contents) {
         for row in &contents.unreadable {
             if !self.contents.unreadable.contains(row) {
                 warn!("the store: {row} cannot be read, and grants nothing");
@@ -93,14 +93,14 @@ impl Tenants {
     }
 
     /// Reads every database anew when it is asked for next, by other ways.
-    pub(super) fn reread(&mut self, ways: Ways) {
+    pub(crate) fn reread(&mut self, ways: Ways) {
         self.ways = Arc::new(ways);
         self.held.clear();
         self.follow(self.contents.clone());
     }
 
     /// How many tokens of how many tenants there are, in words.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let counted = |count: usize, noun: &str| match count {
             1 => format!("1 {noun}"),
             _ => format!("{count} {noun}s"),
@@ -114,12 +114,12 @@ impl Tenants {
     }
 
     /// How the databases are reached.
-    pub(super) fn ways(&self) -> &Arc<Ways> {
+    pub(crate) fn ways(&self) -> &Arc<Ways> {
         &self.ways
     }
 
     /// Who is let in, by the settings of now.
-    pub(super) fn clients(&mut self, settings: &Arc<Settings>) -> Clients {
+    pub(crate) fn clients(&mut self, settings: &Arc<Settings>) -> Clients {
         let contents = &self.contents;
         let tenants: HashMap<&TenantId, &Tenant> = contents
             .tenants
@@ -321,7 +321,7 @@ fn listed(held: &Held) -> Vec<ModelName> {
 
 /// The models of rules that are about nothing: misspelt, or not listed any more. What such a rule
 /// would have held back is not known, so that nothing may be seen.
-pub(super) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r str> {
+pub(crate) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r str> {
     let models = rules.iter().map(|rule| rule.model.as_str());
     models
         .filter(|model| !listed.iter().any(|name| name.may_be(model)))
@@ -329,7 +329,7 @@ pub(super) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r 
 }
 
 /// Whether a token's list of models names this one: as clients do, or with its schema.
-pub(super) fn names_it(model: &str, name: &ModelName) -> bool {
+pub(crate) fn names_it(model: &str, name: &ModelName) -> bool {
     let qualified = name
         .schema
         .as_ref()

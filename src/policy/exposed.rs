@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tracing::warn;
 
+use super::databases::{Held, InUse};
 use super::judged::Judged;
-use super::tenant::{Held, InUse};
 use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub struct Exposed {
     names: Vec<String>,
     known: OnceLock<Known>,
     /// What the statements of its models share.
-    pub(super) shapes: Shapes,
+    pub(crate) shapes: Shapes,
     /// Fields of which a value could not be decoded, each warned of once.
     unread: Mutex<HashSet<String>>,
     /// Where it is learned what there is, for a tenant's.
@@ -42,14 +42,14 @@ struct Known {
 
 /// A tenant's database, narrowed to what one token sees of it.
 #[derive(Debug)]
-pub(super) struct Narrowed {
-    pub(super) held: Arc<Held>,
+pub(crate) struct Narrowed {
+    pub(crate) held: Arc<Held>,
     /// The rules that all hold.
-    pub(super) rules: Vec<RowRule>,
+    pub(crate) rules: Vec<RowRule>,
     /// Whose models they are.
-    pub(super) owner: String,
+    pub(crate) owner: String,
     /// Whom the database is told that each transaction is for, where it asks for that.
-    pub(super) whom: Option<Arc<Whom>>,
+    pub(crate) whom: Option<Arc<Whom>>,
 }
 
 impl fmt::Debug for Exposed {
@@ -63,7 +63,7 @@ impl fmt::Debug for Exposed {
 
 impl Exposed {
     /// A database whose catalog was read.
-    pub(super) fn known(
+    pub(crate) fn known(
         db: Db,
         catalog: Catalog,
         sensitive: Arc<Sensitive>,
@@ -86,7 +86,7 @@ impl Exposed {
     }
 
     /// Tells the operator, once, of a field with a value that could not be decoded.
-    pub(super) fn warn_of_unread(&self, model: &Model, field: &str) {
+    pub(crate) fn warn_of_unread(&self, model: &Model, field: &str) {
         let name = format!("{}.{field}", model.name());
         // A set is sound whatever a panicking holder was about to do.
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +107,7 @@ impl Exposed {
     }
 
     /// A tenant's database, of which these names are seen; it is read when it is first asked for.
-    pub(super) fn narrowed(names: Vec<String>, source: Narrowed) -> Self {
+    pub(crate) fn narrowed(names: Vec<String>, source: Narrowed) -> Self {
         Self {
             source: Some(source),
             ..Self::waiting(names)
@@ -127,7 +127,7 @@ impl Exposed {
     }
 
     /// Whether a client may name this model.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         match self.catalog() {
             Some(catalog) => catalog.model(name).is_some(),
             None => self.names.iter().any(|known| known == name),
@@ -140,23 +140,23 @@ impl Exposed {
     }
 
     /// The database, once it has answered.
-    pub(super) fn db(&self) -> Option<&Db> {
+    pub(crate) fn db(&self) -> Option<&Db> {
         self.known.get().map(|known| &known.db)
     }
 
     /// Which members of JSON documents are left out.
-    pub(super) fn sensitive(&self) -> Arc<Sensitive> {
+    pub(crate) fn sensitive(&self) -> Arc<Sensitive> {
         let known = self.known.get();
         known.map_or_else(Arc::default, |known| Arc::clone(&known.sensitive))
     }
 
     /// Whether nobody has asked a tenant's database what there is, or it did not answer.
-    pub(super) fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         self.source.is_some() && self.known.get().is_none()
     }
 
     /// Asks a tenant's database what there is.
-    pub(super) async fn prepare(&self) {
+    pub(crate) async fn prepare(&self) {
         let Some(source) = &self.source else { return };
         let Some(learned) = source.held.known().await else {
             return;
@@ -209,13 +209,13 @@ impl Exposed {
     }
 
     /// Whether the tables are known to be otherwise than the catalog says.
-    pub(super) fn is_outdated(&self) -> bool {
+    pub(crate) fn is_outdated(&self) -> bool {
         let known = self.known.get();
         known.is_some_and(|known| known.judged.now().number != known.number)
     }
 
     /// Whether what a request misses may be back.
-    pub(super) fn may_be_back(&self) -> bool {
+    pub(crate) fn may_be_back(&self) -> bool {
         let known = self.known.get();
         known.is_some_and(|known| known.judged.may_be_back())
     }
@@ -224,7 +224,7 @@ impl Exposed {
     ///
     /// # Errors
     /// When the database does not tell.
-    pub(super) async fn renew(&self) -> Result<bool, Failure> {
+    pub(crate) async fn renew(&self) -> Result<bool, Failure> {
         match self.known.get() {
             Some(known) => known.judged.renew(&known.db, known.number).await,
             None => Ok(false),
@@ -235,7 +235,7 @@ impl Exposed {
     ///
     /// # Errors
     /// `Overloaded` when too many other databases of tenants are in use.
-    pub(super) async fn enter(&self) -> Result<Option<InUse>, Error> {
+    pub(crate) async fn enter(&self) -> Result<Option<InUse>, Error> {
         match &self.source {
             Some(source) => source.held.enter().await.map(Some),
             None => Ok(None),

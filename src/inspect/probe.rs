@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::idle;
 use crate::catalog::{self, Hidden, Kind, Narrowing, Table};
 use crate::db::Weakness;
-use crate::reach::Reach;
+use crate::egress::Reach;
+use crate::policy::Unread;
+use crate::policy::databases::Reached;
+use crate::policy::judged::Tables;
 use crate::store::Database;
-
-use super::open::Tables;
-use super::tenant::Reached;
-use super::{Unread, idle};
 
 /// Sessions that a look takes.
 const SESSIONS: usize = 1;
@@ -71,7 +71,7 @@ pub async fn probe(
 }
 
 /// The weakness of a role whose rights could not be read.
-pub(super) fn unknown_rights() -> Weakness {
+pub(crate) fn unknown_rights() -> Weakness {
     Weakness {
         what: "the rights of the database's role could not be read".to_owned(),
         help: "MCP_LOG=debug shows more".to_owned(),

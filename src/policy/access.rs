@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use super::policy::{Grant, Policy, Settings};
+use super::{Grant, Policy, Settings};
 use crate::auth::{self, Client, Digest, Refused, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Tls};
-use crate::reach::Reach;
+use crate::egress::Reach;
 
 /// Who is let in, and from where.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Administration {
 impl Access {
     /// Lets in whom another lets in too, as far as that can be told without a database: what a
     /// configuration takes away waits for nothing.
-    pub(super) fn within(self, other: &Self) -> Self {
+    pub(crate) fn within(self, other: &Self) -> Self {
         let administration = &self.administration;
         Self {
             tokens: self.tokens.within(&other.tokens),
@@ -162,17 +162,17 @@ impl fmt::Debug for Clients {
 }
 
 /// What a token is let in by.
-pub(super) struct Entry {
-    pub(super) digest: Digest,
-    pub(super) policy: Arc<Policy>,
-    pub(super) active: bool,
-    pub(super) tenant_active: bool,
-    pub(super) until: Option<DateTime<Utc>>,
+pub(crate) struct Entry {
+    pub(crate) digest: Digest,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) active: bool,
+    pub(crate) tenant_active: bool,
+    pub(crate) until: Option<DateTime<Utc>>,
 }
 
 impl Clients {
     /// The tokens of a store that vouches for them.
-    pub(super) fn new(entries: impl Iterator<Item = Entry>, freshness: Arc<Freshness>) -> Self {
+    pub(crate) fn new(entries: impl Iterator<Item = Entry>, freshness: Arc<Freshness>) -> Self {
         let known = entries.map(|entry| {
             let known = Known {
                 policy: entry.policy,
@@ -221,23 +221,23 @@ impl Clients {
     }
 
     /// How many digests let somebody in, or would.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.by_digest.len()
     }
 
     /// Whether a token of this digest is known.
-    pub(super) fn knows(&self, digest: &Digest) -> bool {
+    pub(crate) fn knows(&self, digest: &Digest) -> bool {
         self.by_digest.contains_key(digest)
     }
 
     /// The policies, one for each digest.
-    pub(super) fn policies(&self) -> impl Iterator<Item = (&Digest, &Arc<Policy>)> {
+    pub(crate) fn policies(&self) -> impl Iterator<Item = (&Digest, &Arc<Policy>)> {
         let known = self.by_digest.iter();
         known.map(|(digest, known)| (digest, &known.policy))
     }
 
     /// Whether the time of any digest came to its end after the one and before the other.
-    pub(super) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
+    pub(crate) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
         self.by_digest.values().any(|known| {
             let grant = known.policy.grant.as_ref();
             let ends = [grant.and_then(|grant| grant.expires_at), known.until];
@@ -249,7 +249,7 @@ impl Clients {
 
 /// How long ago a store answered, and for how long its tokens are let in all the same.
 #[derive(Debug)]
-pub(super) struct Freshness {
+pub(crate) struct Freshness {
     grace: Duration,
     begun: Instant,
     /// Milliseconds from then to the last answer.
@@ -258,7 +258,7 @@ pub(super) struct Freshness {
 
 impl Freshness {
     /// That of a store which answers now.
-    pub(super) fn new(grace: Duration) -> Self {
+    pub(crate) fn new(grace: Duration) -> Self {
         Self {
             grace,
             begun: Instant::now(),
@@ -267,7 +267,7 @@ impl Freshness {
     }
 
     /// Notes that the store answers.
-    pub(super) fn renew(&self) {
+    pub(crate) fn renew(&self) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.answered.store(now, Ordering::Relaxed);
     }
@@ -275,7 +275,7 @@ impl Freshness {
     /// Whether the store was away for longer than the grace.
     ///
     /// It is asked every second, and may take a moment to answer.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
         let away = self.begun.elapsed().saturating_sub(answered);
         away > self.grace + PATIENCE

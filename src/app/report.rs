@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use tracing::{info, warn};
 
-use super::Policy;
 use crate::catalog::Catalog;
 use crate::config::Change;
+use crate::policy::Policy;
 
 /// Names are listed in a line of the log up to this many.
 const LISTED: usize = 8;
 
 /// Logs what changes, before it does.
-pub(super) fn tell(changes: &[Change]) {
+pub(crate) fn tell(changes: &[Change]) {
     for change in changes {
         if change.follows {
             info!("reload: {change}");
@@ -23,7 +23,7 @@ pub(super) fn tell(changes: &[Change]) {
 }
 
 /// Logs which models and fields come and go.
-pub(super) fn tell_of_exposed(had: &BTreeSet<String>, after: &Policy) {
+pub(crate) fn tell_of_exposed(had: &BTreeSet<String>, after: &Policy) {
     let has = after.own().map(names).unwrap_or_default();
     let gone: Vec<&str> = had.difference(&has).map(String::as_str).collect();
     let new: Vec<&str> = has.difference(had).map(String::as_str).collect();
@@ -38,7 +38,7 @@ pub(super) fn tell_of_exposed(had: &BTreeSet<String>, after: &Policy) {
 }
 
 /// Every model and field that can be read, as `model` and `model.field`.
-pub(super) fn names(catalog: &Catalog) -> BTreeSet<String> {
+pub(crate) fn names(catalog: &Catalog) -> BTreeSet<String> {
     let models = catalog.models();
     let fields = models.iter().flat_map(|model| {
         let fields = model.fields().iter();

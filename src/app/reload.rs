@@ -7,16 +7,18 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
-use super::judged::Judged;
-use super::open::Tables;
-use super::renewal::{self, Renewals};
 use super::report::{names, tell, tell_of_exposed};
-use super::tenant::Ways;
-use super::{Access, Clients, Exposed, Kept, Opened, Service, Settings, idle, open};
+use super::{Kept, Opened, open};
 use crate::catalog::Built;
 use crate::config::{Change, Config, Faults, Tls};
 use crate::db::StartFault;
+use crate::inspect;
 use crate::plan::CursorKey;
+use crate::policy::databases::Ways;
+use crate::policy::judged::{Judged, Tables};
+use crate::policy::{Access, Clients, Exposed, Settings};
+use crate::service::Service;
+use crate::service::renewal::{self, Renewals};
 use crate::store::Contents;
 
 /// What takes away is in force after this long, whatever a reload waits for.
@@ -409,7 +411,7 @@ impl Live {
             kept.tenants.reread(Ways::new(&config));
             self.service.set_ways(kept.tenants.ways());
         }
-        for weakness in idle::weaknesses(&tables, &config.sensitive) {
+        for weakness in inspect::weaknesses(&tables, &config.sensitive) {
             warn!("{}; {}", weakness.what, weakness.help);
         }
         let clients = self.clients(&settings);
@@ -431,8 +433,8 @@ impl Live {
     /// is the one that was hidden, under another name.
     fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), StartFault> {
         let judged = self.judged.judged();
-        let before = idle::entries(judged, &self.config.sensitive);
-        let mut lost = idle::entries(tables, &new.sensitive);
+        let before = inspect::entries(judged, &self.config.sensitive);
+        let mut lost = inspect::entries(tables, &new.sensitive);
         lost.retain(|entry| {
             entry.0 == "MCP_HIDDEN_FIELDS"
                 && !before.contains(entry)
