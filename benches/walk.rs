@@ -11,12 +11,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lucarne::app;
-use lucarne::app::Opened;
+use lucarne::app::{self, Opened};
 use lucarne::auth::{Caller, Tokens};
+use lucarne::config;
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Object, Read};
-use lucarne::{config, service};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};

@@ -359,7 +359,7 @@ impl Admin<'_> {
     async fn in_reach(
         &self,
         url: Option<&SecretString>,
-    ) -> (Option<reach::Way>, Result<(), Faults>) {
+    ) -> (Option<egress::Way>, Result<(), Faults>) {
         let Some(url) = url.filter(|_| self.ledger.way == Way::Api) else {
             return (None, Ok(()));
         };

@@ -3,40 +3,22 @@
 //! Each command has a file of its own below; they write by `output` and end with an [`Exit`] or
 //! a [`Failure`], and only here is either turned into what a shell sees.
 
-mod access;
-mod address;
-mod answer;
-mod audit;
 mod check;
-mod client;
-mod credential;
-mod database;
 mod demo;
-mod desk;
 mod exit;
 mod failure;
-mod health;
-mod http;
 mod logging;
 mod manual;
-mod message;
+mod operator;
 mod output;
-mod prompt;
 mod query;
 mod reference;
-mod refusal;
-mod scopes;
 mod serve;
-mod settings;
-mod show;
 mod snippet;
 mod stdio;
-mod store;
 mod table;
-mod tenant;
 mod text;
 mod token;
-mod trust;
 mod usage;
 
 use std::ffi::OsString;
@@ -47,6 +29,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use token::new_token;
+
+use operator::{access, audit, database, scopes, store, tenant};
+use query::health;
 
 /// Examples of the command as a whole, shown in its help and run by a test.
 const EXAMPLES: &str = "\

@@ -4,30 +4,16 @@
 //! request may do is decided in `service`; who may ask, and from where, in [`gate`].
 
 mod admin;
-mod admission;
-mod answers;
-mod caught;
-mod connections;
-mod events;
-mod frames;
+mod catch_panic;
+mod connection;
 pub mod gate;
-mod handshake;
-mod inherited;
-mod listen;
+mod listener;
 mod mcp;
-mod native;
-mod outgoing;
-mod places;
 mod reply;
 mod router;
-mod sessions;
-mod sse;
-mod stdio;
-mod stream;
-mod ws;
 
 pub use admin::openapi;
-pub use stdio::Piped;
+pub use connection::stdio::Piped;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use inherited::Inherited;
+use connection::{sessions, sse};
+use listener::inherited::Inherited;
+use listener::slots::Slots;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
@@ -70,7 +58,7 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     sessions: sessions::Sessions,
-    places: places::Places,
+    slots: Slots,
     /// What requests and answers under way may take, by token.
     memory: Memory<Holder>,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
@@ -179,14 +167,14 @@ impl Server {
         } = self;
         let (stop, tracker) = (app.stop.clone(), app.tracker.clone());
         let mut listeners = JoinSet::new();
-        listeners.spawn(listen::serve(
+        listeners.spawn(listener::serve(
             listener,
             router::public(&app),
             Arc::clone(&app),
             true,
         ));
         if let Some(admin) = admin {
-            listeners.spawn(listen::serve(
+            listeners.spawn(listener::serve(
                 admin,
                 router::admin(&app),
                 Arc::clone(&app),
@@ -238,7 +226,7 @@ impl App {
             gate: gate::Gate::default(),
             metrics,
             sessions: sessions::Sessions::default(),
-            places: places::Places::default(),
+            slots: Slots::default(),
             memory: Memory::new(config.max_memory_bytes),
             windows: Windows::default(),
             told: Windows::default(),

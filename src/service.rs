@@ -30,7 +30,7 @@ use crate::limit::Window;
 use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
 use crate::policy::databases::Ways;
-use crate::policy::databases::Ways;
+use crate::policy::quota::Reserved;
 use crate::policy::{Access, Exposed, Form, Policy};
 use crate::protocol::{Action, Read};
 use crate::sql;
@@ -171,7 +171,7 @@ impl Service {
     }
 
     /// Tells open connections to look at who is let in.
-    fn look_again(&self) {
+    pub(crate) fn look_again(&self) {
         self.replaced.send_replace(());
     }
 
@@ -190,12 +190,12 @@ impl Service {
         self.store.get()
     }
 
-    fn set_store(&self, store: Store) {
+    pub(crate) fn set_store(&self, store: Store) {
         // Whoever keeps the store opens it once.
         let _ = self.store.set(store);
     }
 
-    fn set_ways(&self, ways: &Arc<Ways>) {
+    pub(crate) fn set_ways(&self, ways: &Arc<Ways>) {
         self.ways.store(Some(Arc::clone(ways)));
     }
 
@@ -205,7 +205,7 @@ impl Service {
     }
 
     /// Closes databases of tenants that nobody asks.
-    fn close_idle(&self) {
+    pub(crate) fn close_idle(&self) {
         if let Some(ways) = &*self.ways.load() {
             ways.close_idle();
         }

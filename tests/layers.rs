@@ -117,6 +117,7 @@ fn sources() -> Vec<Source> {
     let sources: Vec<Source> = files
         .iter()
         .filter(|file| !file.components().any(|part| part.as_os_str() == "tests"))
+        .filter(|file| file.file_name().is_none_or(|name| name != "tests.rs"))
         .map(|file| {
             let path = file.strip_prefix(root()).unwrap();
             let module = path.iter().nth(1).unwrap().to_str().unwrap();

@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::field_types;
 use crate::auth::Tokens;
-use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing, Table};
+use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::egress::Reach;

@@ -1,5 +1,18 @@
 //! `lucarne query`: asks the service by WebSocket, once, a line at a time, or at a prompt.
 
+pub(crate) mod address;
+mod answer;
+mod client;
+pub(crate) mod credential;
+pub(crate) mod health;
+mod http;
+mod message;
+mod prompt;
+mod refusal;
+pub(crate) mod settings;
+mod show;
+mod trust;
+
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,14 +20,14 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::address::Service;
-use super::answer::Answer;
-use super::client::Client;
-use super::credential::Token;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::message::Message;
-use super::{output, prompt, settings, show};
+use super::output;
+use address::Service;
+use answer::Answer;
+use client::Client;
+use credential::Token;
+use message::Message;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = r#"Examples:

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use clap::Args;
 
-use super::address::Service;
-use super::desk::{self, Of};
 use super::failure::Failure;
-use super::{output, settings};
+use super::operator::{self, Of};
+use super::output;
+use super::query::address::Service;
+use super::query::settings;
 use crate::admin::{TokenView, find};
 use client::Client;
 
@@ -102,7 +103,7 @@ fn reach(arguments: &Arguments) -> Result<Reach, Failure> {
 
 /// Which token `MCP_TOKEN` is to hold, as nothing but its last characters is kept of it.
 fn whose(token: &str, of: &Of) -> Result<String, Failure> {
-    let contents = desk::contents()?;
+    let contents = operator::contents()?;
     let token = find::token(&contents, of.reference(token))?;
     let token = TokenView::new(token, &contents, Utc::now());
     let TokenView { name, tenant, .. } = &token;

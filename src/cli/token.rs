@@ -1,13 +1,12 @@
 //! `lucarne token`: a new secret that a service and its clients can share, and the tokens of
 //! tenants.
 
-mod kept;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 
 use super::failure::Failure;
+use super::operator;
 use super::output;
 
 /// Examples of the command, shown in its help and run by a test.
@@ -22,7 +21,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    task: Option<kept::Task>,
+    task: Option<operator::token::Task>,
 }
 
 /// A new token of 43 URL-safe characters: 32 bytes of the system's randomness.
@@ -39,7 +38,7 @@ pub fn new_token() -> Result<String, Failure> {
 /// Prints a new token, or does what was asked with those of tenants.
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.task {
-        Some(task) => kept::run(task),
+        Some(task) => operator::token::run(task),
         None => output::data(&new_token()?),
     }
 }

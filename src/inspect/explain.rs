@@ -10,9 +10,9 @@ use crate::catalog::{self, Built, Field, Model, Narrowing, WantedRule};
 use crate::config::{self, Config, ModelName};
 use crate::egress::Reach;
 use crate::plan;
+use crate::policy::Permissions;
 use crate::policy::databases::Reached;
 use crate::policy::directory;
-use crate::policy::permissions::Permissions;
 use crate::protocol::Action;
 use crate::store::{Contents, Database, RowRule, Tenant, Token};
 

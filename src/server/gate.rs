@@ -5,6 +5,8 @@
 
 mod addresses;
 mod admin;
+pub(crate) mod admission;
+pub(crate) mod handshake;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use tracing::warn;
 
 use addresses::Addresses;
 
-use super::connections::Connection;
+use super::listener::connections::Connection;
 use crate::auth::{Caller, Holder, Refused};
 use crate::policy::{Access, Policy};
 

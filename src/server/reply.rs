@@ -18,11 +18,11 @@ struct Refusal<'r> {
 
 /// An answer that ends the way of a request early; boxed, for it is the rare case.
 #[derive(Debug)]
-pub(super) struct Refused(Box<Response<Body>>);
+pub(crate) struct Refused(Box<Response<Body>>);
 
 impl Refused {
     /// The answer itself.
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub(crate) fn into_response(self) -> Response<Body> {
         *self.0
     }
 }
@@ -34,13 +34,13 @@ impl From<Response<Body>> for Refused {
 }
 
 /// A JSON answer of that status.
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // A struct of texts and numbers is always JSON.
     bytes(status, serde_json::to_vec(body).unwrap_or_default().into())
 }
 
 /// An answer that is JSON already.
-pub(super) fn bytes(status: StatusCode, body: Bytes) -> Response<Body> {
+pub(crate) fn bytes(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -50,7 +50,7 @@ pub(super) fn bytes(status: StatusCode, body: Bytes) -> Response<Body> {
 }
 
 /// A refusal of that status.
-pub(super) fn refusal(status: StatusCode, error: &str, hint: Option<&str>) -> Response<Body> {
+pub(crate) fn refusal(status: StatusCode, error: &str, hint: Option<&str>) -> Response<Body> {
     json(
         status,
         &Refusal {
@@ -62,7 +62,7 @@ pub(super) fn refusal(status: StatusCode, error: &str, hint: Option<&str>) -> Re
 }
 
 /// A refusal that may be tried again after so many seconds.
-pub(super) fn later(status: StatusCode, error: &str, seconds: u64) -> Response<Body> {
+pub(crate) fn later(status: StatusCode, error: &str, seconds: u64) -> Response<Body> {
     let mut response = refusal(status, error, None);
     response
         .headers_mut()
@@ -72,10 +72,10 @@ pub(super) fn later(status: StatusCode, error: &str, seconds: u64) -> Response<B
 
 /// Marks an answer that is given after a while: who guesses tokens has time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unhurried;
+pub(crate) struct Unhurried;
 
 /// The service is switched off.
-pub(super) fn disabled() -> Response<Body> {
+pub(crate) fn disabled() -> Response<Body> {
     refusal(
         StatusCode::SERVICE_UNAVAILABLE,
         "MCP server is disabled",
@@ -84,7 +84,7 @@ pub(super) fn disabled() -> Response<Body> {
 }
 
 /// The client is not let in.
-pub(super) fn denied(denied: Denied) -> Response<Body> {
+pub(crate) fn denied(denied: Denied) -> Response<Body> {
     match denied {
         Denied::Host | Denied::Origin => refusal(StatusCode::FORBIDDEN, denied.text(), None),
         Denied::Token(_) => {

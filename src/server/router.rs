@@ -12,7 +12,9 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{any, get, post};
 use serde::Serialize;
 
-use super::{App, admin as api, admission, handshake, mcp, reply, sse};
+use super::connection::sse;
+use super::gate::{admission, handshake};
+use super::{App, admin as api, mcp, reply};
 use crate::observe::Audit;
 
 /// Where clients of MCP look for a way to sign in when their token is refused.

@@ -13,15 +13,15 @@ use crate::plan::{Condition, Output, ReadPlan, Seek, Total, Value};
 use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
-pub(super) const TAIL_BYTES: usize = 512;
+pub(crate) const TAIL_BYTES: usize = 512;
 
 /// What rows may fill of an answer.
-pub(super) fn room(source: Source<'_>) -> usize {
+pub(crate) fn room(source: Source<'_>) -> usize {
     source.max_bytes().saturating_sub(TAIL_BYTES)
 }
 
 /// Writes the rows of a page after what `out` holds.
-pub(super) async fn fetch(
+pub(crate) async fn fetch(
     source: Source<'_>,
     plan: &ReadPlan<'_>,
     out: Vec<u8>,
@@ -49,7 +49,7 @@ pub(super) async fn fetch(
 }
 
 /// Where to go on, where there is more; groups have no place of their own to go on from.
-pub(super) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
+pub(crate) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
     if !page.more || matches!(plan.output, Output::Groups { .. }) {
         return None;
     }
@@ -68,7 +68,7 @@ pub(super) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) 
 }
 
 /// The number of all rows, where it is asked for.
-pub(super) async fn total(
+pub(crate) async fn total(
     source: Source<'_>,
     plan: &ReadPlan<'_>,
     page: &Page,
@@ -125,7 +125,7 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
 
 /// Makes sure that what was answered was meant: that the tables are those which the plan was made
 /// for, where another would have answered as well.
-pub(super) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(), Fail> {
+pub(crate) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(), Fail> {
     for model in models {
         let Some((table, definition)) = model.definition() else {
             continue;
@@ -145,7 +145,7 @@ pub(super) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(),
 }
 
 /// The models that a plan reads.
-pub(super) fn models<'c>(plan: &ReadPlan<'c>) -> Vec<&'c Model> {
+pub(crate) fn models<'c>(plan: &ReadPlan<'c>) -> Vec<&'c Model> {
     let expanded = match &plan.output {
         Output::Rows { expand, .. } => expand.as_slice(),
         Output::Groups { .. } => &[],
@@ -155,12 +155,12 @@ pub(super) fn models<'c>(plan: &ReadPlan<'c>) -> Vec<&'c Model> {
 }
 
 /// A request that came to nothing: what its client is told, and what only the log is.
-pub(super) struct Fail {
-    pub(super) error: Error,
+pub(crate) struct Fail {
+    pub(crate) error: Error,
     /// What the log says of it.
-    pub(super) cause: Option<String>,
+    pub(crate) cause: Option<String>,
     /// Whether the database is not as its catalog was read.
-    pub(super) changed: bool,
+    pub(crate) changed: bool,
 }
 
 impl<E: Into<Error>> From<E> for Fail {
@@ -175,7 +175,7 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(super) fn failed(
+pub(crate) fn failed(
     source: Source<'_>,
     model: &Model,
     filter: &Condition<'_>,

@@ -133,7 +133,7 @@ impl Service {
     }
 
     /// Begins the entry of a request.
-    pub(crate) fn entry<'r>(
+    pub(super) fn entry<'r>(
         &'r self,
         caller: &'r Caller,
         action: &'r str,
@@ -190,7 +190,7 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
 }
 
 /// Takes the names of the fields that a filter tests, each once.
-pub(crate) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
+pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
     into.extend(filter.fields().into_iter().map(str::to_owned));
     into.sort_unstable();
     into.dedup();
@@ -198,20 +198,20 @@ pub(crate) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
 
 /// A request on its way into audit and analytics. One that is dropped on its way, because its client
 /// or the service is gone, is recorded as `cancelled`.
-pub(crate) struct Entry<'r> {
+pub(super) struct Entry<'r> {
     audit: Option<&'r Audit>,
     analytics: Option<&'r Analytics>,
     caller: &'r Caller,
     action: &'r str,
     model: &'r str,
     /// The fields that the filter tests, once they are known.
-    pub(crate) filters: Vec<String>,
+    pub(super) filters: Vec<String>,
     begun: Instant,
 }
 
 impl Entry<'_> {
     /// Records how the request went; with `denies` an answer that is not recorded is none.
-    pub(crate) async fn settle(
+    pub(super) async fn settle(
         mut self,
         result: Result<Answer, Fail>,
         took: Duration,

@@ -22,13 +22,13 @@ use crate::protocol::Read;
 const TURN: Duration = Duration::from_secs(2);
 
 /// Asks that what was read be served, and hears that it is.
-pub(super) type Asking = mpsc::Sender<oneshot::Sender<()>>;
+pub(crate) type Asking = mpsc::Sender<oneshot::Sender<()>>;
 
 /// Who asks.
-pub(super) type Renewals = mpsc::Receiver<oneshot::Sender<()>>;
+pub(crate) type Renewals = mpsc::Receiver<oneshot::Sender<()>>;
 
 /// The next who asks.
-pub(super) async fn asked(renewals: &mut Renewals) -> oneshot::Sender<()> {
+pub(crate) async fn asked(renewals: &mut Renewals) -> oneshot::Sender<()> {
     match renewals.recv().await {
         Some(asked) => asked,
         None => std::future::pending().await,
@@ -37,7 +37,7 @@ pub(super) async fn asked(renewals: &mut Renewals) -> oneshot::Sender<()> {
 
 impl Service {
     /// Hears of databases that were found changed; one owner of the configuration does.
-    pub(super) fn renewals(&self) -> Renewals {
+    pub(crate) fn renewals(&self) -> Renewals {
         let (asking, renewals) = mpsc::channel(1);
         let _ = self.renewals.set(asking);
         renewals

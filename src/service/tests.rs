@@ -12,7 +12,7 @@ fn configured(tokens: &str) -> Config {
 async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let names = ["first-token-of-the-test", "second-token-of-the-test"];
     let config = configured(&names.join(","));
-    let opened = open(&config, Arc::default()).await.unwrap();
+    let opened = crate::app::open(&config, Arc::default()).await.unwrap();
     let service = opened.service;
     let (access, policy) = (service.access(), service.policy());
     let valid = |name: &str| access.tokens.check(name).unwrap();
@@ -23,7 +23,7 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     assert_eq!(service.windows.lock().unwrap().len(), 2);
     let mut next = configured(names[1]);
     next.token_rate_limit = Some(3);
-    let next = open(&next, Arc::default()).await.unwrap();
+    let next = crate::app::open(&next, Arc::default()).await.unwrap();
     let next = Arc::into_inner(next.service).unwrap().access.into_inner();
     service.replace(Arc::into_inner(next).unwrap());
     let policy = service.policy();

@@ -4,6 +4,7 @@
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use lucarne::app;
+use lucarne::config;
 use lucarne::error::Error;
 use lucarne::observe::Metrics;
 use lucarne::plan::{self, ReadPlan};
@@ -11,7 +12,6 @@ use lucarne::policy::{Access, Policy};
 use lucarne::protocol::{Action, Object};
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
-use lucarne::{config, service};
 
 /// The token that the policy lets in.
 pub const TOKEN: &str = "first-token-of-the-tests";

@@ -7,7 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use lucarne::app;
 use lucarne::observe::Metrics;
 use lucarne::server::Server;
-use lucarne::{config, sample, service};
+use lucarne::{config, sample};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;

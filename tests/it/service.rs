@@ -10,7 +10,7 @@ use std::time::Duration;
 use lucarne::app;
 use lucarne::observe::Metrics;
 use lucarne::server::{Server, Stop, Stopped};
-use lucarne::{config, sample, service};
+use lucarne::{config, sample};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use lucarne::app;
-use lucarne::app::Live;
+use lucarne::app::{self, Live};
 use lucarne::auth::{Caller, Tokens};
 use lucarne::catalog::{self, Built};
 use lucarne::config::{self, Config};

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lucarne::app;
-use lucarne::app::Live;
+use lucarne::app::{self, Live};
 use lucarne::auth::{Caller, Tokens};
 use lucarne::catalog::{self, Built, Table};
 use lucarne::config::{self, Config};

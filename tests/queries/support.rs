@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lucarne::app;
-use lucarne::app::Opened;
+use lucarne::app::{self, Opened};
 use lucarne::auth::{Caller, Tokens};
+use lucarne::config;
 use lucarne::observe::Metrics;
+use lucarne::policy::Policy;
 use lucarne::protocol::{Read, Rejected, Request};
-use lucarne::{config, service};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
@@ -118,7 +118,7 @@ impl Served {
     }
 
     /// The policy in force.
-    pub(crate) fn policy(&self) -> Arc<service::Policy> {
+    pub(crate) fn policy(&self) -> Arc<Policy> {
         self.opened.service.policy()
     }
 

@@ -9,7 +9,7 @@ use crate::admin::{Admin, Ledger, Way};
 use crate::observe::Metrics;
 use crate::policy::Access;
 use crate::server::App;
-use crate::server::sessions::Sessions;
+use crate::server::connection::sessions::Sessions;
 use crate::service::Service;
 use crate::store::{Contents, Store};
 

@@ -9,8 +9,8 @@ use tracing::{debug, warn};
 
 use crate::admin;
 use crate::config::Faults;
-use crate::server::admission::RETRY_SECONDS;
 use crate::server::gate::Denied;
+use crate::server::gate::admission::RETRY_SECONDS;
 use crate::server::reply;
 use crate::store::{self, StoreFailure};
 

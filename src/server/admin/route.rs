@@ -18,7 +18,8 @@ use tracing::info;
 use super::desk::Desk;
 use super::input::{self, Input};
 use super::refusal::{Code, Refusal};
-use crate::server::{App, caught, reply};
+use crate::server::catch_panic::catch_panic;
+use crate::server::{App, reply};
 
 /// One route.
 pub(super) struct Route {
@@ -117,7 +118,7 @@ impl Way {
             let metrics = Arc::clone(desk.metrics());
             let (address, looking) = (desk.address(), desk.clone());
             let asked = request.uri().path().to_owned();
-            let answered = caught::caught(&metrics, answer(desk, path, request, task)).await;
+            let answered = catch_panic(&metrics, answer(desk, path, request, task)).await;
             let (code, response) = match answered
                 .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")))
             {

@@ -10,7 +10,7 @@ use super::answer::{List, One};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::Asked;
-use crate::server::sessions::Session;
+use crate::server::connection::sessions::Session;
 
 /// A socket or stream that is open.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -10,7 +10,7 @@ use super::revision::{self, Era};
 use super::{Context, FIXED_MS, INSTRUCTIONS, completion, prompts, resources, tools};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Kind, decode_string, kind};
-use crate::server::caught::caught;
+use crate::server::catch_panic::catch_panic;
 
 /// Answers one request, whatever happens: a panic on the way is no reason to leave the client
 /// without an answer, nor is the end of the service.
@@ -22,7 +22,7 @@ pub(super) async fn answer(
 ) -> Result<Vec<u8>, Fault> {
     // In a box, for the compiler follows futures within futures only so deep.
     let running = Box::pin(run(context, era, call));
-    let answered = caught(&context.app.metrics, running);
+    let answered = catch_panic(&context.app.metrics, running);
     let result = tokio::select! {
         biased;
         answered = answered => answered

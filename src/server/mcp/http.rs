@@ -18,10 +18,11 @@ use super::revision::{self, Era};
 use super::{Context, dispatch};
 use crate::limit::{Reserved, Weight};
 use crate::policy::Policy;
-use crate::server::admission::{self, Admitted};
-use crate::server::outgoing::Outgoing;
+use crate::server::App;
+use crate::server::connection::events;
+use crate::server::connection::outgoing::Outgoing;
+use crate::server::gate::admission::{self, Admitted};
 use crate::server::reply::{self, Refused};
-use crate::server::{App, events};
 
 /// How long a client may take to send a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

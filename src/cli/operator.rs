@@ -1,0 +1,206 @@
+//! What the commands that keep the store share: opening it, who asks, and what refusals mean.
+
+pub(crate) mod access;
+mod arguments;
+mod ask;
+pub(crate) mod audit;
+pub(crate) mod database;
+pub(crate) mod scopes;
+mod show;
+pub(crate) mod store;
+pub(crate) mod tenant;
+pub(crate) mod token;
+
+pub(crate) use arguments::{LimitArguments, Lists, Of};
+pub(crate) use ask::{confirm, secret};
+pub(crate) use show::{as_json, lines, print_list, print_record};
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{logging, output, serve};
+use crate::admin::{Admin, Ledger, Refused, Way};
+use crate::config::{self, AuditTarget, Config, Fault, Faults};
+use crate::egress::Reach;
+use crate::observe::{Audit, Metrics, Target};
+use crate::store::{Contents, Keys, Refusal, Store, StoreFailure, StoreFault};
+
+/// Reads the store of the configuration.
+pub(crate) fn read<T>(
+    work: impl AsyncFnOnce(&Store, &Config) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = configuration()?;
+    serve::runtime()?.block_on(async {
+        let store = open(&config).await?;
+        work(&store, &config).await
+    })
+}
+
+/// Everything that the store of the configuration holds.
+pub(crate) fn contents() -> Result<Contents, Failure> {
+    read(async |store, _| store.contents().await.map_err(unread))
+}
+
+/// A store that does not answer.
+pub(crate) fn unread(failure: StoreFailure) -> Failure {
+    Refused::from(failure).into()
+}
+
+/// Changes the store of the configuration, and records how.
+pub(crate) fn change<T>(
+    work: impl AsyncFnOnce(Admin<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = configuration()?;
+    serve::runtime()?.block_on(async {
+        let store = open(&config).await?;
+        let audit = audit(&config)?;
+        let (who, reach) = (user(), Reach::new(config.database_places.clone()));
+        let admin = Admin {
+            store: &store,
+            reach: &reach,
+            ledger: Ledger {
+                audit: audit.as_ref(),
+                denies: config.audit_denies,
+                way: Way::Command,
+                who: &who,
+                token: None,
+            },
+        };
+        let done = work(admin).await;
+        if let Some(audit) = &audit {
+            audit.flush().await;
+        }
+        done
+    })
+}
+
+fn configuration() -> Result<Config, Failure> {
+    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    logging::begin(&config);
+    Ok(config)
+}
+
+async fn open(config: &Config) -> Result<Store, Failure> {
+    let Some(place) = &config.store else {
+        return Err(Failure::unable("MCP_STORE: no store is named")
+            .help("for example MCP_STORE=sqlite:/var/lib/lucarne/store.db, here or in .env"));
+    };
+    let keys = Keys::new(&config.encryption_keys);
+    Ok(Store::reach(place, keys, config.database.as_ref()).await?)
+}
+
+fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
+    let target = match &config.audit {
+        None => return Ok(None),
+        Some(AuditTarget::StandardError) => Target::StandardError,
+        Some(AuditTarget::File(path)) => Target::File(path.clone()),
+    };
+    match Audit::open(target, Arc::new(Metrics::default())) {
+        Ok(audit) => {
+            audit.set_denies(config.audit_denies);
+            Ok(Some(audit))
+        }
+        Err(error) if config.audit_denies => Err(Failure::unable(format!(
+            "MCP_AUDIT_FILE: cannot be written to, so nothing is changed: {error}"
+        ))
+        .help("run this as the user of the service")),
+        Err(error) => {
+            output::words(format!(
+                "warning: MCP_AUDIT_FILE: cannot be written to: {error}"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// Who runs the command: the user that the system knows the process by, whatever its environment
+/// says. By sudo it is whom sudo names, which only root can be told.
+fn user() -> String {
+    let Ok(own) = std::fs::metadata("/proc/self") else {
+        return "unknown".to_owned();
+    };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = name_of(own.uid(), &users);
+    let sudoer = std::env::var("SUDO_USER").ok();
+    match sudoer.filter(|sudoer| own.uid() == 0 && !sudoer.is_empty()) {
+        Some(sudoer) => format!("{sudoer} (sudo, as {name})"),
+        None => name,
+    }
+}
+
+/// The name of a user in the system's list; one that is kept elsewhere is told by number.
+fn name_of(id: u32, users: &str) -> String {
+    let mut lines = users.lines().map(|line| line.split(':'));
+    let found = lines.find_map(|mut line| {
+        let (name, _, number) = (line.next()?, line.next()?, line.next()?);
+        (number.parse() == Ok(id)).then_some(name)
+    });
+    found.map_or_else(|| format!("user {id}"), str::to_owned)
+}
+
+impl From<StoreFault> for Failure {
+    fn from(fault: StoreFault) -> Self {
+        Self::unable(fault.what).help(fault.help)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let told = refused.to_string();
+        match refused {
+            Refused::Store(Refusal::Invalid(faults)) => named_as_options(&faults),
+            Refused::Store(Refusal::Absent { kind, .. }) => Self::unable(told)
+                .help(format!("lucarne {kind} list shows them"))
+                .exiting(Exit::Bad),
+            Refused::Store(Refusal::Taken { .. }) => Self::unable(told)
+                .help("choose another name")
+                .exiting(Exit::Bad),
+            Refused::Store(Refusal::NoKey) => Self::unable(told)
+                .help("set MCP_ENCRYPTION_KEY to the output of: openssl rand -base64 32"),
+            Refused::Store(Refusal::Failed(_)) => {
+                Self::unable(told).help("is it running? MCP_STORE names it")
+            }
+            Refused::Ambiguous { .. } => {
+                Self::unable(told).help("say which with --tenant, or give its id")
+            }
+            Refused::Unrecordable => {
+                Self::unable(told).help("look at the disk and the rights of MCP_AUDIT_FILE")
+            }
+            Refused::Unrecorded => Self::unable(told)
+                .help("look at the disk and the rights of MCP_AUDIT_FILE")
+                .exiting(Exit::Bad),
+        }
+    }
+}
+
+/// The faults of a record, by the options that its members are given by.
+fn named_as_options(faults: &Faults) -> Failure {
+    let named = faults.iter().map(|fault| Fault {
+        variable: match fault.variable.as_str() {
+            "name" | "url" => fault.variable.clone(),
+            "expires_at" => "--expires".to_owned(),
+            member => format!("--{}", member.replace('_', "-")),
+        },
+        ..fault.clone()
+    });
+    match Faults::none_or(named.collect()) {
+        Err(faults) => Failure::Misconfigured(faults),
+        Ok(()) => Failure::unable("the record cannot be"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_known_by_number_and_told_by_name() {
+        let users = "root:x:0:0::/root:/bin/sh\nodd\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(name_of(0, users), "root");
+        assert_eq!(name_of(1000, users), "ada");
+        assert_eq!(name_of(7, users), "user 7");
+    }
+}

@@ -1,0 +1,355 @@
+//! `lucarne database`: the databases of tenants, whose URLs are kept sealed.
+
+use clap::{Args, Subcommand};
+
+use super::{Of, confirm, print_list, print_record, secret};
+use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, Reference, find};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::text::counted;
+use crate::cli::{operator, output};
+use crate::egress::Reach;
+use crate::inspect::{self, Probed};
+use crate::policy::Unread;
+
+/// Examples of the command, shown in its help and run by a test.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  echo sqlite:shop.db | lucarne database add new --tenant acme --models users
+  lucarne database list
+  lucarne database test shop";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  echo sqlite:shop.db | lucarne database add new --tenant acme --models users
+  lucarne database add new --tenant acme --models users --url-env DATABASE_URL
+  lucarne database add new sqlite:shop.db --tenant acme --models users,tickets";
+
+/// The whole one would be too wide.
+const ADD_USAGE: &str = "lucarne database add --tenant <TENANT> --models <LIST> <NAME> [URL]";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  lucarne database list
+  lucarne database list --tenant acme --json";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  lucarne database show shop";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  lucarne database test shop
+  lucarne database test shop --tenant acme --json";
+
+const UPDATE_EXAMPLES: &str = "\
+Examples:
+  lucarne database update shop --models users,tickets --hidden users.phone
+  echo sqlite:shop.db | lucarne database update shop --url";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  lucarne database remove shop --yes";
+
+const RESEAL_EXAMPLES: &str = "\
+Examples:
+  lucarne database reseal --yes";
+
+/// What to do with databases.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Give a tenant a database
+    #[command(after_help = ADD_EXAMPLES, override_usage = ADD_USAGE)]
+    Add(Add),
+    /// List the databases of tenants
+    #[command(after_help = LIST_EXAMPLES)]
+    List {
+        /// Of this tenant alone
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a database, without user and password
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show {
+        /// Its name or id
+        database: String,
+        #[command(flatten)]
+        of: Of,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Connect to a database, and tell what of it is served
+    #[command(after_help = TEST_EXAMPLES)]
+    Test {
+        /// Its name or id
+        database: String,
+        #[command(flatten)]
+        of: Of,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a database
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(Update),
+    /// Remove a database from its tenant; the database itself is not touched
+    #[command(after_help = REMOVE_EXAMPLES)]
+    Remove {
+        /// Its name or id
+        database: String,
+        #[command(flatten)]
+        of: Of,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Seal every URL with MCP_ENCRYPTION_KEY of now
+    #[command(after_help = RESEAL_EXAMPLES)]
+    Reseal {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// Its name, which no other database of the tenant has
+    name: String,
+    /// As DATABASE_URL; asked for without it. Other users of the machine see an argument in ps
+    url: Option<String>,
+    /// The tenant, by name or id
+    #[arg(long)]
+    tenant: String,
+    /// Tables and views to expose, as MCP_ALLOWED_MODELS
+    #[arg(long, value_name = "LIST")]
+    models: String,
+    /// More sensitive fields, as MCP_HIDDEN_FIELDS
+    #[arg(long, value_name = "LIST", default_value = "")]
+    hidden: String,
+    /// Fields that a built-in rule hides wrongly, as MCP_REVEAL_FIELDS
+    #[arg(long, value_name = "LIST", default_value = "")]
+    reveal: String,
+    /// It is behind a transaction pooler
+    #[arg(long)]
+    pgbouncer: bool,
+    /// Each transaction names token and tenant, for PostgreSQL's row security
+    #[arg(long)]
+    row_security: bool,
+    /// Take the URL from this variable
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "url")]
+    url_env: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// Its name or id
+    database: String,
+    #[command(flatten)]
+    of: Of,
+    /// Another name
+    #[arg(long)]
+    name: Option<String>,
+    /// Ask for another URL, or read it from standard input
+    #[arg(long)]
+    url: bool,
+    /// Take another URL from this variable
+    #[arg(long, value_name = "VARIABLE")]
+    url_env: Option<String>,
+    /// Tables and views to expose, as MCP_ALLOWED_MODELS
+    #[arg(long, value_name = "LIST")]
+    models: Option<String>,
+    /// More sensitive fields, as MCP_HIDDEN_FIELDS
+    #[arg(long, value_name = "LIST")]
+    hidden: Option<String>,
+    /// Fields that a built-in rule hides wrongly, as MCP_REVEAL_FIELDS
+    #[arg(long, value_name = "LIST")]
+    reveal: Option<String>,
+    /// Whether it is behind a transaction pooler
+    #[arg(long)]
+    pgbouncer: Option<bool>,
+    /// Whether each transaction names token and tenant, for row security
+    #[arg(long)]
+    row_security: Option<bool>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.task {
+        Task::Add(add) => self::add(add),
+        Task::List { tenant, json } => list(tenant.as_deref(), json),
+        Task::Show { database, of, json } => show(&database, &of, json),
+        Task::Test { database, of, json } => return test(&database, &of, json),
+        Task::Update(update) => self::update(update),
+        Task::Remove { database, of, yes } => remove(&database, &of, yes),
+        Task::Reseal { yes } => reseal(yes),
+    }
+    .map(|()| Exit::Success)
+}
+
+const URL: &str = "URL of the database";
+
+fn add(add: Add) -> Result<(), Failure> {
+    let input = DatabaseInput {
+        url: secret(URL, add.url.as_deref(), add.url_env.as_deref())?,
+        name: add.name,
+        models: add.models,
+        hidden: add.hidden,
+        reveal: add.reveal,
+        pgbouncer: add.pgbouncer,
+        row_security: add.row_security,
+    };
+    let added = operator::change(async |admin| {
+        // Two keys in one store would be one too many.
+        admin.store.check_keys().await?;
+        Ok(admin.add_database(&add.tenant, input).await?)
+    })?;
+    print_record(&added, add.json)
+}
+
+fn list(tenant: Option<&str>, json: bool) -> Result<(), Failure> {
+    let contents = operator::contents()?;
+    let of = tenant
+        .map(|name| find::tenant(&contents, name))
+        .transpose()?;
+    let databases = contents.databases.iter();
+    let databases = databases.filter(|it| of.is_none_or(|of| it.tenant == of.id));
+    let views: Vec<_> = databases
+        .map(|database| DatabaseView::new(database, &contents))
+        .collect();
+    print_list(&views, json, "no databases")
+}
+
+fn show(database: &str, of: &Of, json: bool) -> Result<(), Failure> {
+    let contents = operator::contents()?;
+    let database = find::database(&contents, of.reference(database))?;
+    print_record(&DatabaseView::new(database, &contents), json)
+}
+
+fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
+    let (name, probed) = operator::read(async |store, config| {
+        let contents = store.contents().await.map_err(operator::unread)?;
+        let database = find::database(&contents, of.reference(database))?;
+        let reach = Reach::new(config.database_places.clone());
+        let probed = inspect::probe(database, &reach, config.query_timeout).await;
+        Ok((database.name.clone(), probed))
+    })?;
+    let probed = probed.map_err(|Unread { fault, .. }| {
+        Failure::unable(format!("{name}: {}", fault.what))
+            .help(fault.help)
+            .exiting(Exit::Bad)
+    })?;
+    if json {
+        output::data(&operator::as_json(&found(&probed))?)?;
+    } else {
+        output::data(&told(&name, &probed))?;
+    }
+    Ok(match probed.models.is_empty() {
+        true => Exit::Bad,
+        false => Exit::Success,
+    })
+}
+
+fn found(probed: &Probed) -> serde_json::Value {
+    let models = probed.models.iter();
+    let missing = probed.missing.iter();
+    let weaknesses = probed.weaknesses.iter();
+    serde_json::json!({
+        "models": models.map(|(name, fields)| serde_json::json!({"name": name, "fields": fields}))
+            .collect::<Vec<_>>(),
+        "hidden": probed.hidden.len(),
+        "missing": missing.map(|(name, why)| serde_json::json!({"name": name, "reason": why}))
+            .collect::<Vec<_>>(),
+        "warnings": weaknesses.map(|it| serde_json::json!({"what": it.what, "help": it.help}))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn told(name: &str, probed: &Probed) -> String {
+    let served = probed
+        .models
+        .iter()
+        .map(|(model, fields)| format!("{model} ({})", counted(*fields, "field")));
+    let served: Vec<String> = served.collect();
+    let mut lines = vec![match served.is_empty() {
+        true => format!("{name} answers, and serves nothing"),
+        false => format!("{name} answers and serves {}", served.join(", ")),
+    }];
+    if !probed.hidden.is_empty() {
+        lines.push(format!("hidden: {}", counted(probed.hidden.len(), "field")));
+    }
+    for (model, why) in &probed.missing {
+        lines.push(format!("not served: {model}: {why}"));
+    }
+    for weakness in &probed.weaknesses {
+        lines.push(format!("warning: {}; {}", weakness.what, weakness.help));
+    }
+    lines.join("\n")
+}
+
+fn update(update: Update) -> Result<(), Failure> {
+    let url = match (update.url, &update.url_env) {
+        (false, None) => None,
+        (_, variable) => Some(secret(URL, None, variable.as_deref())?),
+    };
+    let patch = DatabasePatch {
+        name: update.name,
+        url,
+        models: update.models,
+        hidden: update.hidden,
+        reveal: update.reveal,
+        pgbouncer: update.pgbouncer,
+        row_security: update.row_security,
+    };
+    let changed = operator::change(async |admin| {
+        let reference = update.of.reference(&update.database);
+        Ok(admin.update_database(reference, patch).await?)
+    })?;
+    print_record(&changed, update.json)
+}
+
+fn remove(database: &str, of: &Of, yes: bool) -> Result<(), Failure> {
+    let contents = operator::contents()?;
+    let found = find::database(&contents, of.reference(database))?;
+    let view = DatabaseView::new(found, &contents);
+    confirm(
+        &format!("remove database {} of {}", view.name, view.tenant),
+        yes,
+    )?;
+    let reference = Reference {
+        text: &view.id,
+        tenant: None,
+    };
+    operator::change(async |admin| Ok(admin.remove_database(reference).await?))?;
+    output::data(&format!("removed: {} of {}", view.name, view.tenant))
+}
+
+fn reseal(yes: bool) -> Result<(), Failure> {
+    confirm(
+        "seal every URL with MCP_ENCRYPTION_KEY; each instance must have that key already, and the \
+         old one as MCP_ENCRYPTION_KEY_PREVIOUS",
+        yes,
+    )?;
+    let (count, checked) = operator::change(async |admin| {
+        let count = admin.reseal().await?;
+        Ok((count, admin.store.check_keys().await))
+    })?;
+    output::data(&format!("sealed anew: {}", counted(count, "URL")))?;
+    Ok(checked?)
+}

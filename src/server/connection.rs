@@ -1,0 +1,12 @@
+//! The life of a client's connection, one file for each transport, and what they share: answers in
+//! the order of the messages, the list of open sessions, frames and events.
+
+pub(crate) mod events;
+mod frames;
+mod in_flight;
+mod native;
+pub(crate) mod outgoing;
+pub(crate) mod sessions;
+pub(crate) mod sse;
+pub(crate) mod stdio;
+pub(crate) mod ws;

@@ -1,0 +1,223 @@
+//! MCP by standard input and output: one JSON-RPC message a line, nothing else.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use tokio::io::BufReader;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::events;
+use super::in_flight::Answers;
+use super::ws::IN_FLIGHT;
+use crate::auth::{Caller, TokenId};
+use crate::config::Config;
+use crate::error::Error;
+use crate::limit::{Meter, Weight};
+use crate::observe::Metrics;
+use crate::server::{App, GRACE, Stop, mcp};
+use crate::service::Service;
+
+/// The service for one client, which started it and talks to it by pipes.
+#[derive(Debug)]
+pub struct Piped(App);
+
+impl Piped {
+    /// The service of a configuration; `stop` ends it before its input does.
+    pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
+        let mut app = App::new(config, service, metrics);
+        app.stop = stop;
+        Self(app)
+    }
+
+    /// Answers messages until the input ends, or the service is told to stop.
+    ///
+    /// The client started the process, so no token is asked. There is no socket to close either: a
+    /// message over the window is refused, and the next one may be within it again.
+    ///
+    /// # Errors
+    /// When the output cannot be written, for another reason than that nobody reads it.
+    pub async fn serve(
+        self,
+        input: impl AsyncRead + Send + Unpin + 'static,
+        output: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let Self(app) = self;
+        let stop = app.stop.clone();
+        let cutter = tokio::spawn(async move {
+            stop.stopping.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+            stop.cut.cancel();
+        });
+        let session = app.metrics.session();
+        let ended = run(&app, input, output).await;
+        cutter.abort();
+        drop(session);
+        match ended {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+async fn run(
+    app: &App,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    mut output: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let caller = Caller {
+        token: TokenId::LOCAL,
+        client: None,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        transport: "stdio",
+    };
+    let channel = mcp::Channel::default();
+    let mut policy = app.service.policy();
+    let max_bytes = policy.settings.connections.max_message_bytes;
+    let mut meter = Meter::new(policy.window());
+    let mut lines = lines(input, max_bytes);
+    let mut replaced = app.service.replacements();
+    let mut answers = Answers::as_ready();
+    let mut reading = true;
+    while reading || !answers.is_empty() {
+        tokio::select! {
+            biased;
+            Some(answer) = answers.next(), if !answers.is_empty() => {
+                write(&mut output, answer).await?;
+            }
+            () = app.stop.stopping.cancelled(), if reading => {
+                reading = false;
+                for told in channel.farewell() {
+                    write(&mut output, told).await?;
+                }
+            }
+            Ok(()) = replaced.changed(), if reading => {
+                let before = std::mem::replace(&mut policy, app.service.policy());
+                if before.names() != policy.names() {
+                    for told in channel.models_changed() {
+                        write(&mut output, told).await?;
+                    }
+                }
+            }
+            line = lines.recv(), if reading && answers.len() < IN_FLIGHT => {
+                let Some(line) = line else {
+                    reading = false;
+                    continue;
+                };
+                let policy = app.service.policy();
+                meter.follow(policy.window());
+                let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
+                let admitted = meter.admit(weight, Instant::now());
+                let admitted = app.service.admit(&policy, &caller.token, weight, admitted);
+                match (admitted, line) {
+                    (Ok(()), Ok(line)) => {
+                        let (channel, caller) = (&channel, &caller);
+                        answers.push(Box::pin(async move {
+                            channel.answer(app, &policy, caller, &line).await.into()
+                        }));
+                    }
+                    (Ok(()), Err(TooLong(beginning))) => {
+                        write(&mut output, mcp::too_large(&beginning, max_bytes)).await?;
+                    }
+                    (Err(limited), line) => {
+                        info!("refused: {limited}");
+                        let error = Error::from(limited);
+                        let refused = match &line {
+                            Ok(line) => mcp::refused(line, &error),
+                            Err(TooLong(beginning)) => mcp::too_large(beginning, max_bytes),
+                        };
+                        write(&mut output, refused).await?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    output: &mut (impl AsyncWrite + Unpin),
+    answer: impl Into<Vec<u8>>,
+) -> io::Result<()> {
+    let answer = answer.into();
+    if answer.is_empty() {
+        return Ok(());
+    }
+    let mut answer = events::one_line(answer);
+    answer.push(b'\n');
+    output.write_all(&answer).await?;
+    output.flush().await
+}
+
+/// The beginning of a line that is larger than a message may be; the rest was passed over.
+struct TooLong(Vec<u8>);
+
+/// The lines of an input, read one ahead by a task of their own, so that waiting for one can be
+/// given up without losing half of it.
+fn lines(
+    input: impl AsyncRead + Send + Unpin + 'static,
+    max_bytes: usize,
+) -> mpsc::Receiver<Result<String, TooLong>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut input = BufReader::new(input);
+        while let Ok(Some(line)) = line(&mut input, max_bytes).await {
+            let blank = matches!(&line, Ok(line) if line.trim().is_empty());
+            if !blank && sender.send(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The next line without its end; `None` at the end of the input.
+async fn line(
+    input: &mut (impl AsyncBufRead + Unpin),
+    max_bytes: usize,
+) -> io::Result<Option<Result<String, TooLong>>> {
+    let mut line = Vec::new();
+    let mut too_long = false;
+    loop {
+        let read = input.fill_buf().await?;
+        if read.is_empty() && line.is_empty() && !too_long {
+            return Ok(None);
+        }
+        let end = read.iter().position(|byte| *byte == b'\n');
+        let taken = end.unwrap_or(read.len());
+        let room = max_bytes - line.len();
+        too_long |= taken > room;
+        line.extend_from_slice(&read[..taken.min(room)]);
+        let last = end.is_some() || read.is_empty();
+        let used = end.map_or(taken, |end| end + 1);
+        input.consume(used);
+        if last {
+            break;
+        }
+    }
+    Ok(Some(match too_long {
+        true => Err(TooLong(line)),
+        // What is no UTF-8 is no JSON either, and is answered so.
+        false => Ok(String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".to_owned())),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_bounded_and_the_last_needs_no_end() {
+        let input: &[u8] = b"one\r\n\ntoo long for this\ntwo\n\xff\nlast";
+        let mut lines = lines(input, 8);
+        let mut found = Vec::new();
+        while let Some(line) = lines.recv().await {
+            found.push(line.unwrap_or_else(|TooLong(beginning)| format!("-{}", beginning.len())));
+        }
+        assert_eq!(found, ["one\r", "-8", "two", "\u{fffd}", "last"]);
+    }
+}

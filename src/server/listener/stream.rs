@@ -1,0 +1,188 @@
+//! A connection as it comes from the network: plain or within TLS, and given up when its client
+//! does not read; sooner where others wait for the memory that its answers take.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::config::Tls;
+use crate::limit::Pressure;
+
+/// How long a client may take to read a little of what is written.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same while others wait for memory.
+const SHORT: Duration = Duration::from_secs(2);
+/// A little: a client that reads a byte now and then does not read.
+const LITTLE: usize = 16 * 1024;
+
+/// The bytes of a connection, in the clear.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    inner: Inner,
+    /// Since when writes wait for the client.
+    stalled: Option<Stalled>,
+    pressure: Pressure,
+    read: Arc<AtomicU64>,
+}
+
+/// Writes that wait for the client.
+#[derive(Debug)]
+struct Stalled {
+    since: Instant,
+    /// What it has taken since then.
+    taken: usize,
+    /// When to look at it again.
+    look: Pin<Box<Sleep>>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Takes a connection, with the handshake where there is one to make.
+    pub(crate) async fn accept(
+        stream: TcpStream,
+        tls: Option<Tls>,
+        pressure: Pressure,
+    ) -> io::Result<Self> {
+        let inner = match tls {
+            None => Inner::Plain(stream),
+            Some(tls) => {
+                let accepted = TlsAcceptor::from(tls.server()).accept(stream).await?;
+                Inner::Tls(Box::new(accepted))
+            }
+        };
+        Ok(Self {
+            inner,
+            stalled: None,
+            pressure,
+            read: Arc::default(),
+        })
+    }
+
+    /// Counts the bytes that came.
+    pub(crate) fn read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+
+    /// Whether the other side has said that nobody is there.
+    pub(crate) fn is_broken(&self) -> bool {
+        let stream = match &self.inner {
+            Inner::Plain(stream) => stream,
+            Inner::Tls(stream) => stream.get_ref().0,
+        };
+        stream.take_error().map_or(true, |error| error.is_some())
+    }
+
+    /// Writes, and fails once too little could be written for too long; `count` says how much was.
+    fn write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut (dyn AsyncWrite + Unpin)>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        count: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        let stream: Pin<&mut (dyn AsyncWrite + Unpin)> = match &mut self.inner {
+            Inner::Plain(stream) => Pin::new(stream),
+            Inner::Tls(stream) => Pin::new(stream),
+        };
+        let written = poll(stream, context);
+        if let Poll::Ready(result) = &written {
+            if let (Some(stalled), Ok(written)) = (&mut self.stalled, result) {
+                stalled.taken = stalled.taken.saturating_add(count(written));
+                self.stalled = self.stalled.take().filter(|stalled| stalled.taken < LITTLE);
+            }
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Stalled {
+            since: Instant::now(),
+            taken: 0,
+            look: Box::pin(sleep(SHORT)),
+        });
+        while stalled.look.as_mut().poll(context).is_ready() {
+            if stalled.since.elapsed() >= PATIENCE || self.pressure.is_high() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            stalled.look.as_mut().reset(Instant::now() + SHORT);
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = into.filled().len();
+        let read = match &mut this.inner {
+            Inner::Plain(stream) => Pin::new(stream).poll_read(context, into),
+            Inner::Tls(stream) => Pin::new(stream).poll_read(context, into),
+        };
+        let came = into.filled().len() - before;
+        if came > 0 {
+            this.read.fetch_add(came as u64, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = |stream: Pin<&mut (dyn AsyncWrite + Unpin)>, context: &mut Context<'_>| {
+            stream.poll_write(context, bytes)
+        };
+        self.get_mut().write(context, poll, |written| *written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = |stream: Pin<&mut (dyn AsyncWrite + Unpin)>, context: &mut Context<'_>| {
+            stream.poll_write_vectored(context, parts)
+        };
+        self.get_mut().write(context, poll, |written| *written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // All that there was is written.
+        let poll = |stream: Pin<&mut (dyn AsyncWrite + Unpin)>, context: &mut Context<'_>| {
+            stream.poll_flush(context)
+        };
+        self.get_mut().write(context, poll, |()| LITTLE)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = |stream: Pin<&mut (dyn AsyncWrite + Unpin)>, context: &mut Context<'_>| {
+            stream.poll_shutdown(context)
+        };
+        self.get_mut().write(context, poll, |()| LITTLE)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.inner {
+            Inner::Plain(stream) => stream.is_write_vectored(),
+            Inner::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}
