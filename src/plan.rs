@@ -15,7 +15,7 @@ mod value;
 pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
-pub use page::Page;
+pub use page::{Format, Page};
 pub use projection::Expansion;
 pub use value::{infinity, typed};
 
@@ -57,6 +57,8 @@ pub struct ReadPlan<'c> {
     pub page: Page,
     /// Whether the number of all rows is told.
     pub total: Total,
+    /// How the rows are written.
+    pub format: Format,
 }
 
 /// What each row of an answer holds.
@@ -166,6 +168,7 @@ pub fn rows<'c>(
         )
     };
     let total = page::total(params, &output)?;
+    let format = page::format(params)?;
     if let Some(text) = page::cursor(params)? {
         if matches!(output, Output::Groups { .. }) {
             return Err(
@@ -185,6 +188,7 @@ pub fn rows<'c>(
         order,
         page,
         total,
+        format,
     };
     guard::check(&plan, limits)?;
     Ok(plan)
@@ -226,9 +230,19 @@ fn known(action: Action, params: &Object<'_>) -> Result<(), Error> {
     match params.iter().find(|(name, _)| !parameters.contains(name)) {
         None => Ok(()),
         Some((name, _)) => {
-            let hint = match suggest::nearest(name, parameters.iter().copied()) {
-                Some(near) => format!("did you mean {near:?}? "),
-                None => String::new(),
+            let near = suggest::nearest(name, parameters.iter().copied());
+            let hint = match (near, suggest::words::parameter(name)) {
+                (Some(near), _) => format!("did you mean {near:?}? "),
+                (None, Some("expand")) if parameters.contains(&"expand") => {
+                    format!("{name} is \"expand\" here, or a path like \"user.email\"; ")
+                }
+                (None, Some(ours)) if ours == "model" || parameters.contains(&ours) => {
+                    format!("{name} is {ours:?} here; ")
+                }
+                (None, Some(ours)) if Action::Query.parameters().contains(&ours) => {
+                    format!("{name} is {ours:?} of query; ")
+                }
+                (None, _) => String::new(),
             };
             let takes = match parameters {
                 [] => format!("{} takes no parameters", action.name()),

@@ -81,7 +81,7 @@ impl Action {
     /// The parameters that the action takes, in the order of the documentation.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::List => &["limit", "offset", "filters", "cursor"],
+            Self::List => &["limit", "offset", "filters", "cursor", "format"],
             Self::Get => &["id"],
             Self::Query => &[
                 "limit",
@@ -94,6 +94,7 @@ impl Action {
                 "group_by",
                 "aggregate",
                 "expand",
+                "format",
             ],
             Self::Describe | Self::Whoami => &[],
         }

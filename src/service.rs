@@ -364,7 +364,8 @@ impl Service {
             return match action {
                 Action::Describe => {
                     plan::describe(read.params)?;
-                    Ok(describe::all(out, &policy.catalogs()?, terms.max_bytes()))
+                    let (catalogs, most) = (policy.catalogs()?, terms.max_bytes());
+                    Ok(describe::all(out, &catalogs, terms.form, most))
                 }
                 Action::Whoami => {
                     plan::whoami(read.params)?;
@@ -454,9 +455,8 @@ impl Service {
         &self,
         source: Source<'_>,
         plan: &ReadPlan<'_>,
-        mut out: Vec<u8>,
+        out: Vec<u8>,
     ) -> Result<Answer, Fail> {
-        out.extend_from_slice(b"\"data\":[");
         let page = page::fetch(source, plan, out).await?;
         let total = page::total(source, plan, &page).await?;
         page::confirm(source, &page::models(plan)).await?;

@@ -1,5 +1,7 @@
 //! Hints made from readable names alone.
 
+pub(crate) mod words;
+
 use crate::catalog::Model;
 
 /// Names are listed in a hint up to this many; above it only the nearest is named.

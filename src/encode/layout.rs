@@ -100,6 +100,18 @@ impl Layout {
         }
     }
 
+    /// Writes the names of the members, as a list.
+    pub fn names(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (index, member) in self.members.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            super::text(out, &member.name);
+        }
+        out.push(b']');
+    }
+
     /// The layout of a count: one number, and nothing to write.
     pub fn count() -> Self {
         let cell = Cell {

@@ -20,6 +20,8 @@ pub struct Rows {
     mark: Mark,
     layout: Arc<Layout>,
     style: Style,
+    /// Whether rows are lists of values, whose names stand once.
+    bare: bool,
     limit: usize,
     max_bytes: usize,
     count: usize,
@@ -94,6 +96,7 @@ impl Rows {
             mark,
             layout,
             style,
+            bare: false,
             limit,
             max_bytes,
             count: 0,
@@ -104,6 +107,12 @@ impl Rows {
             ties: 0,
             unread: None,
         }
+    }
+
+    /// Writes each row as the list of its values, in the order of the layout's members.
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
+        self
     }
 
     /// Goes on after the row that a cursor holds.
@@ -167,7 +176,7 @@ impl Rows {
             self.out.push(b',');
         }
         let layout = Arc::clone(&self.layout);
-        let whole = !oversize && self.object(&layout.members, row);
+        let whole = !oversize && self.members(&layout.members, row, !self.bare);
         self.next_keys.clear();
         // Without its keys a cursor goes on by position.
         if code != 2 {
@@ -213,24 +222,30 @@ impl Rows {
         }
     }
 
-    /// Writes the members of an object; false, and not all of them, where they do not fit: what is
-    /// done for a row is bounded by the answer, not by the row.
-    fn object<R: Row>(&mut self, members: &[Member], row: &R) -> bool {
-        self.out.push(b'{');
+    /// Writes members as an object, or without their names as a list; false, and not all of them,
+    /// where they do not fit: what is done for a row is bounded by the answer, not by the row.
+    fn members<R: Row>(&mut self, members: &[Member], row: &R, named: bool) -> bool {
+        let (open, close) = if named { (b'{', b'}') } else { (b'[', b']') };
+        self.out.push(open);
         for (index, member) in members.iter().enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
-            if self.out.len() > self.max_bytes || !self.member(member, row) {
+            if self.out.len() > self.max_bytes {
+                return false;
+            }
+            if named {
+                self.out.extend_from_slice(&member.key);
+            }
+            if !self.value(member, row) {
                 return false;
             }
         }
-        self.out.push(b'}');
+        self.out.push(close);
         true
     }
 
-    fn member<R: Row>(&mut self, member: &Member, row: &R) -> bool {
-        self.out.extend_from_slice(&member.key);
+    fn value<R: Row>(&mut self, member: &Member, row: &R) -> bool {
         match &member.slot {
             Slot::Cell(cell, parts) => {
                 if write_cell(&mut self.out, *cell, parts, row, &self.style).is_err() {
@@ -244,7 +259,7 @@ impl Rows {
                 if absent {
                     self.out.extend_from_slice(b"null");
                 }
-                absent || self.object(members, row)
+                absent || self.members(members, row, true)
             }
         }
     }

@@ -15,7 +15,10 @@ const MAX_CONDITIONS: usize = 64;
 /// Levels of `$and`, `$or` and `$not` at the most.
 const MAX_DEPTH: usize = 8;
 /// Values of one list at the most; each length is a statement of its own to the engines.
-const MAX_LIST: usize = 100;
+const MAX_LIST: usize = 1_000;
+/// Values of all lists of a request together at the most: no engine takes more than a few ten
+/// thousand, and some of them stand twice.
+const MAX_LISTED: usize = 10_000;
 /// Characters of a text operator's value at the most; SQLite refuses longer patterns by an error.
 const MAX_PATTERN: usize = 4_096;
 /// The longest name that is looked up, in characters.
@@ -34,6 +37,7 @@ pub(super) fn read<'c>(
         model,
         operators,
         conditions: 0,
+        listed: 0,
     };
     reader.object(raw, false, 0)
 }
@@ -84,6 +88,8 @@ struct Reader<'c> {
     model: &'c Model,
     operators: bool,
     conditions: usize,
+    /// Values of lists, all together.
+    listed: usize,
 }
 
 impl<'c> Reader<'c> {
@@ -99,10 +105,11 @@ impl<'c> Reader<'c> {
             .flatten()
             .ok_or(ErrorKind::FiltersNotObject)?;
         if members.len() > MAX_CONDITIONS {
-            return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+            return Err(too_many());
         }
         if depth > MAX_DEPTH {
-            return Err(ErrorKind::FilterTooDeep(MAX_DEPTH).into());
+            let hint = "conditions side by side need no $and, and $in stands for many $or";
+            return Err(Error::from(ErrorKind::FilterTooDeep(MAX_DEPTH)).with_hint(hint));
         }
         let mut conditions = Vec::with_capacity(members.len());
         for (name, value) in members.iter() {
@@ -150,7 +157,7 @@ impl<'c> Reader<'c> {
                     return Err(value::invalid(field, "a plain value or operators"));
                 }
                 if operators.len() > MAX_CONDITIONS {
-                    return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+                    return Err(too_many());
                 }
                 let mut tests = Vec::with_capacity(operators.len());
                 for (operator, value) in operators.iter() {
@@ -178,9 +185,13 @@ impl<'c> Reader<'c> {
     ) -> Result<Condition<'c>, Error> {
         let usable = operators_of(field);
         if !usable.contains(&operator) {
-            let near = match suggest::nearest(operator, usable.iter().copied()) {
-                Some(near) => format!("did you mean {near:?}? "),
-                None => String::new(),
+            let near = suggest::nearest(operator, usable.iter().copied());
+            let ours = suggest::words::operators(operator)
+                .filter(|ours| usable.iter().any(|usable| ours.starts_with(usable)));
+            let near = match (near, ours) {
+                (_, Some(ours)) => format!("{operator} is {ours} here; "),
+                (Some(near), None) => format!("did you mean {near:?}? "),
+                (None, None) => String::new(),
             };
             let hint = format!(
                 "{near}operators for {} ({}): {}",
@@ -197,8 +208,11 @@ impl<'c> Reader<'c> {
             "$gte" => Comparison::GreaterOrEqual(value::check(raw, field)?),
             "$lt" => Comparison::Less(value::check(raw, field)?),
             "$lte" => Comparison::LessOrEqual(value::check(raw, field)?),
-            "$in" => one_of(raw, field)?,
-            "$nin" => return self.test(field, one_of(raw, field)?, !negated),
+            "$in" => self.one_of(raw, field)?,
+            "$nin" => {
+                let listed = self.one_of(raw, field)?;
+                return self.test(field, listed, !negated);
+            }
             "$between" => {
                 let bounds = array(raw).unwrap_or_default();
                 let [low, high] = bounds[..] else {
@@ -222,6 +236,32 @@ impl<'c> Reader<'c> {
         self.test(field, comparison, negated)
     }
 
+    fn one_of(&mut self, raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
+        let parts = array(raw).ok_or_else(|| value::invalid(field, "a list of values"))?;
+        self.listed += parts.len();
+        if parts.len() > MAX_LIST {
+            let expected = format!("a list of at most {MAX_LIST} values");
+            let hint = format!(
+                "at most {MAX_LIST} values: filter by what they have in common instead of a list, \
+                 or ask once for each part of it"
+            );
+            return Err(value::invalid(field, &expected).with_hint(hint));
+        }
+        if self.listed > MAX_LISTED {
+            let expected = format!("at most {MAX_LISTED} values in all lists of a request");
+            return Err(value::invalid(field, &expected));
+        }
+        let mut null = false;
+        let mut values = Vec::with_capacity(parts.len());
+        for part in parts {
+            match kind(part) {
+                Kind::Null => null = true,
+                _ => values.push(value::check(part, field)?),
+            }
+        }
+        Ok(Comparison::In { values, null })
+    }
+
     fn test(
         &mut self,
         field: &'c Field,
@@ -230,7 +270,7 @@ impl<'c> Reader<'c> {
     ) -> Result<Condition<'c>, Error> {
         self.conditions += 1;
         if self.conditions > MAX_CONDITIONS {
-            return Err(ErrorKind::TooManyConditions(MAX_CONDITIONS).into());
+            return Err(too_many());
         }
         Ok(Condition::Test {
             field,
@@ -240,31 +280,17 @@ impl<'c> Reader<'c> {
     }
 }
 
+fn too_many() -> Error {
+    let hint = "use $in for many values of one field, and $between for a range";
+    Error::from(ErrorKind::TooManyConditions(MAX_CONDITIONS)).with_hint(hint)
+}
+
 fn equal(raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
     match kind(raw) {
         Kind::Null => Ok(Comparison::Null),
         Kind::Object | Kind::Array => Err(value::invalid(field, "a plain value")),
         _ => value::check(raw, field).map(Comparison::Equal),
     }
-}
-
-fn one_of(raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
-    let parts = array(raw).ok_or_else(|| value::invalid(field, "a list of values"))?;
-    if parts.len() > MAX_LIST {
-        return Err(value::invalid(
-            field,
-            &format!("a list of at most {MAX_LIST} values"),
-        ));
-    }
-    let mut null = false;
-    let mut values = Vec::with_capacity(parts.len());
-    for part in parts {
-        match kind(part) {
-            Kind::Null => null = true,
-            _ => values.push(value::check(part, field)?),
-        }
-    }
-    Ok(Comparison::In { values, null })
 }
 
 fn pattern(operator: &str, raw: &RawValue, field: &Field) -> Result<Pattern, Error> {
@@ -335,7 +361,11 @@ fn unknown(name: &str, model: &Model, operators: bool) -> Error {
                          other operators belong into a field's value"
             .to_owned(),
         (true, false) => "operators are for the action query".to_owned(),
-        (false, _) => suggest::fields(name, model),
+        (false, true) => match suggest::words::joint(name) {
+            Some(ours) => format!("{name} is {ours:?} here"),
+            None => suggest::fields(name, model),
+        },
+        (false, false) => suggest::fields(name, model),
     };
     Error::from(kind).with_hint(hint)
 }

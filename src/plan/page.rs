@@ -1,4 +1,4 @@
-//! `limit`, `offset`, `cursor`, `total`: which part of the rows.
+//! `limit`, `offset`, `cursor`, `total`, `format`: which part of the rows, and in which form.
 
 use std::borrow::Cow;
 
@@ -61,6 +61,31 @@ fn count(raw: &RawValue) -> Result<u64, Error> {
         return Err(ErrorKind::PaginationNegative.into());
     }
     Ok(digits.parse().unwrap_or(u64::MAX))
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Each an object of names and values.
+    Objects,
+    /// Each a list of values, whose names stand once before all rows.
+    Columns,
+}
+
+/// Reads `format`.
+pub(super) fn format(params: &Object<'_>) -> Result<Format, Error> {
+    match present(params, "format").map(decode_string) {
+        None => Ok(Format::Objects),
+        Some(word) => match word.as_deref() {
+            Some("rows") => Ok(Format::Objects),
+            Some("columns") => Ok(Format::Columns),
+            _ => Err(ErrorKind::ParameterType {
+                parameter: "format",
+                expected: "\"rows\" or \"columns\"",
+            }
+            .into()),
+        },
+    }
 }
 
 /// The text of `cursor`.

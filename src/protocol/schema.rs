@@ -117,6 +117,8 @@ pub struct ListParams {
     pub filters: Option<IndexMap<String, Plain>>,
     /// The `next_cursor` of an answer to the same request.
     pub cursor: Option<String>,
+    /// `"columns"` for rows as lists of values, whose names stand once in `columns`.
+    pub format: Option<Format>,
 }
 
 /// Parameters of `get`.
@@ -163,6 +165,18 @@ pub struct QueryParams {
     pub aggregate: Option<IndexMap<String, Aggregate>>,
     /// Foreign keys to follow, each row as an object under that name: `["user"]`.
     pub expand: Option<Vec<String>>,
+    /// `"columns"` for rows as lists of values, whose names stand once in `columns`.
+    pub format: Option<Format>,
+}
+
+/// How rows are written.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum Format {
+    /// Each an object.
+    Rows,
+    /// Each a list of values.
+    Columns,
 }
 
 /// Parameters of `describe`: none.

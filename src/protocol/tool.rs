@@ -8,35 +8,39 @@ use serde_json::{Map, Value, json};
 use super::Action;
 
 /// What `filters` of a query take.
-const OPERATORS: &str = "Field and value, or field and operators: \
-    {\"amount\": {\"$gte\": 10, \"$lt\": 20}}. $eq $ne $gt $gte $lt $lte $in $nin $between $null; \
-    for text $contains $icontains $startswith $istartswith $endswith $iendswith. $and and $or take \
-    a list of such objects, $not takes one. Conditions side by side must all hold; null finds rows \
-    without a value.";
+const OPERATORS: &str = "Field and value, or operators: {\"amount\": {\"$gte\": 10, \"$lt\": 20}}. \
+    $eq $ne $gt $gte $lt $lte $between $null; $in $nin, up to 1000 values; for text $contains \
+    $startswith $endswith, in any case $icontains $istartswith $iendswith. $and, $or take lists of \
+    such objects, $not one. At most 64 conditions.";
 /// The keys of groups.
-const GROUPS: &str = "Fields whose values make groups. For a part of a date give $year, $month or \
-    $day of the field as JSON text: \"{\\\"$month\\\": \\\"created_at\\\"}\".";
+const GROUPS: &str = "Fields whose values make groups; of a date its $year, $month or $day as JSON \
+    text: \"{\\\"$month\\\": \\\"created_at\\\"}\".";
 /// The functions of `aggregate`.
-const FUNCTIONS: &str = "What to tell of each group, by a name of your own: \
-    {\"n\": {\"$count\": \"*\"}, \"spent\": {\"$sum\": \"amount\"}}. $count $count_distinct $sum $avg \
-    $min $max.";
+const FUNCTIONS: &str = "Numbers of each group, by names of your own: {\"n\": {\"$count\": \"*\"}, \
+    \"spent\": {\"$sum\": \"amount\"}}. $count $count_distinct $sum $avg $min $max.";
 
-/// What a tool takes: the action's parameters, and a model of those that are served.
+/// What a tool takes: the action's parameters, and a model of those that are served, whose names
+/// are listed where `models` are given. No page has more than `most` rows.
 ///
 /// It says nothing of other members: Google's library for Python fails on `additionalProperties`
 /// with a boolean, and strict mode at OpenAI on one that is true.
-pub fn input(action: Action, models: &[&str]) -> Value {
-    let described = match action {
-        Action::Describe => "Only this model, with all that is known of it.",
-        _ => "The model to read.",
-    };
+pub fn input(action: Action, models: Option<&[&str]>, most: u32) -> Value {
     let mut properties = Map::new();
     if action != Action::Whoami {
-        let model = json!({ "type": "string", "enum": models, "description": described });
+        let described = match action {
+            Action::Describe => "The one to tell all of.",
+            Action::List => "A name of describe_models.",
+            Action::Get => "Its model.",
+            _ => "Where to begin.",
+        };
+        let mut model = json!({ "type": "string", "description": described });
+        if let Some(models) = models {
+            model["enum"] = json!(models);
+        }
         properties.insert("model".to_owned(), model);
     }
     for name in action.parameters() {
-        properties.insert((*name).to_owned(), parameter(action, name));
+        properties.insert((*name).to_owned(), parameter(action, name, most));
     }
     let mut input = json!({ "type": "object", "properties": properties });
     match action {
@@ -47,42 +51,55 @@ pub fn input(action: Action, models: &[&str]) -> Value {
     input
 }
 
-/// A parameter by its one type.
-fn parameter(action: Action, name: &str) -> Value {
+/// A parameter by its one type. A page is told of once: in a query in fewer words.
+fn parameter(action: Action, name: &str, most: u32) -> Value {
+    let queries = action == Action::Query;
     let (kind, description) = match name {
-        "limit" => ("integer", "Rows, or groups, at the most."),
-        "offset" => ("integer", "Rows to pass over. Not with cursor."),
-        "filters" if action == Action::Query => ("object", OPERATORS),
-        "filters" => (
+        "limit" if queries => ("integer", format!("Rows or groups, at most {most}.")),
+        "limit" => ("integer", format!("At most {most} rows.")),
+        _ => {
+            let (kind, description) = described(name, queries);
+            (kind, description.to_owned())
+        }
+    };
+    let mut parameter = json!({ "type": kind, "description": description });
+    match name {
+        "format" => parameter["enum"] = json!(["rows", "columns"]),
+        _ if kind == "array" => parameter["items"] = json!({ "type": "string" }),
+        _ => {}
+    }
+    parameter
+}
+
+fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
+    match (name, queries) {
+        ("offset", true) => ("integer", "To pass over, without cursor."),
+        ("offset", false) => ("integer", "Rows to pass over."),
+        ("filters", true) => ("object", OPERATORS),
+        ("filters", false) => (
             "object",
-            "Field and value; all must be equal: {\"status\": \"open\"}.",
+            "Field and value, all equal: {\"status\": \"open\"}; null where there is none.",
         ),
-        "cursor" => (
+        ("cursor", true) => ("string", "Of the answer before."),
+        ("cursor", false) => ("string", "The next_cursor of the same call."),
+        ("id", _) => (
             "string",
-            "The next_cursor of an answer to the same request.",
+            "Of a key of several fields, the JSON object of them all.",
         ),
-        "id" => (
-            "string",
-            "The value of the primary key. Of a key of several fields, their JSON object.",
-        ),
-        "fields" => ("array", "Only these fields."),
-        "sort" => (
+        ("fields", _) => ("array", "Only these."),
+        ("sort", _) => (
             "array",
-            "Fields to sort by, - before one for descending: [\"-created_at\", \"id\"].",
+            "Fields, - before one for descending: [\"-created_at\"].",
         ),
-        "total" => ("boolean", "true for the exact number of all rows."),
-        "group_by" => ("array", GROUPS),
-        "aggregate" => ("object", FUNCTIONS),
+        ("total", _) => ("boolean", "Whether to count all."),
+        ("group_by", _) => ("array", GROUPS),
+        ("aggregate", _) => ("object", FUNCTIONS),
+        ("format", true) => ("string", "columns costs less."),
+        ("format", false) => ("string", "columns: rows as lists, names once."),
         _ => (
             "array",
-            "Foreign keys to follow, each row as an object under that name: [\"user\"].",
+            "Foreign keys to follow, each an object: [\"user\"].",
         ),
-    };
-    match kind {
-        "array" => json!({
-            "type": kind, "items": { "type": "string" }, "description": description,
-        }),
-        _ => json!({ "type": kind, "description": description }),
     }
 }
 
@@ -91,14 +108,13 @@ pub fn output(action: Action) -> Value {
     let data = match action {
         Action::Get | Action::Whoami => json!({ "type": "object" }),
         Action::Describe => json!({ "type": ["object", "array"] }),
-        Action::List | Action::Query => {
-            json!({ "type": "array", "items": { "type": "object" } })
-        }
+        Action::List | Action::Query => json!({ "type": "array" }),
     };
     let more: &[(&str, &str)] = match action {
         Action::Get | Action::Whoami => &[],
         Action::Describe => &[("count", "integer"), ("truncated", "boolean")],
         Action::List | Action::Query => &[
+            ("columns", "array"),
             ("count", "integer"),
             ("limit", "integer"),
             ("offset", "integer"),
@@ -108,10 +124,6 @@ pub fn output(action: Action) -> Value {
             ("truncated", "boolean"),
         ],
     };
-    let required: &[&str] = match action {
-        Action::List | Action::Query => &["data", "count", "limit", "offset", "has_more"],
-        _ => &["data"],
-    };
     let mut properties = Map::from_iter([("data".to_owned(), data)]);
     let errors = ["error", "code", "hint"].map(|name| (name, "string"));
     for (name, kind) in more.iter().copied().chain(errors) {
@@ -120,7 +132,7 @@ pub fn output(action: Action) -> Value {
     json!({
         "type": "object",
         "properties": properties,
-        "anyOf": [{ "required": required }, { "required": ["error", "code"] }],
+        "anyOf": [{ "required": ["data"] }, { "required": ["error", "code"] }],
     })
 }
 
@@ -132,13 +144,16 @@ mod tests {
 
     #[test]
     fn a_tool_takes_the_parameters_of_its_action() {
-        assert_eq!(input(Action::Whoami, &["users"])["properties"], json!({}));
+        let models = Some(&["users"][..]);
+        assert_eq!(input(Action::Whoami, models, 100)["properties"], json!({}));
         for action in Action::ALL.into_iter().filter(|it| *it != Action::Whoami) {
-            let schema = input(action, &["users"]);
+            let schema = input(action, models, 100);
             let names: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
             assert_eq!(names[0], "model");
             assert_eq!(names[1..], *action.parameters());
             assert_eq!(schema["properties"]["model"]["enum"], json!(["users"]));
+            let unlisted = input(action, None, 100);
+            assert!(unlisted["properties"]["model"].get("enum").is_none());
         }
     }
 
@@ -168,7 +183,7 @@ mod tests {
     #[test]
     fn every_library_reads_what_a_tool_takes() {
         for action in Action::ALL {
-            let schema = input(action, &["users"]);
+            let schema = input(action, Some(&["users"]), 100);
             plain(&schema);
             assert!(schema.to_string().len() < 3_000, "{schema}");
             for parameter in schema["properties"].as_object().unwrap().values() {
@@ -187,6 +202,11 @@ mod tests {
                 Action::List,
                 json!({ "data": [{}], "count": 1, "limit": 1, "offset": 0, "has_more": true,
                     "next_cursor": "x", "truncated": true }),
+            ),
+            (
+                Action::Query,
+                json!({ "columns": ["id"], "data": [[1]], "count": 1, "limit": 1, "offset": 0,
+                    "has_more": false, "total": 1 }),
             ),
         ] {
             let schema = output(action);

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Answer;
 use super::page::TAIL_BYTES;
-use crate::catalog::{Catalog, Field, Model};
+use super::{Answer, Form};
+use crate::catalog::{Catalog, Field, Kind, Model, Relation};
 
 /// A model as it is described.
 #[derive(Serialize)]
@@ -17,6 +17,22 @@ struct Described<'m> {
     estimated_rows: Option<u64>,
     fields: Vec<DescribedField<'m>>,
     expand: Vec<DescribedRelation<'m>>,
+}
+
+/// A model among all, in the words of tools, which a language model pays for.
+#[derive(Serialize)]
+struct Listed<'m> {
+    name: &'m str,
+    /// What it is, where that is no table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    /// Each its name, its type, and what there is to say of it: `"Total decimal"`.
+    fields: Vec<String>,
+    /// Each its name, and the model where that has another name: `"Artist"`, `"buyer users"`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    relations: Vec<String>,
 }
 
 /// A model where there is no room for its fields.
@@ -83,23 +99,33 @@ pub(super) fn one(mut out: Vec<u8>, model: &Model, catalog: &Catalog, max_bytes:
     Answer { out, rows }
 }
 
-/// Writes all models as a list. One that would pass `max_bytes` is told in brief, without fields,
-/// and one that still would is cut; either says that it is `truncated`.
-pub(super) fn all(mut out: Vec<u8>, catalogs: &[&Catalog], max_bytes: usize) -> Answer {
+/// Writes all models as a list, in the words of a form. One that would pass `max_bytes` is told in
+/// brief, without fields, and one that still would is cut; either says that it is `truncated`.
+pub(super) fn all(mut out: Vec<u8>, catalogs: &[&Catalog], form: Form, max_bytes: usize) -> Answer {
     out.extend_from_slice(b"\"data\":[");
     let start = out.len();
-    let models: usize = catalogs.iter().map(|catalog| catalog.models().len()).sum();
+    let models = || {
+        catalogs
+            .iter()
+            .flat_map(|catalog| catalog.models().iter().map(move |model| (model, *catalog)))
+    };
     let fits = max_bytes.saturating_sub(TAIL_BYTES);
-    let whole = catalogs.iter().flat_map(|catalog| {
-        let models = catalog.models().iter();
-        models.map(|model| described(model, catalog))
-    });
-    let mut count = list(&mut out, whole, fits);
-    let truncated = count < models;
+    let mut count = match form {
+        Form::Message => list(
+            &mut out,
+            models().map(|(model, of)| described(model, of)),
+            fits,
+        ),
+        Form::Tool => list(
+            &mut out,
+            models().map(|(model, of)| listed(model, of)),
+            fits,
+        ),
+    };
+    let truncated = count < models().count();
     if truncated {
         out.truncate(start);
-        let models = catalogs.iter().flat_map(|catalog| catalog.models());
-        let brief = models.map(|model| Brief {
+        let brief = models().map(|(model, _)| Brief {
             name: model.name(),
             kind: model.kind().name(),
             primary_key: model.key().map(Field::name).collect(),
@@ -134,6 +160,47 @@ fn list<T: Serialize>(
         count += 1;
     }
     count
+}
+
+fn listed<'m>(model: &'m Model, catalog: &'m Catalog) -> Listed<'m> {
+    let key: Vec<&str> = model.key().map(Field::name).collect();
+    let field = |field: &Field| {
+        let is_key = key.contains(&field.name());
+        let marks = [
+            (is_key, " key"),
+            (field.is_indexed() && !is_key, " indexed"),
+            (field.is_nullable(), " null"),
+        ];
+        let marks = marks.into_iter().filter(|(is, _)| *is);
+        let marks: String = marks.map(|(_, mark)| mark).collect();
+        format!(
+            "{} {}{marks}",
+            word(field.name()),
+            field.field_type().name()
+        )
+    };
+    let relation = |relation: &Relation| {
+        let target = relation.target(catalog)?.name();
+        Some(match relation.name() == target {
+            true => word(target),
+            false => format!("{} {}", word(relation.name()), word(target)),
+        })
+    };
+    Listed {
+        name: model.name(),
+        kind: (model.kind() != Kind::Table).then(|| model.kind().name()),
+        rows: model.estimated_rows(),
+        fields: model.fields().iter().map(field).collect(),
+        relations: model.relations().iter().filter_map(relation).collect(),
+    }
+}
+
+/// A name among others that blanks separate: in quotes where it has a blank itself.
+fn word(name: &str) -> String {
+    match name.contains([' ', '"', '.']) {
+        true => format!("{name:?}"),
+        false => name.to_owned(),
+    }
 }
 
 fn described<'m>(model: &'m Model, catalog: &'m Catalog) -> Described<'m> {

@@ -9,7 +9,7 @@ use crate::catalog::Model;
 use crate::db::{Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Condition, Output, ReadPlan, Seek, Total, Value};
+use crate::plan::{Condition, Format, Output, ReadPlan, Seek, Total, Value};
 use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
@@ -20,18 +20,27 @@ pub(crate) fn room(source: Source<'_>) -> usize {
     source.max_bytes().saturating_sub(TAIL_BYTES)
 }
 
-/// Writes the rows of a page after what `out` holds.
+/// Writes the rows of a page after what `out` holds, from `"data":[` on.
 pub(crate) async fn fetch(
     source: Source<'_>,
     plan: &ReadPlan<'_>,
-    out: Vec<u8>,
+    mut out: Vec<u8>,
 ) -> Result<Page, Fail> {
     let (db, shapes) = (source.db, &source.exposed.shapes);
     let statements = sql::rows(plan, db.dialect(), source.max_bytes(), shapes);
     let layout = statements.first().map(|first| Arc::clone(&first.layout));
     let limit = plan.page.limit as usize;
     let layout = layout.unwrap_or_default();
+    if plan.format == Format::Columns {
+        out.extend_from_slice(b"\"columns\":");
+        layout.names(&mut out);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"data\":[");
     let mut rows = Rows::new(out, layout, source.style(), limit, room(source));
+    if plan.format == Format::Columns {
+        rows = rows.bare();
+    }
     if let Some(seek) = &plan.page.seek {
         rows = rows.after(seek);
     }

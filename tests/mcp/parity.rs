@@ -6,7 +6,6 @@ use crate::support::{Events, Piped, Socket, call, post, start};
 
 /// Action, tool, model and parameters: what is answered, and what is refused.
 const GOLDEN: [(&str, &str, Option<&str>, &str); 17] = [
-    ("describe", "describe_models", None, "{}"),
     ("describe", "describe_models", Some("users"), "{}"),
     ("list", "list_records", Some("users"), "{}"),
     (
@@ -20,6 +19,12 @@ const GOLDEN: [(&str, &str, Option<&str>, &str); 17] = [
         "list_records",
         Some("tickets"),
         r#"{"filters":{"priority":null},"limit":2}"#,
+    ),
+    (
+        "list",
+        "list_records",
+        Some("users"),
+        r#"{"limit":2,"format":"columns"}"#,
     ),
     ("list", "list_records", Some("none"), "{}"),
     (

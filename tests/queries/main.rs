@@ -11,6 +11,7 @@ mod engines;
 mod support;
 
 mod aggregates;
+mod answers;
 mod attacks;
 mod batches;
 mod chinook;

@@ -500,8 +500,8 @@ async fn every_error_has_its_text_and_code() {
         (
             "query",
             "users",
-            format!(r#"{{"filters":{{"id":{{"$in":[{}]}}}}}}"#, ones(101)),
-            "Invalid value for field 'id': expected a list of at most 100 values".into(),
+            format!(r#"{{"filters":{{"id":{{"$in":[{}]}}}}}}"#, ones(1_001)),
+            "Invalid value for field 'id': expected a list of at most 1000 values".into(),
             "invalid_value",
         ),
         (
@@ -569,7 +569,7 @@ async fn hints_teach_what_can_be_used() {
         (
             "list",
             r#"{"limt":1}"#,
-            r#"did you mean "limit"? list takes limit, offset, filters, cursor"#,
+            r#"did you mean "limit"? list takes limit, offset, filters, cursor, format"#,
         ),
         (
             "list",

@@ -12,6 +12,9 @@ use crate::suggest::nearest;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answer<'a> {
     status: Status,
+    /// The names of the values of rows that are lists.
+    #[serde(default)]
+    columns: Option<Vec<String>>,
     #[serde(borrow, default)]
     pub(crate) data: Option<&'a RawValue>,
     #[serde(default)]
@@ -72,6 +75,12 @@ impl<'a> Answer<'a> {
     pub(crate) fn shape(&self) -> Option<Data<'a>> {
         let data = self.data?;
         let text = data.get();
+        if let Some(names) = &self.columns
+            && let Ok(rows) = serde_json::from_str::<Vec<Vec<&'a RawValue>>>(text)
+        {
+            let row = |values| names.iter().cloned().zip(values).collect();
+            return Some(Data::Rows(rows.into_iter().map(row).collect()));
+        }
         Some(if let Ok(rows) = serde_json::from_str(text) {
             Data::Rows(rows)
         } else if let Ok(record) = serde_json::from_str(text) {

@@ -195,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_as_lists_are_the_same_table() {
+        let end = r#""count":2,"limit":2,"offset":0,"has_more":false}"#;
+        let lists =
+            format!(r#"{{"status":"ok","columns":["id","name"],"data":[[1,"Ada"],[2,null]],{end}"#);
+        let objects = format!(
+            r#"{{"status":"ok","data":[{{"id":1,"name":"Ada"}},{{"id":2,"name":null}}],{end}"#
+        );
+        assert_eq!(shown(&lists, false), shown(&objects, false));
+    }
+
+    #[test]
     fn a_record_stands_upright() {
         let (record, footer) = shown(
             r#"{"status":"ok","data":{"id":7,"first_name":"Ada","spouse":null}}"#,

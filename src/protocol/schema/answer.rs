@@ -20,6 +20,9 @@ pub enum Response {
     Ok {
         /// The request's `id`, as it was sent.
         id: Echoed,
+        /// The names of the values in each row, where rows are lists.
+        #[schemars(with = "Vec<String>", default)]
+        columns: Option<Vec<String>>,
         /// The rows, or what models there are, as a list; one row, or one model, as an object.
         data: Data,
         /// Rows, or models, in this answer.
@@ -71,12 +74,14 @@ pub enum Echoed {
     Null(()),
 }
 
-/// Objects by field, or one of them.
+/// Objects by field, lists of values, or one object.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 pub enum Data {
     /// Several.
     List(Vec<IndexMap<String, Value>>),
+    /// Several, by the order of `columns`.
+    Rows(Vec<Vec<Value>>),
     /// One.
     Object(IndexMap<String, Value>),
 }

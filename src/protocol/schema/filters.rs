@@ -52,10 +52,10 @@ pub struct Operators {
     #[schemars(rename = "$lte", with = "Scalar", default)]
     pub lte: Option<Scalar>,
     /// One of these.
-    #[schemars(rename = "$in", with = "Vec<Plain>", default, length(max = 100))]
+    #[schemars(rename = "$in", with = "Vec<Plain>", default, length(max = 1000))]
     pub one_of: Option<Vec<Plain>>,
     /// None of these.
-    #[schemars(rename = "$nin", with = "Vec<Plain>", default, length(max = 100))]
+    #[schemars(rename = "$nin", with = "Vec<Plain>", default, length(max = 1000))]
     pub none_of: Option<Vec<Plain>>,
     /// From the first to the second, both included.
     #[schemars(rename = "$between", with = "[Scalar; 2]", default)]
