@@ -2,6 +2,7 @@
 //! store's clients up to date.
 
 mod field_types;
+mod given_relations;
 pub(crate) mod notify;
 mod open;
 mod reload;

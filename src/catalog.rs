@@ -4,17 +4,19 @@
 //! are the same to every later stage. Building is pure; `db` reads the [`Table`]s.
 
 mod build;
+mod entry;
 mod generated;
 mod relations;
 mod table;
 mod types;
 
 pub use build::{Built, Hidden, Missing, Mistyped, Narrowing, WantedRule, build};
-pub use table::{Column, ForeignKey, Kind, Table, TableName};
+pub use entry::RelationEntry;
+pub use table::{Column, ForeignKey, GivenKey, Kind, Table, TableName};
 pub use types::{FieldType, Stored};
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::value::{Parts, Value};
 
@@ -202,9 +204,15 @@ impl Model {
             .map(|fields| fields.iter().map(|index| &self.fields[*index]).collect())
     }
 
-    /// What can be expanded, in the order of the table's fields.
+    /// What leads to other models: to one in the order of the table's keys, then to many in the
+    /// order of the models.
     pub fn relations(&self) -> &[Relation] {
         &self.relations
+    }
+
+    /// What leads to one row at the most.
+    pub fn to_one(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|it| !it.is_to_many())
     }
 
     /// The relation of exactly that name.
@@ -242,6 +250,8 @@ pub struct Field {
     folding: bool,
     indexed: bool,
     sampled: bool,
+    /// Whether it describes what is made of a column, and is none.
+    derived: bool,
     description: Option<Box<str>>,
     values: Box<[Box<str>]>,
     parts: Arc<Parts>,
@@ -282,22 +292,48 @@ impl Field {
         self.field_type.is_comparable() || self.stored == Stored::Bytes
     }
 
+    /// The field that describes a part of a date, as a value of its own: text that is no column's.
+    pub fn of_parts() -> &'static Self {
+        static PARTS: LazyLock<Field> = LazyLock::new(|| Field {
+            name: Box::default(),
+            field_type: FieldType::Text,
+            stored: Stored::AsItIs,
+            nullable: true,
+            sortable: true,
+            exact: true,
+            dynamic: false,
+            bounded: true,
+            folding: false,
+            indexed: false,
+            sampled: false,
+            derived: true,
+            description: None,
+            values: Box::default(),
+            parts: Arc::default(),
+            collation: None,
+            documents: false,
+            cast: Box::default(),
+            reference: None,
+        });
+        &PARTS
+    }
+
+    /// Whether text may hold documents, so that what is hidden in them could be told by it.
+    pub fn may_hold_documents(&self) -> bool {
+        self.field_type.is_text() && !self.derived
+    }
+
     /// Whether values may look like documents: order, groups and extremes then count them as
     /// absent, for they would tell what is hidden in them. Of a column that an index or the key
     /// orders by a sample says it, so that the index serves.
     pub fn withholds_order(&self) -> bool {
-        let may = self.field_type.is_text() || self.dynamic;
+        let may = self.may_hold_documents() || self.dynamic;
         may && (!self.sampled || self.documents)
     }
 
     /// The collation that an expression made of the field must be given to order alike.
     pub fn collation(&self) -> Option<&'static str> {
         self.collation
-    }
-
-    /// Whether what is sorted by may be absent.
-    pub fn is_order_nullable(&self) -> bool {
-        self.nullable || self.withholds_order()
     }
 
     /// Whether an index gives the order of its values.
@@ -380,33 +416,69 @@ pub struct Reference {
     pub field: Box<str>,
 }
 
-/// A foreign key between two models that can be followed from a row to the one it points to.
+/// A foreign key between two models, as it is followed from a row of one to rows of the other.
 #[derive(Debug)]
 pub struct Relation {
     name: Box<str>,
     target: Box<str>,
+    /// What must be equal: fields here, and there.
     pairs: Vec<(usize, usize)>,
-    unique: bool,
+    reach: Reach,
+    served: bool,
+}
+
+/// Which rows of the target a row leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The only one that has what the key says.
+    Only,
+    /// The first, by the target's own key, of those that have it.
+    First,
+    /// Each whose key points here.
+    Many,
 }
 
 impl Relation {
-    /// The name under which the other row appears.
+    /// The name under which the other rows appear.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The model that is pointed to.
+    /// The model that it leads to.
     pub fn target<'c>(&self, catalog: &'c Catalog) -> Option<&'c Model> {
         catalog.model(&self.target)
+    }
+
+    /// Whether it leads to any number of rows, those whose key points here; else the key is this
+    /// model's, and points to one row at the most.
+    pub fn is_to_many(&self) -> bool {
+        self.reach == Reach::Many
     }
 
     /// Whether no two rows of the target share what the key points to; else the first of them by the
     /// target's own key is meant.
     pub fn is_unique(&self) -> bool {
-        self.unique
+        self.reach == Reach::Only
     }
 
-    /// The fields that must be equal: the key's here, and the ones they point to.
+    /// Whether an index of the target leads with one of the fields that are compared there.
+    pub fn is_served(&self) -> bool {
+        self.served
+    }
+
+    /// The fields of the key, whichever model has it.
+    pub fn key<'m>(&'m self, from: &'m Model, to: &'m Model) -> impl Iterator<Item = &'m Field> {
+        let many = self.is_to_many();
+        let pairs = self.pairs(from, to);
+        pairs.map(move |(here, there)| if many { there } else { here })
+    }
+
+    /// The fields of this model that are compared.
+    pub fn fields<'m>(&'m self, from: &'m Model) -> impl ExactSizeIterator<Item = &'m Field> {
+        self.pairs.iter().map(|(here, _)| &from.fields[*here])
+    }
+
+    /// The fields that must be equal: here, and in the target.
     pub fn pairs<'m>(
         &'m self,
         from: &'m Model,

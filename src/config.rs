@@ -21,6 +21,7 @@ mod network;
 mod origins;
 mod places;
 mod raw;
+mod relations;
 mod secrets;
 mod store;
 mod tls;
@@ -44,6 +45,7 @@ pub use self::load::load;
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
 pub use self::places::{DatabasePlaces, HostRule, temporary_folder};
+pub use self::relations::GivenRelation;
 pub use self::store::{EncryptionKeys, StoreUrl};
 pub use self::tls::Tls;
 use crate::sensitive::Sensitive;
@@ -75,6 +77,8 @@ pub struct Config {
     pub sensitive: Sensitive,
     /// What columns of an SQLite file hold.
     pub field_types: Vec<FieldType>,
+    /// Keys between models that the database does not tell of.
+    pub relations: Vec<GivenRelation>,
     /// Where the service listens.
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.

@@ -60,10 +60,16 @@ pub enum ErrorKind {
     FieldNotAllowed { field: Echo, model: Box<str> },
     #[error("Relation '{relation}' is not allowed for model '{model}'")]
     RelationNotAllowed { relation: Echo, model: Box<str> },
+    #[error("Too many relations: at most {0}")]
+    TooManyRelations(usize),
+    #[error("Path too long: at most {0} relations")]
+    PathTooLong(usize),
     #[error("Model '{0}' has no primary key: use list with filters")]
     NoPrimaryKey(Box<str>),
     #[error("Invalid aggregate: {0}")]
     InvalidAggregate(Remark),
+    #[error("Invalid expression: {0}")]
+    InvalidExpression(Remark),
     #[error("Invalid filter field name: {0}")]
     FilterName(Echo),
     #[error("Filter field '{field}' is not allowed for model '{model}'")]
@@ -74,6 +80,8 @@ pub enum ErrorKind {
     FilterTooDeep(usize),
     #[error("Invalid filter operator: {0}")]
     FilterOperator(Echo),
+    #[error("Relation '{0}' holds many rows: use $some, $none, $every or $count")]
+    RelationHoldsMany(Box<str>),
     #[error("Filter or sort on '{field}' needs an index: model '{model}' has too many rows")]
     ScanRefused { field: Box<str>, model: Box<str> },
     #[error("Invalid value for field '{field}': expected {expected}")]
@@ -147,13 +155,17 @@ impl ErrorKind {
             | Exclusive(..)
             | FieldNotAllowed { .. }
             | RelationNotAllowed { .. }
+            | TooManyRelations(_)
+            | PathTooLong(_)
             | NoPrimaryKey(_)
-            | InvalidAggregate(_) => "invalid_parameter",
+            | InvalidAggregate(_)
+            | InvalidExpression(_) => "invalid_parameter",
             FilterName(_)
             | FilterFieldNotAllowed { .. }
             | TooManyConditions(_)
             | FilterTooDeep(_)
             | FilterOperator(_)
+            | RelationHoldsMany(_)
             | ScanRefused { .. } => "invalid_filter",
             InvalidValue { .. } => "invalid_value",
             NotFound { .. } => "not_found",
@@ -189,6 +201,14 @@ impl Error {
     /// What to do next, made from readable names alone.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// The same error about a value, of a field as the request names it.
+    pub fn of_field(mut self, name: &str) -> Self {
+        if let ErrorKind::InvalidValue { field, .. } = &mut self.kind {
+            *field = name.into();
+        }
+        self
     }
 
     /// The same error with what to do next; an empty hint is none.

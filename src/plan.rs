@@ -6,24 +6,33 @@
 mod aggregate;
 mod condition;
 pub mod cursor;
+mod expansion;
 mod filter;
 mod guard;
+mod joins;
 mod page;
+mod path;
 mod projection;
+mod term;
 mod value;
 
 pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
+pub use expansion::Expansion;
+pub use joins::{Join, Joins, Source, Sources};
 pub use page::{Format, Page};
-pub use projection::Expansion;
+pub use projection::Shown;
+pub use term::{Column, Term};
 pub use value::{infinity, typed};
 
 use serde_json::value::RawValue;
 
 pub use crate::value::Value;
 
-use crate::catalog::{Catalog, Distinction, Field, Model};
+use path::Names;
+
+use crate::catalog::{Catalog, Distinction, Model};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object};
 use crate::suggest;
@@ -47,6 +56,8 @@ pub struct Limits {
 pub struct ReadPlan<'c> {
     /// The model that is read.
     pub model: &'c Model,
+    /// The rows of other models that are read with its own.
+    pub joins: Joins<'c>,
     /// What each row of the answer holds.
     pub output: Output<'c>,
     /// Which rows.
@@ -67,7 +78,7 @@ pub enum Output<'c> {
     /// Fields of the row, and the rows that its foreign keys point to.
     Rows {
         /// The fields, in the order of the answer.
-        fields: Vec<&'c Field>,
+        fields: Vec<Shown<'c>>,
         /// The rows that are pointed to.
         expand: Vec<Expansion<'c>>,
     },
@@ -95,14 +106,56 @@ impl ReadPlan<'_> {
         self.order.len() <= MAX_PLACE_KEYS
     }
 
+    /// The sources that the rows, or groups, need.
+    pub fn sources(&self) -> Sources {
+        if self.joins.is_empty() {
+            return Sources::default();
+        }
+        let shown: Vec<Source> = match &self.output {
+            Output::Rows { fields, expand } => {
+                let fields = fields.iter().map(|shown| shown.term.source());
+                let mut sources: Vec<Source> = fields.collect();
+                let mut expand: Vec<&Expansion<'_>> = expand.iter().collect();
+                while let Some(expansion) = expand.pop() {
+                    sources.push(expansion.source);
+                    expand.extend(&expansion.expand);
+                }
+                sources
+            }
+            Output::Groups { by, aggregates } => {
+                let terms = aggregates.iter().filter_map(|it| it.term.as_ref());
+                let terms = by.iter().map(|key| &key.term).chain(terms);
+                terms.map(Term::source).collect()
+            }
+        };
+        let ordered = self.order.iter().filter_map(Order::source);
+        let tested = self.filter.terms().into_iter().map(Term::source);
+        self.joins
+            .way_to(shown.into_iter().chain(ordered).chain(tested))
+    }
+
+    /// The sources that their number depends on: no join makes rows more or fewer.
+    pub fn counted(&self) -> Sources {
+        if self.joins.is_empty() {
+            return Sources::default();
+        }
+        let keys: &[GroupKey<'_>] = match &self.output {
+            Output::Rows { .. } => &[],
+            Output::Groups { by, .. } => by,
+        };
+        let tested = self.filter.terms().into_iter();
+        let terms = tested.chain(keys.iter().map(|key| &key.term));
+        self.joins.way_to(terms.map(Term::source))
+    }
+
     /// What a cursor of this read is bound to.
     pub fn binding(&self) -> cursor::Binding {
-        cursor::binding(self.model, &self.filter, &self.order)
+        cursor::binding(&self.joins, &self.filter, &self.order)
     }
 }
 
 /// One sort key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Order<'c> {
     /// What is compared.
     pub key: OrderKey<'c>,
@@ -110,11 +163,21 @@ pub struct Order<'c> {
     pub descending: bool,
 }
 
+impl Order<'_> {
+    /// The source of what is compared, where it is a value of the row.
+    fn source(&self) -> Option<Source> {
+        match &self.key {
+            OrderKey::Term(term) => Some(term.source()),
+            OrderKey::Row | OrderKey::Output(_) => None,
+        }
+    }
+}
+
 /// What a sort key compares.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OrderKey<'c> {
-    /// A field of the model.
-    Field(&'c Field),
+    /// A value of the row.
+    Term(Term<'c>),
     /// The row itself, which tells it from those that share all its other keys.
     Row,
     /// A member of the groups' output, by its position: first the keys, then the aggregates.
@@ -137,6 +200,8 @@ pub enum Total {
 pub struct GetPlan<'c> {
     /// The model that is read.
     pub model: &'c Model,
+    /// Nothing beside it.
+    pub joins: Joins<'c>,
     /// The condition on its key.
     pub filter: Condition<'c>,
     /// The id as errors repeat it.
@@ -158,15 +223,21 @@ pub fn rows<'c>(
 ) -> Result<ReadPlan<'c>, Error> {
     known(action, params)?;
     let mut page = page::read(params, limits)?;
-    let filter = filter::read(params, model, action == Action::Query)?;
+    let queries = action == Action::Query;
+    let mut names = match queries {
+        true => Names::across(model, catalog),
+        false => Names::own(model),
+    };
+    let filter = filter::read(params, &mut names, queries)?;
     let (output, order) = if aggregate::asked(params) {
-        aggregate::read(params, model)?
+        aggregate::read(params, &mut names)?
     } else {
         (
-            projection::read(params, model, catalog)?,
-            projection::order(params, model)?,
+            projection::read(params, &mut names)?,
+            projection::order(params, &mut names)?,
         )
     };
+    let joins = names.joins;
     let total = page::total(params, &output)?;
     let format = page::format(params)?;
     if let Some(text) = page::cursor(params)? {
@@ -178,11 +249,12 @@ pub fn rows<'c>(
         if present(params, "offset").is_some() {
             return Err(ErrorKind::Exclusive("cursor", "offset").into());
         }
-        let binding = cursor::binding(model, &filter, &order);
+        let binding = cursor::binding(&joins, &filter, &order);
         page.seek = Some(cursors.open(&text, &binding, &order)?);
     }
     let plan = ReadPlan {
         model,
+        joins,
         output,
         filter,
         order,
@@ -204,6 +276,7 @@ pub fn get<'c>(params: &Object<'_>, model: &'c Model) -> Result<GetPlan<'c>, Err
     let filter = filter::identity(id, model)?;
     Ok(GetPlan {
         model,
+        joins: Joins::of(model),
         filter,
         id: value::echo(id),
     })

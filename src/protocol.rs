@@ -89,6 +89,7 @@ impl Action {
                 "filters",
                 "cursor",
                 "fields",
+                "compute",
                 "sort",
                 "total",
                 "group_by",

@@ -387,7 +387,7 @@ impl Service {
             }
             Action::Get => {
                 let plan = plan::get(read.params, model)?;
-                record::name(&plan.filter, filters);
+                record::name(&plan.filter, &plan.joins, filters);
                 let reserved = policy.reserve(1)?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.get(source, &plan, out).await?, reserved))
@@ -397,7 +397,7 @@ impl Service {
                 let (limits, cursors) = (&settings.limits, &settings.cursors);
                 let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
-                record::name(&plan.filter, filters);
+                record::name(&plan.filter, &plan.joins, filters);
                 let reserved = policy.reserve(plan.page.limit.into())?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
@@ -431,9 +431,10 @@ impl Service {
                 db.fetch(&statement, rows(&statement.layout)).await
             }
         };
-        let rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
+        let rows =
+            fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
         if !tells {
-            page::confirm(source, &[plan.model]).await?;
+            page::confirm(source, &plan.joins).await?;
         }
         self.found();
         let page = rows.finish();
@@ -459,7 +460,7 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let page = page::fetch(source, plan, out).await?;
         let total = page::total(source, plan, &page).await?;
-        page::confirm(source, &page::models(plan)).await?;
+        page::confirm(source, &plan.joins).await?;
         self.found();
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);

@@ -7,9 +7,9 @@ mod column;
 mod compare;
 mod condition;
 pub mod documents;
-mod expansion;
 mod groups;
 mod identity;
+mod join;
 mod large;
 pub mod lookup;
 mod mysql;
@@ -18,6 +18,7 @@ pub mod search;
 mod seek;
 pub mod shapes;
 mod sums;
+mod term;
 
 use std::sync::Arc;
 
@@ -32,7 +33,9 @@ pub use self::identity::DIGEST;
 use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
-use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan, cursor};
+use crate::plan::{
+    Column, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, cursor,
+};
 
 /// The alias of the model's own table.
 const BASE: &str = "t";
@@ -152,11 +155,7 @@ pub fn rows(
         )];
     }
     source(&mut select, plan.model, dialect);
-    if let Output::Rows { expand, .. } = &plan.output {
-        for (index, expansion) in expand.iter().enumerate() {
-            expansion::join(&mut select, plan.model, expansion, index, dialect);
-        }
-    }
+    join::all(&mut select, &plan.joins, plan.sources(), dialect);
     filter(&mut select, &plan.filter, dialect);
     if let Output::Groups { by, .. } = &plan.output {
         groups::group_by(&mut select, by, dialect);
@@ -165,11 +164,7 @@ pub fn rows(
         order_by(&mut select, key, plan, dialect);
     }
     select.limit(u64::from(plan.page.limit) + 1);
-    let runs_code = runs_code(plan.model)
-        || match &plan.output {
-            Output::Rows { expand, .. } => expand.iter().any(|other| runs_code(other.target)),
-            Output::Groups { .. } => false,
-        };
+    let runs_code = plan.joins.models().any(runs_code);
     let is_brief = matches!(plan.output, Output::Rows { .. }) && !plan.filter.looks_into_text();
     pages(select, plan, dialect)
         .into_iter()
@@ -184,7 +179,8 @@ pub fn rows(
 fn passes_over(plan: &ReadPlan<'_>, dialect: Dialect) -> bool {
     let seeks = plan.page.seek.as_ref();
     dialect == Dialect::Postgres
-        && matches!(&plan.output, Output::Rows { expand, .. } if expand.is_empty())
+        && matches!(plan.output, Output::Rows { .. })
+        && plan.joins.is_empty()
         && seeks.is_none_or(|seek| seek.keys.is_empty())
         && plan.page.passed() > 0
 }
@@ -215,14 +211,10 @@ fn columns_of(
     let mut columns = Columns::new(&mut select, dialect, max_bytes);
     let members = match &plan.output {
         Output::Rows { fields, expand } => {
-            let mut members = columns.fields(BASE, fields.iter().copied());
-            for (index, expansion) in expand.iter().enumerate() {
-                members.push(expansion::member(
-                    &mut columns,
-                    plan.model,
-                    expansion,
-                    index,
-                ));
+            let shown = fields.iter().map(|shown| columns.shown(shown));
+            let mut members: Vec<Member> = shown.collect();
+            for expansion in expand {
+                members.push(join::member(&mut columns, plan.model, expansion));
             }
             members
         }
@@ -230,8 +222,8 @@ fn columns_of(
     };
     let placed = plan.order.iter().filter(|_| plan.has_place());
     let keys: Vec<Cell> = placed
-        .filter_map(|order| match order.key {
-            OrderKey::Field(field) => Some(columns.key(field)),
+        .filter_map(|order| match &order.key {
+            OrderKey::Term(term) => Some(columns.key(term)),
             OrderKey::Row => {
                 let (row, shape) = identity::row(BASE, plan.model, dialect)?;
                 Some(columns.plain(row, shape))
@@ -275,7 +267,7 @@ fn pages(
 pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement {
     let mut select = Query::select();
     let mut columns = Columns::new(&mut select, dialect, max_bytes);
-    let members = columns.fields(BASE, plan.model.fields().iter());
+    let members = columns.fields(Source::BASE, plan.model.fields().iter());
     let layout = Layout::new(members, Vec::new(), columns.oversize());
     source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
@@ -289,6 +281,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
     let mut select = Query::select();
     select.expr(Expr::cust("1"));
     source(&mut select, plan.model, dialect);
+    join::all(&mut select, &plan.joins, plan.counted(), dialect);
     filter(&mut select, &plan.filter, dialect);
     let explain = ExplainStatement::new()
         .format(ExplainFormat::Json)
@@ -302,7 +295,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
         text: text.into(),
         values,
         layout: Arc::default(),
-        runs_code: runs_code(plan.model),
+        runs_code: plan.joins.models().any(runs_code),
         is_brief: false,
     })
 }
@@ -311,6 +304,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
 pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     let mut select = Query::select();
     source(&mut select, plan.model, dialect);
+    join::all(&mut select, &plan.joins, plan.counted(), dialect);
     filter(&mut select, &plan.filter, dialect);
     if let Output::Groups { by, .. } = &plan.output {
         if by.is_empty() {
@@ -329,7 +323,8 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
         select.expr(Expr::cust("COUNT(*)"));
     }
     let layout = Arc::new(Layout::count());
-    Statement::new(&select, dialect, layout, runs_code(plan.model))
+    let runs_code = plan.joins.models().any(runs_code);
+    Statement::new(&select, dialect, layout, runs_code)
 }
 
 /// The columns of a statement as they are added.
@@ -342,8 +337,8 @@ struct Columns<'s> {
     too_large: Vec<Expr>,
     /// Each a condition that holds where a sort key is too large for a cursor.
     keys_too_large: Vec<Expr>,
-    /// The model's own fields that were added.
-    added: Vec<(*const Field, Cell)>,
+    /// The fields that were added.
+    added: Vec<(Column<'s>, Cell)>,
 }
 
 impl<'s> Columns<'s> {
@@ -365,28 +360,40 @@ impl<'s> Columns<'s> {
         self.count - 1
     }
 
-    fn fields<'f>(&mut self, alias: &str, fields: impl Iterator<Item = &'f Field>) -> Vec<Member> {
+    /// Fields of a source, each under its own name.
+    fn fields(&mut self, source: Source, fields: impl Iterator<Item = &'s Field>) -> Vec<Member> {
         fields
             .map(|field| {
-                let cell = self.field(alias, field);
+                let cell = self.column(Column { source, field });
                 Member::compound(field.name(), cell, Arc::clone(field.parts()))
             })
             .collect()
     }
 
-    /// A field's column; the one that is there already where the model's own field is.
-    fn field(&mut self, alias: &str, field: &Field) -> Cell {
-        let own = alias == BASE;
-        let same = |added: &&(*const Field, Cell)| own && std::ptr::eq(added.0, field);
-        if let Some((_, cell)) = self.added.iter().find(same) {
+    /// A member of each row.
+    fn shown(&mut self, shown: &Shown<'s>) -> Member {
+        let parts = Arc::clone(shown.term.field().parts());
+        Member::compound(&shown.name, self.term(&shown.term), parts)
+    }
+
+    /// A term as it is sent.
+    fn term(&mut self, term: &Term<'s>) -> Cell {
+        match term {
+            Term::Column(column) => self.column(*column),
+            Term::Part(..) => self.plain(term::value(term, self.dialect), Shape::Native),
+        }
+    }
+
+    /// A field's column; the one that is there already where the field was added before.
+    fn column(&mut self, column: Column<'s>) -> Cell {
+        if let Some((_, cell)) = self.added.iter().find(|added| added.0 == column) {
             return *cell;
         }
-        let column = column_of(alias, field);
-        let (expr, shape) = column::projected(column.clone(), field, self.dialect);
-        let cell = self.guarded(&column, expr, shape, field);
-        if own {
-            self.added.push((field, cell));
-        }
+        let field = column.field;
+        let value = column_of(alias(column.source), field);
+        let (expr, shape) = column::projected(value.clone(), field, self.dialect);
+        let cell = self.guarded(&value, expr, shape, field);
+        self.added.push((column, cell));
         cell
     }
 
@@ -407,16 +414,19 @@ impl<'s> Columns<'s> {
     }
 
     /// A sort key, which has to fit a cursor; as it stands there already where it is sent anyway.
-    fn key(&mut self, field: &Field) -> Cell {
-        let same = |added: &&(*const Field, Cell)| std::ptr::eq(added.0, field);
-        let sent = self.added.iter().find(same);
+    fn key(&mut self, term: &Term<'s>) -> Cell {
+        let value = term::ordered(term, self.dialect);
+        let Term::Column(column) = term else {
+            return self.plain(value, Shape::Native);
+        };
+        let field = column.field;
+        let sent = self.added.iter().find(|added| added.0 == *column);
         if let Some((_, cell)) = sent.filter(|_| column::is_key(field, self.dialect)) {
             return *cell;
         }
-        let column = documents::ordered(column_of(BASE, field), field, self.dialect);
-        let (expr, shape) = column::key(column.clone(), field, self.dialect);
+        let (expr, shape) = column::key(value.clone(), field, self.dialect);
         let limit = self.max_bytes.min(cursor::MAX_LENGTH);
-        let (cell, too_large) = self.measured(&column, expr, shape, field, limit);
+        let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
         self.keys_too_large.extend(too_large);
         cell
     }
@@ -465,6 +475,15 @@ impl<'s> Columns<'s> {
     }
 }
 
+/// The alias of a source's table.
+fn alias(source: Source) -> &'static str {
+    const JOINED: [&str; 8] = ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"];
+    match source.index() {
+        0 => BASE,
+        index => JOINED[index - 1],
+    }
+}
+
 fn column_of(alias: &str, field: &Field) -> Expr {
     Expr::col((alias.to_owned(), field.name().to_owned()))
 }
@@ -505,17 +524,14 @@ fn order_by(
     } else {
         sea_query::Order::Asc
     };
-    let (expr, nullable) = match order.key {
-        OrderKey::Field(field) => {
-            let column = documents::ordered(column_of(BASE, field), field, dialect);
-            (column, field.is_order_nullable())
-        }
+    let (expr, nullable) = match &order.key {
+        OrderKey::Term(term) => (term::ordered(term, dialect), term.is_order_nullable()),
         OrderKey::Row => match identity::row(BASE, plan.model, dialect) {
             Some((row, _)) => (row, false),
             None => return,
         },
         OrderKey::Output(index) => match &plan.output {
-            Output::Groups { by, aggregates } => groups::ordered(by, aggregates, index, dialect),
+            Output::Groups { by, aggregates } => groups::ordered(by, aggregates, *index, dialect),
             Output::Rows { .. } => return,
         },
     };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::field_types;
+use super::{field_types, given_relations};
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
-use crate::config::{Config, DatabaseUrl, Tls, TlsFiles};
+use crate::config::{Config, DatabaseUrl, GivenRelation, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::egress::Reach;
 use crate::inspect::{self, unknown_rights};
@@ -54,6 +54,7 @@ impl Opened {
         };
         let found = db.weaknesses(catalog, &self.hidden).await;
         let mut all = inspect::weaknesses(self.judged.judged(), &self.sensitive);
+        all.extend(inspect::unserved(catalog));
         all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
         all
     }
@@ -250,7 +251,7 @@ pub(crate) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> 
 /// The catalog of a configuration.
 pub(crate) fn built(tables: &Tables, config: &Config) -> Built {
     let mut tables = tables.clone();
-    let mistyped = field_types::give(&config.field_types, &mut tables).err();
+    let mistyped = given(config, &config.relations, &mut tables);
     let tables = tables.iter().map(|(name, table)| (name, table.clone()));
     Built {
         mistyped,
@@ -258,11 +259,25 @@ pub(crate) fn built(tables: &Tables, config: &Config) -> Built {
     }
 }
 
+/// Puts what a configuration says of tables beside what the database tells, or in its place; gives
+/// back the first of it that cannot be.
+fn given(
+    config: &Config,
+    relations: &[GivenRelation],
+    tables: &mut Tables,
+) -> Option<catalog::Mistyped> {
+    let mistyped = field_types::give(&config.field_types, tables).err();
+    let unrelated = given_relations::give(relations, tables).err();
+    mistyped.or(unrelated)
+}
+
 /// The catalog of what two configurations both expose of the tables of one of them.
 pub(crate) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
     let sensitive = config.sensitive.or(&other.sensitive);
     let mut tables = tables.clone();
-    let mistyped = field_types::give(&config.field_types, &mut tables).err();
+    let mut relations = config.relations.clone();
+    relations.retain(|relation| other.relations.contains(relation));
+    let mistyped = given(config, &relations, &mut tables);
     let both = tables
         .iter()
         .filter(|(name, _)| other.models.contains(name));

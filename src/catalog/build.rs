@@ -26,11 +26,11 @@ pub struct Built {
     pub hidden: Vec<Hidden>,
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
-    /// What an operator said of a column that is not there.
+    /// What an operator said of a column, or of a key, and cannot be.
     pub mistyped: Option<Mistyped>,
 }
 
-/// A column whose type was given and that is not there, in words for the operator.
+/// What was said of a column or a key and cannot be, in words for the operator.
 #[derive(Debug)]
 pub struct Mistyped {
     /// What is wrong.
@@ -323,6 +323,7 @@ fn field(column: &Column) -> Field {
         folding: column.folding,
         indexed: false,
         sampled: false,
+        derived: false,
         description: column.comment.as_deref().map(Into::into),
         values: column
             .values
@@ -414,6 +415,7 @@ mod tests {
                 target: table_name("users"),
                 target_columns: vec!["id".to_owned()],
                 unique: true,
+                given: None,
             }],
             indexes: Vec::new(),
         }

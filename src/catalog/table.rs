@@ -157,4 +157,15 @@ pub struct ForeignKey {
     pub target_columns: Vec<String>,
     /// Whether the engine is sure that no two rows there share them.
     pub unique: bool,
+    /// What an operator said of it, where it is none of the database's own.
+    pub given: Option<GivenKey>,
+}
+
+/// A key that an operator tells of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenKey {
+    /// The model that it points to: several may be of one table.
+    pub model: String,
+    /// The name that it is followed by, where it has one of its own.
+    pub name: Option<String>,
 }

@@ -19,6 +19,7 @@ const FOLLOWS: &[(&str, Widens)] = &[
     ("MCP_HIDDEN_FIELDS", Widens::Removed),
     ("MCP_REVEAL_FIELDS", Widens::Added),
     ("MCP_FIELD_TYPES", Widens::Any),
+    ("MCP_RELATIONS", Widens::Never),
     ("MCP_TLS_CERT", Widens::Any),
     ("MCP_TLS_KEY", Widens::Any),
     ("MCP_ALLOWED_HOSTS", Widens::Any),

@@ -13,6 +13,7 @@ use super::database::DatabaseUrl;
 use super::fault::{Faults, Reason, quoted};
 use super::field_types::{self, FieldType};
 use super::raw::Raw;
+use super::relations::{self, GivenRelation};
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
 use super::{
@@ -153,6 +154,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         database,
         sensitive: sensitive(&mut check, raw.mcp_hidden_fields, raw.mcp_reveal_fields),
         field_types: field_types(&mut check, raw.mcp_field_types, is_server),
+        relations: relations(&mut check, raw.mcp_relations),
         listen,
         admin_listen,
         tls: tls(&mut check, raw.mcp_tls_cert, raw.mcp_tls_key),
@@ -368,6 +370,16 @@ fn field_types(check: &mut Check, text: Option<String>, is_server: bool) -> Vec<
         check.fault(NAME, reason);
     }
     types
+}
+
+fn relations(check: &mut Check, text: Option<String>) -> Vec<GivenRelation> {
+    let read = relations::parse(&text.unwrap_or_default());
+    read.unwrap_or_else(|reasons| {
+        for reason in reasons {
+            check.fault("MCP_RELATIONS", reason);
+        }
+        Vec::new()
+    })
 }
 
 /// A path without control characters, which no operator means.

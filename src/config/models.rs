@@ -138,7 +138,7 @@ fn parse_entry(entry: &str) -> Result<ModelName, Reason> {
 }
 
 /// Splits at a separator that stands outside double quotes.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut within = false;
     text.split(move |c| {
         within ^= c == '"';
@@ -147,7 +147,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
 }
 
 /// The name that a part stands for, if it is well formed.
-fn unquote(part: &str) -> Option<String> {
+pub(super) fn unquote(part: &str) -> Option<String> {
     let part = part.trim();
     let name = match part.strip_prefix('"') {
         None if part.contains('"') => return None,

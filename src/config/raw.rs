@@ -30,6 +30,7 @@ pub(super) struct Raw {
     pub(super) mcp_hidden_fields: Option<String>,
     pub(super) mcp_reveal_fields: Option<String>,
     pub(super) mcp_field_types: Option<String>,
+    pub(super) mcp_relations: Option<String>,
     pub(super) mcp_listen: String,
     pub(super) mcp_admin_listen: Option<String>,
     pub(super) mcp_tls_cert: Option<String>,

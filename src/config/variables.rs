@@ -90,6 +90,10 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_FIELD_TYPES",
         "what columns of an SQLite file hold: orders.at=unix_ms",
     ),
+    unset(
+        "MCP_RELATIONS",
+        "keys between models that the database has not: orders.customer_id=customers.id",
+    ),
     variable("MCP_LISTEN", "127.0.0.1:8000", "the address to listen on"),
     unset(
         "MCP_ADMIN_LISTEN",

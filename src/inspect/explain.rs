@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde::Serialize;
 
 use crate::auth::{Scope, Scopes};
-use crate::catalog::{self, Built, Field, Model, Narrowing, WantedRule};
+use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, WantedRule};
 use crate::config::{self, Config, ModelName};
 use crate::egress::Reach;
 use crate::plan;
@@ -52,6 +52,8 @@ pub struct ModelAccess {
     pub database: Option<String>,
     /// The rules that its rows must keep; without one every row is seen.
     pub rows: Vec<RowAccess>,
+    /// What leads from it to other models.
+    pub relations: Vec<RelationEntry>,
     /// Its columns.
     pub fields: Vec<Verdict>,
 }
@@ -129,6 +131,7 @@ fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
         verdict: verdict(name, false, why),
         database: database.map(|database| database.name.clone()),
         rows: Vec::new(),
+        relations: Vec::new(),
         fields: Vec::new(),
     }
 }
@@ -275,6 +278,7 @@ fn of_model(
                 of,
             })
             .collect(),
+        relations: RelationEntry::of(model, &built.catalog),
         fields: fields(model, built),
     }
 }

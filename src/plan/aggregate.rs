@@ -3,16 +3,16 @@
 use serde_json::value::RawValue;
 
 use super::filter::array;
-use super::projection::{sort_names, sortable};
+use super::path::Names;
+use super::projection::{is_alias, sort_names, sortable};
+use super::term::Term;
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::{Field, Model};
+use crate::catalog::Model;
 use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
 /// Keys, and aggregates, of one request at the most.
 const MAX_MEMBERS: usize = 16;
-/// The longest alias, in characters.
-const MAX_ALIAS: usize = 128;
 
 const FUNCTIONS: &str = "$count $count_distinct $sum $avg $min $max";
 const PARTS: &str = "$year $month $day";
@@ -22,10 +22,8 @@ const PARTS: &str = "$year $month $day";
 pub struct GroupKey<'c> {
     /// The member's name in the answer.
     pub name: String,
-    /// The field.
-    pub field: &'c Field,
-    /// The part of a date that is taken of it.
-    pub part: Option<DatePart>,
+    /// What they share.
+    pub term: Term<'c>,
 }
 
 /// The part of a date that groups share, each within the ones above it.
@@ -40,6 +38,25 @@ pub enum DatePart {
 }
 
 impl DatePart {
+    /// Every part, by the word that asks for it.
+    pub const ALL: [Self; 3] = [Self::Year, Self::Month, Self::Day];
+
+    /// The part of that operator.
+    pub(super) fn parse(operator: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|part| part.operator() == operator)
+    }
+
+    /// The word that asks for it.
+    pub fn operator(self) -> &'static str {
+        match self {
+            Self::Year => "$year",
+            Self::Month => "$month",
+            Self::Day => "$day",
+        }
+    }
+
     /// How many characters of an ISO 8601 date it takes.
     pub fn length(self) -> u8 {
         match self {
@@ -57,8 +74,8 @@ pub struct Aggregate<'c> {
     pub alias: String,
     /// What is computed.
     pub function: Function,
-    /// Of which field; `None` counts rows.
-    pub field: Option<&'c Field>,
+    /// Of which value; `None` counts rows.
+    pub term: Option<Term<'c>>,
 }
 
 /// What is computed of a group.
@@ -81,20 +98,20 @@ pub(super) fn asked(params: &Object<'_>) -> bool {
 /// Reads `group_by`, `aggregate` and the `sort` of groups.
 pub(super) fn read<'c>(
     params: &Object<'_>,
-    model: &'c Model,
+    names: &mut Names<'c>,
 ) -> Result<(Output<'c>, Vec<Order<'c>>), Error> {
     let asker = if present(params, "group_by").is_some() {
         "group_by"
     } else {
         "aggregate"
     };
-    for parameter in ["fields", "expand"] {
+    for parameter in ["fields", "compute", "expand"] {
         if present(params, parameter).is_some() {
             return Err(ErrorKind::Exclusive(asker, parameter).into());
         }
     }
-    let by = keys(params, model)?;
-    let aggregates = aggregates(params, model)?;
+    let by = keys(params, names)?;
+    let aggregates = aggregates(params, names)?;
     let mut taken: Vec<&str> = by.iter().map(|key| key.name.as_str()).collect();
     for aggregate in &aggregates {
         if taken.contains(&aggregate.alias.as_str()) {
@@ -105,11 +122,11 @@ pub(super) fn read<'c>(
     if taken.is_empty() {
         return Err(invalid("name at least one").with_hint(r#"for example {"n":{"$count":"*"}}"#));
     }
-    let order = order(params, &taken, by.len(), model)?;
+    let order = order(params, &taken, by.len(), names.model)?;
     Ok((Output::Groups { by, aggregates }, order))
 }
 
-fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, Error> {
+fn keys<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Vec<GroupKey<'c>>, Error> {
     let Some(raw) = present(params, "group_by") else {
         return Ok(Vec::new());
     };
@@ -129,16 +146,15 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
                 let name = decode_string(part).ok_or_else(wrong)?;
                 GroupKey {
                     name: name.to_string(),
-                    field: sortable(&name, model)?,
-                    part: None,
+                    term: sortable(&name, names)?,
                 }
             }
-            Kind::Object => dated(part, model)?,
+            Kind::Object => dated(part, names)?,
             _ => return Err(wrong()),
         };
         match keys.iter().find(|other| other.name == key.name) {
             None => keys.push(key),
-            Some(same) if same.part == key.part => {}
+            Some(same) if same.term == key.term => {}
             Some(_) => return Err(misnamed(&key.name, "names two members")),
         }
     }
@@ -146,32 +162,25 @@ fn keys<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<GroupKey<'c>>, 
 }
 
 /// `{"$month":"created_at"}`
-fn dated<'c>(raw: &RawValue, model: &'c Model) -> Result<GroupKey<'c>, Error> {
+fn dated<'c>(raw: &RawValue, names: &mut Names<'c>) -> Result<GroupKey<'c>, Error> {
     let (operator, name) = single(raw).ok_or_else(|| {
         invalid("a group is a field or a part of a date")
             .with_hint(r#"for example {"$month":"created_at"}"#)
     })?;
-    let (part, ending) = match &*operator {
-        "$year" => (DatePart::Year, "year"),
-        "$month" => (DatePart::Month, "month"),
-        "$day" => (DatePart::Day, "day"),
-        _ => {
-            return Err(misnamed(&operator, "is no part of a date")
-                .with_hint(format!("parts of a date: {PARTS}")));
-        }
+    let Some(part) = DatePart::parse(&operator) else {
+        return Err(misnamed(&operator, "is no part of a date")
+            .with_hint(format!("parts of a date: {PARTS}")));
     };
-    let field = sortable(&name, model)?;
-    if !field.field_type().has_date() {
-        return Err(field_not_allowed(&name, model).with_hint(format!("{name} holds no dates")));
+    match sortable(&name, names)? {
+        Term::Column(column) if column.field.field_type().has_date() => Ok(GroupKey {
+            name: format!("{name}_{}", part.operator().trim_start_matches('$')),
+            term: Term::Part(column, part),
+        }),
+        _ => Err(field_not_allowed(&name, names.model).with_hint(format!("{name} holds no dates"))),
     }
-    Ok(GroupKey {
-        name: format!("{name}_{ending}"),
-        field,
-        part: Some(part),
-    })
 }
 
-fn aggregates<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Aggregate<'c>>, Error> {
+fn aggregates<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Vec<Aggregate<'c>>, Error> {
     let Some(raw) = present(params, "aggregate") else {
         return Ok(Vec::new());
     };
@@ -185,12 +194,16 @@ fn aggregates<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Aggregate
         })?;
     members
         .iter()
-        .map(|(alias, raw)| aggregate(alias, raw, model))
+        .map(|(alias, raw)| aggregate(alias, raw, names))
         .collect()
 }
 
-fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggregate<'c>, Error> {
-    if alias.is_empty() || alias.chars().count() > MAX_ALIAS || alias.contains(char::is_control) {
+fn aggregate<'c>(
+    alias: &str,
+    raw: &RawValue,
+    names: &mut Names<'c>,
+) -> Result<Aggregate<'c>, Error> {
+    if !is_alias(alias) {
         return Err(invalid("a name has 1 to 128 characters"));
     }
     let (function, name) = single(raw).ok_or_else(|| {
@@ -210,28 +223,27 @@ fn aggregate<'c>(alias: &str, raw: &RawValue, model: &'c Model) -> Result<Aggreg
             );
         }
     };
-    let field = match (function, name.as_str()) {
+    let term = match (function, name.as_str()) {
         (Function::Count, "*") => None,
-        (Function::Count, name) => Some(
-            model
-                .field(name)
-                .ok_or_else(|| field_not_allowed(name, model))?,
-        ),
+        (Function::Count, name) => {
+            let term = names.term(name);
+            Some(term.map_err(|unresolved| unresolved.of_field(name, names.model))?)
+        }
         (Function::Sum | Function::Avg, name) => {
-            let field = sortable(name, model)?;
-            if !field.field_type().is_number() {
-                return Err(field_not_allowed(name, model).with_hint(format!(
+            let term = sortable(name, names)?;
+            if !term.field().field_type().is_number() {
+                return Err(field_not_allowed(name, names.model).with_hint(format!(
                     "{name} is no number: it can be counted, or be $min or $max"
                 )));
             }
-            Some(field)
+            Some(term)
         }
-        (_, name) => Some(sortable(name, model)?),
+        (_, name) => Some(sortable(name, names)?),
     };
     Ok(Aggregate {
         alias: alias.to_owned(),
         function,
-        field,
+        term,
     })
 }
 

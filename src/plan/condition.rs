@@ -6,6 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::joins::Joins;
+use super::term::Term;
 use crate::catalog::Field;
 use crate::value::Value;
 
@@ -16,10 +18,10 @@ pub enum Condition<'c> {
     All(Vec<Condition<'c>>),
     /// At least one of these holds; none of them means no row.
     Any(Vec<Condition<'c>>),
-    /// A test of one field.
+    /// A test of one value.
     Test {
-        /// The field.
-        field: &'c Field,
+        /// The value.
+        term: Term<'c>,
         /// What is tested.
         comparison: Comparison,
         /// Whether the test must fail; it then holds for NULL, unless NULL is what is tested.
@@ -65,7 +67,7 @@ pub enum Place {
     End,
 }
 
-impl Condition<'_> {
+impl<'c> Condition<'c> {
     /// Whether every row is meant.
     pub fn is_everything(&self) -> bool {
         matches!(self, Self::All(conditions) if conditions.is_empty())
@@ -84,13 +86,13 @@ impl Condition<'_> {
         }
     }
 
-    /// The names of the fields that are tested, each as often as it is.
-    pub fn fields(&self) -> Vec<&str> {
+    /// What is tested, each as often as it is.
+    pub fn terms(&self) -> Vec<&Term<'c>> {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().flat_map(Condition::fields).collect()
+                conditions.iter().flat_map(Condition::terms).collect()
             }
-            Self::Test { field, .. } => vec![field.name()],
+            Self::Test { term, .. } => vec![term],
         }
     }
 
@@ -104,16 +106,16 @@ impl Condition<'_> {
         }
     }
 
-    /// The names of the fields that are compared with letters beyond ASCII, each once.
-    pub fn foreign_texts(&self) -> Vec<&str> {
+    /// What is compared with letters beyond ASCII.
+    pub fn foreign_texts(&self) -> Vec<&Term<'c>> {
         let foreign = |value: &Value| matches!(value, Value::Text(text) if !text.is_ascii());
-        let mut names: Vec<&str> = match self {
+        match self {
             Self::All(conditions) | Self::Any(conditions) => conditions
                 .iter()
                 .flat_map(Condition::foreign_texts)
                 .collect(),
             Self::Test {
-                field, comparison, ..
+                term, comparison, ..
             } => {
                 let found = match comparison {
                     Comparison::Null => false,
@@ -125,11 +127,9 @@ impl Condition<'_> {
                     Comparison::In { values, .. } => values.iter().any(foreign),
                     Comparison::Text(pattern) => !pattern.text.is_ascii(),
                 };
-                found.then_some(field.name()).into_iter().collect()
+                found.then_some(term).into_iter().collect()
             }
-        };
-        names.dedup();
-        names
+        }
     }
 
     /// Whether a test could tell what is hidden in a document.
@@ -139,8 +139,8 @@ impl Condition<'_> {
                 conditions.iter().any(Self::weighs_documents)
             }
             Self::Test {
-                field, comparison, ..
-            } => guards(field, comparison),
+                term, comparison, ..
+            } => guards(term.field(), comparison),
         }
     }
 
@@ -150,12 +150,13 @@ impl Condition<'_> {
     }
 
     /// What makes this condition different from others.
-    pub(super) fn digest(&self) -> [u8; 32] {
+    pub(super) fn digest(&self, joins: &Joins<'c>) -> [u8; 32] {
         let mut into = Sha256::new();
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
                 // The members of an object have no order of their own.
-                let mut digests: Vec<_> = conditions.iter().map(Self::digest).collect();
+                let digests = conditions.iter().map(|condition| condition.digest(joins));
+                let mut digests: Vec<_> = digests.collect();
                 digests.sort_unstable();
                 into.update(if matches!(self, Self::All(_)) {
                     b"&"
@@ -167,11 +168,12 @@ impl Condition<'_> {
                 }
             }
             Self::Test {
-                field,
+                term,
                 comparison,
                 negated,
             } => {
-                let text = format!("{}{:?}{comparison:?};", u8::from(*negated), field.name());
+                let name = term.name(joins);
+                let text = format!("{}{name:?}{comparison:?};", u8::from(*negated));
                 into.update(text.as_bytes());
             }
         }
@@ -190,7 +192,7 @@ pub fn guards(field: &Field, comparison: &Comparison) -> bool {
             .all(|byte| matches!(byte, b' '..=b'~') && !b"{[\"\\:".contains(&byte)),
         _ => false,
     };
-    field.field_type().is_text()
+    field.may_hold_documents()
         && match comparison {
             Comparison::Null => false,
             Comparison::Equal(value) => like(value),

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::condition::Condition;
+use super::joins::{Joins, Source, Sources};
+use super::term::Term;
 use super::{Order, OrderKey, Value};
-use crate::catalog::Model;
 use crate::error::{Error, ErrorKind};
 
 const NONCE: usize = 24;
@@ -53,21 +54,37 @@ impl Seek {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding([u8; 32]);
 
-/// The binding of a request.
-pub(super) fn binding(model: &Model, filter: &Condition<'_>, order: &[Order<'_>]) -> Binding {
+/// The binding of a request. Of other models those count that its filter or its order reads.
+pub(super) fn binding<'c>(
+    joins: &Joins<'c>,
+    filter: &Condition<'c>,
+    order: &[Order<'c>],
+) -> Binding {
     let mut digest = Sha256::new();
-    digest.update(format!("{:?} {:?};", model.name(), model.table()).as_bytes());
-    if !model.owner().is_empty() || !model.rules().is_empty() {
-        digest.update(format!("{:?};", model.owner()).as_bytes());
-        for rule in model.rules() {
-            digest.update(format!("{:?}{:?};", rule.field().name(), rule.values()).as_bytes());
+    let base = joins.model(Source::BASE);
+    let needed = match joins.is_empty() {
+        true => Sources::default(),
+        false => {
+            let ordered = order.iter().filter_map(Order::source);
+            let tested = filter.terms().into_iter().map(Term::source);
+            joins.way_to(ordered.chain(tested))
+        }
+    };
+    let joined = joins.iter().filter(|(source, _)| needed.has(*source));
+    for model in std::iter::once(base).chain(joined.map(|(_, join)| join.model)) {
+        digest.update(format!("{:?} {:?};", model.name(), model.table()).as_bytes());
+        if !model.owner().is_empty() || !model.rules().is_empty() {
+            digest.update(format!("{:?};", model.owner()).as_bytes());
+            for rule in model.rules() {
+                digest.update(format!("{:?}{:?};", rule.field().name(), rule.values()).as_bytes());
+            }
         }
     }
-    digest.update(filter.digest());
+    digest.update(filter.digest(joins));
     for key in order {
-        let name = match key.key {
-            OrderKey::Field(field) => format!("{:?}", field.name()),
-            OrderKey::Row => format!("{:?}", model.distinction()),
+        let name = match &key.key {
+            OrderKey::Term(term) => format!("{:?}", term.name(joins)),
+            OrderKey::Row => format!("{:?}", base.distinction()),
             OrderKey::Output(index) => index.to_string(),
         };
         digest.update(format!("{}{name};", u8::from(key.descending)).as_bytes());

@@ -3,6 +3,8 @@
 use serde_json::value::RawValue;
 
 use super::condition::{Comparison, Condition, Pattern, Place, all, any, join};
+use super::path::{self, Names, Unresolved};
+use super::term::Term;
 use super::value;
 use super::{Object, present};
 use crate::catalog::{Field, Model};
@@ -22,19 +24,19 @@ const MAX_LISTED: usize = 10_000;
 /// Characters of a text operator's value at the most; SQLite refuses longer patterns by an error.
 const MAX_PATTERN: usize = 4_096;
 /// The longest name that is looked up, in characters.
-const MAX_NAME: usize = 128;
+pub(super) const MAX_NAME: usize = 128;
 
 /// Reads `filters`; with `operators` the ones of `query`, else plain equality.
 pub(super) fn read<'c>(
     params: &Object<'_>,
-    model: &'c Model,
+    names: &mut Names<'c>,
     operators: bool,
 ) -> Result<Condition<'c>, Error> {
     let Some(raw) = present(params, "filters") else {
         return Ok(Condition::All(Vec::new()));
     };
     let mut reader = Reader {
-        model,
+        names,
         operators,
         conditions: 0,
         listed: 0,
@@ -46,7 +48,7 @@ pub(super) fn read<'c>(
 pub(super) fn identity<'c>(id: &RawValue, model: &'c Model) -> Result<Condition<'c>, Error> {
     let key = model.identity();
     let equal = |field: &'c Field, value| Condition::Test {
-        field,
+        term: Term::own(field),
         comparison: Comparison::Equal(value),
         negated: false,
     };
@@ -84,15 +86,15 @@ pub(super) fn identity<'c>(id: &RawValue, model: &'c Model) -> Result<Condition<
     }
 }
 
-struct Reader<'c> {
-    model: &'c Model,
+struct Reader<'n, 'c> {
+    names: &'n mut Names<'c>,
     operators: bool,
     conditions: usize,
     /// Values of lists, all together.
     listed: usize,
 }
 
-impl<'c> Reader<'c> {
+impl<'c> Reader<'_, 'c> {
     /// An object of fields and, in a query, of `$and`, `$or` and `$not`.
     fn object(
         &mut self,
@@ -147,9 +149,29 @@ impl<'c> Reader<'c> {
     }
 
     fn field(&mut self, name: &str, raw: &RawValue, negated: bool) -> Result<Condition<'c>, Error> {
-        let Some(field) = self.model.field(name) else {
-            return Err(unknown(name, self.model, self.operators));
+        let term = match self.names.term(name) {
+            Ok(term) => term,
+            Err(Unresolved::Unknown { hint }) => {
+                return Err(unknown(name, hint, self.names.model, self.operators));
+            }
+            Err(Unresolved::Many(relation)) => {
+                return Err(ErrorKind::RelationHoldsMany(relation).into());
+            }
+            Err(Unresolved::Refused(error)) => return Err(error),
         };
+        let condition = self.value(name, &term, raw, negated);
+        condition.map_err(|error| error.of_field(name))
+    }
+
+    /// What a field's value must be, or the operators on it.
+    fn value(
+        &mut self,
+        name: &str,
+        term: &Term<'c>,
+        raw: &RawValue,
+        negated: bool,
+    ) -> Result<Condition<'c>, Error> {
+        let field = term.field();
         match kind(raw) {
             Kind::Object if self.operators => {
                 let operators = Object::parse(raw.get()).ok_or(ErrorKind::FiltersNotObject)?;
@@ -161,7 +183,11 @@ impl<'c> Reader<'c> {
                 }
                 let mut tests = Vec::with_capacity(operators.len());
                 for (operator, value) in operators.iter() {
-                    tests.push(self.operator(field, operator, value, negated)?);
+                    let usable = operators_of(field);
+                    if !usable.contains(&operator) {
+                        return Err(unusable(operator, &usable, name, field));
+                    }
+                    tests.push(self.operator(term, operator, value, negated)?);
                 }
                 Ok(join(tests, negated))
             }
@@ -172,38 +198,21 @@ impl<'c> Reader<'c> {
                 };
                 Err(value::invalid(field, "a plain value").with_hint(hint))
             }
-            _ => self.test(field, equal(raw, field)?, negated),
+            _ => self.test(term, equal(raw, field)?, negated),
         }
     }
 
     fn operator(
         &mut self,
-        field: &'c Field,
+        term: &Term<'c>,
         operator: &str,
         raw: &RawValue,
         negated: bool,
     ) -> Result<Condition<'c>, Error> {
-        let usable = operators_of(field);
-        if !usable.contains(&operator) {
-            let near = suggest::nearest(operator, usable.iter().copied());
-            let ours = suggest::words::operators(operator)
-                .filter(|ours| usable.iter().any(|usable| ours.starts_with(usable)));
-            let near = match (near, ours) {
-                (_, Some(ours)) => format!("{operator} is {ours} here; "),
-                (Some(near), None) => format!("did you mean {near:?}? "),
-                (None, None) => String::new(),
-            };
-            let hint = format!(
-                "{near}operators for {} ({}): {}",
-                field.name(),
-                field.field_type().name(),
-                usable.join(" ")
-            );
-            return Err(Error::from(ErrorKind::FilterOperator(operator.into())).with_hint(hint));
-        }
+        let field = term.field();
         let comparison = match operator {
             "$eq" => equal(raw, field)?,
-            "$ne" => return self.test(field, equal(raw, field)?, !negated),
+            "$ne" => return self.test(term, equal(raw, field)?, !negated),
             "$gt" => Comparison::Greater(value::check(raw, field)?),
             "$gte" => Comparison::GreaterOrEqual(value::check(raw, field)?),
             "$lt" => Comparison::Less(value::check(raw, field)?),
@@ -211,7 +220,7 @@ impl<'c> Reader<'c> {
             "$in" => self.one_of(raw, field)?,
             "$nin" => {
                 let listed = self.one_of(raw, field)?;
-                return self.test(field, listed, !negated);
+                return self.test(term, listed, !negated);
             }
             "$between" => {
                 let bounds = array(raw).unwrap_or_default();
@@ -221,19 +230,19 @@ impl<'c> Reader<'c> {
                 let low = Comparison::GreaterOrEqual(value::check(low, field)?);
                 let high = Comparison::LessOrEqual(value::check(high, field)?);
                 let tests = vec![
-                    self.test(field, low, negated)?,
-                    self.test(field, high, negated)?,
+                    self.test(term, low, negated)?,
+                    self.test(term, high, negated)?,
                 ];
                 return Ok(join(tests, negated));
             }
             "$null" => match raw.get() {
                 "true" => Comparison::Null,
-                "false" => return self.test(field, Comparison::Null, !negated),
+                "false" => return self.test(term, Comparison::Null, !negated),
                 _ => return Err(value::invalid(field, "true or false for $null")),
             },
             _ => Comparison::Text(pattern(operator, raw, field)?),
         };
-        self.test(field, comparison, negated)
+        self.test(term, comparison, negated)
     }
 
     fn one_of(&mut self, raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
@@ -264,7 +273,7 @@ impl<'c> Reader<'c> {
 
     fn test(
         &mut self,
-        field: &'c Field,
+        term: &Term<'c>,
         comparison: Comparison,
         negated: bool,
     ) -> Result<Condition<'c>, Error> {
@@ -273,11 +282,28 @@ impl<'c> Reader<'c> {
             return Err(too_many());
         }
         Ok(Condition::Test {
-            field,
+            term: term.clone(),
             comparison,
             negated,
         })
     }
+}
+
+/// The refusal of an operator that a field does not take.
+fn unusable(operator: &str, usable: &[&str], name: &str, field: &Field) -> Error {
+    let ours = suggest::words::operators(operator)
+        .filter(|ours| usable.iter().any(|usable| ours.starts_with(usable)));
+    let near = match (suggest::nearest(operator, usable.iter().copied()), ours) {
+        (_, Some(ours)) => format!("{operator} is {ours} here; "),
+        (Some(near), None) => format!("did you mean {near:?}? "),
+        (None, None) => String::new(),
+    };
+    let hint = format!(
+        "{near}operators for {name} ({}): {}",
+        field.field_type().name(),
+        usable.join(" ")
+    );
+    Error::from(ErrorKind::FilterOperator(operator.into())).with_hint(hint)
 }
 
 fn too_many() -> Error {
@@ -337,18 +363,22 @@ fn operators_of(field: &Field) -> Vec<&'static str> {
     operators
 }
 
-/// The refusal of a name that is no readable field: a hidden one reads as an unknown one.
-fn unknown(name: &str, model: &Model, operators: bool) -> Error {
+/// Whether a name is a plain identifier.
+pub(super) fn is_plain(name: &str) -> bool {
     let first = name
         .bytes()
         .next()
         .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let plain = first
+    first
         && name.len() <= MAX_NAME
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let kind = if plain {
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The refusal of a name that is no readable field: a hidden one reads as an unknown one.
+fn unknown(name: &str, hint: String, model: &Model, operators: bool) -> Error {
+    let kind = if is_plain(name) || operators && path::is_path(name) {
         ErrorKind::FilterFieldNotAllowed {
             field: name.into(),
             model: model.name().into(),
@@ -363,9 +393,9 @@ fn unknown(name: &str, model: &Model, operators: bool) -> Error {
         (true, false) => "operators are for the action query".to_owned(),
         (false, true) => match suggest::words::joint(name) {
             Some(ours) => format!("{name} is {ours:?} here"),
-            None => suggest::fields(name, model),
+            None => hint,
         },
-        (false, false) => suggest::fields(name, model),
+        (false, false) => hint,
     };
     Error::from(kind).with_hint(hint)
 }

@@ -2,11 +2,14 @@
 //!
 //! The rule is meant to be told in a sentence: a filter must compare an indexed field (of the
 //! alternatives of `$or` each one), and a sort must begin with an indexed field, unless the filter
-//! finds the rows of single values. What the rule lets through may still be slow; the statement
-//! timeout is the last line.
+//! finds the rows of single values. A path is compared by an index where one leads from each of its
+//! models back to the one before, and what is joined to a large model must be found by an index. What
+//! the rule lets through may still be slow; the statement timeout is the last line.
 
-use super::{Comparison, Condition, Limits, OrderKey, Output, ReadPlan};
-use crate::catalog::Model;
+use super::{
+    Column, Comparison, Condition, Join, Joins, Limits, OrderKey, Output, ReadPlan, Source, Term,
+};
+use crate::catalog::{Field, Model};
 use crate::error::{Error, ErrorKind};
 
 /// Refuses a plan that would read or sort a large model whole.
@@ -14,23 +17,39 @@ use crate::error::{Error, ErrorKind};
 /// # Errors
 /// `invalid_filter`, with the fields that are indexed in the hint.
 pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
-    let large = match (limits.scan_limit, plan.model.table_rows()) {
-        (Some(limit), Some(rows)) => rows > limit,
-        _ => false,
+    let Some(limit) = limits.scan_limit else {
+        return Ok(());
     };
-    if !large {
+    let guard = Guard {
+        joins: &plan.joins,
+        limit,
+    };
+    for (_, join) in plan.joins.iter() {
+        let target = join.model;
+        let here = plan.joins.model(join.parent);
+        let pointed = join.relation.pairs(here, target).next();
+        if let Some((_, to)) = pointed
+            && guard.is_large(target)
+            && !join.relation.is_served()
+        {
+            return Err(refused(to.name(), target));
+        }
+    }
+    if !guard.is_large(plan.model) {
         return Ok(());
     }
-    let served = served(&plan.filter);
+    let served = guard.served(&plan.filter);
     if served == Served::No && !plan.filter.is_everything() {
-        return Err(refused(first_field(&plan.filter), plan.model));
+        let first = plan.filter.terms();
+        let first = first.first().map(|term| term.name(&plan.joins));
+        return Err(refused(&first.unwrap_or_default(), plan.model));
     }
-    let first = plan.order.first().map(|order| order.key);
+    let first = plan.order.first().map(|order| &order.key);
     match (&plan.output, first) {
-        (Output::Rows { .. }, Some(OrderKey::Field(field)))
-            if served != Served::Exactly && !field.is_sorted_by_index() =>
+        (Output::Rows { .. }, Some(OrderKey::Term(term)))
+            if served != Served::Exactly && !term.is_sorted_by_index() =>
         {
-            Err(refused(field.name(), plan.model))
+            Err(refused(&term.name(&plan.joins), plan.model))
         }
         _ => Ok(()),
     }
@@ -46,30 +65,66 @@ enum Served {
     Exactly,
 }
 
-fn served(condition: &Condition<'_>) -> Served {
-    match condition {
-        Condition::All(parts) => parts.iter().map(served).max().unwrap_or(Served::No),
-        Condition::Any(parts) => parts.iter().map(served).min().unwrap_or(Served::Exactly),
-        Condition::Test {
-            field,
-            comparison,
-            negated: false,
-        } if field.is_indexed() => match comparison {
-            Comparison::Equal(_) | Comparison::In { .. } | Comparison::Null => Served::Exactly,
-            // Whether an index finds a beginning depends on the engine and its collations.
-            Comparison::Text(_) => Served::No,
-            _ => Served::Range,
-        },
-        Condition::Test { .. } => Served::No,
-    }
+struct Guard<'p, 'c> {
+    joins: &'p Joins<'c>,
+    limit: u64,
 }
 
-fn first_field<'c>(condition: &Condition<'c>) -> &'c str {
-    match condition {
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.first().map_or("", |part| first_field(part))
+impl Guard<'_, '_> {
+    fn is_large(&self, model: &Model) -> bool {
+        model.table_rows().is_some_and(|rows| rows > self.limit)
+    }
+
+    fn served(&self, condition: &Condition<'_>) -> Served {
+        match condition {
+            Condition::All(parts) => {
+                let parts = parts.iter().map(|part| self.served(part));
+                parts.max().unwrap_or(Served::No)
+            }
+            Condition::Any(parts) => {
+                let parts = parts.iter().map(|part| self.served(part));
+                parts.min().unwrap_or(Served::Exactly)
+            }
+            Condition::Test {
+                term: Term::Column(column),
+                comparison,
+                negated: false,
+            } if self.is_found(column) => match comparison {
+                // What points to nothing is NULL too.
+                Comparison::Null | Comparison::In { null: true, .. }
+                    if column.source != Source::BASE =>
+                {
+                    Served::No
+                }
+                Comparison::Equal(_) | Comparison::In { .. } | Comparison::Null => Served::Exactly,
+                // Whether an index finds a beginning depends on the engine and its collations.
+                Comparison::Text(_) => Served::No,
+                _ => Served::Range,
+            },
+            Condition::Test { .. } => Served::No,
         }
-        Condition::Test { field, .. } => field.name(),
+    }
+
+    /// Whether an index finds the rows of the plan's model by a value of this column.
+    fn is_found(&self, column: &Column<'_>) -> bool {
+        let model = self.joins.model(column.source);
+        let mut join = self.joins.join(column.source);
+        if !column.field.is_indexed() && (join.is_none() || self.is_large(model)) {
+            return false;
+        }
+        while let Some(Join {
+            parent, relation, ..
+        }) = join
+        {
+            if !relation
+                .fields(self.joins.model(*parent))
+                .any(Field::is_indexed)
+            {
+                return false;
+            }
+            join = self.joins.join(*parent);
+        }
+        true
     }
 }
 

@@ -1,42 +1,58 @@
-//! `fields`, `sort`, `expand`: what of the rows, and in which order.
+//! `fields`, `compute`, `sort`: what of the rows, and in which order.
+
+use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
 use super::filter::array;
-use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::{Catalog, Distinction, Field, Model, Relation};
-use crate::error::{Error, ErrorKind};
-use crate::protocol::decode_string;
-use crate::suggest;
+use super::path::Names;
+use super::term::Term;
+use super::{Object, Order, OrderKey, Output, expansion, field_not_allowed, present};
+use crate::catalog::{Distinction, Field};
+use crate::error::{Error, ErrorKind, Remark};
+use crate::protocol::{Kind, decode_string, kind};
 
 /// Sort keys of one request at the most.
 const MAX_SORT_KEYS: usize = 16;
+/// Computed values of one request at the most.
+const MAX_COMPUTED: usize = 16;
+/// The longest name of a client's own, in characters.
+const MAX_ALIAS: usize = 128;
 
-/// The row that a foreign key points to, as an object in the answer.
+/// A member of each row.
 #[derive(Debug)]
-pub struct Expansion<'c> {
-    /// The key.
-    pub relation: &'c Relation,
-    /// The model that it points to.
-    pub target: &'c Model,
+pub struct Shown<'c> {
+    /// Its name in the answer.
+    pub name: Cow<'c, str>,
+    /// Its value.
+    pub term: Term<'c>,
 }
 
-/// Reads `fields` and `expand`.
-pub(super) fn read<'c>(
-    params: &Object<'_>,
-    model: &'c Model,
-    catalog: &'c Catalog,
-) -> Result<Output<'c>, Error> {
-    let fields = match present(params, "fields") {
-        None => model.fields().iter().collect(),
+impl<'c> Shown<'c> {
+    /// A field of the model itself, under its own name.
+    fn own(field: &'c Field) -> Self {
+        Self {
+            name: Cow::Borrowed(field.name()),
+            term: Term::own(field),
+        }
+    }
+}
+
+/// Reads `fields`, `compute` and `expand`.
+pub(super) fn read<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Output<'c>, Error> {
+    let model = names.model;
+    let mut fields = match present(params, "fields") {
+        None => model.fields().iter().map(Shown::own).collect(),
         Some(raw) => {
-            let mut fields: Vec<&Field> = Vec::new();
-            for name in names(raw, "fields")? {
-                let field = model
-                    .field(&name)
-                    .ok_or_else(|| field_not_allowed(&name, model))?;
-                if !fields.iter().any(|other| std::ptr::eq(*other, field)) {
-                    fields.push(field);
+            let mut fields: Vec<Shown<'_>> = Vec::new();
+            for name in list(raw, "fields")? {
+                let term = names.term(&name);
+                let term = term.map_err(|unresolved| unresolved.of_field(&name, model))?;
+                if !fields.iter().any(|other| other.name == name) {
+                    fields.push(Shown {
+                        name: Cow::Owned(name),
+                        term,
+                    });
                 }
             }
             if fields.is_empty() {
@@ -45,51 +61,74 @@ pub(super) fn read<'c>(
             fields
         }
     };
-    let mut expand: Vec<Expansion<'_>> = Vec::new();
-    if let Some(raw) = present(params, "expand") {
-        for name in names(raw, "expand")? {
-            let found = model
-                .relation(&name)
-                .and_then(|relation| Some((relation, relation.target(catalog)?)));
-            let Some((relation, target)) = found else {
-                return Err(relation_not_allowed(&name, model));
-            };
-            if !expand
-                .iter()
-                .any(|other| std::ptr::eq(other.relation, relation))
-            {
-                expand.push(Expansion { relation, target });
-            }
-        }
+    compute(params, names, &mut fields)?;
+    let expand = expansion::read(params, names)?;
+    let doubled = fields.iter().find(|shown| {
+        let mut expanded = expand.iter();
+        expanded.any(|expansion| expansion.relation.name() == shown.name)
+    });
+    match doubled {
+        Some(shown) => Err(misnamed(&shown.name, "names two members")),
+        None => Ok(Output::Rows { fields, expand }),
     }
-    Ok(Output::Rows { fields, expand })
 }
 
-fn relation_not_allowed(name: &str, model: &Model) -> Error {
-    let kind = ErrorKind::RelationNotAllowed {
-        relation: name.into(),
-        model: model.name().into(),
+/// Reads `compute`: values by names of the client's own, after the fields.
+fn compute<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+    fields: &mut Vec<Shown<'c>>,
+) -> Result<(), Error> {
+    let Some(raw) = present(params, "compute") else {
+        return Ok(());
     };
-    let relations: Vec<&str> = model.relations().iter().map(Relation::name).collect();
-    let hint = match suggest::nearest(name, relations.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None if relations.is_empty() => format!("{} has no relations to expand", model.name()),
-        None => format!("relations of {}: {}", model.name(), relations.join(", ")),
-    };
-    Error::from(kind).with_hint(hint)
+    let members = (kind(raw) == Kind::Object)
+        .then(|| Object::parse(raw.get()))
+        .flatten()
+        .filter(|members| members.len() <= MAX_COMPUTED)
+        .ok_or(ErrorKind::ParameterType {
+            parameter: "compute",
+            expected: "an object of names and paths",
+        })?;
+    for (name, raw) in members.iter() {
+        if !is_alias(name) {
+            return Err(misnamed(name, "is no name of 1 to 128 characters"));
+        }
+        if fields.iter().any(|other| other.name == name) {
+            return Err(misnamed(name, "names two members"));
+        }
+        let path = decode_string(raw).ok_or_else(|| misnamed(name, "is no path"))?;
+        let term = names.term(&path);
+        fields.push(Shown {
+            name: Cow::Owned(name.to_owned()),
+            term: term.map_err(|unresolved| unresolved.of_field(&path, names.model))?,
+        });
+    }
+    Ok(())
+}
+
+/// Whether a client may call a value by this name.
+pub(super) fn is_alias(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= MAX_ALIAS && !name.contains(char::is_control)
+}
+
+/// A name that cannot be there, as an error repeats it.
+fn misnamed(name: &str, what: &'static str) -> Error {
+    let name = Some(name.into());
+    ErrorKind::InvalidExpression(Remark { name, what }).into()
 }
 
 /// Reads `sort` for rows; what makes a row unique always comes last.
-pub(super) fn order<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Order<'c>>, Error> {
+pub(super) fn order<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+) -> Result<Vec<Order<'c>>, Error> {
+    let model = names.model;
     let mut order: Vec<Order<'c>> = Vec::new();
-    let mut push = |field: &'c Field, descending| {
-        let same =
-            |other: &Order<'_>| matches!(other.key, OrderKey::Field(it) if std::ptr::eq(it, field));
-        if !order.iter().any(same) {
-            order.push(Order {
-                key: OrderKey::Field(field),
-                descending,
-            });
+    let mut push = |term: Term<'c>, descending| {
+        let key = OrderKey::Term(term);
+        if !order.iter().any(|other| other.key == key) {
+            order.push(Order { key, descending });
         }
     };
     for name in sort_names(params)? {
@@ -100,11 +139,10 @@ pub(super) fn order<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Ord
                 None => (&*name, false),
             },
         };
-        let field = sortable(name, model)?;
-        push(field, descending);
+        push(sortable(name, names)?, descending);
     }
     for field in model.order() {
-        push(field, false);
+        push(Term::own(field), false);
     }
     if let Distinction::RowId(_) | Distinction::Content(_) = model.distinction() {
         order.push(Order {
@@ -115,21 +153,23 @@ pub(super) fn order<'c>(params: &Object<'_>, model: &'c Model) -> Result<Vec<Ord
     Ok(order)
 }
 
-/// A readable field of that name whose values have an order.
-pub(super) fn sortable<'c>(name: &str, model: &'c Model) -> Result<&'c Field, Error> {
-    match model.field(name) {
-        Some(field) if field.is_sortable() => Ok(field),
-        Some(field) => Err(field_not_allowed(name, model).with_hint(format!(
+/// A readable value of that name that has an order.
+pub(super) fn sortable<'c>(name: &str, names: &mut Names<'c>) -> Result<Term<'c>, Error> {
+    let model = names.model;
+    let term = names.term(name);
+    let term = term.map_err(|unresolved| unresolved.of_field(name, model))?;
+    match term.field() {
+        field if field.is_sortable() => Ok(term),
+        field => Err(field_not_allowed(name, model).with_hint(format!(
             "values of type {} have no order",
             field.field_type().name()
         ))),
-        None => Err(field_not_allowed(name, model)),
     }
 }
 
 /// The texts of `sort`.
 pub(super) fn sort_names(params: &Object<'_>) -> Result<Vec<String>, Error> {
-    let names = present(params, "sort").map_or(Ok(Vec::new()), |raw| names(raw, "sort"))?;
+    let names = present(params, "sort").map_or(Ok(Vec::new()), |raw| list(raw, "sort"))?;
     if names.len() > MAX_SORT_KEYS {
         return Err(ErrorKind::ParameterType {
             parameter: "sort",
@@ -141,7 +181,7 @@ pub(super) fn sort_names(params: &Object<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// A list of texts.
-pub(super) fn names(raw: &RawValue, parameter: &'static str) -> Result<Vec<String>, Error> {
+pub(super) fn list(raw: &RawValue, parameter: &'static str) -> Result<Vec<String>, Error> {
     array(raw)
         .and_then(|parts| {
             parts

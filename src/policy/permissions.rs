@@ -80,6 +80,7 @@ impl Permissions {
             Output::Groups { .. } => (true, false),
             Output::Rows { expand, .. } => (false, !expand.is_empty()),
         };
+        let paths = !plan.joins.is_empty();
         let needs = [
             (
                 !plan.filter.is_equality(),
@@ -89,6 +90,7 @@ impl Permissions {
             (groups, "group_by or aggregate", Scope::Aggregate),
             (plan.total != Total::None, "total", Scope::Aggregate),
             (expands, "expand", Scope::Expand),
+            (paths, "A path", Scope::Expand),
         ];
         let missing = needs
             .into_iter()

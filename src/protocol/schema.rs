@@ -151,8 +151,10 @@ pub struct QueryParams {
     pub filters: Option<Filters>,
     /// The `next_cursor` of an answer to the same request.
     pub cursor: Option<String>,
-    /// Only these fields.
+    /// Only these fields; of other models by paths: `["Name","Album.Artist.Name"]`.
     pub fields: Option<Vec<String>>,
+    /// Values by names of your own, after the fields: `{"artist":"Album.Artist.Name"}`.
+    pub compute: Option<IndexMap<String, String>>,
     /// Fields to sort by, `-` before one for descending: `["-created_at","id"]`.
     #[schemars(length(max = 16))]
     pub sort: Option<Vec<String>>,
@@ -163,7 +165,8 @@ pub struct QueryParams {
     pub group_by: Option<Vec<GroupKey>>,
     /// What to tell of each group, by a name of your own: `{"n":{"$count":"*"}}`.
     pub aggregate: Option<IndexMap<String, Aggregate>>,
-    /// Foreign keys to follow, each row as an object under that name: `["user"]`.
+    /// Foreign keys to follow, each row as an object under that name, and within it by paths:
+    /// `["user","user.team"]`.
     pub expand: Option<Vec<String>>,
     /// `"columns"` for rows as lists of values, whose names stand once in `columns`.
     pub format: Option<Format>,

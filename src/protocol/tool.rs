@@ -86,7 +86,11 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
             "string",
             "Of a key of several fields, the JSON object of them all.",
         ),
-        ("fields", _) => ("array", "Only these."),
+        ("fields", _) => ("array", "Only these; a path leads on: [\"title\", \"user.team.name\"]."),
+        ("compute", _) => (
+            "object",
+            "Values by names of your own: {\"team\": \"user.team.name\"}.",
+        ),
         ("sort", _) => (
             "array",
             "Fields, - before one for descending: [\"-created_at\"].",
@@ -98,7 +102,7 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("format", false) => ("string", "columns: rows as lists, names once."),
         _ => (
             "array",
-            "Foreign keys to follow, each an object: [\"user\"].",
+            "Relations to follow, each an object: [\"user\", \"user.team\"].",
         ),
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::page::TAIL_BYTES;
 use super::{Answer, Form};
-use crate::catalog::{Catalog, Field, Kind, Model, Relation};
+use crate::catalog::{Catalog, Field, Kind, Model, Relation, RelationEntry};
 
 /// A model as it is described.
 #[derive(Serialize)]
@@ -16,7 +16,8 @@ struct Described<'m> {
     primary_key: Vec<&'m str>,
     estimated_rows: Option<u64>,
     fields: Vec<DescribedField<'m>>,
-    expand: Vec<DescribedRelation<'m>>,
+    expand: Vec<Expandable<'m>>,
+    relations: Vec<RelationEntry>,
 }
 
 /// A model among all, in the words of tools, which a language model pays for.
@@ -68,7 +69,7 @@ struct DescribedReference<'m> {
 
 /// What can be expanded, and to which model.
 #[derive(Serialize)]
-struct DescribedRelation<'m> {
+struct Expandable<'m> {
     name: &'m str,
     model: &'m str,
 }
@@ -212,16 +213,15 @@ fn described<'m>(model: &'m Model, catalog: &'m Catalog) -> Described<'m> {
         estimated_rows: model.estimated_rows(),
         fields: model.fields().iter().map(field).collect(),
         expand: model
-            .relations()
-            .iter()
+            .to_one()
             .filter_map(|relation| {
-                let model = relation.target(catalog)?.name();
-                Some(DescribedRelation {
+                Some(Expandable {
                     name: relation.name(),
-                    model,
+                    model: relation.target(catalog)?.name(),
                 })
             })
             .collect(),
+        relations: RelationEntry::of(model, catalog),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::catalog::Model;
 use crate::db::{Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Condition, Format, Output, ReadPlan, Seek, Total, Value};
+use crate::plan::{self, Condition, Format, Joins, Output, ReadPlan, Seek, Total, Value};
 use crate::sql;
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
@@ -47,7 +47,8 @@ pub(crate) async fn fetch(
     for statement in &statements {
         if rows.begin() {
             let fetched = db.fetch(statement, rows).await;
-            rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
+            rows =
+                fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
         }
     }
     let page = rows.finish();
@@ -87,7 +88,10 @@ pub(crate) async fn total(
         Total::None => return Ok(None),
         Total::Exact => true,
         // A planner's estimate would tell of rows that may not be seen, and of what is hidden.
-        Total::Estimate => plan.model.is_partial() || plan.filter.weighs_documents(),
+        Total::Estimate => {
+            let mut models = plan.joins.models();
+            models.any(Model::is_partial) || plan.filter.weighs_documents()
+        }
     };
     // A last page that began at a known place tells it by itself.
     let seen = plan.page.passed() + page.count as u64;
@@ -102,7 +106,7 @@ pub(crate) async fn total(
                 Some(explain) => db
                     .estimate(&explain)
                     .await
-                    .map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?,
+                    .map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?,
                 None => None,
             },
         };
@@ -125,7 +129,7 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
     let fetched = db.fetch(&statement, rows).await;
-    let rows = fetched.map_err(|failure| failed(source, plan.model, &plan.filter, &failure))?;
+    let rows = fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),
@@ -134,14 +138,14 @@ async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
 
 /// Makes sure that what was answered was meant: that the tables are those which the plan was made
 /// for, where another would have answered as well.
-pub(crate) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(), Fail> {
-    for model in models {
+pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(), Fail> {
+    for model in joins.models() {
         let Some((table, definition)) = model.definition() else {
             continue;
         };
         let same = Box::pin(source.db.is_defined_as(table, definition)).await;
         let same =
-            same.map_err(|failure| failed(source, model, &Condition::All(Vec::new()), &failure))?;
+            same.map_err(|failure| failed(source, joins, &Condition::All(Vec::new()), &failure))?;
         if !same {
             return Err(Fail {
                 error: ErrorKind::Internal.into(),
@@ -153,16 +157,8 @@ pub(crate) async fn confirm(source: Source<'_>, models: &[&Model]) -> Result<(),
     Ok(())
 }
 
-/// The models that a plan reads.
-pub(crate) fn models<'c>(plan: &ReadPlan<'c>) -> Vec<&'c Model> {
-    let expanded = match &plan.output {
-        Output::Rows { expand, .. } => expand.as_slice(),
-        Output::Groups { .. } => &[],
-    };
-    let targets = expanded.iter().map(|expansion| expansion.target);
-    std::iter::once(plan.model).chain(targets).collect()
-}
-
+pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(), Fail> {
+    for model in joins.models() {
 /// A request that came to nothing: what its client is told, and what only the log is.
 pub(crate) struct Fail {
     pub(crate) error: Error,
@@ -184,10 +180,11 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(crate) fn failed(
+pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(), Fail> {
+    for model in joins.models() {
     source: Source<'_>,
-    model: &Model,
-    filter: &Condition<'_>,
+    joins: &Joins<'c>,
+    filter: &Condition<'c>,
     failure: &Failure,
 ) -> Fail {
     let kind = match failure.kind() {
@@ -198,10 +195,14 @@ pub(crate) fn failed(
         }
         FailureKind::Unwritable => match filter.foreign_texts() {
             fields if fields.is_empty() => ErrorKind::Internal,
-            fields => ErrorKind::InvalidValue {
-                field: fields.join(", ").as_str().into(),
-                expected: "letters that the database's encoding has".into(),
-            },
+            terms => {
+                let mut fields: Vec<_> = terms.iter().map(|term| term.name(joins)).collect();
+                fields.dedup();
+                ErrorKind::InvalidValue {
+                    field: fields.join(", ").as_str().into(),
+                    expected: "letters that the database's encoding has".into(),
+                }
+            }
         },
         FailureKind::TooLarge(fields) => {
             let named: Vec<String> = fields
@@ -223,7 +224,7 @@ pub(crate) fn failed(
         FailureKind::Changed | FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
-        debug!(model = model.name(), %detail, "the database says");
+        debug!(model = joins.model(plan::Source::BASE).name(), %detail, "the database says");
     }
     Fail {
         error: kind.into(),

@@ -13,7 +13,7 @@ use crate::db::{Db, StartFault};
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
 use crate::observe::{Analytics, Audit, Figures, Metrics, Record, Target};
-use crate::plan::Condition;
+use crate::plan::{Condition, Joins};
 use crate::policy::Policy;
 
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
@@ -189,9 +189,10 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
     }
 }
 
-/// Takes the names of the fields that a filter tests, each once.
-pub(super) fn name(filter: &Condition<'_>, into: &mut Vec<String>) {
-    into.extend(filter.fields().into_iter().map(str::to_owned));
+/// Takes the names of the fields that a filter tests, each once; of other models' by its path.
+pub(super) fn name<'c>(filter: &Condition<'c>, joins: &Joins<'c>, into: &mut Vec<String>) {
+    let terms = filter.terms().into_iter();
+    into.extend(terms.map(|term| term.name(joins).into_owned()));
     into.sort_unstable();
     into.dedup();
 }

@@ -34,8 +34,7 @@ impl Operator {
 }
 
 /// A field as it is compared: in the type that has the operators.
-pub(super) fn operand(alias: &str, field: &Field, dialect: Dialect) -> Expr {
-    let column = column_of(alias, field);
+pub(super) fn operand(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     match dialect {
         Dialect::Postgres => postgres::operand(column, field),
         Dialect::Sqlite | Dialect::MySql => column,
@@ -74,8 +73,8 @@ pub(super) fn fields_equal(
     dialect: Dialect,
 ) -> Expr {
     let (left, right) = (
-        operand(alias, field, dialect),
-        operand(other_alias, other, dialect),
+        operand(column_of(alias, field), field, dialect),
+        operand(column_of(other_alias, other), other, dialect),
     );
     // An operator of an extension is for two values of its type; all others are PostgreSQL's own.
     match postgres::home(field) == postgres::home(other) {
@@ -85,10 +84,10 @@ pub(super) fn fields_equal(
 }
 
 /// Whether a field is equal to one of some values, at least one, as its column compares.
-pub(super) fn equal(alias: &str, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
+pub(super) fn equal(column: Expr, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
     let column = match dialect {
-        Dialect::MySql => mysql::comparable(column_of(alias, field), field, values),
-        Dialect::Sqlite | Dialect::Postgres => operand(alias, field, dialect),
+        Dialect::MySql => mysql::comparable(column, field, values),
+        Dialect::Sqlite | Dialect::Postgres => operand(column, field, dialect),
     };
     if dialect == Dialect::MySql && field.field_type() == FieldType::Enum {
         return mysql::is_member(&column, field, values);
@@ -163,26 +162,27 @@ pub(super) fn rule(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
         texts.collect::<Vec<_>>()
     };
     let column = column_of(alias, field);
+    let equal = equal(column.clone(), field, values, dialect);
     let is_text = texts().len() == values.len();
     match (dialect, field.field_type()) {
         (Dialect::Sqlite, _) if is_text => {
             let exact = Expr::cust_with_exprs("? COLLATE BINARY", [column]);
-            equal(alias, field, values, dialect).and(among(exact, listed(field, values, dialect)))
+            equal.and(among(exact, listed(field, values, dialect)))
         }
         (Dialect::Postgres, FieldType::Text) if field.is_folding() => {
             let texts = texts().into_iter();
             let exact: Vec<Expr> = texts.map(|text| postgres::bytes_of(text, field)).collect();
-            equal(alias, field, values, dialect).and(among(postgres::bytes(column), exact))
+            equal.and(among(postgres::bytes(column), exact))
         }
         // An enum by its name: another statement may have given its position to another name.
         (Dialect::MySql, FieldType::Text | FieldType::Enum) => {
             let exact: Vec<Expr> = texts().into_iter().map(mysql::bytes_of).collect();
             let own = match field.field_type() {
                 FieldType::Enum => among(column.clone(), texts()),
-                _ => equal(alias, field, values, dialect),
+                _ => equal,
             };
             own.and(among(mysql::bytes(column), exact))
         }
-        _ => equal(alias, field, values, dialect),
+        _ => equal,
     }
 }

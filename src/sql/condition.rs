@@ -6,7 +6,7 @@ use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 use super::column::bound;
 use super::compare::{Operator, compare, equal, operand, spellings};
 use super::search::{Search, cases};
-use super::{BASE, Dialect, column_of, documents, mysql, postgres};
+use super::{Dialect, documents, mysql, postgres, term};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
@@ -27,15 +27,21 @@ pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
             .reduce(|any, part| any.or(part))
             .unwrap_or_else(|| constant(false)),
         Condition::Test {
-            field,
+            term,
             comparison,
-            negated: false,
-        } => test(field, comparison, dialect),
-        Condition::Test {
-            field,
-            comparison,
-            negated: true,
-        } => complement(field, comparison, dialect),
+            negated,
+        } => {
+            let value = Tested {
+                column: term::value(term, dialect),
+                field: term.field(),
+                nullable: term.is_nullable(),
+                dialect,
+            };
+            match negated {
+                false => value.test(comparison),
+                true => value.complement(comparison),
+            }
+        }
     }
 }
 
@@ -43,133 +49,146 @@ fn constant(value: bool) -> Expr {
     Expr::cust(if value { "1 = 1" } else { "1 = 0" })
 }
 
-/// Whether a field has no value.
-fn is_null(field: &Field, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
-    match dialect {
-        Dialect::Postgres => postgres::is_null(column, field),
-        Dialect::Sqlite | Dialect::MySql => column.is_null(),
+/// A value that is tested, and the field whose type it has.
+struct Tested<'t> {
+    column: Expr,
+    field: &'t Field,
+    nullable: bool,
+    dialect: Dialect,
+}
+
+impl Tested<'_> {
+    fn column(&self) -> Expr {
+        self.column.clone()
     }
-}
 
-/// Whether a field has a value.
-fn is_not_null(field: &Field, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
-    match dialect {
-        Dialect::Postgres => postgres::is_not_null(column, field),
-        Dialect::Sqlite | Dialect::MySql => column.is_not_null(),
+    /// Whether there is no value.
+    fn is_null(&self) -> Expr {
+        match self.dialect {
+            Dialect::Postgres => postgres::is_null(self.column(), self.field),
+            Dialect::Sqlite | Dialect::MySql => self.column().is_null(),
+        }
     }
-}
 
-fn test(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
-    let none = || is_null(field, dialect);
-    let guarded =
-        |test| documents::guarded(test, &column_of(BASE, field), field, comparison, dialect);
-    let test = match comparison {
-        Comparison::Null => return none(),
-        Comparison::In { values, null } => {
-            let listed = (!values.is_empty()).then(|| equal(BASE, field, values, dialect));
-            let listed = listed.map(guarded);
-            return match (listed, null) {
-                (Some(listed), true) => listed.or(none()),
-                (Some(listed), false) => listed,
-                (None, true) => none(),
-                (None, false) => constant(false),
-            };
+    /// Whether there is a value.
+    fn is_not_null(&self) -> Expr {
+        match self.dialect {
+            Dialect::Postgres => postgres::is_not_null(self.column(), self.field),
+            Dialect::Sqlite | Dialect::MySql => self.column().is_not_null(),
         }
-        Comparison::Equal(value) => equal(BASE, field, std::slice::from_ref(value), dialect),
-        Comparison::Greater(value) => ranged(field, value, Operator::Greater, dialect),
-        Comparison::GreaterOrEqual(value) => {
-            ranged(field, value, Operator::GreaterOrEqual, dialect)
-        }
-        Comparison::Less(value) => ranged(field, value, Operator::Less, dialect),
-        Comparison::LessOrEqual(value) => ranged(field, value, Operator::LessOrEqual, dialect),
-        Comparison::Text(pattern) => text(field, pattern, dialect),
-    };
-    guarded(test)
-}
+    }
 
-/// The exact complement of a test: it holds for NULL, unless NULL is what is tested.
-fn complement(field: &Field, comparison: &Comparison, dialect: Dialect) -> Expr {
-    let some = || is_not_null(field, dialect);
-    match comparison {
-        Comparison::Null => some(),
-        Comparison::In { values, null: true } if values.is_empty() => some(),
-        Comparison::In {
-            values,
-            null: false,
-        } if values.is_empty() => constant(true),
-        Comparison::In { values, null: true } => {
-            let listed = equal(BASE, field, values, dialect);
-            let column = column_of(BASE, field);
-            let listed = documents::guarded(listed, &column, field, comparison, dialect);
-            denied(listed, field, dialect).and(some())
-        }
-        _ => {
-            let denied = denied(test(field, comparison, dialect), field, dialect);
-            if field.is_nullable() {
-                denied.or(is_null(field, dialect))
-            } else {
-                denied
+    fn guarded(&self, test: Expr, comparison: &Comparison) -> Expr {
+        documents::guarded(test, &self.column, self.field, comparison, self.dialect)
+    }
+
+    fn listed(&self, values: &[Value], comparison: &Comparison) -> Expr {
+        let listed = equal(self.column(), self.field, values, self.dialect);
+        self.guarded(listed, comparison)
+    }
+
+    fn test(&self, comparison: &Comparison) -> Expr {
+        let test = match comparison {
+            Comparison::Null => return self.is_null(),
+            Comparison::In { values, null } => {
+                return match (values.is_empty(), null) {
+                    (false, true) => self.listed(values, comparison).or(self.is_null()),
+                    (false, false) => self.listed(values, comparison),
+                    (true, true) => self.is_null(),
+                    (true, false) => constant(false),
+                };
+            }
+            Comparison::Equal(value) => {
+                let values = std::slice::from_ref(value);
+                equal(self.column(), self.field, values, self.dialect)
+            }
+            Comparison::Greater(value) => self.ranged(value, Operator::Greater),
+            Comparison::GreaterOrEqual(value) => self.ranged(value, Operator::GreaterOrEqual),
+            Comparison::Less(value) => self.ranged(value, Operator::Less),
+            Comparison::LessOrEqual(value) => self.ranged(value, Operator::LessOrEqual),
+            Comparison::Text(pattern) => text(self.column(), self.field, pattern, self.dialect),
+        };
+        self.guarded(test, comparison)
+    }
+
+    /// The exact complement of a test: it holds for NULL, unless NULL is what is tested.
+    fn complement(&self, comparison: &Comparison) -> Expr {
+        match comparison {
+            Comparison::Null => self.is_not_null(),
+            Comparison::In { values, null: true } if values.is_empty() => self.is_not_null(),
+            Comparison::In {
+                values,
+                null: false,
+            } if values.is_empty() => constant(true),
+            Comparison::In { values, null: true } => {
+                let denied = self.denied(self.listed(values, comparison));
+                denied.and(self.is_not_null())
+            }
+            _ => {
+                let denied = self.denied(self.test(comparison));
+                match self.nullable {
+                    true => denied.or(self.is_null()),
+                    false => denied,
+                }
             }
         }
     }
-}
 
-/// What holds where a test of a value that is not NULL does not.
-fn denied(test: Expr, field: &Field, dialect: Dialect) -> Expr {
-    match dialect {
-        Dialect::MySql => mysql::denied(test, field),
-        Dialect::Sqlite | Dialect::Postgres => test.not(),
+    /// What holds where a test of a value that is not NULL does not.
+    fn denied(&self, test: Expr) -> Expr {
+        match self.dialect {
+            Dialect::MySql => mysql::denied(test, self.field),
+            Dialect::Sqlite | Dialect::Postgres => test.not(),
+        }
     }
-}
 
-/// A comparison by order.
-///
-/// SQLite orders values of different classes too (every text above every number), so there the
-/// value's class is required as well.
-fn ranged(field: &Field, value: &Value, operator: Operator, dialect: Dialect) -> Expr {
-    let column = match dialect {
-        Dialect::MySql => {
-            let values = std::slice::from_ref(value);
-            mysql::comparable(column_of(BASE, field), field, values)
+    /// A comparison by order.
+    ///
+    /// SQLite orders values of different classes too (every text above every number), so there the
+    /// value's class is required as well.
+    fn ranged(&self, value: &Value, operator: Operator) -> Expr {
+        let (field, dialect) = (self.field, self.dialect);
+        let column = match dialect {
+            Dialect::MySql => {
+                let values = std::slice::from_ref(value);
+                mysql::comparable(self.column(), field, values)
+            }
+            Dialect::Sqlite | Dialect::Postgres => operand(self.column(), field, dialect),
+        };
+        let compare = |column, value| compare(column, operator, value, field, dialect);
+        if !field.is_dynamic() {
+            return compare(column, bound(value, field, dialect));
         }
-        Dialect::Sqlite | Dialect::Postgres => operand(BASE, field, dialect),
-    };
-    let compare = |column, value| compare(column, operator, value, field, dialect);
-    if !field.is_dynamic() {
-        return compare(column, bound(value, field, dialect));
+        let class = Func::cust("typeof").arg(column.clone());
+        let of_class = match value {
+            Value::Text(_) | Value::RawText(_) => Expr::from(class).eq(Expr::cust("'text'")),
+            Value::Bytes(_) => Expr::from(class).eq(Expr::cust("'blob'")),
+            _ => Expr::from(class).is_in([Expr::cust("'integer'"), Expr::cust("'real'")]),
+        };
+        let compared = match spellings(field, value, dialect) {
+            // Each row is compared in its own spelling. A space sorts below a T, so one of the two
+            // comparisons holds wherever the other does: it stands alone in front, for an index.
+            Some((space, t)) => {
+                let separator = Func::cust("substr")
+                    .arg(column.clone())
+                    .arg(Expr::cust("11"))
+                    .arg(Expr::cust("1"));
+                let has_t = Expr::from(separator).eq(Expr::cust("'T'"));
+                let (wide, narrow, suffices) = match operator {
+                    Operator::Less | Operator::LessOrEqual => (t, space, has_t),
+                    _ => (space, t, has_t.not()),
+                };
+                let narrow = compare(column.clone(), Expr::val(narrow));
+                compare(column, Expr::val(wide)).and(narrow.or(suffices))
+            }
+            None => compare(column, bound(value, field, dialect)),
+        };
+        compared.and(of_class)
     }
-    let class = Func::cust("typeof").arg(column.clone());
-    let of_class = match value {
-        Value::Text(_) | Value::RawText(_) => Expr::from(class).eq(Expr::cust("'text'")),
-        Value::Bytes(_) => Expr::from(class).eq(Expr::cust("'blob'")),
-        _ => Expr::from(class).is_in([Expr::cust("'integer'"), Expr::cust("'real'")]),
-    };
-    let compared = match spellings(field, value, dialect) {
-        // Each row is compared in its own spelling. A space sorts below a T, so one of the two
-        // comparisons holds wherever the other does: it stands alone in front, for an index.
-        Some((space, t)) => {
-            let separator = Func::cust("substr")
-                .arg(column.clone())
-                .arg(Expr::cust("11"))
-                .arg(Expr::cust("1"));
-            let has_t = Expr::from(separator).eq(Expr::cust("'T'"));
-            let (wide, narrow, suffices) = match operator {
-                Operator::Less | Operator::LessOrEqual => (t, space, has_t),
-                _ => (space, t, has_t.not()),
-            };
-            let narrow = compare(column.clone(), Expr::val(narrow));
-            compare(column, Expr::val(wide)).and(narrow.or(suffices))
-        }
-        None => compare(column, bound(value, field, dialect)),
-    };
-    compared.and(of_class)
 }
 
 /// Where a literal text stands in the column.
-fn text(field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, field);
+fn text(column: Expr, field: &Field, pattern: &Pattern, dialect: Dialect) -> Expr {
     let like = LikeExpr::new(around(pattern, &escaped_like(&pattern.text), '%')).escape(ESCAPE);
     match (dialect, pattern.fold) {
         (Dialect::Sqlite, fold) => match Search::of(pattern) {

@@ -2,28 +2,28 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column, column_of, documents, postgres, sums};
-use crate::catalog::{Field, FieldType, Stored};
+use super::{Columns, Dialect, column, documents, postgres, sums, term};
+use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
-use crate::plan::{Aggregate, DatePart, Function, GroupKey};
+use crate::plan::{Aggregate, Function, GroupKey, Term};
 
 /// Selects the keys and aggregates of groups.
-pub(super) fn members(
-    columns: &mut Columns<'_>,
-    by: &[GroupKey<'_>],
-    aggregates: &[Aggregate<'_>],
+pub(super) fn members<'p>(
+    columns: &mut Columns<'p>,
+    by: &[GroupKey<'p>],
+    aggregates: &[Aggregate<'p>],
 ) -> Vec<Member> {
     let dialect = columns.dialect;
     let mut members = Vec::with_capacity(by.len() + aggregates.len());
     for key in by {
-        let cell = match key.part {
-            Some(_) => columns.plain(grouped(key, dialect), Shape::Native),
-            None if key.field.withholds_order() => {
-                let value = grouped(key, dialect);
-                let (expr, shape) = column::projected(value.clone(), key.field, dialect);
-                columns.guarded(&value, expr, shape, key.field)
+        let field = key.term.field();
+        let cell = match field.withholds_order() {
+            true => {
+                let value = term::ordered(&key.term, dialect);
+                let (expr, shape) = column::projected(value.clone(), field, dialect);
+                columns.guarded(&value, expr, shape, field)
             }
-            None => columns.field(BASE, key.field),
+            false => columns.term(&key.term),
         };
         members.push(Member::cell(&key.name, cell));
     }
@@ -33,9 +33,9 @@ pub(super) fn members(
             continue;
         }
         let (expr, shape) = told(aggregate, dialect);
-        let cell = match (aggregate.function, aggregate.field) {
-            (Function::Min | Function::Max, Some(field)) => {
-                columns.guarded(&computed(aggregate, dialect), expr, shape, field)
+        let cell = match (aggregate.function, &aggregate.term) {
+            (Function::Min | Function::Max, Some(term)) => {
+                columns.guarded(&computed(aggregate, dialect), expr, shape, term.field())
             }
             _ => columns.plain(expr, shape),
         };
@@ -47,8 +47,9 @@ pub(super) fn members(
 /// The columns of a sum or a mean that is told to the last digit: SQLite would not add exactly by
 /// itself, and a mean is divided once, when it is written.
 fn exact(columns: &mut Columns<'_>, aggregate: &Aggregate<'_>) -> Option<Cell> {
-    let field = aggregate.field?;
-    let column = column_of(BASE, field);
+    let term = aggregate.term.as_ref()?;
+    let field = term.field();
+    let column = term::value(term, columns.dialect);
     let is_mean = match aggregate.function {
         Function::Sum => false,
         Function::Avg => true,
@@ -85,7 +86,7 @@ fn exact(columns: &mut Columns<'_>, aggregate: &Aggregate<'_>) -> Option<Cell> {
 /// Groups by the keys.
 pub(super) fn group_by(select: &mut SelectStatement, by: &[GroupKey<'_>], dialect: Dialect) {
     for key in by {
-        select.add_group_by([grouped(key, dialect)]);
+        select.add_group_by([term::ordered(&key.term, dialect)]);
     }
 }
 
@@ -98,75 +99,21 @@ pub(super) fn ordered(
 ) -> (Expr, bool) {
     match (by.get(index), aggregates.get(index.wrapping_sub(by.len()))) {
         (Some(key), _) => {
-            let nullable = key.field.is_order_nullable() || key.part.is_some();
-            (grouped(key, dialect), nullable)
+            let nullable = key.term.is_order_nullable();
+            (term::ordered(&key.term, dialect), nullable)
         }
         (None, Some(aggregate)) => (computed(aggregate, dialect), true),
         (None, None) => (Expr::cust("1"), false),
     }
 }
 
-/// What the rows of a group share. It holds no bound value: engines take two parameters of one
-/// value for two expressions.
-fn grouped(key: &GroupKey<'_>, dialect: Dialect) -> Expr {
-    let column = column_of(BASE, key.field);
-    let Some(part) = key.part else {
-        return documents::ordered(column, key.field, dialect);
-    };
-    match dialect {
-        Dialect::Sqlite => dated(&column, part, key.field.stored()),
-        Dialect::Postgres => {
-            let local = match key.field.field_type() {
-                FieldType::Timestamp => Func::cust("timezone")
-                    .arg(Expr::cust("'UTC'"))
-                    .arg(column)
-                    .into(),
-                _ => column,
-            };
-            postgres::date_part(local, part)
-        }
-        Dialect::MySql => Func::cust("DATE_FORMAT")
-            .arg(column)
-            .arg(Expr::cust(match part {
-                DatePart::Year => "'%Y'",
-                DatePart::Month => "'%Y-%m'",
-                DatePart::Day => "'%Y-%m-%d'",
-            }))
-            .into(),
-    }
-}
-
-/// The part of a date on SQLite, of text and numbers alike, in UTC.
-///
-/// Its own functions would make a date of much that is none: `now`, a time of day, the 31st of
-/// February.
-fn dated(column: &Expr, part: DatePart, stored: Stored) -> Expr {
-    let format = match part {
-        DatePart::Year => "%Y",
-        DatePart::Month => "%Y-%m",
-        DatePart::Day => "%Y-%m-%d",
-    };
-    let number = match stored {
-        Stored::UnixSeconds => format!("strftime('{format}', ?, 'unixepoch')"),
-        Stored::UnixMilliseconds => format!("strftime('{format}', ? / 1000.0, 'unixepoch')"),
-        Stored::AsItIs | Stored::Bytes => format!("strftime('{format}', ?, 'auto')"),
-    };
-    let template = format!(
-        "CASE typeof(?) WHEN 'integer' THEN {number} \
-         WHEN 'real' THEN {number} \
-         WHEN 'text' THEN CASE WHEN date(substr(?, 1, 10)) = substr(?, 1, 10) \
-         THEN strftime('{format}', ?) END END"
-    );
-    let columns = vec![column.clone(); template.matches('?').count()];
-    Expr::cust_with_exprs(template, columns)
-}
-
 /// An aggregate as it is compared in the database.
 fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
-    let Some(field) = aggregate.field else {
+    let Some(term) = &aggregate.term else {
         return Expr::cust("COUNT(*)");
     };
-    let column = column_of(BASE, field);
+    let field = term.field();
+    let column = term::value(term, dialect);
     match aggregate.function {
         Function::Count => column.count(),
         Function::CountDistinct => documents::ordered(column, field, dialect).count_distinct(),
@@ -203,7 +150,8 @@ fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
 /// An aggregate as it is selected, and its shape.
 fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
     let expr = computed(aggregate, dialect);
-    match (aggregate.function, aggregate.field) {
+    let field = aggregate.term.as_ref().map(Term::field);
+    match (aggregate.function, field) {
         (Function::Min | Function::Max, Some(field)) => column::projected(expr, field, dialect),
         (Function::Sum, Some(field)) => match dialect {
             Dialect::Sqlite => (expr, Shape::Native),
@@ -245,9 +193,9 @@ fn is_float(field: &Field) -> bool {
 
 /// The parts of a sum that SQLite would not add exactly by itself.
 fn exact_sum(aggregate: &Aggregate<'_>, dialect: Dialect) -> Option<sums::Parts> {
-    match (dialect, aggregate.function, aggregate.field) {
-        (Dialect::Sqlite, Function::Sum, Some(field)) => {
-            sums::parts(&column_of(BASE, field), field)
+    match (dialect, aggregate.function, &aggregate.term) {
+        (Dialect::Sqlite, Function::Sum, Some(term)) => {
+            sums::parts(&term::value(term, dialect), term.field())
         }
         _ => None,
     }

@@ -10,7 +10,7 @@ use super::shapes::Whole;
 use super::{Dialect, Statement, condition, runs_code, source};
 use crate::catalog::{FieldType, Kind, Model};
 use crate::encode::{Cell, Datum, Layout};
-use crate::plan::{Comparison, Condition, Value};
+use crate::plan::{Comparison, Condition, Term, Value};
 
 /// The most ids of one statement.
 pub const MOST: usize = 64;
@@ -105,7 +105,7 @@ impl Lookup {
                 },
             };
             let test = Condition::Test {
-                field,
+                term: Term::own(field),
                 comparison,
                 negated: false,
             };

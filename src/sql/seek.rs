@@ -9,14 +9,14 @@ use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
 use super::compare::{Operator, compare, operand, plain};
-use super::{BASE, Dialect, documents, identity};
-use crate::catalog::{Field, Model};
-use crate::plan::{Order, OrderKey, ReadPlan, Seek, Value};
+use super::{BASE, Dialect, documents, identity, term};
+use crate::catalog::Model;
+use crate::plan::{Order, OrderKey, ReadPlan, Seek, Term, Value};
 
 /// One sort key and the last row's value of it, ready to be bound.
 struct Key<'k> {
-    /// The field; none where the row itself is compared.
-    field: Option<&'k Field>,
+    /// What is compared; none where it is the row itself.
+    term: Option<&'k Term<'k>>,
     column: Expr,
     value: Option<Expr>,
     descending: bool,
@@ -25,17 +25,21 @@ struct Key<'k> {
 
 impl<'k> Key<'k> {
     fn of(
-        order: &Order<'k>,
+        order: &'k Order<'k>,
         value: Option<&Value>,
         model: &Model,
         dialect: Dialect,
     ) -> Option<Self> {
-        let (field, column, value) = match order.key {
-            OrderKey::Field(field) => {
+        let (term, column, value) = match &order.key {
+            OrderKey::Term(term) => {
+                let field = term.field();
                 let value = value.map(|value| bound(value, field, dialect));
-                let column = operand(BASE, field, dialect);
-                let column = documents::ordered(column, field, dialect);
-                (Some(field), column, value)
+                let column = operand(term::value(term, dialect), field, dialect);
+                (
+                    Some(term),
+                    documents::ordered(column, field, dialect),
+                    value,
+                )
             }
             OrderKey::Row => {
                 let (row, _) = identity::row(BASE, model, dialect)?;
@@ -44,7 +48,7 @@ impl<'k> Key<'k> {
             OrderKey::Output(_) => return None,
         };
         Some(Self {
-            field,
+            term,
             column,
             value,
             descending: order.descending,
@@ -56,8 +60,8 @@ impl<'k> Key<'k> {
 /// The conditions of the parts that come after a row, in their order; never none.
 ///
 /// With `inclusive`, rows that share all keys with it come first.
-pub(super) fn after(
-    plan: &ReadPlan<'_>,
+pub(super) fn after<'c>(
+    plan: &'c ReadPlan<'c>,
     seek: &Seek,
     inclusive: bool,
     dialect: Dialect,
@@ -114,16 +118,16 @@ impl Key<'_> {
 
     /// Whether an index gives its order.
     fn is_indexed(&self) -> bool {
-        self.field.is_some_and(Field::is_sorted_by_index)
+        self.term.is_some_and(Term::is_sorted_by_index)
     }
 
     fn is_nullable(&self) -> bool {
-        self.field.is_some_and(Field::is_order_nullable)
+        self.term.is_some_and(Term::is_order_nullable)
     }
 
     fn compared(&self, operator: Operator, value: Expr) -> Expr {
-        match self.field {
-            Some(field) => compare(self.column(), operator, value, field, self.dialect),
+        match self.term {
+            Some(term) => compare(self.column(), operator, value, term.field(), self.dialect),
             None => plain(self.column(), operator, value),
         }
     }

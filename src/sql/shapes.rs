@@ -7,10 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sea_query::{Expr, Query, SelectStatement};
 
 use super::lookup::{Id, Lookup};
-use super::{BASE, Columns, Dialect, Statement, column};
+use super::{Columns, Dialect, Statement, column};
 use crate::catalog::{Field, Model};
 use crate::encode::{Cell, Layout, Member};
-use crate::plan::{Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan};
+use crate::plan::{
+    Column, Comparison, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term,
+};
 
 /// The shapes of a catalog's models, each written when it is first needed.
 #[derive(Debug, Default)]
@@ -57,21 +59,22 @@ impl Shapes {
         let Output::Rows { fields, expand } = &plan.output else {
             return None;
         };
-        let as_sent = |order: &Order<'_>| match order.key {
-            OrderKey::Field(field) => column::is_key(field, dialect),
-            OrderKey::Row | OrderKey::Output(_) => false,
+        let as_sent = |order: &Order<'_>| match &order.key {
+            OrderKey::Term(Term::Column(key)) => column::is_key(key.field, dialect),
+            _ => false,
         };
-        if !plan.has_place() || !plan.order.iter().all(as_sent) {
+        if !plan.has_place() || !expand.is_empty() || !plan.order.iter().all(as_sent) {
             return None;
         }
         let all = plan.model.fields();
-        let whole = fields.len() == all.len()
-            && fields
-                .iter()
-                .zip(all)
-                .all(|(one, other)| std::ptr::eq(*one, other));
-        (whole && expand.is_empty())
-            .then(|| Arc::clone(&self.of(plan.model, dialect, max_bytes).whole))
+        let own = |(shown, field): (&Shown<'_>, &Field)| match &shown.term {
+            Term::Column(column) => {
+                column.source == Source::BASE && std::ptr::eq(column.field, field)
+            }
+            Term::Part(..) => false,
+        };
+        let whole = fields.len() == all.len() && fields.iter().zip(all).all(own);
+        whole.then(|| Arc::clone(&self.of(plan.model, dialect, max_bytes).whole))
     }
 
     fn of(&self, model: &Model, dialect: Dialect, max_bytes: usize) -> Arc<Shape> {
@@ -106,9 +109,9 @@ impl Whole {
     fn of(model: &Model, dialect: Dialect, max_bytes: usize) -> Self {
         let mut select = Query::select();
         let mut columns = Columns::new(&mut select, dialect, max_bytes);
-        let members = columns.fields(BASE, model.fields().iter());
-        let fields = model.fields().iter();
-        let cells = fields.map(|field| columns.field(BASE, field)).collect();
+        let members = columns.fields(Source::BASE, model.fields().iter());
+        let fields = model.fields().iter().map(Column::own);
+        let cells = fields.map(|column| columns.column(column)).collect();
         let oversize = columns.oversize();
         // Columns bind nothing.
         let written = Statement::new(&select, dialect, Arc::default(), false);
@@ -128,8 +131,8 @@ impl Whole {
 
     /// How the rows become an answer, in an order whose keys are fields of the model.
     pub(super) fn layout(&self, model: &Model, order: &[Order<'_>]) -> Layout {
-        let keys = order.iter().filter_map(|order| match order.key {
-            OrderKey::Field(field) => self.cell(model, field),
+        let keys = order.iter().filter_map(|order| match &order.key {
+            OrderKey::Term(term) => self.cell(model, term.field()),
             OrderKey::Row | OrderKey::Output(_) => None,
         });
         Layout::shared(Arc::clone(&self.members), keys.collect(), self.oversize)

@@ -10,7 +10,8 @@ use lucarne::catalog::{
 };
 use lucarne::config::ModelName;
 use lucarne::plan::{
-    self, Comparison, Condition, CursorKey, Limits, OrderKey, Output, ReadPlan, Seek, Value,
+    self, Comparison, Condition, CursorKey, Joins, Limits, OrderKey, Output, ReadPlan, Seek, Term,
+    Value,
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
@@ -109,6 +110,7 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
         target: table_name("users"),
         target_columns: vec!["id".to_owned()],
         unique: true,
+        given: None,
     };
     Table {
         name: table_name(name),
@@ -178,16 +180,16 @@ pub(crate) fn narrowed(dialect: Dialect, narrowing: catalog::Narrowing<'_>) -> C
     catalog::build(tables.collect(), &Sensitive::default(), narrowing).catalog
 }
 
-fn told_condition(condition: &Condition<'_>) -> String {
-    let joined = |parts: &[Condition<'_>]| {
-        let parts: Vec<String> = parts.iter().map(told_condition).collect();
-        parts.join(", ")
+fn told_condition<'c>(condition: &Condition<'c>, joins: &Joins<'c>) -> String {
+    let joined = |parts: &[Condition<'c>]| {
+        let parts = parts.iter().map(|part| told_condition(part, joins));
+        parts.collect::<Vec<_>>().join(", ")
     };
     match condition {
         Condition::All(parts) => format!("all({})", joined(parts)),
         Condition::Any(parts) => format!("any({})", joined(parts)),
         Condition::Test {
-            field,
+            term,
             comparison,
             negated,
         } => {
@@ -196,7 +198,7 @@ fn told_condition(condition: &Condition<'_>) -> String {
                 Comparison::Null => "is null".to_owned(),
                 other => format!("{other:?}"),
             };
-            format!("{not}{} {comparison}", field.name())
+            format!("{not}{} {comparison}", term.name(joins))
         }
     }
 }
@@ -205,7 +207,7 @@ fn told(plan: &ReadPlan<'_>) -> String {
     let mut out = String::new();
     match &plan.output {
         Output::Rows { fields, expand } => {
-            let fields: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+            let fields: Vec<&str> = fields.iter().map(|shown| &*shown.name).collect();
             writeln!(out, "  fields: {}", fields.join(", ")).unwrap();
             for expansion in expand {
                 let (name, target) = (expansion.relation.name(), expansion.target.name());
@@ -214,24 +216,34 @@ fn told(plan: &ReadPlan<'_>) -> String {
         }
         Output::Groups { by, aggregates } => {
             for key in by {
-                let (name, field, part) = (&key.name, key.field.name(), key.part);
+                let (column, part) = match &key.term {
+                    Term::Column(column) => (column, None),
+                    Term::Part(column, part) => (column, Some(*part)),
+                };
+                let (name, field) = (&key.name, Term::Column(*column).name(&plan.joins));
                 writeln!(out, "  group: {name} = {field} {part:?}").unwrap();
             }
             for aggregate in aggregates {
                 let (alias, function) = (&aggregate.alias, aggregate.function);
-                let field = aggregate.field.map_or("*", |field| field.name());
+                let term = aggregate.term.as_ref();
+                let field = term.map_or("*".into(), |term| term.name(&plan.joins));
                 writeln!(out, "  aggregate: {alias} = {function:?} {field}").unwrap();
             }
         }
     }
-    writeln!(out, "  filter: {}", told_condition(&plan.filter)).unwrap();
+    writeln!(
+        out,
+        "  filter: {}",
+        told_condition(&plan.filter, &plan.joins)
+    )
+    .unwrap();
     let order: Vec<String> = plan
         .order
         .iter()
         .map(|order| {
             let sign = if order.descending { "-" } else { "" };
-            match order.key {
-                OrderKey::Field(field) => format!("{sign}{}", field.name()),
+            match &order.key {
+                OrderKey::Term(term) => format!("{sign}{}", term.name(&plan.joins)),
                 OrderKey::Row => format!("{sign}row"),
                 OrderKey::Output(index) => format!("{sign}#{index}"),
             }

@@ -26,6 +26,7 @@ mod large;
 mod million;
 mod odd;
 mod oddities;
+mod paths;
 mod properties;
 mod protocol;
 mod relations;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::baseline::Difference;
 use crate::app::Opened;
-use crate::catalog::{Catalog, Hidden, Model};
+use crate::catalog::{Catalog, Hidden, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
 use crate::config::{Config, Warning};
@@ -41,6 +41,7 @@ struct Shown {
     kind: &'static str,
     fields: Vec<Exposed>,
     hidden: Vec<Covered>,
+    relations: Vec<RelationEntry>,
 }
 
 /// A field that clients can read.
@@ -79,7 +80,7 @@ impl Report {
         let models: Vec<Shown> = catalog
             .models()
             .iter()
-            .map(|model| shown(model, &opened.hidden))
+            .map(|model| shown(model, catalog, &opened.hidden))
             .collect();
         let mut warnings: Vec<Weak> = config.warnings.iter().map(configured).collect();
         warnings.extend(opened.missing.iter().map(|missing| Weak {
@@ -121,6 +122,10 @@ impl Report {
         let mut text = String::new();
         if !self.models.is_empty() {
             text += &self.table().render(columns);
+            text.push('\n');
+        }
+        if self.models.iter().any(|model| !model.relations.is_empty()) {
+            text += &self.relations().render(columns);
             text.push('\n');
         }
         // Writing into memory cannot fail.
@@ -178,9 +183,32 @@ impl Report {
             rows,
         }
     }
+
+    fn relations(&self) -> Table {
+        let mut rows = Vec::new();
+        for model in &self.models {
+            rows.extend(model.relations.iter().map(|relation| {
+                let leads = format!("{} {}", relation.kind, relation.model);
+                [
+                    &model.name,
+                    &relation.name,
+                    &leads,
+                    &relation.fields.join(", "),
+                ]
+                .map(|text| Cell::text(visible(text)))
+                .to_vec()
+            }));
+        }
+        Table {
+            headings: ["model", "relation", "leads to", "by the key"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows,
+        }
+    }
 }
 
-fn shown(model: &Model, hidden: &[Hidden]) -> Shown {
+fn shown(model: &Model, catalog: &Catalog, hidden: &[Hidden]) -> Shown {
     let covered = hidden.iter().filter(|hidden| hidden.model == model.name());
     Shown {
         name: model.name().to_owned(),
@@ -200,6 +228,7 @@ fn shown(model: &Model, hidden: &[Hidden]) -> Shown {
                 rule: hidden.rule.clone(),
             })
             .collect(),
+        relations: RelationEntry::of(model, catalog),
     }
 }
 

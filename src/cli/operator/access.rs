@@ -85,6 +85,7 @@ fn shown(explained: &Explained, whole: bool) -> String {
     for model in &explained.models {
         if model.verdict.allowed {
             text += &rows(model);
+            text += &relations(model);
         }
         if whole && !model.fields.is_empty() {
             text.push('\n');
@@ -104,6 +105,23 @@ fn rows(model: &ModelAccess) -> String {
             let rules: Vec<String> = rules.collect();
             format!("{name}: rows where {}\n", rules.join(" and "))
         }
+    }
+}
+
+fn relations(model: &ModelAccess) -> String {
+    let relations = model.relations.iter().map(|relation| {
+        let (name, other, kind) = (&relation.name, &relation.model, relation.kind);
+        let key = relation.fields.join("+");
+        visible(&format!("{name} ({kind} {other} by {key})")).into_owned()
+    });
+    let relations: Vec<String> = relations.collect();
+    match relations.is_empty() {
+        true => String::new(),
+        false => format!(
+            "{}: leads to {}\n",
+            visible(&model.verdict.name),
+            relations.join(", ")
+        ),
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) async fn foreign_keys(
                 target_columns: Vec::new(),
                 // InnoDB lets a key point to any index.
                 unique: false,
+                given: None,
             };
             keys.push((constraint, key));
         }

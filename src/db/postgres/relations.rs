@@ -72,6 +72,7 @@ pub(super) async fn read(
                 target: TableName { schema, name },
                 target_columns,
                 unique: true,
+                given: None,
             }),
             None if primary => owner.primary_key = columns,
             None => {}

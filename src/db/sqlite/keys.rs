@@ -42,6 +42,7 @@ pub(super) fn foreign_keys(
                 target: name,
                 target_columns: Vec::new(),
                 unique: true,
+                given: None,
             };
             keys.push((id, key));
         }

@@ -1,24 +1,23 @@
-//! The rows that foreign keys point to, each joined to its row at the most once.
+//! The rows that relations to one lead to, each joined to its row at the most once.
 
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::{BASE, Columns, Dialect, column_of, compare, documents, identity, table};
+use super::{Columns, Dialect, alias, column_of, compare, documents, identity, table};
 use crate::catalog::{Model, TableName};
 use crate::encode::Member;
-use crate::plan::Expansion;
+use crate::plan::{Expansion, Join, Joins, Sources};
 
 /// The alias of the target where the first of several rows is looked for.
 const FIRST: &str = "f";
 
-/// The row that a foreign key points to, as a member.
-pub(super) fn member(
-    columns: &mut Columns<'_>,
+/// The row that a foreign key points to, as a member, and within it those that its own keys point to.
+pub(super) fn member<'p>(
+    columns: &mut Columns<'p>,
     model: &Model,
-    expansion: &Expansion<'_>,
-    index: usize,
+    expansion: &Expansion<'p>,
 ) -> Member {
     let (relation, target) = (expansion.relation, expansion.target);
-    let object = columns.fields(&joined(index), target.fields().iter());
+    let mut object = columns.fields(expansion.source, target.fields().iter());
     // The field that is pointed to is not NULL where a row was found.
     let pointed = relation.pairs(model, target).next();
     let present = pointed.and_then(|(_, to)| {
@@ -26,56 +25,58 @@ pub(super) fn member(
         let at = fields.position(|field| std::ptr::eq(field, to))?;
         object.get(at).map(Member::first)
     });
+    for inner in &expansion.expand {
+        object.push(member(columns, target, inner));
+    }
     Member::object(relation.name(), object, present)
 }
 
-/// The alias of an expanded model's table.
-fn joined(index: usize) -> String {
-    format!("e{index}")
-}
-
-/// Joins the row that is pointed to; one that may not be seen is as one that is not there.
-pub(super) fn join(
+/// Joins the rows of the sources that are needed; one that may not be seen is as one that is not
+/// there.
+pub(super) fn all(
     select: &mut SelectStatement,
-    model: &Model,
-    expansion: &Expansion<'_>,
-    index: usize,
+    joins: &Joins<'_>,
+    needed: Sources,
     dialect: Dialect,
 ) {
-    let (target, alias) = (expansion.target, joined(index));
-    let on = match expansion.relation.is_unique() {
-        true => pointed(&alias, model, expansion, dialect),
-        false => first(&alias, model, expansion, dialect),
-    };
-    if let Some(on) = on {
-        select.left_join(table(target.table()).alias(alias), on);
+    for (source, join) in joins.iter().filter(|(source, _)| needed.has(*source)) {
+        let there = alias(source);
+        let here = (alias(join.parent), joins.model(join.parent));
+        let on = match join.relation.is_unique() {
+            true => pointed(there, here, join, dialect),
+            false => first(there, here, join, dialect),
+        };
+        if let Some(on) = on {
+            select.left_join(table(join.model.table()).alias(there), on);
+        }
     }
 }
 
-/// Where a row of the target is pointed to, and may be seen.
+/// Where a row of the target, under that alias, is pointed to, and may be seen.
 fn pointed(
-    alias: &str,
-    model: &Model,
-    expansion: &Expansion<'_>,
+    there: &str,
+    (here, model): (&str, &Model),
+    join: &Join<'_>,
     dialect: Dialect,
 ) -> Option<Expr> {
-    let (relation, target) = (expansion.relation, expansion.target);
-    let pairs = relation
+    let target = join.model;
+    let pairs = join
+        .relation
         .pairs(model, target)
         .map(|(from, to)| match dialect {
             // As a key is enforced: by the collation and the affinity of the other side alone.
             Dialect::Sqlite => {
-                let from = Expr::cust_with_exprs("+?", [column_of(BASE, from)]);
-                column_of(alias, to).eq(from)
+                let from = Expr::cust_with_exprs("+?", [column_of(here, from)]);
+                column_of(there, to).eq(from)
             }
             Dialect::Postgres | Dialect::MySql => {
-                compare::fields_equal((BASE, from), (alias, to), dialect)
+                compare::fields_equal((here, from), (there, to), dialect)
             }
         });
     let rules = target.rules().iter();
-    let rules = rules.map(|rule| compare::rule(alias, rule, dialect));
+    let rules = rules.map(|rule| compare::rule(there, rule, dialect));
     // A key points to rows of the table itself, never to those of tables that inherit from it.
-    let own = target.is_inherited().then(|| own(alias, target.table()));
+    let own = target.is_inherited().then(|| own(there, target.table()));
     pairs
         .chain(rules)
         .chain(own)
@@ -83,11 +84,11 @@ fn pointed(
 }
 
 /// Where a row is the first by its own key of those that are pointed to.
-fn first(alias: &str, model: &Model, expansion: &Expansion<'_>, dialect: Dialect) -> Option<Expr> {
-    let target = expansion.target;
+fn first(there: &str, here: (&str, &Model), join: &Join<'_>, dialect: Dialect) -> Option<Expr> {
+    let target = join.model;
     let mut rows = Query::select();
     rows.from(table(target.table()).alias(FIRST));
-    rows.and_where(pointed(FIRST, model, expansion, dialect)?);
+    rows.and_where(pointed(FIRST, here, join, dialect)?);
     let keys = target
         .key()
         .map(|field| documents::ordered(column_of(FIRST, field), field, dialect));
@@ -98,7 +99,7 @@ fn first(alias: &str, model: &Model, expansion: &Expansion<'_>, dialect: Dialect
     rows.limit(1);
     let key = target.key().map(|field| {
         let value = rows.clone().expr(column_of(FIRST, field)).take();
-        column_of(alias, field).eq(Expr::SubQuery(None, Box::new(value.into())))
+        column_of(there, field).eq(Expr::SubQuery(None, Box::new(value.into())))
     });
     key.reduce(|all, one| all.and(one))
 }
