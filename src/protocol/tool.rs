@@ -86,7 +86,10 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
             "string",
             "Of a key of several fields, the JSON object of them all.",
         ),
-        ("fields", _) => ("array", "Only these; a path leads on: [\"title\", \"user.team.name\"]."),
+        ("fields", _) => (
+            "array",
+            "Only these; a path leads on: [\"title\", \"user.team.name\"].",
+        ),
         ("compute", _) => (
             "object",
             "Values by names of your own: {\"team\": \"user.team.name\"}.",

@@ -157,8 +157,6 @@ pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(),
     Ok(())
 }
 
-pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(), Fail> {
-    for model in joins.models() {
 /// A request that came to nothing: what its client is told, and what only the log is.
 pub(crate) struct Fail {
     pub(crate) error: Error,
@@ -180,8 +178,7 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure; what the driver says of it goes to the log.
-pub(crate) async fn confirm(source: Source<'_>, joins: &Joins<'_>) -> Result<(), Fail> {
-    for model in joins.models() {
+pub(crate) fn failed<'c>(
     source: Source<'_>,
     joins: &Joins<'c>,
     filter: &Condition<'c>,
