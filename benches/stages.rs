@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lucarne::auth::Client;
-use lucarne::catalog::{self, Catalog, Column, FieldType, Kind, Stored, Table, TableName};
+use lucarne::catalog::{self, Catalog, Column, FieldType, Table, TableName};
 use lucarne::config::ModelName;
 use lucarne::encode::{Datum, Numbers, Row, Rows, Style, Undecodable};
 use lucarne::limit::Window;
@@ -53,40 +53,19 @@ fn tickets() -> Catalog {
         ),
     ];
     let columns = columns.map(|(name, field_type, cast)| Column {
-        name: name.to_owned(),
-        field_type,
-        stored: Stored::AsItIs,
         nullable: false,
-        sortable: true,
-        exact: true,
-        dynamic: false,
-        bounded: false,
-        folding: false,
-        comment: None,
-        values: Vec::new(),
-        parts: Arc::default(),
-        collation: None,
-        documents: false,
-        expression: None,
         cast: cast.to_owned(),
+        ..Column::new(name, field_type)
     });
+    let name = TableName {
+        schema: Some("public".to_owned()),
+        name: "tickets".to_owned(),
+    };
     let table = Table {
-        name: TableName {
-            schema: Some("public".to_owned()),
-            name: "tickets".to_owned(),
-        },
-        kind: Kind::Table,
-        comment: None,
         estimated_rows: Some(1_000_000),
-        secured: false,
-        definition: None,
-        columns: columns.into(),
-        withheld: Vec::new(),
         primary_key: vec!["id".to_owned()],
-        inherited: false,
-        row_id: None,
-        foreign_keys: Vec::new(),
         indexes: vec![vec!["created_at".to_owned()]],
+        ..Table::new(name, columns.into())
     };
     let name = ModelName {
         exposed: "tickets".to_owned(),

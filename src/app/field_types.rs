@@ -68,46 +68,14 @@ fn retype(column: &mut Column, given: GivenType) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Kind, TableName};
 
     #[test]
     fn what_is_not_there_is_told_with_what_may_be_meant() {
         let column = Column {
-            name: "at".to_owned(),
-            field_type: catalog::FieldType::Any,
-            stored: Stored::AsItIs,
-            nullable: true,
-            sortable: true,
-            exact: false,
             dynamic: true,
-            bounded: false,
-            folding: false,
-            comment: None,
-            values: Vec::new(),
-            parts: std::sync::Arc::default(),
-            collation: None,
-            documents: false,
-            expression: None,
-            cast: String::new(),
+            ..Column::new("at", catalog::FieldType::Any)
         };
-        let table = Table {
-            name: TableName {
-                schema: None,
-                name: "orders".to_owned(),
-            },
-            kind: Kind::Table,
-            comment: None,
-            estimated_rows: None,
-            secured: false,
-            definition: None,
-            columns: vec![column],
-            primary_key: Vec::new(),
-            inherited: false,
-            row_id: None,
-            withheld: Vec::new(),
-            foreign_keys: Vec::new(),
-            indexes: Vec::new(),
-        };
+        let table = Table::new("orders", vec![column]);
         let name = |exposed: &str| ModelName {
             exposed: exposed.to_owned(),
             schema: None,

@@ -362,62 +362,32 @@ fn rule(wanted: &WantedRule<'_>, table: &Table) -> Result<Rule, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FieldType, ForeignKey, Kind};
+    use super::super::{FieldType, ForeignKey};
     use super::*;
 
     fn table(name: &str) -> Table {
-        let table_name = |name: &str| TableName {
-            schema: None,
-            name: name.to_owned(),
-        };
-        let column = |name: &str, field_type| Column {
-            name: name.to_owned(),
-            field_type,
-            stored: Stored::AsItIs,
-            nullable: true,
-            sortable: true,
-            exact: true,
-            dynamic: false,
-            bounded: true,
-            folding: false,
-            comment: None,
-            values: Vec::new(),
-            parts: Arc::default(),
-            collation: None,
-            documents: false,
-            expression: None,
-            cast: String::new(),
-        };
         let integer = FieldType::Integer {
             unsigned: false,
             wide: true,
         };
+        let columns = vec![
+            Column::new("id", integer),
+            Column::new("user_id", integer),
+            Column::new("company_id", integer),
+            Column::new("api_key", FieldType::Text),
+            Column::new("payload", FieldType::Json),
+        ];
         Table {
-            name: table_name(name),
-            kind: Kind::Table,
-            comment: None,
             estimated_rows: Some(100),
-            secured: false,
-            definition: None,
-            columns: vec![
-                column("id", integer),
-                column("user_id", integer),
-                column("company_id", integer),
-                column("api_key", FieldType::Text),
-                column("payload", FieldType::Json),
-            ],
-            withheld: Vec::new(),
             primary_key: vec!["id".to_owned()],
-            inherited: false,
-            row_id: None,
             foreign_keys: vec![ForeignKey {
                 columns: vec!["user_id".to_owned()],
-                target: table_name("users"),
+                target: "users".into(),
                 target_columns: vec!["id".to_owned()],
                 unique: true,
                 given: None,
             }],
-            indexes: Vec::new(),
+            ..Table::new(name, columns)
         }
     }
 

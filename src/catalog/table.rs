@@ -23,6 +23,16 @@ impl TableName {
     }
 }
 
+/// A name without a schema.
+impl From<&str> for TableName {
+    fn from(name: &str) -> Self {
+        Self {
+            schema: None,
+            name: name.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.schema {
@@ -92,6 +102,26 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table of these columns, of which nothing else is known. Tests make theirs from it, so that
+    /// a new member concerns those alone that are about it; the engines name every member.
+    pub fn new(name: impl Into<TableName>, columns: Vec<Column>) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Table,
+            comment: None,
+            estimated_rows: None,
+            secured: false,
+            definition: None,
+            columns,
+            withheld: Vec::new(),
+            primary_key: Vec::new(),
+            inherited: false,
+            row_id: None,
+            foreign_keys: Vec::new(),
+            indexes: Vec::new(),
+        }
+    }
+
     /// The columns of which a sample has to tell whether they hold documents: text that leads an
     /// index or is part of the key. Each with the columns that an index orders by up to it.
     pub fn to_sample(&self) -> Vec<(usize, Vec<String>)> {
@@ -144,6 +174,31 @@ pub struct Column {
     pub expression: Option<String>,
     /// The name to cast a bound value to, quoted as SQL needs it; empty where no cast is needed.
     pub cast: String,
+}
+
+impl Column {
+    /// A column of this type that may be null, orders its values, and writes equal ones alike; see
+    /// [`Table::new`].
+    pub fn new(name: impl Into<String>, field_type: FieldType) -> Self {
+        Self {
+            name: name.into(),
+            field_type,
+            stored: Stored::AsItIs,
+            nullable: true,
+            sortable: true,
+            exact: true,
+            dynamic: false,
+            bounded: false,
+            folding: false,
+            comment: None,
+            values: Vec::new(),
+            parts: Arc::default(),
+            collation: None,
+            documents: false,
+            expression: None,
+            cast: String::new(),
+        }
+    }
 }
 
 /// A foreign key.

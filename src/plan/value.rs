@@ -355,7 +355,7 @@ pub(super) fn echo(raw: &RawValue) -> Echo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{self, Column, Narrowing, Table, TableName};
+    use crate::catalog::{self, Column, Narrowing, Table};
     use crate::config::ModelName;
     use crate::sensitive::Sensitive;
 
@@ -436,43 +436,11 @@ mod tests {
 
     /// A field of a type, as only a catalog makes one.
     fn with_field(field_type: FieldType, test: impl Fn(&Field)) {
-        let name = TableName {
-            schema: None,
-            name: "things".to_owned(),
-        };
         let column = Column {
-            name: "field".to_owned(),
-            field_type,
-            stored: Stored::AsItIs,
-            nullable: true,
-            sortable: true,
-            exact: true,
-            dynamic: false,
-            bounded: true,
-            folding: false,
-            comment: None,
             values: vec!["open".to_owned()],
-            parts: std::sync::Arc::default(),
-            collation: None,
-            documents: false,
-            expression: None,
-            cast: String::new(),
+            ..Column::new("field", field_type)
         };
-        let table = Table {
-            name,
-            kind: catalog::Kind::Table,
-            comment: None,
-            estimated_rows: None,
-            secured: false,
-            definition: None,
-            columns: vec![column],
-            withheld: Vec::new(),
-            primary_key: Vec::new(),
-            inherited: false,
-            row_id: None,
-            foreign_keys: Vec::new(),
-            indexes: Vec::new(),
-        };
+        let table = Table::new("things", vec![column]);
         let name = ModelName {
             exposed: "things".to_owned(),
             schema: None,

@@ -139,44 +139,14 @@ fn tell(model: &str, before: &Result<Table, String>, after: &Result<Table, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Column, FieldType, Kind, Stored, TableName};
+    use crate::catalog::{Column, FieldType};
 
     fn table(columns: &[&str]) -> Table {
-        let columns = columns.iter().map(|name| Column {
-            name: (*name).to_owned(),
-            field_type: FieldType::Text,
-            stored: Stored::default(),
-            nullable: true,
-            sortable: true,
-            exact: true,
-            dynamic: false,
-            bounded: true,
-            folding: false,
-            comment: None,
-            values: Vec::new(),
-            parts: Arc::default(),
-            collation: None,
-            documents: false,
-            expression: None,
-            cast: String::new(),
-        });
+        let columns = columns.iter();
+        let columns = columns.map(|name| Column::new(*name, FieldType::Text));
         Table {
-            name: TableName {
-                schema: None,
-                name: "notes".to_owned(),
-            },
-            kind: Kind::Table,
-            comment: None,
             estimated_rows: Some(7),
-            secured: false,
-            definition: None,
-            columns: columns.collect(),
-            withheld: Vec::new(),
-            primary_key: Vec::new(),
-            inherited: false,
-            row_id: None,
-            foreign_keys: Vec::new(),
-            indexes: Vec::new(),
+            ..Table::new("notes", columns.collect())
         }
     }
 

@@ -3,11 +3,8 @@
 //! `INSTA_UPDATE=always cargo test golden` writes them anew.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use lucarne::catalog::{
-    self, Catalog, Column, FieldType, ForeignKey, Kind, Stored, Table, TableName,
-};
+use lucarne::catalog::{self, Catalog, Column, FieldType, ForeignKey, Table, TableName};
 use lucarne::config::ModelName;
 use lucarne::plan::{
     self, Comparison, Condition, CursorKey, Joins, Limits, OrderKey, Output, ReadPlan, Seek, Term,
@@ -78,25 +75,13 @@ pub(crate) const REQUESTS: [(&str, &str); 12] = [
 
 fn column(name: &str, field_type: FieldType, cast: &str, dialect: Dialect) -> Column {
     Column {
-        stored: Stored::AsItIs,
-        name: name.to_owned(),
-        field_type,
         nullable: !name.ends_with("id") && name != "status",
-        sortable: true,
-        exact: true,
         dynamic: dialect == Dialect::Sqlite,
-        bounded: false,
-        folding: false,
-        comment: None,
-        values: Vec::new(),
-        parts: Arc::default(),
-        collation: None,
-        documents: false,
-        expression: None,
         cast: match dialect {
             Dialect::Postgres => cast.to_owned(),
             _ => String::new(),
         },
+        ..Column::new(name, field_type)
     }
 }
 
@@ -112,26 +97,16 @@ fn table(name: &str, dialect: Dialect, columns: &[(&str, FieldType, &str)]) -> T
         unique: true,
         given: None,
     };
+    let columns = columns.iter();
+    let columns = columns.map(|(name, field_type, cast)| column(name, *field_type, cast, dialect));
     Table {
-        name: table_name(name),
-        kind: Kind::Table,
-        comment: None,
-        estimated_rows: None,
-        secured: false,
-        definition: None,
-        columns: columns
-            .iter()
-            .map(|(name, field_type, cast)| column(name, *field_type, cast, dialect))
-            .collect(),
-        withheld: Vec::new(),
         primary_key: vec!["id".to_owned()],
-        inherited: false,
-        row_id: None,
         foreign_keys: match name {
             "tickets" => vec![users],
             _ => Vec::new(),
         },
         indexes: vec![vec!["created_at".to_owned()]],
+        ..Table::new(table_name(name), columns.collect())
     }
 }
 
