@@ -7,12 +7,14 @@ mod exposed;
 pub(crate) mod judged;
 mod permissions;
 pub(crate) mod quota;
+mod toolbox;
 mod window;
 
 pub use access::{Access, Administration, Clients};
 pub use databases::Unread;
 pub use exposed::Exposed;
 pub use permissions::Permissions;
+pub use toolbox::{Tool, Toolbox, Work};
 pub(crate) use window::Bound;
 pub use window::Limited;
 
@@ -40,6 +42,8 @@ pub struct Policy {
     pub settings: Arc<Settings>,
     /// What may be asked for.
     pub may: Permissions,
+    /// The tools that may be called.
+    pub toolbox: Toolbox,
     /// What may be read, each model in one place.
     pub exposed: Vec<Arc<Exposed>>,
     /// Whose it is, where it is a client's of the store.
@@ -155,6 +159,22 @@ pub struct Served<'p> {
 }
 
 impl Policy {
+    /// What these permissions allow of these databases.
+    pub fn new(
+        settings: Arc<Settings>,
+        may: Permissions,
+        exposed: Vec<Arc<Exposed>>,
+        grant: Option<Grant>,
+    ) -> Self {
+        Self {
+            toolbox: Toolbox::new(may, grant.is_some(), &[]),
+            settings,
+            may,
+            exposed,
+            grant,
+        }
+    }
+
     /// Sets rows aside that a request may read, where rows are counted.
     ///
     /// # Errors
@@ -169,6 +189,7 @@ impl Policy {
         Self {
             settings: Arc::clone(&self.settings),
             may: self.may,
+            toolbox: self.toolbox.clone(),
             exposed: exposed.into_iter().collect(),
             grant: None,
         }

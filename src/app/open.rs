@@ -198,12 +198,12 @@ pub(crate) fn access(
     Access {
         settings: Arc::clone(settings),
         tokens: Tokens::new(&config.tokens),
-        shared: Arc::new(Policy {
-            settings: Arc::clone(settings),
-            may: Permissions::ALL,
-            exposed: exposed.into_iter().collect(),
-            grant: None,
-        }),
+        shared: Arc::new(Policy::new(
+            Arc::clone(settings),
+            Permissions::ALL,
+            exposed.into_iter().collect(),
+            None,
+        )),
         clients,
         require_auth: config.require_auth,
         hosts: config.allowed_hosts.clone(),

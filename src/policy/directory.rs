@@ -241,32 +241,30 @@ fn policy(
 ) -> Policy {
     let connections = &settings.connections;
     let usual = (connections.token_rate_limit, connections.rate_window);
-    Policy {
-        settings: Arc::clone(settings),
-        may: Permissions::new(
-            Scopes::named(token.scopes.iter().map(String::as_str)),
-            token.tools.as_deref(),
-        ),
-        exposed: exposed(tenant, token, held),
-        grant: Some(Grant {
-            client: Arc::new(Client {
-                token_id: token.id.to_string(),
-                token: token.name.clone(),
-                suffix: token.suffix.clone(),
-                tenant_id: tenant.id.to_string(),
-                tenant: tenant.name.clone(),
-            }),
-            expires_at: token.expires_at,
-            token: Quota::of_token(token.limits, usual, Arc::clone(&kept.token)),
-            tenant: Quota::of_tenant(
-                tenant.limits,
-                connections.rate_window,
-                Arc::clone(&kept.tenant),
-            ),
-            turns: Arc::clone(&kept.turns),
-            used: Arc::clone(&kept.used),
+    let may = Permissions::new(
+        Scopes::named(token.scopes.iter().map(String::as_str)),
+        token.tools.as_deref(),
+    );
+    let grant = Grant {
+        client: Arc::new(Client {
+            token_id: token.id.to_string(),
+            token: token.name.clone(),
+            suffix: token.suffix.clone(),
+            tenant_id: tenant.id.to_string(),
+            tenant: tenant.name.clone(),
         }),
-    }
+        expires_at: token.expires_at,
+        token: Quota::of_token(token.limits, usual, Arc::clone(&kept.token)),
+        tenant: Quota::of_tenant(
+            tenant.limits,
+            connections.rate_window,
+            Arc::clone(&kept.tenant),
+        ),
+        turns: Arc::clone(&kept.turns),
+        used: Arc::clone(&kept.used),
+    };
+    let exposed = exposed(tenant, token, held);
+    Policy::new(Arc::clone(settings), may, exposed, Some(grant))
 }
 
 /// What a token sees of the databases of its tenant. A name that two of them have is that of the

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 pub(crate) fn serve_other_models(service: &Service) {
     let before = service.access();
     service.replace(Access {
-        shared: Arc::new(Policy {
-            settings: Arc::clone(&before.settings),
-            may: Permissions::ALL,
-            exposed: vec![Exposed::waiting(vec!["others".to_owned()]).into()],
-            grant: None,
-        }),
+        shared: Arc::new(Policy::new(
+            Arc::clone(&before.settings),
+            Permissions::ALL,
+            vec![Exposed::waiting(vec!["others".to_owned()]).into()],
+            None,
+        )),
         ..Access::clone(&before)
     });
 }
