@@ -7,9 +7,12 @@ pub(crate) mod notify;
 mod open;
 mod reload;
 mod report;
+mod running;
 mod store_sync;
-pub(crate) mod supervise;
+mod supervise;
 
 pub use open::{Opened, open};
 pub use reload::{Live, NotReloaded};
+pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{Kept, keep};
+pub use supervise::Source;

@@ -11,7 +11,7 @@ mod toolbox;
 mod window;
 
 pub use access::{Access, Administration, Clients};
-pub use databases::Unread;
+pub use databases::{Unread, Ways};
 pub use exposed::Exposed;
 pub use permissions::Permissions;
 pub use toolbox::{Tool, Toolbox, Work};

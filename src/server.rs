@@ -96,7 +96,7 @@ pub struct Server {
 }
 
 /// How an end went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// Sockets that were closed for it.
     pub sockets: u64,

@@ -6,7 +6,7 @@
 mod describe;
 mod outage;
 mod page;
-mod record;
+pub(crate) mod record;
 pub(crate) mod renewal;
 mod whoami;
 mod window;
@@ -36,6 +36,21 @@ use crate::protocol::{Action, Read};
 use crate::sql;
 use crate::store::{DatabaseId, Store};
 
+/// What a service is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Whom a first configuration lets in.
+    pub access: Access,
+    /// The database of the configuration, where it names one.
+    pub db: Option<Db>,
+    /// How the databases of tenants are reached, where there is a store.
+    pub ways: Option<Arc<Ways>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where requests are recorded, where they are.
+    pub audit: Option<Audit>,
+}
+
 /// Answers requests, each by the policy of who asks.
 #[derive(Debug)]
 pub struct Service {
@@ -44,18 +59,19 @@ pub struct Service {
     replaced: watch::Sender<()>,
     /// The database of the configuration.
     db: Option<Db>,
-    /// The store, once it has answered.
+    /// The store, once it has answered: it may come long after the start.
     store: OnceLock<Store>,
     /// How the databases of its tenants are reached.
     ways: ArcSwapOption<Ways>,
     metrics: Arc<Metrics>,
-    audit: OnceLock<Audit>,
+    audit: Option<Audit>,
     /// Places for requests that are being answered.
     turns: Semaphore,
     most_turns: usize,
     /// The window of each token of the configuration, over all its connections.
     windows: Mutex<HashMap<TokenId, Window>>,
     outage: Outage,
+    /// Asks the owner of the configuration, once there is one.
     renewals: OnceLock<renewal::Asking>,
 }
 
@@ -126,21 +142,20 @@ pub struct Answer {
 }
 
 impl Service {
-    /// A service that lets in whom a first configuration says; without a database everything of its
-    /// own is unavailable.
-    pub fn new(access: Access, db: Option<Db>, metrics: Arc<Metrics>) -> Self {
-        let most_turns = access.settings.connections.max_requests;
+    /// The service of these parts; without a database everything of its own is unavailable.
+    pub fn new(parts: Parts) -> Self {
+        let most_turns = parts.access.settings.connections.max_requests;
         Self {
             turns: Semaphore::new(most_turns),
             most_turns,
             windows: Mutex::default(),
-            access: ArcSwap::from_pointee(access),
+            access: ArcSwap::from_pointee(parts.access),
             replaced: watch::Sender::new(()),
-            db,
+            db: parts.db,
             store: OnceLock::new(),
-            ways: ArcSwapOption::empty(),
-            metrics,
-            audit: OnceLock::new(),
+            ways: ArcSwapOption::from(parts.ways),
+            metrics: parts.metrics,
+            audit: parts.audit,
             outage: Outage::default(),
             renewals: OnceLock::new(),
         }
@@ -193,6 +208,11 @@ impl Service {
     pub(crate) fn set_store(&self, store: Store) {
         // Whoever keeps the store opens it once.
         let _ = self.store.set(store);
+    }
+
+    /// How the databases of tenants are reached.
+    pub(crate) fn ways(&self) -> Option<Arc<Ways>> {
+        self.ways.load_full()
     }
 
     pub(crate) fn set_ways(&self, ways: &Arc<Ways>) {

@@ -17,10 +17,10 @@ use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
 use crate::policy::{
     Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Settings,
-    databases,
+    Ways, databases,
 };
 use crate::sensitive::Sensitive;
-use crate::service::Service;
+use crate::service::{Parts, Service, record};
 
 /// Tables are listed to the operator up to this many.
 const LISTED: usize = 8;
@@ -72,66 +72,104 @@ impl Opened {
 /// then every request is `Database is unavailable`.
 ///
 /// # Errors
-/// A database that cannot be right, and a whitelist of which nothing is there.
+/// A database that cannot be right, a whitelist of which nothing is there, and an audit that cannot
+/// be written.
 pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
     let settings = Arc::new(settings(config, Arc::new(cursor_key(config)?)));
     let tls = tls(config)?;
-    let clients = Arc::<Clients>::default();
-    let opened = |exposed, db| {
-        let access = access(config, &settings, tls, exposed, clients);
-        Opened {
-            service: Arc::new(Service::new(access, db, metrics)),
+    let own = Own::read(config).await?;
+    let access = access(config, &settings, tls, own.exposed, Arc::default());
+    let parts = Parts {
+        access,
+        db: own.db,
+        ways: ways(config),
+        audit: record::audit(config, &metrics).await?,
+        metrics,
+    };
+    Ok(Opened {
+        service: Arc::new(Service::new(parts)),
+        hidden: own.hidden,
+        missing: own.missing,
+        judged: own.judged,
+        sensitive: config.sensitive.clone(),
+        waiting: own.waiting,
+        absent: own.absent,
+    })
+}
+
+/// How the databases of tenants are reached, where there is a store.
+fn ways(config: &Config) -> Option<Arc<Ways>> {
+    let store = config.store.as_ref().filter(|_| config.enabled);
+    store.map(|_| Arc::new(Ways::new(config)))
+}
+
+/// The database of the configuration itself, as far as it has answered.
+struct Own {
+    db: Option<Db>,
+    exposed: Option<Arc<Exposed>>,
+    hidden: Vec<Hidden>,
+    missing: Vec<Missing>,
+    judged: Arc<Judged>,
+    waiting: bool,
+    absent: Option<StartFault>,
+}
+
+impl Own {
+    /// What is exposed of which nothing was read.
+    fn unread(db: Option<Db>, exposed: Option<Arc<Exposed>>) -> Self {
+        Self {
+            db,
+            exposed,
             hidden: Vec::new(),
             missing: Vec::new(),
             judged: Arc::new(Judged::new(Tables::new())),
-            sensitive: config.sensitive.clone(),
             waiting: false,
             absent: None,
         }
-    };
-    let url = config.database.as_ref().filter(|_| config.enabled);
-    let Some(url) = url else {
-        let exposed = match config.enabled {
-            // The databases are those of the store.
-            true => None,
-            false => Some(waiting(config)),
+    }
+
+    async fn read(config: &Config) -> Result<Self, StartFault> {
+        let url = config.database.as_ref().filter(|_| config.enabled);
+        let Some(url) = url else {
+            // Without a database of its own they are those of the store.
+            let exposed = (!config.enabled).then(|| waiting(config));
+            return Ok(Self::unread(None, exposed));
         };
-        return Ok(opened(exposed, None));
-    };
-    let db = Db::new(&Options {
-        url: url.clone(),
-        pool_size: config.pool_size,
-        query_timeout: config.query_timeout,
-        pgbouncer: config.pgbouncer,
-        tenant: None,
-    })
-    .map_err(named)?;
-    let found = match tables(&db, config).await {
-        Ok(tables) => db.holds_a_store().await.map(|holds| (tables, holds)),
-        Err(failure) => Err(failure),
-    };
-    match found {
-        Ok((_, true)) => Err(named(databases::holds_a_store(&url.to_string()))),
-        Ok((tables, false)) => {
-            let built = served(built(&tables, config), &db, config).await?;
-            let judged = Arc::new(Judged::new(tables));
-            let exposed = exposed(&db, built.catalog, &config.sensitive, (&judged, 0));
-            Ok(Opened {
-                hidden: built.hidden,
-                missing: built.missing,
-                judged,
-                ..opened(Some(exposed), Some(db))
-            })
+        let db = Db::new(&Options {
+            url: url.clone(),
+            pool_size: config.pool_size,
+            query_timeout: config.query_timeout,
+            pgbouncer: config.pgbouncer,
+            tenant: None,
+        })
+        .map_err(named)?;
+        let found = match tables(&db, config).await {
+            Ok(tables) => db.holds_a_store().await.map(|holds| (tables, holds)),
+            Err(failure) => Err(failure),
+        };
+        match found {
+            Ok((_, true)) => Err(named(databases::holds_a_store(&url.to_string()))),
+            Ok((tables, false)) => {
+                let built = served(built(&tables, config), &db, config).await?;
+                let judged = Arc::new(Judged::new(tables));
+                let exposed = exposed(&db, built.catalog, &config.sensitive, (&judged, 0));
+                Ok(Self {
+                    hidden: built.hidden,
+                    missing: built.missing,
+                    judged,
+                    ..Self::unread(Some(db), Some(exposed))
+                })
+            }
+            Err(failure) => match told(&db, &failure).map(named) {
+                Some(fault) if !failure.is_unknown_host() => Err(fault),
+                // A name server may be the one that does not answer, and a name may come back.
+                absent => Ok(Self {
+                    waiting: true,
+                    absent,
+                    ..Self::unread(Some(db), Some(waiting(config)))
+                }),
+            },
         }
-        Err(failure) => match told(&db, &failure).map(named) {
-            Some(fault) if !failure.is_unknown_host() => Err(fault),
-            // A name server may be the one that does not answer, and a name may come back.
-            absent => Ok(Opened {
-                waiting: true,
-                absent,
-                ..opened(Some(waiting(config)), Some(db))
-            }),
-        },
     }
 }
 

@@ -112,12 +112,12 @@ impl From<Faults> for NotReloaded {
 
 impl Live {
     /// The service as it was opened, with the store that it serves the clients of.
-    pub fn new(opened: Opened, kept: Option<Kept>, config: Config) -> Self {
+    pub fn new(opened: &Opened, kept: Option<Kept>, config: Arc<Config>) -> Self {
         let mut live = Self {
             renewals: opened.service.renewals(),
-            service: opened.service,
-            config: Arc::new(config),
-            judged: opened.judged,
+            service: Arc::clone(&opened.service),
+            config,
+            judged: Arc::clone(&opened.judged),
             kept,
             waiting: opened.waiting,
             said: None,

@@ -20,7 +20,6 @@ use crate::auth::Digest;
 use crate::config::{Config, DatabaseUrl, StoreUrl};
 use crate::db::StartFault;
 use crate::policy::access::Freshness;
-use crate::policy::databases::Ways;
 use crate::policy::directory::Tenants;
 use crate::service::Service;
 use crate::store::{Contents, Keys, State, Store, StoreFailure, StoreFault};
@@ -58,7 +57,7 @@ impl Drop for Kept {
 /// # Errors
 /// A store that cannot be right.
 pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, StartFault> {
-    let Some(url) = config.store.clone().filter(|_| config.enabled) else {
+    let (Some(url), Some(ways)) = (config.store.clone(), service.ways()) else {
         return Ok(None);
     };
     let place = Place {
@@ -102,8 +101,7 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
             Contents::default()
         }
     };
-    let tenants = Tenants::new(contents, Arc::new(Ways::new(config)), freshness);
-    service.set_ways(tenants.ways());
+    let tenants = Tenants::new(contents, ways, freshness);
     let (sender, news) = mpsc::channel(1);
     let tidying = tokio::spawn(tidy(Arc::clone(service))).abort_handle();
     let keeper = tokio::spawn(keeper.run(sender)).abort_handle();

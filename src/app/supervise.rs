@@ -21,14 +21,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a configuration is read from again, each time that a signal asks for it.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub struct Source {
     read: fn() -> Result<Config, Faults>,
     hangup: Signal,
 }
 
 impl Source {
     /// Hears SIGHUP from now on.
-    pub(crate) fn new(read: fn() -> Result<Config, Faults>) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the system does not let it be heard.
+    pub fn new(read: fn() -> Result<Config, Faults>) -> io::Result<Self> {
         let hangup = signal(SignalKind::hangup())?;
         Ok(Self { read, hangup })
     }

@@ -50,6 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let enabled = config.enabled;
     let config = Config {
         enabled: true,
+        // A look is no start: nothing of it is recorded.
+        audit: None,
         ..config
     };
     let (opened, weaknesses) = serve::runtime()?.block_on(async {

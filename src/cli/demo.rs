@@ -1,6 +1,7 @@
 //! `lucarne demo`: a sample database, a fresh token, and what to do next.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -8,10 +9,9 @@ use super::failure::Failure;
 use super::snippet::own_command;
 use super::token::new_token;
 use super::{logging, output, serve};
-use crate::app::{Live, Opened};
+use crate::app::Running;
 use crate::config;
 use crate::sample::{self, Created, SampleError};
-use crate::server::Server;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -20,7 +20,7 @@ Examples:
   MCP_LISTEN=127.0.0.1:8001 lucarne demo --path sample.db";
 
 /// What the demo decides by itself, whatever the environment says.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "MCP_ENABLED",
     "MCP_TOKEN",
     "MCP_TOKEN_FILE",
@@ -30,6 +30,7 @@ const OWN: [&str; 9] = [
     "DATABASE_URL_FILE",
     "MCP_HIDDEN_FIELDS",
     "MCP_REVEAL_FIELDS",
+    "MCP_STORE",
 ];
 
 /// Where the sample is.
@@ -60,23 +61,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     ] {
         variables.push((name.to_owned(), value.to_owned()));
     }
-    let config = config::load(variables)?;
+    let config = Arc::new(config::load(variables)?);
     logging::begin(&config);
     serve::runtime()?.block_on(async {
         let created = match &arguments.database_url {
             Some(url) => sample::load(url).await?,
             None => sample::create_sqlite(&arguments.path).await?,
         };
-        let (server, opened) = serve::start(&config).await?;
+        // What the demo decided by itself is not to be reloaded.
+        let running = serve::start(&config, None).await?;
         let place = config
             .database
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let signals = serve::signals(server.stop())?;
-        output::data(&screen(&token, &place, &created, &server, &opened))?;
-        // What the demo decided by itself is not to be reloaded.
-        serve::serve(server, Live::new(opened, None, config), None, signals).await
+        let signals = serve::signals(running.stop())?;
+        output::data(&screen(&token, &place, &created, &running))?;
+        serve::end(running, signals, config.log_format).await
     })
 }
 
@@ -89,18 +90,15 @@ fn encoded(path: &std::path::Path) -> String {
 }
 
 /// What to do next: every line below `export` can be pasted.
-fn screen(token: &str, place: &str, created: &Created, server: &Server, opened: &Opened) -> String {
+fn screen(token: &str, place: &str, created: &Created, running: &Running) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let address = server
-        .address()
-        .map(|address| address.to_string())
-        .unwrap_or_default();
+    let address = running.address;
     let rows: Vec<String> = created
         .rows
         .iter()
         .map(|(table, rows)| format!("{table} {rows}"))
         .collect();
-    let (rows, hidden, command) = (rows.join(", "), opened.hidden.len(), own_command());
+    let (rows, hidden, command) = (rows.join(", "), running.opened.hidden.len(), own_command());
     format!(
         r#"lucarne {version} serves {place}, read-only
 rows: {rows}; {hidden} sensitive fields are hidden

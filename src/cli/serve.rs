@@ -12,14 +12,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::text::{counted, visible};
 use super::{logging, output};
-use crate::app;
 use crate::app::notify::Notify;
-use crate::app::supervise::{Source, Supervisor};
-use crate::app::{Kept, Live, Opened};
+use crate::app::{App, Opened, Running, Source, StartError};
 use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
 use crate::db::{StartFault, Weakness};
-use crate::observe::Metrics;
-use crate::server::{BindFault, Server, Stop, Stopped};
+use crate::server::{BindFault, Stop, Stopped};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -34,18 +31,15 @@ const NEAR_PORTS: u16 = 20;
 
 /// Serves until it is told to stop.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = configuration()?;
+    let config = Arc::new(configuration()?);
     logging::begin(&config);
     runtime()?.block_on(async {
-        let (server, opened) = start(&config).await?;
-        let kept = app::keep(&opened.service, &config).await?;
-        // Whoever reads that it listens may end it from then on.
-        let signals = signals(server.stop())?;
         let source = Source::new(configuration).map_err(unheard)?;
-        let weaknesses = opened.weaknesses().await;
-        announce(&config, &server, &opened, kept.as_ref(), &weaknesses);
-        let live = Live::new(opened, kept, config);
-        serve(server, live, Some(source), signals).await
+        let running = start(&config, Some(source)).await?;
+        // Whoever reads that it listens may end it from then on.
+        let signals = signals(running.stop())?;
+        announce(&config, &running).await;
+        end(running, signals, config.log_format).await
     })
 }
 
@@ -59,37 +53,26 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     Runtime::new().map_err(|error| Failure::unable(format!("the runtime cannot start: {error}")))
 }
 
-/// Opens the database and takes the addresses.
-pub(super) async fn start(config: &Config) -> Result<(Server, Opened), Failure> {
-    let metrics = Arc::new(Metrics::default());
-    let opened = app::open(config, Arc::clone(&metrics)).await?;
-    opened.service.begin_audit(config).await?;
-    let server = match Server::bind(config, Arc::clone(&opened.service), metrics).await {
-        Ok(server) => server,
-        Err(fault) => return Err(unbindable(&fault, config).await),
-    };
-    Ok((server, opened))
+/// Starts the service of a configuration.
+pub(super) async fn start(
+    config: &Arc<Config>,
+    source: Option<Source>,
+) -> Result<Running, Failure> {
+    match App::start(config, source).await {
+        Ok(running) => Ok(running),
+        Err(StartError::Fault(fault)) => Err(fault.into()),
+        Err(StartError::Bind(fault)) => Err(unbindable(&fault, config).await),
+    }
 }
 
-/// Serves to the end, and says how it went; reloads from `source`, where there is one.
-pub(super) async fn serve(
-    server: Server,
-    live: Live,
-    source: Option<Source>,
+/// Serves to the end, and says how it went.
+pub(super) async fn end(
+    running: Running,
     signals: Signals,
+    format: LogFormat,
 ) -> Result<(), Failure> {
-    let format = live.config().log_format;
-    let notify = Notify::of_environment();
-    let service = Arc::clone(live.service());
-    let supervisor = Supervisor::new(live, source, notify.clone());
-    let supervising = tokio::spawn(supervisor.run());
-    notify.ready();
-    let Stopped { sockets, cut } = server.run().await;
+    let Stopped { sockets, cut } = running.join().await;
     signals.abort();
-    supervising.abort();
-    if let Some(audit) = service.audit() {
-        audit.flush().await;
-    }
     let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
     match format {
         LogFormat::Text => output::words(end),
@@ -126,15 +109,9 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
 }
 
 /// Says in a few lines what is served, and what is weak about it.
-fn announce(
-    config: &Config,
-    server: &Server,
-    opened: &Opened,
-    kept: Option<&Kept>,
-    weaknesses: &[Weakness],
-) {
-    let version = env!("CARGO_PKG_VERSION");
-    let address = server.address().unwrap_or(config.listen);
+async fn announce(config: &Config, running: &Running) {
+    let weaknesses = running.opened.weaknesses().await;
+    let (version, address) = (env!("CARGO_PKG_VERSION"), running.address);
     let scheme = if config.tls.is_some() {
         "https"
     } else {
@@ -142,7 +119,7 @@ fn announce(
     };
     info!("lucarne {version} listens on {scheme}://{address}");
     let mut lines = 1;
-    if let Some(admin) = server.admin_address() {
+    if let Some(admin) = running.admin {
         let api = match config.store.is_some() && !config.admin_tokens.is_empty() {
             true => format!(", the admin API is at http://{admin}/admin/api"),
             false => String::new(),
@@ -150,11 +127,11 @@ fn announce(
         info!("metrics are at http://{admin}/metrics{api}");
         lines += 1;
     }
-    if let (Some(kept), Some(store)) = (kept, &config.store) {
-        info!("lets in {}, by the store in {store}", kept.summary());
+    if let (Some(clients), Some(store)) = (&running.store, &config.store) {
+        info!("lets in {clients}, by the store in {store}");
         lines += 1;
     }
-    say(config, opened, weaknesses, lines);
+    say(config, &running.opened, &weaknesses, lines);
 }
 
 /// Says what is read and what is weak, in so many lines that with those before it a start is read.

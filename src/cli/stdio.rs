@@ -6,12 +6,8 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::token::new_token;
 use super::{logging, serve};
-use crate::app::notify::Notify;
-use crate::app::supervise::Supervisor;
-use crate::app::{self, Live};
+use crate::app::App;
 use crate::config::{self, Config};
-use crate::observe::Metrics;
-use crate::server::{self, Stop};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -43,28 +39,13 @@ fn configuration() -> Result<Config, Failure> {
 }
 
 async fn answer(config: Config) -> Result<(), Failure> {
-    let metrics = Arc::new(Metrics::default());
-    let opened = app::open(&config, Arc::clone(&metrics)).await?;
-    opened.service.begin_audit(&config).await?;
-    let stop = Stop::default();
-    let signals = serve::signals(stop.clone())?;
-    let weaknesses = opened.weaknesses().await;
-    serve::say(&config, &opened, &weaknesses, 0);
-    let service = Arc::clone(&opened.service);
-    let app = server::Piped::new(&config, Arc::clone(&service), metrics, stop);
-    // A client that wants another configuration starts another process.
-    let supervisor = Supervisor::new(
-        Live::new(opened, None, config),
-        None,
-        Notify::of_environment(),
-    );
-    let supervising = tokio::spawn(supervisor.run());
-    let served = app.serve(tokio::io::stdin(), tokio::io::stdout()).await;
+    let config = Arc::new(config);
+    let running = App::start_piped(&config).await?;
+    let signals = serve::signals(running.stop())?;
+    let weaknesses = running.opened.weaknesses().await;
+    serve::say(&config, &running.opened, &weaknesses, 0);
+    let served = running.serve(tokio::io::stdin(), tokio::io::stdout()).await;
     signals.abort();
-    supervising.abort();
-    if let Some(audit) = service.audit() {
-        audit.flush().await;
-    }
     served.map_err(|error| {
         let kind = error.kind();
         Failure::unable(format!("standard output cannot be written: {kind}"))

@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How databases of tenants are reached.
 #[derive(Debug)]
-pub(crate) struct Ways {
+pub struct Ways {
     reach: Reach,
     query_timeout: Duration,
     pool_size: usize,

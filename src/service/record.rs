@@ -19,34 +19,34 @@ use crate::policy::Policy;
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Service {
-    /// Begins to record, where the configuration asks for it.
-    ///
-    /// # Errors
-    /// A file that cannot be written to, or that holds something else.
-    pub async fn begin_audit(&self, config: &Config) -> Result<(), StartFault> {
-        let target = match &config.audit {
-            None => return Ok(()),
-            Some(AuditTarget::StandardError) => Target::StandardError,
-            Some(AuditTarget::File(path)) => Target::File(path.clone()),
-        };
-        let metrics = Arc::clone(&self.metrics);
-        let audit = Audit::open(target, metrics).map_err(|error| StartFault {
-            what: format!("MCP_AUDIT_FILE: cannot be written to: {error}"),
-            help: "name a file of the audit's own, in a folder that the service may write to"
-                .to_owned(),
-        })?;
-        audit.set_denies(config.audit_denies);
-        // A disk that hangs is told of as one that refuses; the start does not wait for it.
-        let _ = tokio::time::timeout(PATIENCE, audit.begin()).await;
-        // Only a start begins, and there is one.
-        let _ = self.audit.set(audit);
-        Ok(())
-    }
+/// Begins the audit that the configuration asks for.
+///
+/// # Errors
+/// A file that cannot be written to, or that holds something else.
+pub(crate) async fn audit(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Audit>, StartFault> {
+    let target = match &config.audit {
+        None => return Ok(None),
+        Some(AuditTarget::StandardError) => Target::StandardError,
+        Some(AuditTarget::File(path)) => Target::File(path.clone()),
+    };
+    let audit = Audit::open(target, Arc::clone(metrics)).map_err(|error| StartFault {
+        what: format!("MCP_AUDIT_FILE: cannot be written to: {error}"),
+        help: "name a file of the audit's own, in a folder that the service may write to"
+            .to_owned(),
+    })?;
+    audit.set_denies(config.audit_denies);
+    // A disk that hangs is told of as one that refuses; the start does not wait for it.
+    let _ = tokio::time::timeout(PATIENCE, audit.begin()).await;
+    Ok(Some(audit))
+}
 
+impl Service {
     /// The audit, where there is one.
     pub fn audit(&self) -> Option<&Audit> {
-        self.audit.get()
+        self.audit.as_ref()
     }
 
     /// Records a client or a message that never became a request; `caller` where a token was right.

@@ -1,12 +1,9 @@
 //! The service over the sample, and the documents.
 
 use std::fs;
-use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use lucarne::app;
-use lucarne::observe::Metrics;
-use lucarne::server::Server;
+use lucarne::app::{self, App};
 use lucarne::{config, sample};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +15,7 @@ const TOKEN: &str = "a-token-of-the-documentation";
 /// A socket to the service over the sample, as a client opens one.
 pub(crate) struct Demo {
     socket: tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>,
+    _app: app::Running,
     _folder: TempDir,
 }
 
@@ -36,13 +34,8 @@ impl Demo {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = config::load(variables).unwrap();
-        let metrics = Arc::new(Metrics::default());
-        let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
-        let server = Server::bind(&config, opened.service, metrics)
-            .await
-            .unwrap();
-        let address = server.address().unwrap();
-        tokio::spawn(server.run());
+        let app = App::start(&config.into(), None).await.unwrap();
+        let address = app.address;
         let mut request = format!("ws://{address}/mcp/ws")
             .into_client_request()
             .unwrap();
@@ -54,6 +47,7 @@ impl Demo {
             .unwrap();
         Self {
             socket,
+            _app: app,
             _folder: folder,
         }
     }

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use lucarne::app;
+use lucarne::app::{self, App};
 use lucarne::observe::Metrics;
-use lucarne::server::{Server, Stop, Stopped};
+use lucarne::server::{Stop, Stopped};
 use lucarne::{config, sample};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 pub(crate) const TOKEN: &str = "it-Token_0123456789-abcdef";
 
@@ -83,7 +82,7 @@ pub(crate) struct Service {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: Stop,
-    running: Option<JoinHandle<Stopped>>,
+    app: Option<app::Running>,
 }
 
 impl Service {
@@ -106,22 +105,19 @@ impl Service {
         let all = all.into_iter();
         let config = config::load(all.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let config = config.unwrap();
-        let metrics = Arc::new(Metrics::default());
-        let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
-        let server = Server::bind(&config, opened.service, Arc::clone(&metrics));
-        let server = server.await.unwrap();
+        let app = App::start(&config.into(), None).await.unwrap();
         Self {
-            address: server.address().unwrap(),
-            admin: server.admin_address(),
-            metrics,
-            stop: server.stop(),
-            running: Some(tokio::spawn(server.run())),
+            address: app.address,
+            admin: app.admin,
+            metrics: Arc::clone(&app.metrics),
+            stop: app.stop(),
+            app: Some(app),
         }
     }
 
     /// How the end went, once it was told to stop.
     pub(crate) async fn stopped(&mut self) -> Stopped {
-        soon(self.running.take().unwrap()).await.unwrap()
+        soon(self.app.take().unwrap().join()).await
     }
 
     /// The figure of that name and labels, as the metrics have it; 0 for none.
@@ -139,13 +135,5 @@ impl Service {
             }
         })
         .await;
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        if let Some(running) = &self.running {
-            running.abort();
-        }
     }
 }

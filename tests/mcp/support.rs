@@ -11,10 +11,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use lucarne::app;
+use lucarne::app::{self, App};
 use lucarne::config;
 use lucarne::observe::{Figures, Metrics};
-use lucarne::server::{Server, Stop};
+use lucarne::server::Stop;
 use lucarne::service::Service;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,6 +57,7 @@ pub(crate) struct Running {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: Stop,
+    _app: app::Running,
 }
 
 impl Running {
@@ -89,18 +90,13 @@ pub(crate) async fn start_over(url: &str, variables: &[(&str, &str)]) -> Running
     ];
     let all = variables.iter().chain(&own);
     let config = config::load(all.map(|(name, value)| ((*name).into(), (*value).into()))).unwrap();
-    let metrics = Arc::new(Metrics::default());
-    let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
-    let server = Server::bind(&config, Arc::clone(&opened.service), Arc::clone(&metrics))
-        .await
-        .unwrap();
-    let (address, stop) = (server.address().unwrap(), server.stop());
-    tokio::spawn(server.run());
+    let app = App::start(&config.into(), None).await.unwrap();
     Running {
-        address,
-        service: opened.service,
-        metrics,
-        stop,
+        address: app.address,
+        service: Arc::clone(&app.opened.service),
+        metrics: Arc::clone(&app.metrics),
+        stop: app.stop(),
+        _app: app,
     }
 }
 

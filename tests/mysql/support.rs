@@ -203,7 +203,7 @@ impl Asker {
         let opened = app::open(&config, Arc::new(Metrics::default())).await;
         let opened = opened.unwrap();
         let service = Arc::clone(&opened.service);
-        let mut live = Live::new(opened, None, config);
+        let mut live = Live::new(&opened, None, config.into());
         tokio::spawn(async move {
             loop {
                 let _ = live.next().await;

@@ -218,7 +218,7 @@ impl Asked {
             service: Arc::clone(&opened.service),
             missing: Vec::new(),
         };
-        let mut owner = Live::new(opened, None, config);
+        let mut owner = Live::new(&opened, None, config.into());
         tokio::spawn(async move {
             loop {
                 let _ = owner.next().await;

@@ -9,10 +9,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
-use lucarne::app::{self, Live};
+use lucarne::app::{self, App};
 use lucarne::config::{self, Config};
 use lucarne::observe::{Figures, Metrics};
-use lucarne::server::{Server, Stop};
 use lucarne::service::Service;
 use lucarne::store::{Keys, NewDatabase, NewTenant, NewToken, RowRule, Store, Tenant, Token};
 use secrecy::ExposeSecret as _;
@@ -41,16 +40,15 @@ pub(crate) struct Running {
     pub(crate) service: Arc<Service>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
-    stop: Stop,
-    supervisor: tokio::task::AbortHandle,
+    app: app::Running,
     pub(crate) folder: TempDir,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.stopping.cancel();
-        self.stop.cut.cancel();
-        self.supervisor.abort();
+        let stop = self.app.stop();
+        stop.stopping.cancel();
+        stop.cut.cancel();
     }
 }
 
@@ -106,33 +104,14 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
         None,
     );
     let store = store.await.unwrap();
-    let metrics = Arc::new(Metrics::default());
-    let opened = app::open(&config, Arc::clone(&metrics)).await.unwrap();
-    opened.service.begin_audit(&config).await.unwrap();
-    let service = Arc::clone(&opened.service);
-    let server = Server::bind(&config, Arc::clone(&service), Arc::clone(&metrics)).await;
-    let server = server.unwrap();
-    let kept = app::keep(&service, &config).await.unwrap();
-    let (address, admin, stop) = (
-        server.address().unwrap(),
-        server.admin_address(),
-        server.stop(),
-    );
-    tokio::spawn(server.run());
-    let mut live = Live::new(opened, kept, config);
-    let supervisor = tokio::spawn(async move {
-        loop {
-            let _ = live.next().await;
-        }
-    });
+    let app = App::start(&config.into(), None).await.unwrap();
     Running {
-        address,
-        admin,
-        service,
-        metrics,
+        address: app.address,
+        admin: app.admin,
+        service: Arc::clone(&app.opened.service),
+        metrics: Arc::clone(&app.metrics),
         store,
-        stop,
-        supervisor: supervisor.abort_handle(),
+        app,
         folder,
     }
 }

@@ -1,0 +1,185 @@
+//! A running service: one value owns every task of it, from its start to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::notify::Notify;
+use super::supervise::{Source, Supervisor};
+use super::{Kept, Live, Opened, keep, open};
+use crate::config::Config;
+use crate::db::StartFault;
+use crate::observe::Metrics;
+use crate::server::{BindFault, Piped, Server, Stop, Stopped};
+use crate::service::Service;
+
+/// What starts a service.
+#[derive(Debug)]
+pub struct App;
+
+/// A service on the network. Dropping it ends its tasks at once.
+#[derive(Debug)]
+pub struct Running {
+    /// The service, and what was found at its start.
+    pub opened: Opened,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whom the store lets in, in a few words, where there is one.
+    pub store: Option<String>,
+    /// The address that is served, its port known.
+    pub address: SocketAddr,
+    /// The address of the admin listener, its port known.
+    pub admin: Option<SocketAddr>,
+    stop: Stop,
+    serving: AbortOnDropHandle<Stopped>,
+    beside: Beside,
+}
+
+/// A service for the one client that holds its pipes.
+#[derive(Debug)]
+pub struct RunningPipe {
+    /// The service, and what was found at its start.
+    pub opened: Opened,
+    piped: Piped,
+    stop: Stop,
+    beside: Beside,
+}
+
+/// What goes on beside serving.
+#[derive(Debug)]
+struct Beside {
+    supervising: AbortOnDropHandle<()>,
+    notify: Notify,
+}
+
+/// Why a service did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Something of the configuration, the database or the store.
+    Fault(StartFault),
+    /// An address.
+    Bind(BindFault),
+}
+
+impl From<StartFault> for StartError {
+    fn from(fault: StartFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl App {
+    /// Starts the service of a configuration; it reloads from `source`, where there is one.
+    ///
+    /// # Errors
+    /// What [`open`] and [`keep`] say, and an address that cannot be had.
+    pub async fn start(
+        config: &Arc<Config>,
+        source: Option<Source>,
+    ) -> Result<Running, StartError> {
+        let metrics = Arc::new(Metrics::default());
+        let opened = open(config, Arc::clone(&metrics)).await?;
+        let service = Arc::clone(&opened.service);
+        let server = Server::bind(config, service, Arc::clone(&metrics)).await;
+        let server = server.map_err(StartError::Bind)?;
+        let address = server.address().unwrap_or(config.listen);
+        let (admin, stop) = (server.admin_address(), server.stop());
+        let kept = keep(&opened.service, config).await?;
+        Ok(Running {
+            store: kept.as_ref().map(Kept::summary),
+            beside: Beside::new(&opened, kept, config, source),
+            serving: AbortOnDropHandle::new(tokio::spawn(server.run())),
+            opened,
+            metrics,
+            address,
+            admin,
+            stop,
+        })
+    }
+
+    /// Starts the service of a configuration for one client, which is spoken to by pipes.
+    ///
+    /// # Errors
+    /// As [`open`] says.
+    pub async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartFault> {
+        let metrics = Arc::new(Metrics::default());
+        let opened = open(config, Arc::clone(&metrics)).await?;
+        let (service, stop) = (Arc::clone(&opened.service), Stop::default());
+        Ok(RunningPipe {
+            piped: Piped::new(config, service, metrics, stop.clone()),
+            // A client that wants another configuration starts another process.
+            beside: Beside::new(&opened, None, config, None),
+            opened,
+            stop,
+        })
+    }
+}
+
+impl Running {
+    /// What ends the service: cancel `stopping` for a graceful end, `cut` for one at once.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Says that the service is ready, and waits for its end.
+    pub async fn join(self) -> Stopped {
+        let Self {
+            opened,
+            serving,
+            beside,
+            ..
+        } = self;
+        beside.notify.ready();
+        // It neither panics nor is it aborted while it is held here.
+        let stopped = serving.await.unwrap_or_default();
+        beside.end(&opened.service).await;
+        stopped
+    }
+}
+
+impl RunningPipe {
+    /// What ends the service: cancel `stopping` for a graceful end, `cut` for one at once.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Answers until the input ends, or the service is told to stop.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub async fn serve(
+        self,
+        input: impl AsyncRead + Send + Unpin + 'static,
+        output: impl AsyncWrite + Unpin,
+    ) -> std::io::Result<()> {
+        let served = self.piped.serve(input, output).await;
+        self.beside.end(&self.opened.service).await;
+        served
+    }
+}
+
+impl Beside {
+    fn new(
+        opened: &Opened,
+        kept: Option<Kept>,
+        config: &Arc<Config>,
+        source: Option<Source>,
+    ) -> Self {
+        let notify = Notify::of_environment();
+        let live = Live::new(opened, kept, Arc::clone(config));
+        let supervisor = Supervisor::new(live, source, notify.clone());
+        Self {
+            supervising: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
+            notify,
+        }
+    }
+
+    /// Ends what goes on, and writes what the audit still holds.
+    async fn end(self, service: &Service) {
+        drop(self.supervising);
+        if let Some(audit) = service.audit() {
+            audit.flush().await;
+        }
+    }
+}
