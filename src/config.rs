@@ -34,7 +34,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 
-pub use self::change::{Change, Settings};
+pub use self::change::{Change, Origin as SettingOrigin, Setting, Settings};
 pub use self::client::{SharedToken, certificate_file, listen_address, shared_token};
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
@@ -139,6 +139,10 @@ pub struct Config {
     pub encryption_keys: EncryptionKeys,
     /// The tokens that open the admin API; without one it is not there.
     pub admin_tokens: Vec<SecretString>,
+    /// Where the page is.
+    pub page: Page,
+    /// Whether those who administer may ask as a token would.
+    pub admin_read: bool,
     /// Where databases that come by the admin API may be.
     pub database_places: DatabasePlaces,
     /// Where requests are recorded.
@@ -201,6 +205,17 @@ impl Config {
     pub fn reread(&self) -> Result<Self, Faults> {
         load(self.settings.by_file())
     }
+}
+
+/// Where the page is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Page {
+    /// Nowhere.
+    Off,
+    /// On `MCP_ADMIN_LISTEN`, where the admin API is.
+    Admin,
+    /// On `MCP_LISTEN` too.
+    All,
 }
 
 /// How 64-bit integers and decimals are sent.

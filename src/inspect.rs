@@ -4,9 +4,10 @@ mod explain;
 mod idle;
 mod probe;
 mod unserved;
+mod why;
 
 pub use explain::{Explained, ModelAccess, RowAccess, Verdict, explain};
 pub(crate) use idle::{entries, weaknesses};
-pub(crate) use probe::unknown_rights;
-pub use probe::{Probed, probe};
+pub use probe::{Probed, own_weaknesses, probe};
 pub(crate) use unserved::unserved;
+pub use why::{Change, Remedy, State, Step, Why, why};

@@ -4,6 +4,8 @@ pub mod analytics;
 mod audit;
 mod chain;
 mod line;
+pub mod recent;
+mod series;
 mod sink;
 mod usage;
 
@@ -11,10 +13,14 @@ pub use analytics::Analytics;
 pub use audit::{Audit, NotRecorded, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
 pub use line::{ChangeRecord, Record};
+pub use recent::{Asked, Obstacle, Recent, Whose};
+pub use series::Point;
 pub use usage::Figures;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -36,6 +42,18 @@ pub struct Metrics {
     reloads: Family<Outcome, Counter>,
     copied: usage::Copied,
     analytics: Analytics,
+    recent: Recent,
+    begun: DateTime<Utc>,
+    reloaded: Mutex<Option<Reloaded>>,
+}
+
+/// When a reload came to its end, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Reloaded {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `done` or `refused`.
+    pub outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -135,6 +153,9 @@ impl Default for Metrics {
             reloads,
             copied,
             analytics: Analytics::default(),
+            recent: Recent::default(),
+            begun: Utc::now(),
+            reloaded: Mutex::default(),
         }
     }
 }
@@ -177,6 +198,25 @@ impl Metrics {
     /// A reload came to its end.
     pub fn reloaded(&self, outcome: &'static str) {
         self.reloads.get_or_create(&Outcome { outcome }).inc();
+        let at = Utc::now();
+        // One value is sound whatever a panicking holder was about to do.
+        let mut last = self.reloaded.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Reloaded { at, outcome });
+    }
+
+    /// The last reload that came to its end.
+    pub fn last_reload(&self) -> Option<Reloaded> {
+        *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When counting began.
+    pub fn begun(&self) -> DateTime<Utc> {
+        self.begun
+    }
+
+    /// What was asked lately, for those who look.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// What is counted by token and model, for the admin API.

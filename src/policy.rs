@@ -229,6 +229,12 @@ impl Policy {
         self.exposed.first()?.catalog()
     }
 
+    /// How many columns a rule hides of the databases that have answered.
+    pub fn hidden(&self) -> usize {
+        let built = self.exposed.iter().filter_map(|exposed| exposed.built());
+        built.map(|(built, _)| built.hidden.len()).sum()
+    }
+
     /// The models of every database that has answered.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod obstacle;
 mod outage;
 mod page;
 pub(crate) mod record;
@@ -141,10 +142,18 @@ pub struct Answer {
     pub rows: usize,
 }
 
+/// What is asked is kept for those who look, where somebody may.
+fn watch_for(access: &Access, metrics: &Metrics) {
+    if access.administration.is_open() {
+        metrics.recent().watch();
+    }
+}
+
 impl Service {
     /// The service of these parts; without a database everything of its own is unavailable.
     pub fn new(parts: Parts) -> Self {
         let most_turns = parts.access.settings.connections.max_requests;
+        watch_for(&parts.access, &parts.metrics);
         Self {
             turns: Semaphore::new(most_turns),
             most_turns,
@@ -180,6 +189,7 @@ impl Service {
         if let Some(audit) = self.audit() {
             audit.set_denies(access.settings.audit_denies);
         }
+        watch_for(&access, &self.metrics);
         self.access.store(Arc::new(access));
         self.outage.forget();
         self.look_again();
@@ -301,6 +311,11 @@ impl Service {
         let slow = policy.settings.slow_query.filter(|slow| took >= *slow);
         let slow = slow.map(|_| entry.filters.clone());
         let denies = policy.settings.audit_denies;
+        if let Err(fail) = &result
+            && self.metrics.recent().is_watched()
+        {
+            entry.obstacle = obstacle::of(&fail.error, policy, read.model);
+        }
         let result = entry.settle(result, took, denies).await;
         drop(turn);
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());

@@ -7,11 +7,11 @@ use tracing::debug;
 
 use super::{field_types, given_relations};
 use crate::auth::Tokens;
-use crate::catalog::{self, Built, Catalog, Hidden, Missing, Narrowing};
+use crate::catalog::{self, Built, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, GivenRelation, Tls, TlsFiles};
 use crate::db::{Db, Failure, Options, StartFault, Weakness};
 use crate::egress::Reach;
-use crate::inspect::{self, unknown_rights};
+use crate::inspect;
 use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
@@ -36,8 +36,6 @@ pub struct Opened {
     pub missing: Vec<Missing>,
     /// The tables of the whitelist.
     pub(crate) judged: Arc<Judged>,
-    /// What the configuration hides of them.
-    sensitive: Sensitive,
     /// Whether the database is still waited for.
     pub waiting: bool,
     /// What is known of why it does not answer.
@@ -49,14 +47,10 @@ impl Opened {
     /// configuration hides nothing.
     pub async fn weaknesses(&self) -> Vec<Weakness> {
         let policy = self.service.policy();
-        let (Some(db), Some(catalog)) = (self.service.db(), policy.own()) else {
-            return Vec::new();
-        };
-        let found = db.weaknesses(catalog, &self.hidden).await;
-        let mut all = inspect::weaknesses(self.judged.judged(), &self.sensitive);
-        all.extend(inspect::unserved(catalog));
-        all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
-        all
+        match self.service.db() {
+            Some(db) => inspect::own_weaknesses(db, &policy).await,
+            None => Vec::new(),
+        }
     }
 
     /// The SQL that makes a role for just what is served, where the engine has roles.
@@ -91,7 +85,6 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         hidden: own.hidden,
         missing: own.missing,
         judged: own.judged,
-        sensitive: config.sensitive.clone(),
         waiting: own.waiting,
         absent: own.absent,
     })
@@ -152,10 +145,11 @@ impl Own {
             Ok((tables, false)) => {
                 let built = served(built(&tables, config), &db, config).await?;
                 let judged = Arc::new(Judged::new(tables));
-                let exposed = exposed(&db, built.catalog, &config.sensitive, (&judged, 0));
+                let (hidden, missing) = (built.hidden.clone(), built.missing.clone());
+                let exposed = exposed(&db, built, &config.sensitive, (&judged, 0));
                 Ok(Self {
-                    hidden: built.hidden,
-                    missing: built.missing,
+                    hidden,
+                    missing,
                     judged,
                     ..Self::unread(Some(db), Some(exposed))
                 })
@@ -184,13 +178,13 @@ pub(crate) fn waiting(config: &Config) -> Arc<Exposed> {
 /// The catalog is that of the tables that were judged, as they were for the so many-eth time.
 pub(crate) fn exposed(
     db: &Db,
-    catalog: Catalog,
+    built: Built,
     sensitive: &Sensitive,
     (judged, number): (&Arc<Judged>, u64),
 ) -> Arc<Exposed> {
     Arc::new(Exposed::known(
         db.clone(),
-        catalog,
+        built,
         Arc::new(sensitive.clone()),
         (Arc::clone(judged), number),
     ))
@@ -257,6 +251,10 @@ pub(crate) fn access(
                 .database
                 .as_ref()
                 .map_or_else(String::new, ToString::to_string),
+            page: config.page,
+            reads: config.admin_read,
+            settings: config.settings.told().into(),
+            warnings: config.warnings.clone().into(),
         }),
     }
 }

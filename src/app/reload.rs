@@ -345,7 +345,7 @@ impl Live {
                 let now = self.judged.now();
                 let (built, sensitive) = open::built_within(&now.tables, &self.config, new);
                 let of = (&self.judged, now.number);
-                Some(open::exposed(db, built.catalog, &sensitive, of))
+                Some(open::exposed(db, built, &sensitive, of))
             }
             _ => self.service.access().shared.exposed.first().cloned(),
         }
@@ -468,7 +468,7 @@ impl Live {
                 let built = open::built(&now.tables, config);
                 warn_of_missing(&built);
                 let of = (judged, now.number);
-                Some(open::exposed(db, built.catalog, &config.sensitive, of))
+                Some(open::exposed(db, built, &config.sensitive, of))
             }
             Some(_) => Some(open::waiting(config)),
             None => (!config.enabled).then(|| open::waiting(config)),

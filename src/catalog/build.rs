@@ -40,7 +40,7 @@ pub struct Mistyped {
 }
 
 /// A field that is left out, and why.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Hidden {
     /// The model's name.
     pub model: String,
@@ -53,7 +53,7 @@ pub struct Hidden {
 }
 
 /// A name of the whitelist that has no model.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Missing {
     /// The name as configured.
     pub name: String,

@@ -43,6 +43,8 @@ const FOLLOWS: &[(&str, Widens)] = &[
     ("MCP_REQUIRE_AUTH", Widens::Any),
     ("MCP_ADMIN_TOKEN", Widens::Any),
     ("MCP_ADMIN_TOKEN_FILE", Widens::Any),
+    ("MCP_PAGE", Widens::Any),
+    ("MCP_ADMIN_READ", Widens::Any),
     ("MCP_ALLOWED_DATABASE_HOSTS", Widens::Added),
     ("MCP_DATABASE_FOLDER", Widens::Any),
     ("MCP_AUDIT_ON_ERROR", Widens::Never),
@@ -170,6 +172,30 @@ impl Settings {
         )
     }
 
+    /// Every variable as it counts, for those who administer: no secret's value.
+    pub fn told(&self) -> Vec<Setting> {
+        let told = VARIABLES.iter().map(|known| {
+            let file = format!("{}_FILE", known.name);
+            let typed = self.value(known.name);
+            let from = match typed {
+                None => Origin::Default,
+                Some(_) if known.secret && self.value(&file).is_some() => Origin::File,
+                Some(_) => Origin::Set,
+            };
+            let value = typed.or(known.default).filter(|_| !known.secret);
+            Setting {
+                name: known.name,
+                meaning: known.meaning,
+                default: known.default,
+                secret: known.secret,
+                value: value.map(str::to_owned),
+                from,
+                follows: FOLLOWS.iter().any(|(follows, _)| *follows == known.name),
+            }
+        });
+        told.collect()
+    }
+
     /// The variables, each secret by its value.
     pub(super) fn by_value(&self) -> Vec<(String, String)> {
         self.variables(|name| {
@@ -189,6 +215,36 @@ impl Settings {
             .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
             .collect()
     }
+}
+
+/// A variable as it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// Its default, as one would type it.
+    pub default: Option<&'static str>,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Its value; none of a secret, and where there is neither a value nor a default.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub from: Origin,
+    /// Whether a reload puts another in force.
+    pub follows: bool,
+}
+
+/// Where the value of a variable came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The environment, or the file `.env`.
+    Set,
+    /// The file that its `_FILE` form names.
+    File,
 }
 
 /// A variable that differs between two configurations.

@@ -17,7 +17,7 @@ use super::relations::{self, GivenRelation};
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
 use super::{
-    AuditTarget, Config, LogFormat, Numbers, TOOL_COPIES, TlsFiles, memory, models, network,
+    AuditTarget, Config, LogFormat, Numbers, Page, TOOL_COPIES, TlsFiles, memory, models, network,
     places, store,
 };
 use crate::sensitive::Sensitive;
@@ -204,6 +204,17 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         store_databases: check.number("MCP_STORE_DATABASES", &raw.mcp_store_databases, 1..=100_000),
         encryption_keys,
         admin_tokens,
+        page: check.choice(
+            "MCP_PAGE",
+            &raw.mcp_page,
+            &[
+                ("admin", Page::Admin),
+                ("all", Page::All),
+                ("off", Page::Off),
+            ],
+            Page::Off,
+        ),
+        admin_read: check.boolean("MCP_ADMIN_READ", &raw.mcp_admin_read, false),
         database_places: places::read(
             &mut check,
             raw.mcp_allowed_database_hosts,

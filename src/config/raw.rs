@@ -69,6 +69,8 @@ pub(super) struct Raw {
     pub(super) mcp_encryption_key_previous_file: Option<String>,
     pub(super) mcp_admin_token: Option<String>,
     pub(super) mcp_admin_token_file: Option<String>,
+    pub(super) mcp_page: String,
+    pub(super) mcp_admin_read: String,
     pub(super) mcp_allowed_database_hosts: Option<String>,
     pub(super) mcp_database_folder: Option<String>,
     pub(super) mcp_audit_file: Option<String>,

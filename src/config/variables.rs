@@ -225,6 +225,16 @@ pub const VARIABLES: &[Variable] = &[
         "MCP_ADMIN_TOKEN",
         "opens /admin/api on MCP_ADMIN_LISTEN; a comma list holds several at once",
     ),
+    variable(
+        "MCP_PAGE",
+        "admin",
+        "where the page is: admin (on MCP_ADMIN_LISTEN, beside /admin/api), all (on MCP_LISTEN too) or off",
+    ),
+    variable(
+        "MCP_ADMIN_READ",
+        "false",
+        "whether the admin API may read rows as one of its tokens would",
+    ),
     unset(
         "MCP_ALLOWED_DATABASE_HOSTS",
         "hosts and networks of this machine and of private nets that the admin API may add",

@@ -1,13 +1,14 @@
 //! Which rule allows or denies what to a token of the store, field by field.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use chrono::Utc;
 use serde::Serialize;
 
 use crate::auth::{Scope, Scopes};
 use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, WantedRule};
-use crate::config::{self, Config, ModelName};
+use crate::config::{self, ModelName};
 use crate::egress::Reach;
 use crate::plan;
 use crate::policy::Permissions;
@@ -69,9 +70,9 @@ pub struct RowAccess {
 
 /// Explains a token of a store: one model of it, or all that its tenant's databases list.
 ///
-/// Each database that is concerned is connected to.
+/// Each database that is concerned is connected to, where `places` allows it.
 pub async fn explain(
-    config: &Config,
+    places: (&Reach, Duration),
     contents: &Contents,
     tenant: &Tenant,
     token: &Token,
@@ -99,7 +100,7 @@ pub async fn explain(
             let all = names.iter();
             models.extend(all.map(|name| denied(name, Some(database), why.clone())));
         } else if !names.is_empty() {
-            models.extend(of_database(config, database, tenant, token, names).await);
+            models.extend(of_database(places, database, tenant, token, names).await);
         }
     }
     if let (Some(model), true) = (model, models.is_empty()) {
@@ -185,7 +186,7 @@ fn actions(token: &Token) -> Vec<Verdict> {
 }
 
 async fn of_database(
-    config: &Config,
+    (reach, query_timeout): (&Reach, Duration),
     database: &Database,
     tenant: &Tenant,
     token: &Token,
@@ -206,8 +207,7 @@ async fn of_database(
     if seen.is_empty() {
         return told;
     }
-    let reach = Reach::new(config.database_places.clone());
-    let reached = Reached::new(database, &reach, 1, config.query_timeout, None).await;
+    let reached = Reached::new(database, reach, 1, query_timeout, None).await;
     let tables = match &reached {
         Ok(reached) => reached.tables().await,
         Err(fault) => Err(fault.clone().into()),

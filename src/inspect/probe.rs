@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::idle;
+use super::{idle, unserved};
 use crate::catalog::{self, Hidden, Kind, Narrowing, Table};
-use crate::db::Weakness;
+use crate::db::{Db, Weakness};
 use crate::egress::Reach;
-use crate::policy::Unread;
 use crate::policy::databases::Reached;
 use crate::policy::judged::Tables;
+use crate::policy::{Policy, Unread};
 use crate::store::Database;
 
 /// Sessions that a look takes.
@@ -70,8 +70,22 @@ pub async fn probe(
     })
 }
 
+/// What the role of the service's own database could do beyond reading what its policy serves, and
+/// what of the configuration hides nothing.
+pub async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Weakness> {
+    let own = policy.exposed.first();
+    let Some((own, (built, judged))) = own.and_then(|own| Some((own, own.built()?))) else {
+        return Vec::new();
+    };
+    let found = db.weaknesses(&built.catalog, &built.hidden).await;
+    let mut all = idle::weaknesses(judged.judged(), &own.sensitive());
+    all.extend(unserved(&built.catalog));
+    all.extend(found.unwrap_or_else(|_| vec![unknown_rights()]));
+    all
+}
+
 /// The weakness of a role whose rights could not be read.
-pub(crate) fn unknown_rights() -> Weakness {
+fn unknown_rights() -> Weakness {
     Weakness {
         what: "the rights of the database's role could not be read".to_owned(),
         help: "MCP_LOG=debug shows more".to_owned(),

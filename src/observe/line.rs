@@ -38,6 +38,9 @@ pub struct Record<'r> {
     pub rows: usize,
     /// Bytes of the answer.
     pub bytes: usize,
+    /// `admin` where an administrator asked as the token would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<&'r str>,
     /// `ok`, or the code of the error.
     pub code: &'r str,
     /// What it took.

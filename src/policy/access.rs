@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::{Grant, Policy, Settings};
 use crate::auth::{self, Client, Digest, Refused, TokenId, Tokens};
-use crate::config::{AllowedHosts, AllowedOrigins, Tls};
+use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls, Warning};
 use crate::egress::Reach;
 
 /// Who is let in, and from where.
@@ -54,6 +54,14 @@ pub struct Administration {
     pub reach: Reach,
     /// Where the service's own database is, without user and password.
     pub place: String,
+    /// Where the page is.
+    pub page: Page,
+    /// Whether rows may be read as a token would.
+    pub reads: bool,
+    /// Each variable as it counts, without secrets.
+    pub settings: Arc<[Setting]>,
+    /// What is weak about them.
+    pub warnings: Arc<[Warning]>,
 }
 
 impl Administration {
@@ -85,6 +93,10 @@ impl Access {
                 has_store: administration.has_store,
                 reach: administration.reach.clone(),
                 place: administration.place.clone(),
+                page: administration.page.min(other.administration.page),
+                reads: administration.reads && other.administration.reads,
+                settings: Arc::clone(&administration.settings),
+                warnings: Arc::clone(&administration.warnings),
             }),
             ..self
         }

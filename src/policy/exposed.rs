@@ -9,12 +9,13 @@ use tracing::warn;
 use super::databases::{Held, InUse};
 use super::judged::Judged;
 use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
+use crate::config;
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
 use crate::plan;
 use crate::sensitive::Sensitive;
 use crate::sql::shapes::Shapes;
-use crate::store::RowRule;
+use crate::store::{Database, RowRule};
 
 /// A database, and what a policy exposes of it.
 pub struct Exposed {
@@ -32,7 +33,7 @@ pub struct Exposed {
 /// What a database turned out to hold.
 struct Known {
     db: Db,
-    catalog: Catalog,
+    built: Built,
     sensitive: Arc<Sensitive>,
     /// The tables that the catalog was made of,
     judged: Arc<Judged>,
@@ -65,16 +66,20 @@ impl Exposed {
     /// A database whose catalog was read.
     pub(crate) fn known(
         db: Db,
-        catalog: Catalog,
+        built: Built,
         sensitive: Arc<Sensitive>,
         (judged, number): (Arc<Judged>, u64),
     ) -> Self {
-        let names = catalog.models().iter().map(|model| model.name().to_owned());
+        let names = built
+            .catalog
+            .models()
+            .iter()
+            .map(|model| model.name().to_owned());
         Self {
             names: names.collect(),
             known: OnceLock::from(Known {
                 db,
-                catalog,
+                built,
                 sensitive,
                 judged,
                 number,
@@ -136,12 +141,42 @@ impl Exposed {
 
     /// What is exposed, once the database has answered.
     pub fn catalog(&self) -> Option<&Catalog> {
-        self.known.get().map(|known| &known.catalog)
+        self.known.get().map(|known| &known.built.catalog)
+    }
+
+    /// What is exposed and what was left out, with the tables that both were made of, once the
+    /// database has answered.
+    pub(crate) fn built(&self) -> Option<(&Built, &Judged)> {
+        let known = self.known.get()?;
+        Some((&known.built, &known.judged))
     }
 
     /// The database, once it has answered.
     pub(crate) fn db(&self) -> Option<&Db> {
         self.known.get().map(|known| &known.db)
+    }
+
+    /// The record of a tenant's database.
+    pub(crate) fn record(&self) -> Option<&Database> {
+        let source = self.source.as_ref()?;
+        Some(source.held.record())
+    }
+
+    /// The rules that rows of a model must keep, in words.
+    pub(crate) fn rules_of(&self, model: &str) -> Vec<String> {
+        let rules = self.source.iter().flat_map(|source| &source.rules);
+        rules
+            .filter(|rule| rule.model == model)
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// Whether a tenant's database lists a model of this name, which is not seen here.
+    pub(crate) fn withholds(&self, name: &str) -> bool {
+        let listed = self.record().map(|record| record.models.as_str());
+        let listed = listed.and_then(|models| config::model_names("models", models).ok());
+        let mut listed = listed.into_iter().flatten();
+        !self.has(name) && listed.any(|listed| listed.exposed == name)
     }
 
     /// Which members of JSON documents are left out.
@@ -173,9 +208,7 @@ impl Exposed {
             .collect();
         let now = learned.judged.now();
         let tables = now.tables.iter();
-        let Built {
-            catalog, missing, ..
-        } = catalog::build(
+        let built = catalog::build(
             tables.map(|(name, table)| (name, table.clone())).collect(),
             &learned.sensitive,
             Narrowing {
@@ -190,21 +223,28 @@ impl Exposed {
                 Some(whom) => learned.db.for_whom(Arc::clone(whom)),
                 None => learned.db.clone(),
             },
-            catalog,
+            built,
             sensitive: Arc::clone(&learned.sensitive),
             judged: Arc::clone(&learned.judged),
             number: now.number,
         };
-        if self.known.set(known).is_ok() {
-            for missing in missing {
-                let database = &source.held;
-                warn!(
-                    %database,
-                    model = missing.name,
-                    "not served: {}",
-                    missing.logged()
-                );
-            }
+        // One who asks at the same time has told it.
+        if self.known.set(known).is_err() {
+            return;
+        }
+        for missing in self
+            .built()
+            .map(|(built, _)| &built.missing)
+            .into_iter()
+            .flatten()
+        {
+            let database = &source.held;
+            warn!(
+                %database,
+                model = missing.name,
+                "not served: {}",
+                missing.logged()
+            );
         }
     }
 

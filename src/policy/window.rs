@@ -10,8 +10,8 @@ use crate::limit::Weight;
 /// A message that one of its windows refused, in words for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limited {
-    bound: Bound,
-    limit: u32,
+    pub(crate) bound: Bound,
+    pub(crate) limit: u32,
     /// The length of the window.
     pub span: Duration,
     /// How long until one would be admitted.

@@ -9,13 +9,18 @@ mod databases;
 mod desk;
 mod input;
 mod openapi;
+mod overview;
+mod permits;
 mod refusal;
 mod route;
 mod scopes;
+mod series;
 mod sessions;
 mod table;
 mod tenants;
 mod tokens;
+mod traffic;
+mod trail;
 
 pub use openapi::openapi;
 
@@ -64,7 +69,7 @@ async fn admitted(
         }
         let address = entry.address(peer, &parts.headers);
         match entry.administers(&parts, address) {
-            Ok(token) => Desk::new(&app, entry.access(), address, token),
+            Ok(administrator) => Desk::new(&app, entry.access(), address, administrator),
             Err(denied) => {
                 let by = (address, TRANSPORT);
                 app.denied(by, denied, &entry.shown(denied, &parts, by));

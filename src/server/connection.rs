@@ -4,7 +4,7 @@
 pub(crate) mod events;
 mod frames;
 mod in_flight;
-mod native;
+pub(crate) mod native;
 pub(crate) mod outgoing;
 pub(crate) mod sessions;
 pub(crate) mod sse;

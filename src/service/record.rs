@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::page::Fail;
-use super::{Answer, Service};
+use super::{Answer, Service, obstacle};
 use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
 use crate::db::{Db, StartFault};
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
-use crate::observe::{Analytics, Audit, Figures, Metrics, Record, Target};
+use crate::observe::{Analytics, Asked, Audit, Figures, Metrics, Obstacle, Recent, Record, Target};
 use crate::plan::{Condition, Joins};
-use crate::policy::Policy;
+use crate::policy::{Limited, Policy};
 
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,10 +53,13 @@ impl Service {
     pub fn note_refused(
         &self,
         address: IpAddr,
-        transport: &str,
+        transport: &'static str,
         caller: Option<&Caller>,
         code: &str,
     ) {
+        self.metrics
+            .recent()
+            .note(asked((address, transport), caller, code));
         if let Some(audit) = self.audit() {
             audit.note(&match caller {
                 Some(caller) => told(caller, "refused", None, code),
@@ -66,6 +69,18 @@ impl Service {
                     ..nothing("refused", code)
                 },
             });
+        }
+    }
+
+    /// Records a message that one of its windows refused.
+    pub fn note_limited(&self, caller: &Caller, limited: Limited) {
+        let code = Error::from(limited).code();
+        self.metrics.recent().note(Asked {
+            obstacle: Some(obstacle::window(limited)),
+            ..asked((caller.address, caller.transport), Some(caller), code)
+        });
+        if let Some(audit) = self.audit() {
+            audit.note(&told(caller, "refused", None, code));
         }
     }
 
@@ -87,6 +102,10 @@ impl Service {
         what: &str,
         code: &str,
     ) -> Result<(), Error> {
+        self.metrics.recent().note(Asked {
+            action: Some(what.into()),
+            ..asked((caller.address, caller.transport), Some(caller), code)
+        });
         let Some(audit) = self.audit() else {
             return Ok(());
         };
@@ -142,6 +161,8 @@ impl Service {
         Entry {
             audit: self.audit(),
             analytics: Some(self.metrics.analytics()),
+            recent: self.metrics.recent(),
+            obstacle: None,
             caller,
             action,
             model,
@@ -166,7 +187,21 @@ fn told<'r>(
         address: caller.address,
         transport: caller.transport,
         action,
+        asked_by: (caller.transport == "admin").then_some("admin"),
         ..nothing(event, code)
+    }
+}
+
+/// What is kept of a caller, or of somebody who is none.
+fn asked(
+    (address, transport): (IpAddr, &'static str),
+    caller: Option<&Caller>,
+    code: &str,
+) -> Asked {
+    Asked {
+        token: caller.map(|caller| caller.token),
+        client: caller.and_then(|caller| caller.client.clone()),
+        ..Asked::new(address, transport, code)
     }
 }
 
@@ -184,6 +219,7 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
         filters: &[],
         rows: 0,
         bytes: 0,
+        asked_by: None,
         code,
         ms: 0.0,
     }
@@ -202,6 +238,9 @@ pub(super) fn name<'c>(filter: &Condition<'c>, joins: &Joins<'c>, into: &mut Vec
 pub(super) struct Entry<'r> {
     audit: Option<&'r Audit>,
     analytics: Option<&'r Analytics>,
+    recent: &'r Recent,
+    /// What stood in its way, once that is known.
+    pub(super) obstacle: Option<Obstacle>,
     caller: &'r Caller,
     action: &'r str,
     model: &'r str,
@@ -219,8 +258,10 @@ impl Entry<'_> {
         denies: bool,
     ) -> Result<Answer, Fail> {
         let result = self.recorded(result, took, denies).await;
+        let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
         let answer = result.as_ref().ok();
-        self.count(answer.map(|answer| (answer.rows, answer.out.len() + 1)));
+        let answer = answer.map(|answer| (answer.rows, answer.out.len() + 1));
+        self.count(answer, code, took);
         result
     }
 
@@ -249,9 +290,12 @@ impl Entry<'_> {
     }
 
     /// Counts the request, once: its rows and bytes, or that there are none.
-    fn count(&mut self, answer: Option<(usize, usize)>) {
+    fn count(&mut self, answer: Option<(usize, usize)>, code: &str, took: Duration) {
         if let Some(analytics) = self.analytics.take() {
             let (rows, bytes) = answer.unwrap_or_default();
+            if self.recent.is_watched() {
+                self.recent.note(self.asked((rows, bytes), code, took));
+            }
             let counts = Counts {
                 requests: 1,
                 errors: answer.is_none().into(),
@@ -260,6 +304,20 @@ impl Entry<'_> {
             };
             analytics.count(self.caller.client.as_ref(), self.model, counts);
         }
+    }
+
+    fn asked(&self, (rows, bytes): (usize, usize), code: &str, took: Duration) -> Asked {
+        let caller = self.caller;
+        let asked = Asked {
+            action: Some(self.action.into()),
+            model: (self.model != "-").then(|| self.model.into()),
+            obstacle: self.obstacle.clone(),
+            took,
+            rows: rows as u64,
+            bytes: bytes as u64,
+            ..asked((caller.address, caller.transport), Some(caller), code)
+        };
+        asked.filtered(&self.filters)
     }
 
     fn record<'r>(
@@ -285,6 +343,6 @@ impl Drop for Entry<'_> {
         if let Some(audit) = self.audit.take() {
             audit.note(&self.record("cancelled", 0, 0, self.begun.elapsed()));
         }
-        self.count(None);
+        self.count(None, "cancelled", self.begun.elapsed());
     }
 }

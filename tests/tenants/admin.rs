@@ -128,6 +128,64 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
         health[0]["sessions"]["limit"].as_u64().unwrap() > 0,
         "{health}"
     );
+    let traffic = api.done("GET", "/traffic?token=agent", json!(null)).await;
+    let codes: Vec<&str> = traffic
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["ok", "model_not_allowed"]);
+    let refused = traffic[1]["number"].as_u64().unwrap();
+    let path = format!("/traffic/{refused}");
+    let explained = api.done("GET", &path, json!(null)).await;
+    assert_eq!(
+        explained["why"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| it["state"] == "stopped")
+            .count(),
+        1
+    );
+    let series = api.done("GET", "/series?since=0", json!(null)).await;
+    assert!(
+        series["minutes"][0]["requests"].as_u64().unwrap() > 1,
+        "{series}"
+    );
+    let service = api.done("GET", "/service", json!(null)).await;
+    assert_eq!(
+        (&service["audit"], &service["sessions"]),
+        (&json!("written"), &json!(1)),
+        "{service}"
+    );
+    let settings = api.done("GET", "/config", json!(null)).await;
+    let setting = |name: &str| {
+        let mut settings = settings.as_array().unwrap().iter();
+        settings.find(|it| it["name"] == name).unwrap().clone()
+    };
+    assert_eq!(setting("MCP_ADMIN_TOKEN")["value"], json!(null));
+    assert_eq!(setting("MCP_ADMIN_TOKEN")["from"], "set");
+    assert_eq!(setting("MCP_MAX_LIMIT")["value"], "100");
+    assert_eq!(api.done("GET", "/check", json!(null)).await, json!([]));
+    let access = api.done("GET", "/tokens/agent/access", json!(null)).await;
+    assert_eq!(
+        access["models"][0]["rows"][0]["rule"], "tickets.company_id = 1",
+        "{access}"
+    );
+    running.service.audit().unwrap().flush().await;
+    let trail = api.done("GET", "/audit", json!(null)).await;
+    assert_eq!(
+        (&trail["broken"], &trail["before"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(
+        trail["verified"].as_u64().unwrap() as usize,
+        trail["lines"].as_array().unwrap().len()
+    );
+    let asked = json!({ "action": "list", "model": "tickets" });
+    let off = api.refused("POST", "/tokens/agent/ask", asked, 403).await;
+    assert_eq!(off, "reads_off");
     let number = session["id"].as_u64().unwrap();
     api.done("DELETE", &format!("/sessions/{number}"), json!(null))
         .await;

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::table::{Cell, Table, columns};
 use crate::cli::text::visible;
 use crate::cli::{operator, output};
+use crate::egress::Reach;
 use crate::inspect::{self, Explained, ModelAccess, Verdict};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -53,7 +54,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         let token = find::token(&contents, asked.of.reference(&asked.token))?;
         let tenant = find::tenant(&contents, token.tenant.as_str())?;
         let model = asked.model.as_deref();
-        Ok(inspect::explain(config, &contents, tenant, token, model).await)
+        let reach = Reach::new(config.database_places.clone());
+        let places = (&reach, config.query_timeout);
+        Ok(inspect::explain(places, &contents, tenant, token, model).await)
     })?;
     match asked.json {
         true => output::data(&operator::as_json(&explained)?),

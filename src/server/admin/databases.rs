@@ -44,8 +44,8 @@ pub(super) struct Look {
 /// What is wrong, and what to do.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Trouble {
-    what: String,
-    help: String,
+    pub(super) what: String,
+    pub(super) help: String,
 }
 
 /// A model that is served.

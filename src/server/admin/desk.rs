@@ -1,8 +1,10 @@
 //! What the tasks of the admin API work with: the store, by what holds at the moment, for one
 //! client.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::refusal::Refusal;
 use crate::admin::{Admin, Ledger, Way};
@@ -10,6 +12,7 @@ use crate::observe::Metrics;
 use crate::policy::Access;
 use crate::server::App;
 use crate::server::connection::sessions::Sessions;
+use crate::server::gate::Administrator;
 use crate::service::Service;
 use crate::store::{Contents, Store};
 
@@ -21,19 +24,24 @@ pub(super) struct Desk {
     address: IpAddr,
     /// The address, as the audit names who changes something.
     who: String,
-    /// Which of the tokens of `MCP_ADMIN_TOKEN` it came with.
-    token: usize,
+    /// Who asks.
+    by: Administrator,
 }
 
 impl Desk {
     /// The desk for a client.
-    pub(super) fn new(app: &Arc<App>, access: &Arc<Access>, address: IpAddr, token: usize) -> Self {
+    pub(super) fn new(
+        app: &Arc<App>,
+        access: &Arc<Access>,
+        address: IpAddr,
+        by: Administrator,
+    ) -> Self {
         Self {
             app: Arc::clone(app),
             access: Arc::clone(access),
             address,
             who: address.to_string(),
-            token,
+            by,
         }
     }
 
@@ -53,7 +61,7 @@ impl Desk {
             denies: self.access.settings.audit_denies,
             way: Way::Api,
             who: &self.who,
-            token: Some(self.token),
+            token: Some(self.by.place),
         }
     }
 
@@ -71,6 +79,11 @@ impl Desk {
         &self.access
     }
 
+    /// Where clients are listened for.
+    pub(super) fn listens(&self) -> SocketAddr {
+        self.app.listens
+    }
+
     pub(super) fn service(&self) -> &Service {
         &self.app.service
     }
@@ -85,5 +98,22 @@ impl Desk {
 
     pub(super) fn address(&self) -> IpAddr {
         self.address
+    }
+
+    /// A place for a stream, where one is left; given back when it is dropped.
+    pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.app.followed).try_acquire_owned().ok()
+    }
+
+    /// Waits until the service stops.
+    pub(super) async fn stopping(&self) {
+        self.app.stop.stopping.cancelled().await;
+    }
+
+    /// Whether its token still opens the admin API.
+    pub(super) fn is_valid(&self) -> bool {
+        let access = self.app.service.access();
+        let administration = &access.administration;
+        administration.is_open() && administration.tokens.holds(&self.by.token)
     }
 }

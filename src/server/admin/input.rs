@@ -8,7 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, schema_for};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -67,6 +68,13 @@ pub(super) async fn body<T: Input>(headers: &HeaderMap, body: Body) -> Result<T,
 /// What stands for a body where a route takes none.
 pub(super) fn nothing<T: Input>() -> Result<T, Refusal> {
     read_as(Map::new())
+}
+
+/// Reads a number of a query, where all is text.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(from)?;
+    let number = text.parse().map(Some);
+    number.map_err(|_| D::Error::custom(format!("expected a whole number, not {text:?}")))
 }
 
 /// Reads the parameters of a query, which are texts.

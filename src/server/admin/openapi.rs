@@ -49,11 +49,12 @@ fn description() -> Map<String, Value> {
                 "content": { "application/json": { "schema": body } },
             });
         }
+        let content = match route.streams {
+            true => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
+            false => json!({ "application/json": { "schema": shapes.answer } }),
+        };
         operation["responses"] = json!({
-            (route.status.as_str()): {
-                "description": "Done",
-                "content": { "application/json": { "schema": shapes.answer } },
-            },
+            (route.status.as_str()): { "description": "Done", "content": content },
             "4XX": refused,
             "5XX": refused,
         });
@@ -90,7 +91,7 @@ fn parameters(route: &Route, query: &Schema) -> Vec<Value> {
     let part = route.path.split(['{', '}']).nth(1);
     let part = part.map(|name| {
         let means = match name {
-            "session" => "Its number",
+            "session" | "number" => "Its number",
             _ => "Its name or id",
         };
         json!({

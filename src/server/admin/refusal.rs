@@ -67,6 +67,8 @@ pub(super) enum Code {
     HostNotAllowed,
     /// 403: a page in a browser.
     OriginNotAllowed,
+    /// 403: rows are not read by this API.
+    ReadsOff,
     /// 404: there is no such record, session or route.
     NotFound,
     /// 405: not with this method; `Allow` names those that are.
@@ -77,6 +79,8 @@ pub(super) enum Code {
     NameTaken,
     /// 409: several tenants have one of the name.
     AmbiguousName,
+    /// 409: the token lets nobody in now.
+    NotLetIn,
     /// 409: a URL must be sealed, and there is no key.
     NoEncryptionKey,
     /// 413: more than 64 KiB.
@@ -85,6 +89,8 @@ pub(super) enum Code {
     UnsupportedMediaType,
     /// 429: too many failures of this address; the right token still passes.
     TooManyFailures,
+    /// 429: too many streams are open.
+    TooManyStreams,
     /// 500: it was done, and the audit could not be told how.
     Unrecorded,
     /// 500: a fault of the service.
@@ -102,14 +108,16 @@ impl Code {
         match self {
             Self::InvalidJson | Self::InvalidInput => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::HostNotAllowed | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::HostNotAllowed | Self::OriginNotAllowed | Self::ReadsOff => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NameTaken | Self::AmbiguousName | Self::NoEncryptionKey => StatusCode::CONFLICT,
+            Self::NameTaken | Self::AmbiguousName | Self::NoEncryptionKey | Self::NotLetIn => {
+                StatusCode::CONFLICT
+            }
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyFailures => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyFailures | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::Unrecorded | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::StoreUnavailable | Self::AuditUnavailable | Self::ShuttingDown => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -214,7 +222,9 @@ impl From<Denied> for Refusal {
         let refusal = Self::new(code, denied.text());
         match denied {
             Denied::Host => refusal.hint("name it in MCP_ALLOWED_HOSTS"),
-            Denied::Origin => refusal.hint("no page in a browser administers: use a program"),
+            Denied::Origin => {
+                refusal.hint("its own page alone administers in a browser: use a program")
+            }
             Denied::TooManyFailures(seconds) => Self {
                 retry: Some(seconds),
                 ..refusal

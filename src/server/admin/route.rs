@@ -33,6 +33,8 @@ pub(super) struct Route {
     pub(super) summary: &'static str,
     /// The status of its answer.
     pub(super) status: StatusCode,
+    /// Whether its answer is a stream of events.
+    pub(super) streams: bool,
     /// What it takes and gives.
     pub(super) shapes: fn(&mut SchemaGenerator) -> Shapes,
     /// What answers it.
@@ -64,8 +66,8 @@ pub(super) struct Asked<Q = Nothing, B = Nothing> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-/// The route that connects to a database and changes nothing.
-const TEST: &str = "testDatabase";
+/// The routes that change nothing, though what they do is asked for by POST.
+const LOOKS: [&str; 2] = ["testDatabase", "askAsToken"];
 /// The route that tells what is the same everywhere.
 const DESCRIPTION: &str = "getOpenapi";
 
@@ -111,9 +113,47 @@ impl Way {
         A: Serialize + JsonSchema + 'static,
         F: Future<Output = Result<A, Refusal>> + Send + 'static,
     {
+        let status = self.3;
+        self.by(path, summary, shapes::<Q, B, A>, move |desk, asked| {
+            let answer = task(desk, asked);
+            async move { Ok(reply::json(status, &answer.await?)) }
+        })
+    }
+
+    /// The route of a path that is answered by a stream of events.
+    pub(super) fn streaming<Q, F>(
+        self,
+        path: &'static str,
+        summary: &'static str,
+        task: fn(Desk, Asked<Q>) -> F,
+    ) -> Route
+    where
+        Q: Input + Send + 'static,
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
+        let route = self.by(path, summary, shapes::<Q, Nothing, Nothing>, task);
+        Route {
+            streams: true,
+            ..route
+        }
+    }
+
+    /// The route of a path whose answer is made by a task.
+    fn by<Q, B, F>(
+        self,
+        path: &'static str,
+        summary: &'static str,
+        shapes: fn(&mut SchemaGenerator) -> Shapes,
+        task: impl Fn(Desk, Asked<Q, B>) -> F + Clone + Send + Sync + 'static,
+    ) -> Route
+    where
+        Q: Input + Send + 'static,
+        B: Input + Send + 'static,
+        F: Future<Output = Result<Response<Body>, Refusal>> + Send + 'static,
+    {
         let Self(name, method, filter, status) = self;
         let told = method.clone();
-        let looks = name == TEST || (method == Method::GET && name != DESCRIPTION);
+        let looks = LOOKS.contains(&name) || (method == Method::GET && name != DESCRIPTION);
         let handler = move |Extension(desk): Extension<Desk>, request: Request| async move {
             let metrics = Arc::clone(desk.metrics());
             let (address, looking) = (desk.address(), desk.clone());
@@ -122,7 +162,7 @@ impl Way {
             let (code, response) = match answered
                 .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")))
             {
-                Ok(answer) => ("ok".to_owned(), reply::json(status, &answer)),
+                Ok(response) => ("ok".to_owned(), response),
                 Err(refusal) => (refusal.code(), refusal.into_response()),
             };
             // A change has lines of its own, with what it changed.
@@ -142,7 +182,8 @@ impl Way {
             path,
             summary,
             status,
-            shapes: shapes::<Q, B, A>,
+            shapes,
+            streams: false,
             handler: on(filter, handler),
         }
     }
@@ -162,12 +203,17 @@ async fn recorded(
     }
 }
 
-async fn answer<Q: Input, B: Input + 'static, A, F: Future<Output = Result<A, Refusal>>>(
+async fn answer<Q, B, F>(
     desk: Desk,
     path: &str,
     request: Request,
-    task: fn(Desk, Asked<Q, B>) -> F,
-) -> Result<A, Refusal> {
+    task: impl Fn(Desk, Asked<Q, B>) -> F,
+) -> Result<Response<Body>, Refusal>
+where
+    Q: Input,
+    B: Input + 'static,
+    F: Future<Output = Result<Response<Body>, Refusal>>,
+{
     let (mut parts, body) = request.into_parts();
     let part = match path.contains('{') {
         true => {

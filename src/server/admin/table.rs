@@ -1,7 +1,10 @@
 //! Every route of the admin API.
 
 use super::route::{Route, act, create, delete, get, patch};
-use super::{analytics, databases, openapi, scopes, sessions, tenants, tokens};
+use super::{
+    analytics, databases, openapi, overview, permits, scopes, series, sessions, tenants, tokens,
+    traffic, trail,
+};
 
 /// The routes, in the order of their description.
 pub(super) fn routes() -> Vec<Route> {
@@ -75,6 +78,52 @@ pub(super) fn routes() -> Vec<Route> {
             "/analytics",
             "Requests, errors, rows and bytes of the last week, as this instance counted them",
             analytics::show,
+        ),
+        get("getService").to("/service", "The service, and how it is", overview::show),
+        get("listSettings").to(
+            "/config",
+            "Every variable as it counts, without secrets",
+            overview::settings,
+        ),
+        get("check").to(
+            "/check",
+            "What is weak about the configuration and the service's own database",
+            overview::check,
+        ),
+        get("listTraffic").to(
+            "/traffic",
+            "The last 1,000 requests and refusals of this instance, the oldest first",
+            traffic::list,
+        ),
+        get("followTraffic").streaming(
+            "/traffic/stream",
+            "Requests and refusals as they come, and the sums of each second, as events",
+            traffic::follow,
+        ),
+        get("explainRequest").to(
+            "/traffic/{number}",
+            "A request, why it was refused, and the smallest change that would let it through",
+            traffic::show,
+        ),
+        get("getSeries").to(
+            "/series",
+            "Sums of what was asked: by second for ten minutes, by minute for a day",
+            series::show,
+        ),
+        get("readAudit").to(
+            "/audit",
+            "The end of the audit's file, page by page, its chain verified",
+            trail::show,
+        ),
+        get("explainToken").to(
+            "/tokens/{token}/access",
+            "What a token may do and see, field by field, and which rule says so",
+            permits::explain,
+        ),
+        act("askAsToken").to(
+            "/tokens/{token}/ask",
+            "Answers a request as the token would be; off unless MCP_ADMIN_READ is true",
+            permits::ask,
         ),
         get("getOpenapi").to("/openapi.json", "This description", openapi::show),
     ]
