@@ -9,6 +9,7 @@ mod connection;
 pub mod gate;
 mod listener;
 mod mcp;
+mod page;
 mod reply;
 mod router;
 
@@ -32,7 +33,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Caller, Holder, TokenId};
 use crate::config::Config;
-use crate::error::Error;
 use crate::limit::{Memory, Weight, Windows};
 use crate::observe::Metrics;
 use crate::policy::Limited;
@@ -45,12 +45,16 @@ const READY_KEPT: Duration = Duration::from_millis(500);
 
 /// Requests of the admin API that are answered at once.
 const ADMINISTERED: usize = 16;
+/// Streams of the admin API that are open at once.
+const FOLLOWED: usize = 16;
 
 /// What every connection shares.
 #[derive(Debug)]
 pub struct App {
     /// Whether MCP is switched on.
     pub enabled: bool,
+    /// Where clients are listened for.
+    listens: SocketAddr,
     /// Answers requests.
     pub service: Arc<Service>,
     /// Decides who may ask.
@@ -68,6 +72,8 @@ pub struct App {
     streams: sse::Streams,
     /// Places for requests of the admin API.
     administered: Semaphore,
+    /// Places for streams of it.
+    followed: Arc<Semaphore>,
     /// Held while the database is asked: one question at a time.
     ready: Mutex<Option<(Instant, bool)>>,
     stop: Stop,
@@ -132,7 +138,12 @@ impl Server {
             None => None,
         };
         Ok(Self {
-            app: Arc::new(App::new(config, service, metrics)),
+            app: Arc::new(App::new(
+                config,
+                listener.local_addr().unwrap_or(config.listen),
+                service,
+                metrics,
+            )),
             listener,
             admin,
         })
@@ -171,14 +182,14 @@ impl Server {
             listener,
             router::public(&app),
             Arc::clone(&app),
-            true,
+            false,
         ));
         if let Some(admin) = admin {
             listeners.spawn(listener::serve(
                 admin,
                 router::admin(&app),
                 Arc::clone(&app),
-                false,
+                true,
             ));
         }
         stop.stopping.cancelled().await;
@@ -219,9 +230,15 @@ async fn bind(
 }
 
 impl App {
-    fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>) -> Self {
+    fn new(
+        config: &Config,
+        listens: SocketAddr,
+        service: Arc<Service>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             enabled: config.enabled,
+            listens,
             service,
             gate: gate::Gate::default(),
             metrics,
@@ -232,6 +249,7 @@ impl App {
             told: Windows::default(),
             streams: sse::Streams::default(),
             administered: Semaphore::new(ADMINISTERED),
+            followed: Arc::new(Semaphore::new(FOLLOWED)),
             ready: Mutex::default(),
             stop: Stop::default(),
             tracker: TaskTracker::new(),
@@ -274,7 +292,7 @@ impl App {
     fn record_refused(
         &self,
         address: IpAddr,
-        transport: &str,
+        transport: &'static str,
         known: Option<&Caller>,
         reason: &str,
     ) {
@@ -289,14 +307,11 @@ impl App {
     /// first, and counts the others.
     fn limited(&self, caller: &Caller, limited: Limited) -> bool {
         let token = caller.token;
-        let (address, transport) = (caller.address, caller.transport);
         let first = self
             .told
             .admit((token, ()), Weight::Read, (1, limited.span), Instant::now());
         if first.is_ok() {
-            let code = Error::from(limited).code();
-            self.service
-                .note_refused(address, transport, Some(caller), code);
+            self.service.note_limited(caller, limited);
         } else if let Some(audit) = self.service.audit() {
             audit.count_refusal();
         }

@@ -8,9 +8,12 @@ mod admin;
 pub(crate) mod admission;
 pub(crate) mod handshake;
 
+pub(super) use admin::Administrator;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
 use axum::http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
 };
@@ -21,6 +24,7 @@ use addresses::Addresses;
 
 use super::listener::connections::Connection;
 use crate::auth::{Caller, Holder, Refused};
+use crate::config::Page;
 use crate::policy::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
@@ -30,9 +34,19 @@ const SHOWN: usize = 100;
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-mcp-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The subprotocol by which a browser carries its token.
 pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
+
+/// The listener that a request came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Listener {
+    /// Whether it is that of administration.
+    pub administers: bool,
+    /// Whether it speaks TLS.
+    pub encrypts: bool,
+}
 
 /// Counts who failed to get in; whoever is let in is decided anew each time.
 #[derive(Debug)]
@@ -150,13 +164,68 @@ impl Entry<'_> {
     /// # Errors
     /// A host or an origin that is not allowed.
     pub fn place(&self, parts: &Parts) -> Result<(), Denied> {
-        if !host(parts).is_some_and(|host| self.access().hosts.allows(host)) {
-            return Err(Denied::Host);
-        }
+        self.host(parts)?;
         self.origin(parts)
     }
 
+    /// Checks where a request is sent to.
+    ///
+    /// # Errors
+    /// A host that is not allowed.
+    pub fn host(&self, parts: &Parts) -> Result<(), Denied> {
+        match host(parts).is_some_and(|host| self.access().hosts.allows(host)) {
+            true => Ok(()),
+            false => Err(Denied::Host),
+        }
+    }
+
+    /// Whether the page is served on the listener that a request came to.
+    pub fn has_page(&self, parts: &Parts) -> bool {
+        let administration = &self.access().administration;
+        match parts.extensions.get::<Listener>() {
+            Some(listener) if listener.administers => {
+                administration.page >= Page::Admin && administration.is_open()
+            }
+            Some(_) => administration.page == Page::All,
+            None => false,
+        }
+    }
+
+    /// Whether the page of this service sent a request: its origin is the place that it came to.
+    fn is_own_page(&self, parts: &Parts) -> bool {
+        let mut origins = parts.headers.get_all(ORIGIN).into_iter();
+        let (Some(origin), None) = (origins.next(), origins.next()) else {
+            return false;
+        };
+        // A browser does not tell over plain HTTP from elsewhere.
+        let site = parts.headers.get(FETCH_SITE);
+        let same = site.is_none_or(|site| site == "same-origin");
+        let scheme = match self.is_encrypted(parts) {
+            true => "https",
+            false => "http",
+        };
+        let own = host(parts).map(|host| format!("{scheme}://{host}"));
+        same && self.has_page(parts) && own.is_some_and(|own| origin == own.as_str())
+    }
+
+    /// Whether a request came encrypted, here or at a trusted proxy.
+    fn is_encrypted(&self, parts: &Parts) -> bool {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let proxied = peer.is_some_and(|peer| self.access().is_proxy(canonical(peer.ip())));
+        let said = parts.headers.get(PROTO).filter(|_| proxied);
+        match said {
+            Some(said) => said == "https",
+            None => {
+                let listener = parts.extensions.get::<Listener>();
+                listener.is_some_and(|listener| listener.encrypts)
+            }
+        }
+    }
+
     fn origin(&self, parts: &Parts) -> Result<(), Denied> {
+        if self.is_own_page(parts) {
+            return Ok(());
+        }
         // A page can load without an origin what asks for no token.
         let site = parts.headers.get(FETCH_SITE);
         if !self.access().require_auth && site.is_some_and(|site| site == "cross-site") {

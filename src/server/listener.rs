@@ -49,8 +49,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// Serves a listener for as long as its task lives.
 ///
 /// What is accepted once the service stops is told so by the routes, and not waited for. A listener
-/// that `encrypts` speaks TLS where there is a certificate.
-pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, encrypts: bool) {
+/// that does not administer speaks TLS where there is a certificate.
+pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, administers: bool) {
     let connections = Connections::default();
     let mut failing = false;
     loop {
@@ -92,7 +92,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
         let _ = stream.set_nodelay(true);
         let (router, stop) = (router.clone(), app.stop.clone());
         let late = stop.stopping.is_cancelled();
-        let tls = access.tls.clone().filter(|_| encrypts);
+        let tls = access.tls.clone().filter(|_| !administers);
+        let listener = gate::Listener {
+            administers,
+            encrypts: tls.is_some(),
+        };
         let pressure = app.memory.pressure();
         let served = async move {
             let accepted = timeout(HANDSHAKE_TIMEOUT, Stream::accept(stream, tls, pressure));
@@ -105,7 +109,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
             let Ok(Ok(stream)) = accepted else { return };
             serve_one(
                 stream,
-                ConnectInfo(peer),
+                (ConnectInfo(peer), listener),
                 router,
                 &stop,
                 place.connection(),
@@ -125,7 +129,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
 /// Serves one connection to its end.
 async fn serve_one(
     stream: Stream,
-    peer: ConnectInfo<SocketAddr>,
+    (peer, listener): (ConnectInfo<SocketAddr>, gate::Listener),
     router: Router,
     stop: &Stop,
     client: &Connection,
@@ -136,6 +140,7 @@ async fn serve_one(
         let (active, asker) = (asker.begin(), asker.clone());
         let extensions = request.extensions_mut();
         extensions.insert(peer);
+        extensions.insert(listener);
         extensions.insert(asker.clone());
         let answered = router.clone().oneshot(request.map(Body::new));
         async move {

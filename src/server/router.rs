@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::connection::sse;
 use super::gate::{admission, handshake};
-use super::{App, admin as api, mcp, reply};
+use super::{App, admin as api, mcp, page, reply};
 use crate::observe::Audit;
 
 /// Where clients of MCP look for a way to sign in when their token is refused.
@@ -31,15 +31,15 @@ const SIGN_IN: [&str; 10] = [
     "/token",
 ];
 
-/// The routes of `MCP_LISTEN`.
-pub(super) fn public(app: &Arc<App>) -> Router {
+/// Where clients ask.
+fn asked(app: &Arc<App>) -> Router<Arc<App>> {
     let answer = || post(mcp::http::answer).fallback(mcp::http::only_post);
     // The transport of 2024-11-05: these two and `sse` go together.
     let stream = || get(sse::open).fallback(wrong_method);
     let message = || post(sse::message).fallback(wrong_method);
     let socket = || get(handshake::upgrade).fallback(handshake::not_a_socket);
     // With a slash at the end it is the same: half of all guides write it so.
-    let mcp = Router::new()
+    Router::new()
         .route("/mcp", answer())
         .route("/mcp/", answer())
         .route("/mcp/sse", stream())
@@ -49,7 +49,11 @@ pub(super) fn public(app: &Arc<App>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(app), admission::admitted))
         .route("/mcp/ws", socket())
         .route("/mcp/ws/", socket())
-        .route_layer(from_fn_with_state(Arc::clone(app), switched_on));
+        .route_layer(from_fn_with_state(Arc::clone(app), switched_on))
+}
+
+/// The routes of `MCP_LISTEN`.
+pub(super) fn public(app: &Arc<App>) -> Router {
     let probes = Router::new()
         .route("/health", get(health))
         .route("/mcp/health", get(health))
@@ -61,7 +65,8 @@ pub(super) fn public(app: &Arc<App>) -> Router {
     Router::new()
         .merge(probes)
         .merge(sign_in)
-        .merge(mcp)
+        .merge(asked(app))
+        .merge(page::router(app))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(app))
@@ -75,6 +80,9 @@ pub(super) fn admin(app: &Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .route_layer(from_fn_with_state(Arc::clone(app), probed))
         .nest(api::PATH, api::router(app))
+        // Its page asks as clients do, with their tokens.
+        .merge(asked(app).route_layer(from_fn_with_state(Arc::clone(app), page::served)))
+        .merge(page::router(app))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(app))

@@ -6,23 +6,32 @@ use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 
 use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER, note_token};
-use crate::auth::{Holder, Refused, Tokens};
+use crate::auth::{Holder, Refused, TokenId, Tokens};
+
+/// Who administers.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::server) struct Administrator {
+    /// The place of the token in `MCP_ADMIN_TOKEN`.
+    pub(in crate::server) place: usize,
+    /// The token.
+    pub(in crate::server) token: TokenId,
+}
 
 impl Entry<'_> {
-    /// Judges a request of the admin API, and counts a failure of its token; comes back with the
-    /// place of that token in `MCP_ADMIN_TOKEN`.
+    /// Judges a request of the admin API, and counts a failure of its token; comes back with who
+    /// asks.
     ///
     /// # Errors
-    /// A host that is not allowed, any origin, a token that is missing or wrong, and too many
-    /// failures before.
+    /// A host that is not allowed, any origin but that of the page, a token that is missing or wrong,
+    /// and too many failures before.
     pub(in crate::server) fn administers(
         &self,
         parts: &Parts,
         address: IpAddr,
-    ) -> Result<usize, Denied> {
+    ) -> Result<Administrator, Denied> {
         self.place(parts)?;
         // A browser names one for whatever a page of another place sends.
-        if parts.headers.contains_key(ORIGIN) {
+        if parts.headers.contains_key(ORIGIN) && !self.is_own_page(parts) {
             return Err(Denied::Origin);
         }
         let administrator = judge(&self.access.administration.tokens, parts)
@@ -33,7 +42,7 @@ impl Entry<'_> {
 }
 
 /// Judges the tokens of the headers: all that are given must be right.
-fn judge(tokens: &Tokens, parts: &Parts) -> Result<usize, Refused> {
+fn judge(tokens: &Tokens, parts: &Parts) -> Result<Administrator, Refused> {
     let text = |value| str::from_utf8(value).map_err(|_| Refused::Invalid);
     let own = parts.headers.get_all(TOKEN_HEADER).into_iter();
     let own = own.map(|value| text(value.as_bytes()).map(Some));
@@ -45,7 +54,9 @@ fn judge(tokens: &Tokens, parts: &Parts) -> Result<usize, Refused> {
     let mut found = Err(Refused::Missing);
     for given in own.chain(bearer) {
         if let Some(token) = given? {
-            found = Ok(tokens.place(token).ok_or(Refused::Invalid)?);
+            let place = tokens.place(token).ok_or(Refused::Invalid)?;
+            let token = TokenId::of(token);
+            found = Ok(Administrator { place, token });
         }
     }
     found
@@ -68,7 +79,7 @@ mod tests {
             let value = axum::http::HeaderValue::from_bytes(value).unwrap();
             request.headers_mut().append(name, value);
         }
-        judge(&tokens, &request.into_parts().0)
+        judge(&tokens, &request.into_parts().0).map(|found| found.place)
     }
 
     #[test]
