@@ -1,5 +1,8 @@
 //! `lucarne demo`: a sample database, a fresh token, and what to do next.
 
+mod desk;
+mod play;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,10 +20,11 @@ use crate::sample::{self, Created, SampleError};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lucarne demo
+  lucarne demo --traffic
   MCP_LISTEN=127.0.0.1:8001 lucarne demo --path sample.db";
 
 /// What the demo decides by itself, whatever the environment says.
-const OWN: [&str; 10] = [
+const OWN: [&str; 19] = [
     "MCP_ENABLED",
     "MCP_TOKEN",
     "MCP_TOKEN_FILE",
@@ -30,7 +34,16 @@ const OWN: [&str; 10] = [
     "DATABASE_URL_FILE",
     "MCP_HIDDEN_FIELDS",
     "MCP_REVEAL_FIELDS",
+    "MCP_PAGE",
+    "MCP_ADMIN_LISTEN",
+    "MCP_ADMIN_TOKEN",
+    "MCP_ADMIN_TOKEN_FILE",
+    "MCP_ADMIN_READ",
     "MCP_STORE",
+    "MCP_STORE_FILE",
+    "MCP_ENCRYPTION_KEY",
+    "MCP_ENCRYPTION_KEY_FILE",
+    "MCP_AUDIT_FILE",
 ];
 
 /// Where the sample is.
@@ -42,6 +55,9 @@ pub(super) struct Arguments {
     /// An empty PostgreSQL, MariaDB or MySQL database to load the sample into instead
     #[arg(long, value_name = "URL", conflicts_with = "path")]
     database_url: Option<String>,
+    /// Let a few clients ask, some of them for what they may not see
+    #[arg(long)]
+    traffic: bool,
 }
 
 /// Makes the sample, and serves it.
@@ -54,10 +70,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(url) => url.clone(),
         None => format!("sqlite:{}", encoded(&arguments.path)),
     };
+    let administration = new_token()?;
+    // What operators do here lasts as long as the demo.
+    let desk = desk::Desk::new()?;
+    let (store, audit) = (desk.store(), desk.audit());
     for (name, value) in [
         ("MCP_ENABLED", "true"),
-        ("MCP_TOKEN", &token),
-        ("DATABASE_URL", &url),
+        ("MCP_TOKEN", &*token),
+        ("DATABASE_URL", &*url),
+        ("MCP_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("MCP_ADMIN_TOKEN", &*administration),
+        ("MCP_ADMIN_READ", "true"),
+        ("MCP_STORE", &*store),
+        ("MCP_ENCRYPTION_KEY", desk.key()),
+        ("MCP_AUDIT_FILE", &*audit),
     ] {
         variables.push((name.to_owned(), value.to_owned()));
     }
@@ -68,6 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Some(url) => sample::load(url).await?,
             None => sample::create_sqlite(&arguments.path).await?,
         };
+        let guest = desk.fill(&config, &url).await?;
         // What the demo decided by itself is not to be reloaded.
         let running = serve::start(&config, None).await?;
         let place = config
@@ -76,8 +103,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map(ToString::to_string)
             .unwrap_or_default();
         let signals = serve::signals(running.stop())?;
-        output::data(&screen(&token, &place, &created, &running))?;
-        serve::end(running, signals, config.log_format).await
+        let tokens = [&*token, &*administration];
+        output::data(&screen(tokens, &place, &created, &running))?;
+        let playing = play::begin(running.address, [Some(token.clone()), guest]);
+        let playing = arguments.traffic.then(|| tokio::spawn(playing));
+        let ended = serve::end(running, signals, config.log_format).await;
+        playing.inspect(|playing| playing.abort());
+        ended
     })
 }
 
@@ -90,7 +122,12 @@ fn encoded(path: &std::path::Path) -> String {
 }
 
 /// What to do next: every line below `export` can be pasted.
-fn screen(token: &str, place: &str, created: &Created, running: &Running) -> String {
+fn screen(
+    [token, administration]: [&str; 2],
+    place: &str,
+    created: &Created,
+    running: &Running,
+) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let address = running.address;
     let rows: Vec<String> = created
@@ -98,11 +135,14 @@ fn screen(token: &str, place: &str, created: &Created, running: &Running) -> Str
         .iter()
         .map(|(table, rows)| format!("{table} {rows}"))
         .collect();
+    let page = running.admin.map(|page| page.to_string());
+    let page = page.unwrap_or_default();
     let (rows, hidden, command) = (rows.join(", "), running.opened.hidden.len(), own_command());
     format!(
         r#"lucarne {version} serves {place}, read-only
 rows: {rows}; {hidden} sensitive fields are hidden
-
+Who asks what, and why it is refused: http://{page}/page/ opens by
+MCP_ADMIN_TOKEN={administration}
 To ask, paste into another terminal:
 MCP_TOKEN={token}
 export MCP_TOKEN
@@ -113,8 +153,7 @@ s.send("""{{"action":"list","model":"users"}}"""); print(s.recv())'
 websocat -H "X-MCP-Token: $MCP_TOKEN" ws://{address}/mcp/ws
 To connect an agent (also claude, cursor, codex, gemini):
 {command} config vscode --url http://{address}
-Your own data: DATABASE_URL, MCP_TOKEN, MCP_ENABLED=true, MCP_ALLOWED_MODELS
-in .env, then {command} serve. Ctrl-C ends this."#
+Your own data: {command} check says what .env lacks. Ctrl-C ends this."#
     )
 }
 

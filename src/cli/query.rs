@@ -2,7 +2,7 @@
 
 pub(crate) mod address;
 mod answer;
-mod client;
+pub(crate) mod client;
 pub(crate) mod credential;
 pub(crate) mod health;
 mod http;
