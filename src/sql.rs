@@ -126,7 +126,7 @@ fn limited(
     (text, values)
 }
 
-/// The statements of `list` and `query`: one, or up to three after a cursor, to be fetched in turn
+/// The statements of `list` and `query`: one, or up to four after a cursor, to be fetched in turn
 /// until the page is full. They share one layout.
 ///
 /// Each fetches one row more than the page, to see whether there is one. Of a value larger than
@@ -248,17 +248,18 @@ fn pages(
         }
         return vec![select];
     };
-    // Rows that share all keys cannot be told apart: those that were sent are passed over.
+    // Rows that share all keys cannot be told apart: those that were sent are passed over, and none
+    // but those, should some of them be gone.
     let ties = match plan.has_unique_order() {
-        true => 0,
-        false => seek.ties,
+        true => None,
+        false => seek::ties(plan, seek, dialect).filter(|_| seek.ties > 0),
     };
-    let mut pages: Vec<SelectStatement> = seek::after(plan, seek, ties > 0, dialect)
-        .into_iter()
-        .map(|part| select.clone().and_where(part).take())
-        .collect();
-    if let Some(first) = pages.first_mut().filter(|_| ties > 0) {
-        first.offset(ties);
+    let ties = ties.map(|ties| select.clone().and_where(ties).offset(seek.ties).take());
+    let later = seek::after(plan, seek, dialect).into_iter();
+    let later = later.map(|part| select.clone().and_where(part).take());
+    let mut pages: Vec<SelectStatement> = ties.into_iter().chain(later).collect();
+    if pages.is_empty() {
+        pages.push(select.and_where(Expr::cust("1 = 0")).take());
     }
     pages
 }
@@ -421,7 +422,7 @@ impl<'s> Columns<'s> {
         };
         let field = column.field;
         let sent = self.added.iter().find(|added| added.0 == *column);
-        if let Some((_, cell)) = sent.filter(|_| column::is_key(field, self.dialect)) {
+        if let Some((_, cell)) = sent.filter(|_| column::is_key(field)) {
             return *cell;
         }
         let (expr, shape) = column::key(value.clone(), field, self.dialect);

@@ -57,33 +57,33 @@ impl<'k> Key<'k> {
     }
 }
 
-/// The conditions of the parts that come after a row, in their order; never none.
-///
-/// With `inclusive`, rows that share all keys with it come first.
-pub(super) fn after<'c>(
-    plan: &'c ReadPlan<'c>,
-    seek: &Seek,
-    inclusive: bool,
-    dialect: Dialect,
-) -> Vec<Expr> {
+/// The keys of a plan's order that have a value.
+fn keys<'p>(plan: &'p ReadPlan<'p>, seek: &Seek, dialect: Dialect) -> Vec<Key<'p>> {
     let pairs = plan.order.iter().zip(&seek.keys);
-    let keys: Vec<Key<'_>> = pairs
+    pairs
         .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan.model, dialect))
-        .collect();
-    let parts = match &keys[..] {
+        .collect()
+}
+
+/// The condition of the rows that share all keys with a row.
+pub(super) fn ties<'c>(plan: &'c ReadPlan<'c>, seek: &Seek, dialect: Dialect) -> Option<Expr> {
+    let keys = keys(plan, seek, dialect);
+    keys.iter().map(Key::tie).reduce(|all, one| all.and(one))
+}
+
+/// The conditions of the parts that come after a row, and all that share its keys, in their order;
+/// none where nothing does.
+pub(super) fn after<'c>(plan: &'c ReadPlan<'c>, seek: &Seek, dialect: Dialect) -> Vec<Expr> {
+    match &keys(plan, seek, dialect)[..] {
         [first, rest @ ..] if !rest.is_empty() && first.is_indexed() => {
-            let ties = later(rest, inclusive).map(|later| first.tie().and(later));
+            let ties = later(rest).map(|later| first.tie().and(later));
             let nulls = first.beyond_null();
             ties.into_iter()
                 .chain(first.beyond_value())
                 .chain(nulls)
                 .collect()
         }
-        keys => later(keys, inclusive).into_iter().collect::<Vec<_>>(),
-    };
-    match parts.is_empty() {
-        true => vec![Expr::cust("1 = 0")],
-        false => parts,
+        keys => later(keys).into_iter().collect(),
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn after<'c>(
 ///
 /// The first key's bound is repeated in front, so that an index on it is entered at the right
 /// place.
-fn later(keys: &[Key<'_>], inclusive: bool) -> Option<Expr> {
+fn later(keys: &[Key<'_>]) -> Option<Expr> {
     let mut steps: Vec<Expr> = Vec::with_capacity(keys.len() + 1);
     for (index, key) in keys.iter().enumerate() {
         let ties = keys[..index].iter().map(Key::tie);
@@ -99,9 +99,6 @@ fn later(keys: &[Key<'_>], inclusive: bool) -> Option<Expr> {
         if let Some(beyond) = beyond.reduce(|one, other| one.or(other)) {
             steps.extend(ties.chain([beyond]).reduce(|all, one| all.and(one)));
         }
-    }
-    if inclusive {
-        steps.extend(keys.iter().map(Key::tie).reduce(|all, one| all.and(one)));
     }
     let alone = steps.len() == 1;
     let later = steps.into_iter().reduce(|one, other| one.or(other))?;

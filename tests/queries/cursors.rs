@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::direct::Client;
+use crate::engines::Engine;
 use crate::support::Served;
 
 const MIXED: &str = "
@@ -411,4 +413,40 @@ async fn a_view_of_very_many_fields_is_walked_by_numbers_of_rows() {
         .walk("query", "v", r#"{"limit":1,"fields":["c0"]}"#)
         .await;
     assert_eq!(pages.len(), 3);
+}
+
+#[tokio::test]
+async fn rows_behind_alike_ones_come_though_those_are_gone() {
+    let rows = "VALUES ('a', 1), ('a', 1), ('b', 1), ('b', 1), ('b', 2), ('c', 1), (NULL, NULL)";
+    let script = |text: &str| {
+        vec![
+            format!("CREATE TABLE t (s {text}, n INTEGER)"),
+            format!("CREATE TABLE i (s {text}, n INTEGER)"),
+            "CREATE INDEX by_s ON i (s)".to_owned(),
+            format!("INSERT INTO t {rows}"),
+            format!("INSERT INTO i {rows}"),
+            "CREATE VIEW v AS SELECT s, n FROM t".to_owned(),
+        ]
+    };
+    let sqlite = Served::with(&script("TEXT").join(";\n"), "t,i,v", &[]).await;
+    let mut engines = vec![Engine::sqlite(sqlite)];
+    engines.extend(Engine::postgres(script("TEXT"), "t,i,v", &[]).await);
+    engines.extend(Engine::mysql(script("VARCHAR(9)"), "t,i,v", &[]).await);
+    for engine in engines {
+        let mut client = Client::of(&engine).await;
+        for (model, table) in [("i", "i"), ("v", "t"), ("t", "t")] {
+            client.write(format!("DELETE FROM {table}")).await;
+            client.write(format!("INSERT INTO {table} {rows}")).await;
+            let mut params = json!({"sort": ["s"], "limit": 3});
+            let first = engine.served.query(model, &params.to_string()).await;
+            params["cursor"] = first["next_cursor"].clone();
+            // All rows of the first page are gone, those too that are like the last one.
+            let gone = format!("DELETE FROM {table} WHERE s IS NULL OR s = 'a'");
+            client.write(gone).await;
+            let rest = params.to_string();
+            let rest = engine.served.walk("query", model, &rest).await;
+            let names: Vec<Value> = rest.concat().iter().map(|it| it["s"].clone()).collect();
+            assert_eq!(names, ["b", "b", "b", "c"], "{} {model}", engine.name);
+        }
+    }
 }
