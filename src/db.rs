@@ -151,6 +151,14 @@ impl Db {
         }
     }
 
+    /// Whether a table is known to be defined so in that edition of the schema, without asking.
+    pub fn is_known_as(&self, table: &TableName, definition: u64, edition: Option<i64>) -> bool {
+        match (self, edition) {
+            (Self::Sqlite(db), Some(edition)) => db.is_known_as(table, definition, edition),
+            _ => false,
+        }
+    }
+
     /// Whether a table is still defined as it was when this was read. Definitions only go on, so what
     /// was answered before this was asked was answered by that one.
     ///
@@ -158,8 +166,9 @@ impl Db {
     /// As [`Db::fetch`].
     pub async fn is_defined_as(&self, table: &TableName, definition: u64) -> Result<bool, Failure> {
         match self {
-            // What their statements expect of a table fails where it does not hold.
-            Self::Sqlite(_) | Self::Postgres(_) => Ok(true),
+            Self::Sqlite(db) => Ok(db.definition(table).await? == Some(definition)),
+            // What its statements expect of a table fails where it does not hold.
+            Self::Postgres(_) => Ok(true),
             Self::MySql(db) => Ok(db.definition(table).await? == definition),
         }
     }

@@ -34,7 +34,7 @@ use crate::policy::databases::Ways;
 use crate::policy::quota::Reserved;
 use crate::policy::{Access, Exposed, Form, Policy};
 use crate::protocol::{Action, Read};
-use crate::sql;
+use crate::sql::{self, Dialect};
 use crate::store::{DatabaseId, Store};
 
 /// What a service is made of.
@@ -447,9 +447,9 @@ impl Service {
         mut out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         let (db, max_bytes) = (source.db, source.max_bytes());
-        // A record that is looked up tells its own key.
-        let mut tells = plan.model.rules().is_empty();
         let dialect = db.dialect();
+        // A record that is looked up tells its own key; on SQLite it tells no type.
+        let mut tells = plan.model.rules().is_empty() && dialect != Dialect::Sqlite;
         out.extend_from_slice(b"\"data\":");
         let rows = |layout: &Arc<Layout>| {
             let layout = Arc::clone(layout);
@@ -468,11 +468,11 @@ impl Service {
         };
         let rows =
             fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
+        let page = rows.finish();
         if !tells {
-            page::confirm(source, &plan.joins).await?;
+            page::confirm(source, &plan.joins, page.edition).await?;
         }
         self.found();
-        let page = rows.finish();
         if let Some(field) = &page.unread {
             source.exposed.warn_of_unread(plan.model, field);
         }
@@ -495,7 +495,7 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let page = page::fetch(source, plan, out).await?;
         let total = page::total(source, plan, &page).await?;
-        page::confirm(source, &plan.joins).await?;
+        page::confirm(source, &plan.joins, page.edition).await?;
         self.found();
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);

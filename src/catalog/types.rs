@@ -49,7 +49,7 @@ pub enum FieldType {
     Other,
 }
 
-/// How a value is kept where its class does not tell (SQLite).
+/// How a value is kept where its class does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stored {
     /// As its class says.
@@ -61,6 +61,8 @@ pub enum Stored {
     UnixSeconds,
     /// A moment as milliseconds since 1970.
     UnixMilliseconds,
+    /// By its position among the values that are declared, which gives the order (MySQL).
+    Position,
 }
 
 impl FieldType {

@@ -10,6 +10,8 @@
 //! the thread, and there are no more threads than places for them.
 
 mod catalog;
+mod collations;
+mod definition;
 mod digest;
 mod file;
 mod generated;
@@ -25,10 +27,11 @@ use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
+use self::definition::Definitions;
 use self::session::{Reader, Watch};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
-use crate::catalog::Table;
+use crate::catalog::{Table, TableName};
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
@@ -50,6 +53,7 @@ const CATALOG: Duration = Duration::from_secs(60);
 pub struct Sqlite {
     file: Arc<file::File>,
     pool: Pool<Reader>,
+    definitions: Definitions,
     threads: Arc<Semaphore>,
     query_timeout: Duration,
 }
@@ -59,6 +63,7 @@ impl Sqlite {
         Ok(Self {
             file: Arc::new(file::File::find(url)?),
             pool: Pool::new(options),
+            definitions: Definitions::default(),
             threads: Arc::new(Semaphore::new(options.pool_size * THREADS)),
             query_timeout: options.query_timeout,
         })
@@ -88,11 +93,43 @@ impl Sqlite {
         // catalog may take.
         self.ping().await?;
         let names = names.to_vec();
-        self.work(CATALOG, Vec::new(), move |connection, tables| {
-            *tables = catalog::tables(connection, &names).map_err(Failure::from_sqlite)?;
-            Ok(())
-        })
-        .await
+        let read = self.work(
+            CATALOG,
+            (0, Vec::new()),
+            move |connection, (edition, tables)| {
+                *edition = definition::edition(connection)?;
+                *tables = catalog::tables(connection, &names).map_err(Failure::from_sqlite)?;
+                Ok(())
+            },
+        );
+        let (edition, tables) = read.await?;
+        for table in tables.iter().flatten() {
+            self.definitions
+                .note(edition, &table.name, table.definition);
+        }
+        Ok(tables)
+    }
+
+    /// Whether it is known that a table is defined so in that edition of the schema.
+    pub(super) fn is_known_as(&self, table: &TableName, definition: u64, edition: i64) -> bool {
+        self.definitions.of(edition, table) == Some(definition)
+    }
+
+    /// What tells the definition of a table from others, read from the file; none where it is gone.
+    pub(super) async fn definition(&self, table: &TableName) -> Result<Option<u64>, Failure> {
+        let name = table.name.clone();
+        let read = self.work(
+            self.query_timeout,
+            (0, None),
+            move |connection, (edition, read)| {
+                *edition = definition::edition(connection)?;
+                *read = catalog::definition(connection, &name).map_err(Failure::from_sqlite)?;
+                Ok(())
+            },
+        );
+        let (edition, read) = read.await?;
+        self.definitions.note(edition, table, read);
+        Ok(read)
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
@@ -266,6 +303,9 @@ fn read(
             return Err(Failure::new(FailureKind::Timeout));
         }
     }
+    // While the statement is open this is the edition that it was run under; after its end a later
+    // one at the most.
+    rows.read_under(definition::edition(connection)?);
     Ok(())
 }
 

@@ -32,6 +32,7 @@ pub struct Rows {
     next_keys: Vec<Option<Value>>,
     ties: u64,
     unread: Option<Box<str>>,
+    edition: Option<i64>,
 }
 
 /// Why a row could not be written.
@@ -75,6 +76,8 @@ pub struct Page {
     pub ties: u64,
     /// A member of which a value could not be decoded, where there is one.
     pub unread: Option<Box<str>>,
+    /// The edition of the schema that the rows were read under, where the engine numbers them.
+    pub edition: Option<i64>,
 }
 
 impl Rows {
@@ -106,6 +109,7 @@ impl Rows {
             next_keys: Vec::new(),
             ties: 0,
             unread: None,
+            edition: None,
         }
     }
 
@@ -131,6 +135,11 @@ impl Rows {
             ties: self.ties,
         };
         !self.more
+    }
+
+    /// Notes the edition of the schema that a statement was run under; the last one counts.
+    pub fn read_under(&mut self, edition: i64) {
+        self.edition = self.edition.max(Some(edition));
     }
 
     /// The bytes that this statement's rows take so far.
@@ -219,6 +228,7 @@ impl Rows {
             keys: self.keys,
             ties: self.ties,
             unread: self.unread,
+            edition: self.edition,
         }
     }
 

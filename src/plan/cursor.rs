@@ -18,6 +18,7 @@ use super::condition::Condition;
 use super::joins::{Joins, Source, Sources};
 use super::term::Term;
 use super::{Order, OrderKey, Value};
+use crate::catalog::Stored;
 use crate::error::{Error, ErrorKind};
 
 const NONCE: usize = 24;
@@ -83,6 +84,10 @@ pub(super) fn binding<'c>(
     digest.update(filter.digest(joins));
     for key in order {
         let name = match &key.key {
+            // A position means another value where others are declared.
+            OrderKey::Term(term) if term.field().stored() == Stored::Position => {
+                format!("{:?}{:?}", term.name(joins), term.field().values())
+            }
             OrderKey::Term(term) => format!("{:?}", term.name(joins)),
             OrderKey::Row => format!("{:?}", base.distinction()),
             OrderKey::Output(index) => index.to_string(),

@@ -172,6 +172,7 @@ fn stored(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
             };
             return Some(Value::Bytes(bytes));
         }
+        Stored::Position => return None,
         Stored::UnixSeconds => 1_000_000,
         Stored::UnixMilliseconds => 1_000,
     };
@@ -189,10 +190,11 @@ fn stored(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
 
 /// Numbers of any form in columns of numbers.
 fn dynamic(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
-    use FieldType::{Decimal, Float, Integer};
+    use FieldType::{Boolean, Decimal, Float, Integer};
     match (field.field_type(), text) {
         (Integer { .. } | Decimal { .. } | Float, Some(text)) => infinity(text).map(Value::Float),
-        (Integer { .. }, None) => any(raw),
+        // Of booleans true and false are 1 and 0, whatever other numbers stand beside them.
+        (Integer { .. } | Boolean, None) => any(raw),
         _ => None,
     }
 }

@@ -260,6 +260,12 @@ impl Exposed {
         known.is_some_and(|known| known.judged.may_be_back())
     }
 
+    /// Whether the tables may be read again.
+    pub(crate) fn is_due(&self) -> bool {
+        let known = self.known.get();
+        known.is_some_and(|known| known.judged.is_due())
+    }
+
     /// Reads the tables again, for one who found them changed; whether they are.
     ///
     /// # Errors

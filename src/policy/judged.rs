@@ -70,7 +70,12 @@ impl Judged {
 
     /// Whether something was taken away or altered that may be back, and it is time to look.
     pub(crate) fn may_be_back(&self) -> bool {
-        self.now.load().number > 0 && self.reading.is_due()
+        self.now.load().number > 0 && self.is_due()
+    }
+
+    /// Whether it is time to look again.
+    pub(crate) fn is_due(&self) -> bool {
+        self.reading.is_due()
     }
 
     async fn read(&self, db: &Db) -> Result<(), Failure> {

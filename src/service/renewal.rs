@@ -13,6 +13,7 @@ use tracing::debug;
 use super::page::Fail;
 use super::{Answer, Service, Terms};
 use crate::auth::Caller;
+use crate::catalog::{Field, FieldType};
 use crate::db::Failure;
 use crate::error::ErrorKind;
 use crate::policy::{Exposed, Policy};
@@ -54,7 +55,13 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let begun = out.clone();
         let fail = match self.attempt(terms, read, out, filters).await {
-            Err(fail) if fail.changed || may_be_back(terms.policy, &fail) => fail,
+            Err(fail)
+                if fail.changed
+                    || may_be_back(terms.policy, &fail)
+                    || may_be_new(terms.policy, read, &fail) =>
+            {
+                fail
+            }
             answered => return answered,
         };
         // Rare, and large: it takes no room of the request's own.
@@ -105,6 +112,19 @@ impl Service {
 fn may_be_back(policy: &Policy, fail: &Fail) -> bool {
     let mut exposed = policy.exposed.iter();
     !fail.error.kind().is_failure() && exposed.any(|exposed| exposed.may_be_back())
+}
+
+/// Whether a value was refused that an enum may have by now.
+fn may_be_new(policy: &Policy, read: &Read<'_>, fail: &Fail) -> bool {
+    let ErrorKind::InvalidValue { field, .. } = fail.error.kind() else {
+        return false;
+    };
+    let Some(served) = read.model.and_then(|name| policy.model(name)) else {
+        return false;
+    };
+    let is_enum = |field: &Field| field.field_type() == FieldType::Enum;
+    let named = served.model.field(field).map(is_enum);
+    named.unwrap_or_else(|| served.model.key().any(is_enum)) && served.exposed.is_due()
 }
 
 /// Reads the database of a request again and has it served; whether it has changed.

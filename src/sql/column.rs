@@ -17,18 +17,18 @@ pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, S
 }
 
 /// Whether a field is a sort key as it is sent.
-pub(super) fn is_key(field: &Field, dialect: Dialect) -> bool {
-    !field.withholds_order() && !is_position(field, dialect)
+pub(super) fn is_key(field: &Field) -> bool {
+    !field.withholds_order() && !is_position(field)
 }
 
 /// Whether a field is ordered by its values' positions: two of them may have one text.
-fn is_position(field: &Field, dialect: Dialect) -> bool {
-    dialect == Dialect::MySql && field.field_type() == FieldType::Enum
+fn is_position(field: &Field) -> bool {
+    field.stored() == Stored::Position
 }
 
 /// The expression that carries a field to us as a sort key.
 pub(super) fn key(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
-    match is_position(field, dialect) {
+    match is_position(field) {
         true => (expr.cast_as("UNSIGNED"), Shape::Native),
         false => projected(expr, field, dialect),
     }
@@ -46,7 +46,7 @@ fn sqlite(expr: Expr, field: &Field) -> (Expr, Shape) {
             );
         }
         Stored::UnixMilliseconds => return (expr, Shape::Unix { milliseconds: true }),
-        Stored::AsItIs | Stored::Bytes => {}
+        Stored::AsItIs | Stored::Bytes | Stored::Position => {}
     }
     match field.field_type() {
         FieldType::Uuid => (expr, Shape::Uuid),

@@ -7,7 +7,7 @@
 use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
-use super::{Dialect, column_of, mysql, postgres};
+use super::{Dialect, column_of, documents, mysql, postgres};
 use crate::catalog::{Field, FieldType, Rule};
 use crate::plan::{self, Value};
 
@@ -37,7 +37,8 @@ impl Operator {
 pub(super) fn operand(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     match dialect {
         Dialect::Postgres => postgres::operand(column, field),
-        Dialect::Sqlite | Dialect::MySql => column,
+        Dialect::Sqlite => documents::collated(column, field),
+        Dialect::MySql => column,
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn guarded(
 /// A column as it is ordered and grouped: NULL where its value looks like a document.
 pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     if !field.withholds_order() {
-        return column;
+        return collated(column, field);
     }
     let shown = CaseStatement::new()
         .case(looks(&column, dialect), Expr::cust("NULL"))
@@ -66,6 +66,14 @@ pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     match field.collation() {
         Some(collation) => Expr::cust_with_exprs(format!("? COLLATE {collation}"), [shown]),
         None => shown,
+    }
+}
+
+/// A column as SQLite can compare it: byte by byte where its own collation is not to be had.
+pub(super) fn collated(column: Expr, field: &Field) -> Expr {
+    match field.collation() {
+        Some("BINARY") => Expr::cust_with_exprs("? COLLATE BINARY", [column]),
+        _ => column,
     }
 }
 

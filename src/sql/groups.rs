@@ -98,6 +98,14 @@ pub(super) fn ordered(
     dialect: Dialect,
 ) -> (Expr, bool) {
     match (by.get(index), aggregates.get(index.wrapping_sub(by.len()))) {
+        // Text would put years before Christ among those after.
+        (
+            Some(GroupKey {
+                term: Term::Part(Column { source, field }, _),
+                ..
+            }),
+            _,
+        ) if dialect == Dialect::Postgres => (column_of(alias(*source), field).min(), true),
         (Some(key), _) => {
             let nullable = key.term.is_order_nullable();
             (term::ordered(&key.term, dialect), nullable)

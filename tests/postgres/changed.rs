@@ -71,3 +71,41 @@ async fn migrations_under_load_are_never_internal() {
         client.await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_of_another_type_is_never_taken_for_one() {
+    let made = "CREATE TYPE mood AS ENUM ('sad', 'ok'); \
+        CREATE TABLE t (id int PRIMARY KEY, v int, m mood); INSERT INTO t VALUES (1, 10, 'ok')";
+    let Some(place) = Database::new(made).await else {
+        return;
+    };
+    let asked = Asked::live(&place.url(), "t").await;
+    for (change, told) in [
+        ("ALTER v TYPE numeric(6,2)", "10.00"),
+        ("ALTER v TYPE int[] USING ARRAY[v::int]", "[10]"),
+        (
+            "ALTER v TYPE interval USING make_interval(hours => v[1])",
+            r#""10:00:00""#,
+        ),
+        ("ALTER v TYPE text", r#""10:00:00""#),
+        ("ALTER v TYPE int USING 10", "10"),
+    ] {
+        assert_eq!(asked.values("t", "{}", "v").await.len(), 1);
+        place.execute(&format!("ALTER TABLE t {change}")).await;
+        let row = format!(r#"{{"data":{{"id":1,"v":{told},"m":"ok"}}}}"#);
+        assert_eq!(
+            asked.ask("get", "t", r#"{"id":1}"#).await.unwrap(),
+            row,
+            "{change}"
+        );
+    }
+    // A value that the enum has by now is taken.
+    place
+        .execute("ALTER TYPE mood ADD VALUE 'new' BEFORE 'ok'")
+        .await;
+    place.execute("INSERT INTO t VALUES (2, 20, 'new')").await;
+    let found = asked.values("t", r#"{"filters":{"m":"new"}}"#, "id").await;
+    assert_eq!(found, ["2"]);
+    let refused = asked.ask("query", "t", r#"{"filters":{"m":"old"}}"#).await;
+    assert!(refused.unwrap_err().starts_with("invalid_value"));
+}

@@ -73,8 +73,12 @@ impl Form {
     /// The form of a column by the type that it was declared with.
     pub(crate) fn of(engine: &str, declared: &str, model: &str) -> Self {
         match engine {
-            // A union does not keep the width, by which a boolean is known.
+            // A union does not keep the width, by which a boolean is known, nor what a text may be.
             "mysql" if declared == "TINYINT(1)" && model.starts_with("twice_") => Self::Integer,
+            "mysql" if model.starts_with("twice_") => match Self::of_mysql(declared) {
+                Self::Enum | Self::Set => Self::Text,
+                form => form,
+            },
             "postgres" => Self::of_postgres(declared),
             "mysql" => Self::of_mysql(declared),
             _ => Self::of_sqlite(declared),

@@ -14,6 +14,7 @@ mod aggregates;
 mod answers;
 mod attacks;
 mod batches;
+mod changed;
 mod chinook;
 mod cursors;
 mod direct;

@@ -344,3 +344,58 @@ async fn numbers_of_any_form_can_be_asked_for() {
     assert_eq!(served.ids("t", r#"{"n":{"$gt":7}}"#).await, [2, 4]);
     assert_eq!(served.ids("t", r#"{"any":2}"#).await, [4, 5]);
 }
+
+#[tokio::test]
+async fn a_collation_of_the_application_is_done_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.create_collation("mine", |one: &str, other: &str| other.cmp(one))
+        .unwrap();
+    file.execute_batch(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT COLLATE mine);
+         INSERT INTO t VALUES (1, 'b'), (2, 'a'), (3, 'A');
+         CREATE INDEX by_s ON t (s);
+         CREATE VIEW v AS SELECT id, s FROM t;",
+    )
+    .unwrap();
+    let served = Served::over(&path, "t,v", &[]).await;
+    for model in ["t", "v"] {
+        assert_eq!(served.ids(model, r#"{"s":"a"}"#).await, [2], "{model}");
+        assert_eq!(served.ids(model, r#"{"s":{"$gt":"A"}}"#).await.len(), 2);
+        let sorted = served.column(model, r#"{"sort":["s"]}"#, "id").await;
+        assert_eq!(sorted, [3, 2, 1], "{model}");
+        let groups = r#"{"group_by":["s"],"aggregate":{"n":{"$count":"*"}}}"#;
+        assert_eq!(served.column(model, groups, "s").await, ["A", "a", "b"]);
+        let pages = served.walk("query", model, r#"{"sort":["-s"],"limit":1}"#);
+        assert_eq!(pages.await.len(), 3, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_view_sorts_by_the_collations_below_it() {
+    let served = Served::new(
+        "CREATE TABLE t (folded TEXT COLLATE NOCASE, trimmed TEXT COLLATE RTRIM, plain TEXT);
+         INSERT INTO t VALUES ('b', 'x', 'b'), ('A', 'x ', 'A'), ('a', 'w', 'a'), ('C', 'x', 'C');
+         CREATE VIEW v AS SELECT folded, trimmed, plain, folded || '' AS made FROM t;
+         CREATE VIEW w AS SELECT DISTINCT * FROM v UNION ALL SELECT * FROM v WHERE 0;",
+        "t,v,w",
+    )
+    .await;
+    for model in ["t", "v", "w"] {
+        let folded = served.column(model, r#"{"sort":["folded","-plain"]}"#, "folded");
+        assert_eq!(folded.await, ["a", "A", "b", "C"], "{model}");
+        let plain = served.column(model, r#"{"sort":["plain"]}"#, "plain");
+        assert_eq!(plain.await, ["A", "C", "a", "b"], "{model}");
+        let groups = r#"{"group_by":["trimmed"],"aggregate":{"n":{"$count":"*"}},"sort":["n"]}"#;
+        assert_eq!(served.column(model, groups, "n").await, [1, 3], "{model}");
+        let params = json!({"sort": ["-folded"], "limit": 1}).to_string();
+        assert_eq!(
+            served.walk("query", model, &params).await.len(),
+            4,
+            "{model}"
+        );
+    }
+    let made = served.column("v", r#"{"sort":["made"]}"#, "made").await;
+    assert_eq!(made, ["A", "C", "a", "b"]);
+}

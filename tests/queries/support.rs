@@ -4,19 +4,21 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lucarne::app::{self, Opened};
+use lucarne::app::{self, Live, Opened};
 use lucarne::auth::{Caller, Tokens};
-use lucarne::config;
+use lucarne::config::{self, Config};
 use lucarne::observe::Metrics;
 use lucarne::policy::Policy;
 use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::service::Service;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
 /// A service over a database of its own, or over a file that is there.
 pub(crate) struct Served {
-    opened: Opened,
+    service: Arc<Service>,
+    opened: Option<Opened>,
     caller: Caller,
     path: PathBuf,
     _folder: Option<tempfile::TempDir>,
@@ -31,6 +33,19 @@ pub(crate) struct Refusal {
 }
 
 const TOKEN: &str = "a-token-for-these-tests";
+
+fn configured(url: &str, models: &str, variables: &[(&str, &str)]) -> Config {
+    let own = [
+        ("MCP_ENABLED", "true"),
+        ("MCP_TOKEN", TOKEN),
+        ("DATABASE_URL", url),
+        ("MCP_ALLOWED_MODELS", models),
+    ];
+    // Of a variable that is given twice the first counts.
+    let all = variables.iter().copied().chain(own);
+    let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    config::load(all).unwrap()
+}
 
 impl Served {
     /// Makes a database by these statements and serves the models of it.
@@ -50,6 +65,22 @@ impl Served {
         served
     }
 
+    /// Makes a database and serves it by a service that follows what changes in it.
+    pub(crate) async fn live(sql: &str, models: &str) -> Self {
+        let mut served = Self::with(sql, models, &[]).await;
+        let url = format!("sqlite:{}", served.path.display());
+        let config = configured(&url, models, &[]);
+        if let Some(opened) = served.opened.take() {
+            let mut live = Live::new(opened, None, config);
+            tokio::spawn(async move {
+                loop {
+                    let _ = live.next().await;
+                }
+            });
+        }
+        served
+    }
+
     /// Serves a file.
     pub(crate) async fn over(path: &Path, models: &str, variables: &[(&str, &str)]) -> Self {
         let mut served = Self::at(&format!("sqlite:{}", path.display()), models, variables).await;
@@ -59,16 +90,7 @@ impl Served {
 
     /// Serves a database.
     pub(crate) async fn at(url: &str, models: &str, variables: &[(&str, &str)]) -> Self {
-        let own = [
-            ("MCP_ENABLED", "true"),
-            ("MCP_TOKEN", TOKEN),
-            ("DATABASE_URL", url),
-            ("MCP_ALLOWED_MODELS", models),
-        ];
-        // Of a variable that is given twice the first counts.
-        let all = variables.iter().copied().chain(own);
-        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = config::load(all).unwrap();
+        let config = configured(url, models, variables);
         let opened = app::open(&config, Arc::new(Metrics::default()))
             .await
             .unwrap();
@@ -80,7 +102,8 @@ impl Served {
             transport: "test",
         };
         Self {
-            opened,
+            service: Arc::clone(&opened.service),
+            opened: Some(opened),
             caller,
             path: PathBuf::new(),
             _folder: None,
@@ -114,12 +137,12 @@ impl Served {
 
     /// How many statements were run so far.
     pub(crate) fn statements(&self) -> u64 {
-        self.opened.service.db().unwrap().usage().statements
+        self.service.db().unwrap().usage().statements
     }
 
     /// The policy in force.
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.opened.service.policy()
+        self.service.policy()
     }
 
     /// The answer to a message, as it would be sent.
@@ -133,7 +156,7 @@ impl Served {
                 };
                 let id = request.id.map_or("null", |id| id.get());
                 let begun = format!("{{\"id\":{id},\"status\":\"ok\",").into_bytes();
-                let result = self.opened.service.answer(&self.caller, &read, begun).await;
+                let result = self.service.answer(&self.caller, &read, begun).await;
                 (id, result)
             }
             Err(Rejected { id, error }) => (id.map_or("null", |id| id.get()), Err(error)),

@@ -12,7 +12,7 @@ use super::columns::{self, Declared};
 use super::definition;
 use super::relations;
 use super::session::Flavour;
-use crate::catalog::{Column, Kind, Stored, Table, TableName};
+use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
 use crate::sql::{Dialect, documents};
@@ -226,7 +226,10 @@ impl Raw {
             json: json.contains(&self.name.as_str()),
         });
         Column {
-            stored: Stored::AsItIs,
+            stored: match class.field_type {
+                FieldType::Enum => Stored::Position,
+                _ => Stored::AsItIs,
+            },
             name: self.name.clone(),
             field_type: class.field_type,
             nullable: self.nullable,

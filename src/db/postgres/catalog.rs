@@ -52,7 +52,11 @@ pub(super) async fn tables(
         // A table may stand in the whitelist under two names.
         let columns = columns.get(&known.oid).cloned().unwrap_or_default();
         if !known.usable || columns.is_empty() {
-            tables.push(Err(known.unreadable()));
+            let any = withheld.get(&known.oid).is_some_and(|it| !it.is_empty());
+            tables.push(Err(match any || !known.usable {
+                true => known.unreadable(),
+                false => "it has no columns".to_owned(),
+            }));
             continue;
         }
         let relations = relations.get(&known.oid).cloned().unwrap_or_default();

@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use sqlx::postgres::Postgres as Driver;
-use sqlx::{Executor as _, PgConnection};
+use sqlx::postgres::{PgColumn, PgRow, Postgres as Driver};
+use sqlx::{Column as _, Executor as _, PgConnection, Row as _};
 
-use super::{catalog, plan, role};
+use super::{CLASSES, catalog, plan, role};
 use crate::catalog::{Catalog, Hidden, Table};
 use crate::config::ModelName;
 use crate::db::batch::Batch;
-use crate::db::{Failure, Weakness, stream};
+use crate::db::{Failure, FailureKind, Weakness, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -66,8 +66,27 @@ impl Work for Fetch<'_> {
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.rows.restart();
         let (statement, rows) = (self.statement.clone(), &mut *self.rows);
-        let take = |row: &_| rows.push(row).map_err(Failure::from);
+        let mut first = true;
+        let take = |row: &PgRow| {
+            if std::mem::take(&mut first) {
+                is_known(row)?;
+            }
+            rows.push(row).map_err(Failure::from)
+        };
         stream::<Driver>(connection, statement, self.persistent, take).await
+    }
+}
+
+/// That each column is of a type that is selected as it is: else it has become of another one.
+fn is_known(row: &PgRow) -> Result<(), Failure> {
+    let class = |column: &PgColumn| column.type_info().oid().map(|oid| oid.0);
+    match row
+        .columns()
+        .iter()
+        .all(|it| CLASSES.contains(&class(it).unwrap_or_default()))
+    {
+        true => Ok(()),
+        false => Err(Failure::new(FailureKind::Changed)),
     }
 }
 
@@ -82,7 +101,10 @@ impl Work for Gather<'_> {
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.batch.restart();
         let (statement, batch) = (self.batch.statement(), &mut *self.batch);
-        let take = |row: &_| batch.push(row).map(|()| ControlFlow::Continue(()));
+        let take = |row: &PgRow| {
+            is_known(row)?;
+            batch.push(row).map(|()| ControlFlow::Continue(()))
+        };
         stream::<Driver>(connection, statement, self.persistent, take).await
     }
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Error, Params, Result, Row, ffi};
 use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 
 use super::keys::foreign_keys;
+use super::{collations, definition};
 use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::sql::{Dialect, documents};
@@ -121,8 +122,11 @@ fn broken(error: Error) -> Result<String> {
     }
 }
 
-fn table(connection: &Connection, known: &Known) -> Result<Table> {
-    let mut rows: Vec<(String, String, bool, i64)> = all(
+/// A column by its name, declared type, whether it must be there, and its place in the primary key.
+type Declared = (String, String, bool, i64);
+
+fn declared(connection: &Connection, known: &Known) -> Result<Vec<Declared>> {
+    let mut rows: Vec<Declared> = all(
         connection,
         "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid",
         [&known.name],
@@ -131,6 +135,27 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
     if known.kind == Kind::View {
         declared_below(connection, &known.name, &mut rows)?;
     }
+    Ok(rows)
+}
+
+/// What tells the definition of a table of that name from others; none where it cannot be read.
+pub(super) fn definition(connection: &Connection, name: &str) -> Result<Option<u64>> {
+    let known = known(connection)?;
+    let Some(known) = known.iter().find(|known| known.name == name) else {
+        return Ok(None);
+    };
+    match declared(connection, known) {
+        Ok(rows) => Ok(Some(definition_of(known, &rows))),
+        Err(error) => broken(error).map(|_| None),
+    }
+}
+
+fn definition_of(known: &Known, rows: &[Declared]) -> u64 {
+    definition::of(&(known.kind == Kind::View, known.strict, rows))
+}
+
+fn table(connection: &Connection, known: &Known) -> Result<Table> {
+    let rows = declared(connection, known)?;
     let mut key: Vec<(i64, &str)> = rows
         .iter()
         .filter(|row| row.3 > 0)
@@ -147,9 +172,12 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
     };
     let primary_key: Vec<String> = key.iter().map(|(_, name)| (*name).to_owned()).collect();
     let mut expressions = super::generated::expressions(connection, &known.name)?;
+    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    let collations = collations::of(connection, &known.name, known.kind, &names);
     let columns: Vec<Column> = rows
         .iter()
-        .map(|(name, declared, not_null, pk)| Column {
+        .zip(collations)
+        .map(|((name, declared, not_null, pk), collation)| Column {
             name: name.clone(),
             field_type: field_type(declared),
             stored: match field_type(declared) {
@@ -168,7 +196,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
             comment: None,
             values: Vec::new(),
             parts: Arc::default(),
-            collation: collation(connection, &known.name, name),
+            collation,
             documents: false,
             expression: expressions.remove(&name.to_lowercase()),
             cast: String::new(),
@@ -189,7 +217,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         comment: None,
         estimated_rows,
         secured: false,
-        definition: None,
+        definition: Some(definition_of(known, &rows)),
         row_id: match known.stored && !known.without_rowid && row_id.is_none() {
             true => free_row_id(&columns),
             false => None,
@@ -208,24 +236,8 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
     Ok(table)
 }
 
-/// The collation of a table's column, where it is one of SQLite's own that folds; of a view it is
-/// not told.
-fn collation(connection: &Connection, table: &str, column: &str) -> Option<&'static str> {
-    let (_, name, ..) = connection
-        .column_metadata(Some("main"), table, column)
-        .ok()?;
-    let name = name?.to_str().ok()?;
-    ["NOCASE", "RTRIM"]
-        .into_iter()
-        .find(|known| name.eq_ignore_ascii_case(known))
-}
-
 /// Forgets the type of a view's columns that have none below: SQLite calls it BLOB.
-fn declared_below(
-    connection: &Connection,
-    view: &str,
-    rows: &mut [(String, String, bool, i64)],
-) -> Result<()> {
+fn declared_below(connection: &Connection, view: &str, rows: &mut [Declared]) -> Result<()> {
     let all = Query::select()
         .column(sea_query::Asterisk)
         .from(Alias::new(view))
