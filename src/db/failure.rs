@@ -69,11 +69,12 @@ impl Failure {
         let kind = match &source {
             Driver::Database(error) => {
                 let code = error.code().unwrap_or_default().into_owned();
-                if error
-                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-                    .is_some()
-                {
-                    super::postgres::kind_of(&code)
+                if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+                    // Of values checked before they are sent an enum alone may have lost one.
+                    match (&*code, error.routine()) {
+                        ("22P02", routine) if routine != Some("enum_in") => FailureKind::Internal,
+                        _ => super::postgres::kind_of(&code),
+                    }
                 } else if let Some(error) =
                     error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
                 {
@@ -88,6 +89,12 @@ impl Failure {
             _ => FailureKind::Internal,
         };
         Self::classified(kind, source)
+    }
+
+    /// The same, that was found to be of values and of no definition.
+    pub(super) fn of_data(mut self) -> Self {
+        self.kind = FailureKind::Internal;
+        self
     }
 
     /// What it means to a client.
@@ -118,6 +125,12 @@ impl Failure {
     /// What the log says of it: what is wrong, the engine's code, and what to do.
     pub fn told(&self) -> String {
         if let Some((engine, code)) = self.engine_code() {
+            if (engine, &*code, &self.kind) == (causes::SQLITE, "1", &FailureKind::Internal) {
+                return format!(
+                    "a view computes what cannot be computed of a row's values ({code}); \
+                     MCP_LOG=debug shows what SQLite says"
+                );
+            }
             return match causes::of(engine, &code) {
                 Some(Cause { what, help, .. }) => format!("{what} ({code}); {help}"),
                 None => format!("{engine} refused the statement ({code}); its own log says why"),

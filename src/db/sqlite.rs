@@ -295,7 +295,8 @@ fn read(
             .map_err(Failure::from_sqlite)?;
     }
     let mut fetched = prepared.raw_query();
-    while let Some(row) = fetched.next().map_err(Failure::from_sqlite)? {
+    let stepped = |error| stepped(connection, statement, error);
+    while let Some(row) = fetched.next().map_err(stepped)? {
         if rows.push(row)?.is_break() {
             break;
         }
@@ -307,6 +308,17 @@ fn read(
     // one at the most.
     rows.read_under(definition::edition(connection)?);
     Ok(())
+}
+
+/// What a step failed for: SQLite has one code for a schema that is another one and for a value that
+/// a view cannot compute, and only the latter can be prepared again.
+fn stepped(connection: &Connection, statement: &Statement, error: rusqlite::Error) -> Failure {
+    let failure = Failure::from_sqlite(error);
+    let changed = *failure.kind() == FailureKind::Changed;
+    match changed && connection.prepare(&statement.text).is_ok() {
+        true => failure.of_data(),
+        false => failure,
+    }
 }
 
 /// Whether a read was only stopped for the sake of the thread that it was on.

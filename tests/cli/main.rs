@@ -15,4 +15,5 @@ mod support;
 mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod traces;
 mod walk;

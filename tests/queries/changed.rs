@@ -59,3 +59,25 @@ async fn what_is_no_change_of_a_table_reads_nothing_again() {
     let row = served.ask("get", "t", r#"{"id":1}"#).await.unwrap();
     assert_eq!(row["data"].as_object().unwrap().len(), 3, "{row}");
 }
+
+#[tokio::test]
+async fn a_fault_in_the_data_is_no_change() {
+    let served = Served::live(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT, n INTEGER);
+         INSERT INTO t VALUES (1, '{\"a\":1}', 1), (2, 'bad', -9223372036854775808);
+         CREATE VIEW members AS SELECT id, json_extract(body, '$.a') AS a FROM t;
+         CREATE VIEW sizes AS SELECT id, abs(n) AS n FROM t;",
+        "t,members,sizes",
+    )
+    .await;
+    for model in ["members", "sizes"] {
+        let before = served.statements();
+        for _ in 0..20 {
+            let refused = served.refusal("list", model, "{}").await;
+            assert_eq!(refused.code, "internal", "{model}");
+        }
+        // The catalog is not read for it, which takes statements of its own.
+        assert_eq!(served.statements(), before + 20, "{model}");
+        assert_eq!(served.ids("t", "{}").await, [1, 2]);
+    }
+}
