@@ -66,7 +66,8 @@ impl Tested<'_> {
     fn is_null(&self) -> Expr {
         match self.dialect {
             Dialect::Postgres => postgres::is_null(self.column(), self.field),
-            Dialect::Sqlite | Dialect::MySql => self.column().is_null(),
+            Dialect::Sqlite => self.column().is_null(),
+            Dialect::MySql => mysql::is_null(self.column(), self.field),
         }
     }
 

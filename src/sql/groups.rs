@@ -2,10 +2,10 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 
-use super::{Columns, Dialect, column, documents, postgres, sums, term};
+use super::{Columns, Dialect, alias, column, column_of, documents, postgres, sums, term};
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
-use crate::plan::{Aggregate, Function, GroupKey, Term};
+use crate::plan::{Aggregate, Column, Function, GroupKey, Term};
 
 /// Selects the keys and aggregates of groups.
 pub(super) fn members<'p>(

@@ -88,6 +88,14 @@ fn unicode(expr: Expr) -> Expr {
     Expr::cust_with_exprs("CONVERT(? USING utf8mb4)", [expr])
 }
 
+/// Whether there is no value. `IS NULL` takes the zero date of a column that must be there for none.
+pub(super) fn is_null(column: Expr, field: &Field) -> Expr {
+    match field.field_type().has_date() {
+        true => Expr::cust_with_exprs("? <=> NULL", [column]),
+        false => column.is_null(),
+    }
+}
+
 /// A text column as it is compared byte by byte, blanks at its end too.
 pub(super) fn bytes(column: Expr) -> Expr {
     unicode(column).cast_as("BINARY")

@@ -9,7 +9,7 @@ use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
 use super::compare::{Operator, compare, operand, plain};
-use super::{BASE, Dialect, documents, identity, term};
+use super::{BASE, Dialect, documents, identity, mysql, term};
 use crate::catalog::Model;
 use crate::plan::{Order, OrderKey, ReadPlan, Seek, Term, Value};
 
@@ -132,7 +132,14 @@ impl Key<'_> {
     fn tie(&self) -> Expr {
         match self.value.clone() {
             Some(value) => self.compared(Operator::Equal, value),
-            None => self.column().is_null(),
+            None => self.is_null(),
+        }
+    }
+
+    fn is_null(&self) -> Expr {
+        match (self.dialect, self.term) {
+            (Dialect::MySql, Some(term)) => mysql::is_null(self.column(), term.field()),
+            _ => self.column().is_null(),
         }
     }
 
@@ -149,7 +156,7 @@ impl Key<'_> {
     /// NULL, where it is strictly later.
     fn beyond_null(&self) -> Option<Expr> {
         let later = self.value.is_some() && self.descending && self.is_nullable();
-        later.then(|| self.column().is_null())
+        later.then(|| self.is_null())
     }
 
     /// Not earlier, where that narrows anything and is one range.

@@ -59,7 +59,9 @@ fn dated(column: &Expr, part: DatePart, stored: Stored) -> Expr {
     let number = match stored {
         Stored::UnixSeconds => format!("strftime('{format}', ?, 'unixepoch')"),
         Stored::UnixMilliseconds => format!("strftime('{format}', ? / 1000.0, 'unixepoch')"),
-        Stored::AsItIs | Stored::Bytes | Stored::Position => format!("strftime('{format}', ?, 'auto')"),
+        Stored::AsItIs | Stored::Bytes | Stored::Position => {
+            format!("strftime('{format}', ?, 'auto')")
+        }
     };
     let template = format!(
         "CASE typeof(?) WHEN 'integer' THEN {number} \

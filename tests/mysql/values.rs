@@ -134,3 +134,34 @@ async fn a_fault_of_the_data_is_internal() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_zero_date_is_a_value() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "SET sql_mode = '';
+             CREATE TABLE t (id INT PRIMARY KEY, must DATETIME NOT NULL, may DATE, KEY (must));
+             INSERT INTO t VALUES (1, 0, 0), (2, '2026-01-31', NULL), (3, '2026-01-31', '2026-01-31');
+             CREATE VIEW v AS SELECT * FROM t",
+        )
+        .await;
+    let asker = Asker::new(&place.url(), "t,v").await;
+    for model in ["t", "v"] {
+        for (filters, expected) in [
+            (r#"{"must":null}"#, vec![]),
+            (r#"{"must":{"$null":false}}"#, vec!["1", "2", "3"]),
+            (r#"{"must":{"$ne":"0000-00-00"}}"#, vec!["2", "3"]),
+            (r#"{"must":{"$nin":["0000-00-00",null]}}"#, vec!["2", "3"]),
+            (r#"{"$not":{"must":{"$null":true}}}"#, vec!["1", "2", "3"]),
+            (r#"{"may":null}"#, vec!["2"]),
+            (r#"{"may":{"$ne":"2026-01-31"}}"#, vec!["1", "2"]),
+        ] {
+            let params = format!(r#"{{"filters":{filters},"sort":["id"]}}"#);
+            let found = asker.field(model, "id", &params).await;
+            assert_eq!(found, expected, "{model} {filters}");
+        }
+    }
+}

@@ -97,7 +97,12 @@ impl Oracle<'_> {
 
     async fn filters(&mut self, at: usize) {
         let name = self.names[at].clone();
-        for null in [true, false] {
+        // The document null is a value, which is written like none.
+        let nulls: &[bool] = match self.forms[at] {
+            Form::Json => &[],
+            _ => &[true, false],
+        };
+        for &null in nulls {
             let params = format!(
                 r#"{{"limit":100,"total":true,"filters":{}}}"#,
                 object(&[(&name, &format!(r#"{{"$null":{null}}}"#))])

@@ -62,8 +62,15 @@ pub(super) struct Oracle<'e> {
     pub(super) wrong: Vec<String>,
 }
 
-/// Whether a value looks like a document, in SQLite's SQL.
-fn looks(value: &str) -> String {
+/// Whether a value looks like a document, in an engine's SQL.
+fn looks(engine: &str, value: &str) -> String {
+    if engine == "mysql" {
+        let text = format!("CONVERT({value} USING utf8mb4)");
+        return format!(
+            "(IFNULL(HEX(LEFT({text}, 1)) IN ('7B', '5B', '22', '20', '09', '0A', '0D', 'EFBBBF') \
+             AND (INSTR({text}, CHAR(92)) > 0 OR INSTR({text}, '{{') > 0 AND INSTR({text}, ':') > 0), 0))"
+        );
+    }
     format!(
         "(typeof({value}) = 'text' \
          AND substr({value}, 1, 1) IN ('{{', '[', '\"', ' ', char(9), char(10), char(13), char(65279)) \
@@ -116,23 +123,29 @@ impl<'e> Oracle<'e> {
         format!("{alias}{dot}{}", quoted(self.engine.name, &self.names[at]))
     }
 
-    /// A column's values as they are ordered and grouped: on SQLite, where any column may hold what
-    /// looks like a document, that is absent.
+    /// A column's values as they are ordered and grouped: what looks like a document is absent, and
+    /// on SQLite any column may hold such.
     pub(super) fn shown(&self, at: usize) -> String {
         let column = self.column("", at);
         match self.engine.name {
             "sqlite" => format!(
                 "(CASE WHEN NOT {} THEN {column} END COLLATE {})",
-                looks(&column),
+                looks("sqlite", &column),
                 self.collation(at)
             ),
+            engine if self.is_guarded(at) => {
+                format!(
+                    "(CASE WHEN NOT {} THEN {column} END)",
+                    looks(engine, &column)
+                )
+            }
             _ => column,
         }
     }
 
     /// Whether a filter takes no value of a column that looks like a document.
     pub(super) fn is_guarded(&self, at: usize) -> bool {
-        self.engine.name == "sqlite" && matches!(self.forms[at], Form::Text | Form::Any)
+        self.engine.name != "postgres" && matches!(self.forms[at], Form::Text | Form::Any)
     }
 
     /// Whether one column's values are equal, less and greater, in the engine's SQL.
@@ -155,7 +168,7 @@ impl<'e> Oracle<'e> {
                 // The collation of the column would be lost in an expression.
                 let collation = self.collation(at);
                 let plain = match self.is_guarded(at) {
-                    true => format!(" AND NOT {}", looks(&a)),
+                    true => format!(" AND NOT {}", looks("sqlite", &a)),
                     false => String::new(),
                 };
                 ["=", "<", ">"].map(|operator| {
@@ -174,6 +187,10 @@ impl<'e> Oracle<'e> {
             // Domains over enums have no operators of their own.
             ("postgres", Form::Enum) => {
                 ["=", "<", ">"].map(|operator| format!("{a}::mood {operator} {b}::mood"))
+            }
+            ("mysql", Form::Text) => {
+                let plain = looks("mysql", &a);
+                ["=", "<", ">"].map(|operator| format!("{a} {operator} {b} AND NOT {plain}"))
             }
             _ => ["=", "<", ">"].map(|operator| format!("{a} {operator} {b}")),
         }
