@@ -22,7 +22,11 @@ pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
         | FieldType::Timestamp => (expr, Shape::Native),
         // Other types of text, like citext, the driver would have to look up first.
         FieldType::Text if matches!(field.cast(), "text" | "bpchar") => (expr, Shape::Native),
-        FieldType::Decimal { .. } => (expr.cast_as("text"), Shape::Number),
+        // A cast would take a column that has become of another type as well.
+        FieldType::Decimal { .. } => {
+            let digits = Func::cust("numeric_out").arg(expr);
+            (Expr::from(digits).cast_as("text"), Shape::Number)
+        }
         FieldType::Enum => (label(expr, field), Shape::Native),
         FieldType::Json if matches!(field.cast(), "json" | "jsonb") => {
             (expr.cast_as("text"), Shape::Json)

@@ -71,7 +71,7 @@ impl Served {
         let url = format!("sqlite:{}", served.path.display());
         let config = configured(&url, models, &[]);
         if let Some(opened) = served.opened.take() {
-            let mut live = Live::new(opened, None, config);
+            let mut live = Live::new(&opened, None, Arc::new(config));
             tokio::spawn(async move {
                 loop {
                     let _ = live.next().await;
