@@ -7,12 +7,13 @@ mod build;
 mod entry;
 mod generated;
 mod relations;
+mod rules;
 mod table;
 mod types;
 
 pub use build::{Built, Hidden, Missing, Mistyped, Narrowing, WantedRule, build};
 pub use entry::RelationEntry;
-pub use table::{Column, ForeignKey, GivenKey, Kind, Table, TableName};
+pub use table::{Affinity, Column, ForeignKey, GivenKey, Kind, Table, TableName};
 pub use types::{FieldType, Stored};
 
 use std::collections::{BTreeMap, HashMap};
@@ -119,10 +120,12 @@ impl Model {
         self.secured || !self.rules.is_empty()
     }
 
-    /// The table, and what tells the definition that the model was made of from others, where that
-    /// has to be asked for.
-    pub fn definition(&self) -> Option<(&TableName, u64)> {
-        Some((&self.table, self.definition?))
+    /// The tables that the model was made of, each with what tells its definition from others, where
+    /// that has to be asked for: its own, and those that its rules look at.
+    pub fn definitions(&self) -> impl Iterator<Item = (&TableName, u64)> {
+        let of_rules = self.rules.iter().flat_map(Rule::steps);
+        let models = std::iter::once(self).chain(of_rules.map(|step| step.there));
+        models.filter_map(|model| Some((&model.table, model.definition?)))
     }
 
     /// Whether the database itself says which rows are seen (row security), by code of its own.
@@ -237,7 +240,7 @@ pub enum Distinction {
 }
 
 /// A column that may be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Field {
     name: Box<str>,
     field_type: FieldType,
@@ -257,6 +260,7 @@ pub struct Field {
     parts: Arc<Parts>,
     collation: Option<&'static str>,
     documents: bool,
+    affinity: Affinity,
     cast: Box<str>,
     reference: Option<Reference>,
 }
@@ -312,6 +316,7 @@ impl Field {
             parts: Arc::default(),
             collation: None,
             documents: false,
+            affinity: Affinity::None,
             cast: Box::default(),
             reference: None,
         });
@@ -377,6 +382,11 @@ impl Field {
         &self.parts
     }
 
+    /// What the column makes of what it is given (SQLite).
+    pub fn affinity(&self) -> Affinity {
+        self.affinity
+    }
+
     /// The type's own name in SQL, for a cast of a bound value; from the database's catalog alone.
     pub fn cast(&self) -> &str {
         &self.cast
@@ -388,14 +398,46 @@ impl Field {
     }
 }
 
-/// Rows of a model are seen where a field has one of these values.
+/// Rows of a model are seen where a field, of theirs or of a row that keys lead to, has one of these
+/// values.
 #[derive(Debug)]
 pub struct Rule {
+    way: Way,
     field: Field,
     values: Vec<Value>,
 }
 
+/// The keys that a rule follows, among all models of the database as they are: it may lead over what
+/// no client can name.
+#[derive(Debug, Default)]
+struct Way {
+    models: Arc<[Model]>,
+    /// Each step: whose relation, the relation, and the model that it leads to.
+    steps: Vec<(usize, usize, usize)>,
+}
+
+/// A step of a rule, from one model to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'r> {
+    /// Where it leads from.
+    pub here: &'r Model,
+    /// The key.
+    pub relation: &'r Relation,
+    /// Where it leads to.
+    pub there: &'r Model,
+}
+
 impl Rule {
+    /// The keys that lead to the row whose field it is; none where it is the model's own.
+    pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        let Way { models, steps } = &self.way;
+        steps.iter().map(|(here, relation, there)| Step {
+            here: &models[*here],
+            relation: &models[*here].relations[*relation],
+            there: &models[*there],
+        })
+    }
+
     /// The field, which may be one that no client can name.
     pub fn field(&self) -> &Field {
         &self.field

@@ -14,6 +14,7 @@ mod large;
 pub mod lookup;
 mod mysql;
 mod postgres;
+mod rule;
 pub mod search;
 mod seek;
 pub mod shapes;
@@ -31,7 +32,7 @@ use sea_query::{
 pub use self::identity::DIGEST;
 
 use self::shapes::Shapes;
-use crate::catalog::{Field, Kind, Model, TableName};
+use crate::catalog::{Field, Kind, Model, Rule, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{
     Column, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, cursor,
@@ -490,7 +491,10 @@ fn column_of(alias: &str, field: &Field) -> Expr {
 }
 
 fn runs_code(model: &Model) -> bool {
-    model.is_secured() || !matches!(model.kind(), Kind::Table | Kind::MaterializedView)
+    let of_rules = model.rules().iter().flat_map(Rule::steps);
+    model.is_secured()
+        || !matches!(model.kind(), Kind::Table | Kind::MaterializedView)
+        || of_rules.map(|step| step.there).any(runs_code)
 }
 
 fn table(name: &TableName) -> TableRef {
@@ -504,7 +508,7 @@ fn table(name: &TableName) -> TableRef {
 fn source(select: &mut SelectStatement, model: &Model, dialect: Dialect) {
     select.from(table(model.table()).alias(BASE.to_owned()));
     for rule in model.rules() {
-        select.and_where(compare::rule(BASE, rule, dialect));
+        select.and_where(rule::rule(BASE, rule, dialect));
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::rules::Rules;
 use super::{
-    Catalog, Column, Distinction, Field, Model, Rule, Stored, Table, TableName, generated,
-    relations,
+    Catalog, Column, Distinction, Field, Model, Stored, Table, TableName, generated, relations,
 };
 use crate::config::ModelName;
 use crate::sensitive::{Named, Sensitive};
@@ -116,21 +116,14 @@ pub fn build(
     let mut hidden = Vec::new();
     let mut missing = Vec::new();
     let mut found = Vec::new();
-    // What a rule could be about, where it is about no table that is there.
-    let mut astray: Vec<&WantedRule<'_>> = narrowing.rules.iter().collect();
-    astray.retain(|rule| {
-        let mut there = tables
-            .iter()
-            .filter_map(|(name, table)| Some((name, table.as_ref().ok()?)));
-        !there.any(|(name, table)| is_about(rule, &name.exposed, table))
-    });
+    let rules = Rules::new(narrowing.rules, &tables);
     for (name, table) in tables {
         let is_seen = |models: &[String]| models.contains(&name.exposed);
         if !narrowing.models.is_none_or(is_seen) {
             continue;
         }
         match table {
-            Ok(_) if astray.iter().any(|rule| name.may_be(rule.model)) => missing.push(Missing {
+            Ok(_) if rules.may_miss(name) => missing.push(Missing {
                 name: name.exposed.clone(),
                 reason: "a row rule names it with another schema".to_owned(),
                 ruled_out: true,
@@ -157,12 +150,7 @@ pub fn build(
             });
             continue;
         }
-        let wanted = narrowing
-            .rules
-            .iter()
-            .filter(|rule| is_about(rule, &name, &table));
-        let rules: Result<Vec<Rule>, String> = wanted.map(|wanted| rule(wanted, &table)).collect();
-        match rules {
+        match rules.of(&name, &table) {
             Ok(rules) => {
                 model.rules = rules;
                 models.push(model);
@@ -195,11 +183,6 @@ pub fn build(
     }
 }
 
-/// Whether a rule is about a model, by the name that clients use or by that of its table.
-fn is_about(rule: &WantedRule<'_>, name: &str, table: &Table) -> bool {
-    rule.model == name || rule.model == table.name.name || rule.model == table.name.qualified()
-}
-
 fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
     names
         .enumerate()
@@ -208,7 +191,6 @@ fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
 }
 
 fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidden>) -> Model {
-    let mut fields = Vec::new();
     let qualified = table.name.qualified();
     let named = Named {
         model: name,
@@ -216,6 +198,18 @@ fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidd
         table: &table.name.name,
     };
     let rules = generated::rules(named, table, sensitive);
+    made(name, table, rules, hidden)
+}
+
+/// A model with all columns of its table, for nobody's eyes.
+pub(super) fn as_it_is(name: &str, table: &Table) -> Model {
+    let nothing = vec![None; table.columns.len()];
+    made(name, table, nothing, &mut Vec::new())
+}
+
+/// A model of the columns that no rule hides.
+fn made(name: &str, table: &Table, rules: Vec<Option<String>>, hidden: &mut Vec<Hidden>) -> Model {
+    let mut fields = Vec::new();
     for (column, rule) in table.columns.iter().zip(rules) {
         match rule {
             Some(rule) => hidden.push(Hidden {
@@ -308,7 +302,7 @@ fn distinction(table: &Table, fields: &[Field], key: &[usize], order: &[usize]) 
     }
 }
 
-fn field(column: &Column) -> Field {
+pub(super) fn field(column: &Column) -> Field {
     let is_comparable = column.field_type.is_comparable() || column.stored == Stored::Bytes;
     Field {
         name: column.name.as_str().into(),
@@ -333,30 +327,9 @@ fn field(column: &Column) -> Field {
         parts: Arc::clone(&column.parts),
         collation: column.collation,
         documents: column.documents,
+        affinity: column.affinity,
         cast: column.cast.as_str().into(),
         reference: None,
-    }
-}
-
-/// A rule that can hold, or why it cannot.
-fn rule(wanted: &WantedRule<'_>, table: &Table) -> Result<Rule, String> {
-    let name = wanted.field;
-    let mut columns = table.columns.iter();
-    let column = columns.find(|column| column.name == name).ok_or_else(|| {
-        format!("a row rule names the field {name}, which is not there or may not be read")
-    })?;
-    let field = field(column);
-    let read = |text: &String| {
-        (wanted.read)(text, &field).ok_or_else(|| {
-            let kind = field.field_type.name();
-            format!("a row rule compares the field {name} of type {kind} with another value")
-        })
-    };
-    let values: Result<Vec<Value>, String> = wanted.values.iter().map(read).collect();
-    let values = values?;
-    match values.is_empty() {
-        true => Err(format!("a row rule names no value of the field {name}")),
-        false => Ok(Rule { field, values }),
     }
 }
 

@@ -170,6 +170,8 @@ pub struct Column {
     pub collation: Option<&'static str>,
     /// Whether some of its values look like documents, as far as they were looked at.
     pub documents: bool,
+    /// What the column makes of what it is given (SQLite).
+    pub affinity: Affinity,
     /// The expression that a generated column is made by.
     pub expression: Option<String>,
     /// The name to cast a bound value to, quoted as SQL needs it; empty where no cast is needed.
@@ -195,10 +197,24 @@ impl Column {
             parts: Arc::default(),
             collation: None,
             documents: false,
+            affinity: Affinity::None,
             expression: None,
             cast: String::new(),
         }
     }
+}
+
+/// What a column of SQLite makes of the values that it is given, and of those that it is compared
+/// with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Affinity {
+    /// Nothing; so do the columns of other engines.
+    #[default]
+    None,
+    /// Numbers, where they read as such.
+    Numeric,
+    /// Text.
+    Text,
 }
 
 /// A foreign key.

@@ -14,7 +14,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::table::columns;
-use super::{output, serve};
+use super::{operator, output, serve};
 use crate::app::{self, Opened};
 use crate::config::{self, Config};
 use crate::observe::Metrics;
@@ -70,6 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut report = Report::new(&config, enabled, &opened, weaknesses);
+    if config.store.is_some() {
+        report.add_rules(operator::contents().ok().as_ref());
+    }
     if let Some(file) = &arguments.baseline {
         report.since = Some(baseline::compare(file, &report.json())?);
     }

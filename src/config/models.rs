@@ -28,6 +28,15 @@ impl ModelName {
             || (table == self.table && self.schema.as_deref().is_none_or(alike))
     }
 
+    /// Whether an operator may mean it, or a path that begins with it.
+    pub fn may_begin(&self, named: &str) -> bool {
+        let ends = named.match_indices('.').map(|(end, _)| end);
+        self.may_be(named)
+            || ends
+                .map(|end| &named[..end])
+                .any(|begun| self.may_be(begun))
+    }
+
     /// Why a table of that name is never served: it is of the engine's own catalog, or of a store.
     pub fn reserved(&self, engine: Engine) -> Option<&'static str> {
         if self.table.to_lowercase().starts_with("lucarne_") {

@@ -10,7 +10,6 @@ use crate::auth::{Scope, Scopes};
 use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, WantedRule};
 use crate::config::{self, ModelName};
 use crate::egress::Reach;
-use crate::plan;
 use crate::policy::Permissions;
 use crate::policy::databases::Reached;
 use crate::policy::directory;
@@ -53,6 +52,9 @@ pub struct ModelAccess {
     pub database: Option<String>,
     /// The rules that its rows must keep; without one every row is seen.
     pub rows: Vec<RowAccess>,
+    /// What to look at: there are rules, and none of them is about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// What leads from it to other models.
     pub relations: Vec<RelationEntry>,
     /// Its columns.
@@ -132,6 +134,7 @@ fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
         verdict: verdict(name, false, why),
         database: database.map(|database| database.name.clone()),
         rows: Vec::new(),
+        warning: None,
         relations: Vec::new(),
         fields: Vec::new(),
     }
@@ -230,15 +233,8 @@ async fn of_database(
         .map(|rule| (rule, "tenant"))
         .chain(token.rows.iter().map(|rule| (rule, "token")))
         .collect();
-    let wanted: Vec<WantedRule<'_>> = rules
-        .iter()
-        .map(|(rule, _)| WantedRule {
-            model: &rule.model,
-            field: &rule.field,
-            values: &rule.values,
-            read: plan::typed,
-        })
-        .collect();
+    let wanted = rules.iter().map(|(rule, _)| directory::wanted(rule));
+    let wanted: Vec<WantedRule<'_>> = wanted.collect();
     let seen: Vec<String> = seen.into_iter().cloned().collect();
     let built = catalog::build(
         reached.names.iter().zip(tables).collect(),
@@ -249,35 +245,39 @@ async fn of_database(
             ..Narrowing::default()
         },
     );
-    told.extend(
-        seen.iter()
-            .map(|name| of_model(name, database, &built, &rules)),
-    );
+    let names = reached.names.iter();
+    let names = names.filter(|name| seen.contains(&name.exposed));
+    told.extend(names.map(|name| of_model(name, database, &built, &rules)));
     told
 }
 
 fn of_model(
-    name: &str,
+    model_name: &ModelName,
     database: &Database,
     built: &Built,
     rules: &[(&RowRule, &'static str)],
 ) -> ModelAccess {
+    let name = model_name.exposed.as_str();
     let Some(model) = built.catalog.model(name) else {
         let mut missing = built.missing.iter();
         let missing = missing.find(|missing| missing.name == name);
         let why = missing.map_or("it is not there", |missing| missing.reason.as_str());
         return denied(name, Some(database), why.to_owned());
     };
-    let rows = rules.iter().filter(|(rule, _)| rule.model == name);
+    let rows = rules.iter();
+    let rows = rows.filter(|(rule, _)| model_name.may_begin(&rule.model));
+    let rows: Vec<RowAccess> = rows
+        .map(|(rule, of)| RowAccess {
+            rule: rule.to_string(),
+            of,
+        })
+        .collect();
     ModelAccess {
         verdict: verdict(name, true, format!("the whitelist of {}", database.name)),
         database: Some(database.name.clone()),
-        rows: rows
-            .map(|(rule, of)| RowAccess {
-                rule: rule.to_string(),
-                of,
-            })
-            .collect(),
+        warning: (rows.is_empty() && !rules.is_empty())
+            .then(|| "no rule on rows reaches it: every row is seen".to_owned()),
+        rows,
         relations: RelationEntry::of(model, &built.catalog),
         fields: fields(model, built),
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{idle, unserved};
-use crate::catalog::{self, Hidden, Kind, Narrowing, Table};
+use super::{Cover, covers, idle, uncovered, unserved};
+use crate::catalog::{self, Hidden, Kind, Narrowing, Table, WantedRule};
 use crate::db::{Db, Weakness};
 use crate::egress::Reach;
 use crate::policy::databases::Reached;
 use crate::policy::judged::Tables;
-use crate::policy::{Policy, Unread};
-use crate::store::Database;
+use crate::policy::{Policy, Unread, directory};
+use crate::store::{Database, RowRule};
 
 /// Sessions that a look takes.
 const SESSIONS: usize = 1;
@@ -23,17 +23,20 @@ pub struct Probed {
     pub hidden: Vec<Hidden>,
     /// Names of the whitelist that would not be served, and why.
     pub missing: Vec<(String, String)>,
-    /// What the database's role could do beyond reading what is served.
+    /// The rules that rows of each model must keep, where the tenant has any.
+    pub covers: Vec<Cover>,
+    /// What the database's role could do beyond reading what is served, and what no rule reaches.
     pub weaknesses: Vec<Weakness>,
 }
 
-/// Connects to a tenant's database, reads its whitelist, and leaves again; one that is guarded only
-/// where it is in reach.
+/// Connects to a tenant's database, reads its whitelist by the tenant's rules, and leaves again; one
+/// that is guarded only where it is in reach.
 ///
 /// # Errors
 /// A database that cannot be read.
 pub async fn probe(
     database: &Database,
+    rules: &[RowRule],
     reach: &Reach,
     query_timeout: Duration,
 ) -> Result<Probed, Unread> {
@@ -43,6 +46,7 @@ pub async fn probe(
         true => unguarded(tables.iter().flatten()),
         false => None,
     };
+    let wanted: Vec<WantedRule<'_>> = rules.iter().map(directory::wanted).collect();
     let tables: Tables = reached.names.iter().cloned().zip(tables).collect();
     let idle = idle::weaknesses(&tables, &reached.sensitive).into_iter();
     let built = catalog::build(
@@ -51,8 +55,13 @@ pub async fn probe(
             .map(|(name, table)| (name, table.clone()))
             .collect(),
         &reached.sensitive,
-        Narrowing::default(),
+        Narrowing {
+            rules: &wanted,
+            ..Narrowing::default()
+        },
     );
+    let covers = covers(rules, &reached.names);
+    let uncovered = uncovered(&covers);
     let weaknesses = reached.db.weaknesses(&built.catalog, &built.hidden).await;
     let weaknesses = weaknesses.unwrap_or_else(|_| vec![unknown_rights()]);
     let weaknesses = weaknesses.into_iter();
@@ -66,7 +75,12 @@ pub async fn probe(
             .map(|missing| (missing.name, missing.reason))
             .collect(),
         hidden: built.hidden,
-        weaknesses: weaknesses.chain(unguarded).chain(idle).collect(),
+        covers,
+        weaknesses: weaknesses
+            .chain(unguarded)
+            .chain(idle)
+            .chain(uncovered)
+            .collect(),
     })
 }
 

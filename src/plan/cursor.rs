@@ -77,6 +77,9 @@ pub(super) fn binding<'c>(
         if !model.owner().is_empty() || !model.rules().is_empty() {
             digest.update(format!("{:?};", model.owner()).as_bytes());
             for rule in model.rules() {
+                for step in rule.steps() {
+                    digest.update(format!("{:?}.", step.relation.name()).as_bytes());
+                }
                 digest.update(format!("{:?}{:?};", rule.field().name(), rule.values()).as_bytes());
             }
         }

@@ -15,8 +15,10 @@ use super::permissions::Permissions;
 use super::quota::{Quota, Spent};
 use super::{Grant, Policy, Settings};
 use crate::auth::{Client, Scopes};
+use crate::catalog::WantedRule;
 use crate::config::{self, ModelName};
 use crate::db::Whom;
+use crate::plan;
 use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
 
 /// A tenant takes one of so many parts of the places for requests: one alone holds nobody up.
@@ -317,12 +319,22 @@ fn listed(held: &Held) -> Vec<ModelName> {
     config::model_names("models", &held.record().models).unwrap_or_default()
 }
 
+/// A rule of the store as a catalog is built by it.
+pub(crate) fn wanted(rule: &RowRule) -> WantedRule<'_> {
+    WantedRule {
+        model: &rule.model,
+        field: &rule.field,
+        values: &rule.values,
+        read: plan::typed,
+    }
+}
+
 /// The models of rules that are about nothing: misspelt, or not listed any more. What such a rule
 /// would have held back is not known, so that nothing may be seen.
 pub(crate) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r str> {
     let models = rules.iter().map(|rule| rule.model.as_str());
     models
-        .filter(|model| !listed.iter().any(|name| name.may_be(model)))
+        .filter(|model| !listed.iter().any(|name| name.may_begin(model)))
         .collect()
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tracing::warn;
 
 use super::databases::{Held, InUse};
+use super::directory::wanted;
 use super::judged::Judged;
 use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
 use crate::config;
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
-use crate::plan;
 use crate::sensitive::Sensitive;
 use crate::sql::shapes::Shapes;
 use crate::store::{Database, RowRule};
@@ -196,16 +196,7 @@ impl Exposed {
         let Some(learned) = source.held.known().await else {
             return;
         };
-        let rules: Vec<WantedRule<'_>> = source
-            .rules
-            .iter()
-            .map(|rule| WantedRule {
-                model: &rule.model,
-                field: &rule.field,
-                values: &rule.values,
-                read: plan::typed,
-            })
-            .collect();
+        let rules: Vec<WantedRule<'_>> = source.rules.iter().map(wanted).collect();
         let now = learned.judged.now();
         let tables = now.tables.iter();
         let built = catalog::build(

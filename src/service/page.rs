@@ -143,10 +143,7 @@ pub(crate) async fn confirm(
     joins: &Joins<'_>,
     edition: Option<i64>,
 ) -> Result<(), Fail> {
-    for model in joins.models() {
-        let Some((table, definition)) = model.definition() else {
-            continue;
-        };
+    for (table, definition) in joins.models().flat_map(Model::definitions) {
         if source.db.is_known_as(table, definition, edition) {
             continue;
         }

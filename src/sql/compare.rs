@@ -8,7 +8,7 @@ use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
 use super::{Dialect, column_of, documents, mysql, postgres};
-use crate::catalog::{Field, FieldType, Rule};
+use crate::catalog::{Affinity, Field, FieldType};
 use crate::plan::{self, Value};
 
 /// How two values are compared.
@@ -67,12 +67,20 @@ pub(super) fn plain(left: Expr, operator: Operator, right: Expr) -> Expr {
     }
 }
 
-/// Whether two fields, of one foreign key, are equal.
-pub(super) fn fields_equal(
+/// Whether a field of a foreign key is equal to the one that it points to.
+pub(super) fn key_equal(
     (alias, field): (&str, &Field),
     (other_alias, other): (&str, &Field),
     dialect: Dialect,
 ) -> Expr {
+    if dialect == Dialect::Sqlite {
+        return sqlite_key_equal(
+            column_of(alias, field),
+            field,
+            column_of(other_alias, other),
+            other,
+        );
+    }
     let (left, right) = (
         operand(column_of(alias, field), field, dialect),
         operand(column_of(other_alias, other), other, dialect),
@@ -81,6 +89,22 @@ pub(super) fn fields_equal(
     match postgres::home(field) == postgres::home(other) {
         true => compare(left, Operator::Equal, right, field, dialect),
         false => left.eq(right),
+    }
+}
+
+/// As SQLite enforces a key: by the affinity and the collation of the column that it points to.
+///
+/// The plus takes the key's own away, and an index on it too, so it stands only where they could
+/// matter: what is compared with numbers is made one anyway.
+fn sqlite_key_equal(key: Expr, field: &Field, pointed: Expr, other: &Field) -> Expr {
+    let plain = match other.affinity() {
+        Affinity::Numeric => true,
+        Affinity::Text => field.affinity() == Affinity::Text,
+        Affinity::None => false,
+    };
+    match plain {
+        true => pointed.eq(key),
+        false => pointed.eq(Expr::cust_with_exprs("+?", [key])),
     }
 }
 
@@ -109,7 +133,7 @@ pub(super) fn among(column: Expr, mut values: Vec<Expr>) -> Expr {
 }
 
 /// Values as they are bound to be equal to a field, in each of their spellings.
-fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
+pub(super) fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<Expr> {
     let mut listed = Vec::with_capacity(values.len());
     for value in values {
         match alike(field, value, dialect) {
@@ -147,43 +171,4 @@ pub(super) fn spellings(
     let (day, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;
     Some((format!("{day} {time}"), format!("{day}T{time}")))
-}
-
-/// What a row of the table of that alias must be to be seen: equal to one of the rule's values to
-/// the byte, whatever else the column takes for equal.
-///
-/// Where the exact comparison cannot use the column's index, the column's own stands in front.
-pub(super) fn rule(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
-    let (field, values) = (rule.field(), rule.values());
-    let texts = || {
-        let texts = values.iter().filter_map(|value| match value {
-            Value::Text(text) => Some(Expr::val(text.clone())),
-            _ => None,
-        });
-        texts.collect::<Vec<_>>()
-    };
-    let column = column_of(alias, field);
-    let equal = equal(column.clone(), field, values, dialect);
-    let is_text = texts().len() == values.len();
-    match (dialect, field.field_type()) {
-        (Dialect::Sqlite, _) if is_text => {
-            let exact = Expr::cust_with_exprs("? COLLATE BINARY", [column]);
-            equal.and(among(exact, listed(field, values, dialect)))
-        }
-        (Dialect::Postgres, FieldType::Text) if field.is_folding() => {
-            let texts = texts().into_iter();
-            let exact: Vec<Expr> = texts.map(|text| postgres::bytes_of(text, field)).collect();
-            equal.and(among(postgres::bytes(column), exact))
-        }
-        // An enum by its name: another statement may have given its position to another name.
-        (Dialect::MySql, FieldType::Text | FieldType::Enum) => {
-            let exact: Vec<Expr> = texts().into_iter().map(mysql::bytes_of).collect();
-            let own = match field.field_type() {
-                FieldType::Enum => among(column.clone(), texts()),
-                _ => equal,
-            };
-            own.and(among(mysql::bytes(column), exact))
-        }
-        _ => equal,
-    }
 }

@@ -2,10 +2,10 @@
 
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::{Columns, Dialect, alias, column_of, compare, documents, identity, table};
-use crate::catalog::{Model, TableName};
+use super::{Columns, Dialect, alias, column_of, compare, documents, identity, rule, table};
+use crate::catalog::{Model, Relation, TableName};
 use crate::encode::Member;
-use crate::plan::{Expansion, Join, Joins, Sources};
+use crate::plan::{Expansion, Joins, Sources};
 
 /// The alias of the target where the first of several rows is looked for.
 const FIRST: &str = "f";
@@ -41,67 +41,70 @@ pub(super) fn all(
 ) {
     for (source, join) in joins.iter().filter(|(source, _)| needed.has(*source)) {
         let there = alias(source);
-        let here = (alias(join.parent), joins.model(join.parent));
-        let on = match join.relation.is_unique() {
-            true => pointed(there, here, join, dialect),
-            false => first(there, here, join, dialect),
+        let lead = Lead {
+            here: (alias(join.parent), joins.model(join.parent)),
+            relation: join.relation,
+            target: join.model,
         };
-        if let Some(on) = on {
+        if let Some(on) = lead.on(there, dialect) {
             select.left_join(table(join.model.table()).alias(there), on);
         }
     }
 }
 
-/// Where a row of the target, under that alias, is pointed to, and may be seen.
-fn pointed(
-    there: &str,
-    (here, model): (&str, &Model),
-    join: &Join<'_>,
-    dialect: Dialect,
-) -> Option<Expr> {
-    let target = join.model;
-    let pairs = join
-        .relation
-        .pairs(model, target)
-        .map(|(from, to)| match dialect {
-            // As a key is enforced: by the collation and the affinity of the other side alone.
-            Dialect::Sqlite => {
-                let from = Expr::cust_with_exprs("+?", [column_of(here, from)]);
-                column_of(there, to).eq(from)
-            }
-            Dialect::Postgres | Dialect::MySql => {
-                compare::fields_equal((here, from), (there, to), dialect)
-            }
-        });
-    let rules = target.rules().iter();
-    let rules = rules.map(|rule| compare::rule(there, rule, dialect));
-    // A key points to rows of the table itself, never to those of tables that inherit from it.
-    let own = target.is_inherited().then(|| own(there, target.table()));
-    pairs
-        .chain(rules)
-        .chain(own)
-        .reduce(|all, one| all.and(one))
+/// How a relation to one leads from a row to another.
+pub(super) struct Lead<'l> {
+    /// The row that has the key: its alias, and its model.
+    pub(super) here: (&'l str, &'l Model),
+    pub(super) relation: &'l Relation,
+    /// The model that the key points to.
+    pub(super) target: &'l Model,
 }
 
-/// Where a row is the first by its own key of those that are pointed to.
-fn first(there: &str, here: (&str, &Model), join: &Join<'_>, dialect: Dialect) -> Option<Expr> {
-    let target = join.model;
-    let mut rows = Query::select();
-    rows.from(table(target.table()).alias(FIRST));
-    rows.and_where(pointed(FIRST, here, join, dialect)?);
-    let keys = target
-        .key()
-        .map(|field| documents::ordered(column_of(FIRST, field), field, dialect));
-    let row = identity::row(FIRST, target, dialect).map(|(row, _)| row);
-    for key in keys.chain(row) {
-        rows.order_by_expr(key, sea_query::Order::Asc);
+impl Lead<'_> {
+    /// Where a row of the target, under that alias, is the one that is meant.
+    pub(super) fn on(&self, there: &str, dialect: Dialect) -> Option<Expr> {
+        match self.relation.is_unique() {
+            true => self.pointed(there, dialect),
+            false => self.first(there, dialect),
+        }
     }
-    rows.limit(1);
-    let key = target.key().map(|field| {
-        let value = rows.clone().expr(column_of(FIRST, field)).take();
-        column_of(there, field).eq(Expr::SubQuery(None, Box::new(value.into())))
-    });
-    key.reduce(|all, one| all.and(one))
+
+    /// Where a row of the target is pointed to, and may be seen.
+    fn pointed(&self, there: &str, dialect: Dialect) -> Option<Expr> {
+        let ((here, model), target) = (self.here, self.target);
+        let pairs = self.relation.pairs(model, target);
+        let pairs = pairs.map(|(from, to)| compare::key_equal((here, from), (there, to), dialect));
+        let rules = target.rules().iter();
+        let rules = rules.map(|one| rule::rule(there, one, dialect));
+        // A key points to rows of the table itself, never to those of tables that inherit from it.
+        let own = target.is_inherited().then(|| own(there, target.table()));
+        pairs
+            .chain(rules)
+            .chain(own)
+            .reduce(|all, one| all.and(one))
+    }
+
+    /// Where a row is the first by its own key of those that are pointed to.
+    fn first(&self, there: &str, dialect: Dialect) -> Option<Expr> {
+        let target = self.target;
+        let mut rows = Query::select();
+        rows.from(table(target.table()).alias(FIRST));
+        rows.and_where(self.pointed(FIRST, dialect)?);
+        let keys = target
+            .key()
+            .map(|field| documents::ordered(column_of(FIRST, field), field, dialect));
+        let row = identity::row(FIRST, target, dialect).map(|(row, _)| row);
+        for key in keys.chain(row) {
+            rows.order_by_expr(key, sea_query::Order::Asc);
+        }
+        rows.limit(1);
+        let key = target.key().map(|field| {
+            let value = rows.clone().expr(column_of(FIRST, field)).take();
+            column_of(there, field).eq(Expr::SubQuery(None, Box::new(value.into())))
+        });
+        key.reduce(|all, one| all.and(one))
+    }
 }
 
 /// Whether a row is the table's own.

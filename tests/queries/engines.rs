@@ -6,7 +6,11 @@ use crate::common::server;
 use crate::support::Served;
 
 const MODELS: &str = "t,large";
-const SMALL: [(&str, &str); 1] = [("MCP_MAX_RESPONSE_BYTES", "20000")];
+/// `up` leads from each row of `t` to another one, to none, or to one that is not there.
+const SMALL: [(&str, &str); 2] = [
+    ("MCP_MAX_RESPONSE_BYTES", "20000"),
+    ("MCP_RELATIONS", "up:t.n=t.id"),
+];
 
 /// A service over one engine, and what is left behind by it.
 pub(crate) struct Engine {

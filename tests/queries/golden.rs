@@ -317,6 +317,32 @@ fn requests_become_these_statements() {
     }
 }
 
+#[test]
+fn paths_become_these_statements() {
+    for (name, params) in [
+        (
+            "along_filters",
+            r#"{"filters":{"user.email":{"$contains":"x"},"user.id":{"$ne":3},"created_at.$year":"2026"},"fields":["id","user.email"],"compute":{"month":"created_at.$month"},"total":true}"#,
+        ),
+        (
+            "along_groups",
+            r#"{"group_by":["user.email",{"$month":"created_at"}],"aggregate":{"spent":{"$sum":"amount"},"people":{"$count":"user.id"},"last":{"$max":"user.email"}},"sort":["-spent"],"total":true}"#,
+        ),
+    ] {
+        hold(name, params, None);
+    }
+    let email = || Some(Value::Text("a@example.com".to_owned()));
+    let id = || Some(Value::Int(7));
+    for (name, sort, keys) in [
+        ("after_path", "user.email", [email(), id()]),
+        ("after_path_descending", "-user.email", [email(), id()]),
+        ("after_path_null", "user.email", [None, id()]),
+    ] {
+        let params = format!(r#"{{"sort":["{sort}"],"fields":["id"]}}"#);
+        hold(name, &params, Some(&keys));
+    }
+}
+
 /// Texts of an extension in a schema of an odd name, and an enum.
 #[test]
 fn what_is_not_the_systems_own_says_whose_it_is() {

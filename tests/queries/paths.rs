@@ -15,17 +15,17 @@ const SHOP: &str = "
     CREATE TABLE orders (no INT, shop INT, buyer_id INT, seller_id INT, paid DECIMAL(10,2),
         PRIMARY KEY (no, shop),
         FOREIGN KEY (buyer_id) REFERENCES people (id), FOREIGN KEY (seller_id) REFERENCES people (id));
-    CREATE TABLE lines (id INT PRIMARY KEY, order_no INT, order_shop INT, units INT,
+    CREATE TABLE parts (id INT PRIMARY KEY, order_no INT, order_shop INT, units INT,
         FOREIGN KEY (order_no, order_shop) REFERENCES orders (no, shop));
     INSERT INTO countries VALUES ('ca', 'Canada'), ('fr', 'France');
     INSERT INTO people VALUES (1, 'Ada', 'ca', NULL, '1990-05-01', 's1'), (2, 'Bob', 'fr', 1, '1991-05-02', 's2'),
         (3, 'Cy', NULL, 2, NULL, 's3'), (4, 'Di', 'ca', 2, '1990-06-03', 's4');
     INSERT INTO orders VALUES (1, 1, 1, 2, 10.10), (1, 2, 2, 2, 20.20), (2, 1, 3, NULL, 30.30),
         (3, 1, NULL, 1, 40.40), (4, 1, 4, 1, NULL);
-    INSERT INTO lines VALUES (1, 1, 1, 1), (2, 1, 1, 2), (3, 1, 2, 3), (4, 2, 1, 4), (5, NULL, 1, 5),
+    INSERT INTO parts VALUES (1, 1, 1, 1), (2, 1, 1, 2), (3, 1, 2, 3), (4, 2, 1, 4), (5, NULL, 1, 5),
         (6, 3, 1, 6), (7, 4, 1, 7)";
 
-const MODELS: &str = "countries,people,orders,lines";
+const MODELS: &str = "countries,people,orders,parts";
 
 fn lines(script: &str) -> Vec<String> {
     let statements = script.split(';').map(str::trim);
@@ -75,7 +75,7 @@ async fn each_key_is_a_relation_in_both_directions() {
         let orders = json!([
             one("buyer", "people", &["buyer_id"]),
             one("seller", "people", &["seller_id"]),
-            many("lines", "lines", &["order_no", "order_shop"]),
+            many("parts", "parts", &["order_no", "order_shop"]),
         ]);
         assert_eq!(told("orders").await, orders, "{name}");
     }
@@ -106,7 +106,7 @@ async fn what_cannot_be_read_whole_is_no_relation() {
             "people.country,boss_id,buyer_id,seller_id",
             "people",
         ),
-        (MODELS, "orders.shop,buyer_id,seller_id", "lines"),
+        (MODELS, "orders.shop,buyer_id,seller_id", "parts"),
     ] {
         let served = Served::with(SHOP, models, &[("MCP_HIDDEN_FIELDS", hidden)]).await;
         let told = relations(&served, of).await;
@@ -160,7 +160,7 @@ async fn an_operator_adds_keys_that_the_database_has_not() {
 async fn a_path_stands_wherever_a_field_does() {
     let questions = [
         (
-            "lines",
+            "parts",
             json!({"fields": ["id", "orders.buyer.name", "orders.buyer.countries.name", "orders.buyer.born.$month"]}),
             json!([
                 {"id": 1, "orders.buyer.name": "Ada", "orders.buyer.countries.name": "Canada", "orders.buyer.born.$month": "1990-05"},
@@ -173,17 +173,17 @@ async fn a_path_stands_wherever_a_field_does() {
             ]),
         ),
         (
-            "lines",
+            "parts",
             json!({"fields": ["id"], "filters": {"orders.buyer.countries.name": {"$contains": "an"}, "orders.paid": {"$lt": 15}}}),
             json!([{"id": 1}, {"id": 2}]),
         ),
         (
-            "lines",
+            "parts",
             json!({"fields": ["id"], "filters": {"orders.buyer.countries.name": {"$ne": "Canada"}}}),
             json!([{"id": 3}, {"id": 4}, {"id": 5}, {"id": 6}]),
         ),
         (
-            "lines",
+            "parts",
             json!({"fields": ["id"], "filters": {"orders.buyer.name": null}}),
             json!([{"id": 5}, {"id": 6}]),
         ),
@@ -193,7 +193,7 @@ async fn a_path_stands_wherever_a_field_does() {
             json!([{"id": 3, "boss.boss.name": "Ada"}, {"id": 4, "boss.boss.name": "Ada"}]),
         ),
         (
-            "lines",
+            "parts",
             json!({"group_by": ["orders.buyer.countries.name"], "aggregate": {"n": {"$count": "*"}, "units": {"$sum": "units"}, "paid": {"$max": "orders.paid"}}, "sort": ["-units"]}),
             json!([
                 {"orders.buyer.countries.name": null, "n": 3, "units": 15, "paid": "40.40"},
@@ -202,7 +202,7 @@ async fn a_path_stands_wherever_a_field_does() {
             ]),
         ),
         (
-            "lines",
+            "parts",
             json!({"group_by": ["orders.buyer.born.$year"], "aggregate": {"paid": {"$sum": "orders.paid"}}, "sort": ["orders.buyer.born.$year"]}),
             json!([
                 {"orders.buyer.born.$year": null, "paid": "70.70"},
@@ -248,7 +248,7 @@ fn plainly(value: &Value) -> Value {
 #[tokio::test]
 async fn cursors_hold_over_paths() {
     for engine in shops().await {
-        let all = engine.served.query("lines", "{}").await["data"].clone();
+        let all = engine.served.query("parts", "{}").await["data"].clone();
         let all = all.as_array().unwrap();
         let buyer = |id: &Value| match id.as_i64().unwrap() {
             1 | 2 => Some("Ada"),
@@ -269,7 +269,7 @@ async fn cursors_hold_over_paths() {
                 let params = json!({"fields": ["id"], "sort": [format!("{sign}orders.buyer.name")], "limit": limit});
                 let pages = engine
                     .served
-                    .walk("query", "lines", &params.to_string())
+                    .walk("query", "parts", &params.to_string())
                     .await;
                 let ids: Vec<Value> = pages.concat().iter().map(|row| row["id"].clone()).collect();
                 assert_eq!(
@@ -286,9 +286,9 @@ async fn cursors_hold_over_paths() {
 #[tokio::test]
 async fn what_is_hidden_reads_as_what_is_not_there() {
     let hidden = [("MCP_HIDDEN_FIELDS", "secret")];
-    let served = Served::with(SHOP, "people,orders,lines", &hidden).await;
+    let served = Served::with(SHOP, "people,orders,parts", &hidden).await;
     let asked = async |params: Value| {
-        let refusal = served.refusal("query", "lines", &params.to_string()).await;
+        let refusal = served.refusal("query", "parts", &params.to_string()).await;
         (refusal.error, refusal.code, refusal.hint)
     };
     for (hidden, unknown) in [
@@ -306,7 +306,7 @@ async fn what_is_hidden_reads_as_what_is_not_there() {
             let (error, code, hint) = asked(params(hidden)).await;
             let (other, same, alike) = asked(params(unknown)).await;
             assert!(
-                error.ends_with("is not allowed for model 'lines'"),
+                error.ends_with("is not allowed for model 'parts'"),
                 "{error}"
             );
             assert_eq!(error.replace(hidden, unknown), other);
@@ -316,7 +316,7 @@ async fn what_is_hidden_reads_as_what_is_not_there() {
     let (error, code, _) = asked(json!({"filters": {"orders.x": 1}})).await;
     assert_eq!(
         error,
-        "Filter field 'orders.x' is not allowed for model 'lines'"
+        "Filter field 'orders.x' is not allowed for model 'parts'"
     );
     assert_eq!(code, "invalid_filter");
 }

@@ -104,11 +104,16 @@ fn compare(cell: &Value, value: &Value) -> Option<Ordering> {
     }
 }
 
+/// The last name of a path.
+fn own(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
 fn values(field: &'static str) -> BoxedStrategy<Value> {
     let texts = [
         "", "a", "%", "_", "*", "[", "a%b", "A_B", "Ä", "ärg", "x1", "X", "m1", "]",
     ];
-    match field {
+    match own(field) {
         "id" | "n" => (-1i64..61).prop_map(Value::from).boxed(),
         "f" => (-5i64..6).prop_map(|half| json!(half as f64 / 2.0)).boxed(),
         "b" => any::<bool>().prop_map(Value::from).boxed(),
@@ -137,7 +142,7 @@ fn tests(field: &'static str) -> BoxedStrategy<Value> {
     let null = any::<bool>().prop_map(|value| json!({ "$null": value }));
     let both = (one.clone(), one.clone()).prop_map(|(low, high)| json!({"$gte":low,"$lt":high}));
     let tests = prop_oneof![plain, same, ranged, listed, between, null, both];
-    if ["s", "must"].contains(&field) {
+    if ["s", "must"].contains(&own(field)) {
         let operators = vec![
             "$contains",
             "$icontains",
@@ -155,7 +160,10 @@ fn tests(field: &'static str) -> BoxedStrategy<Value> {
 }
 
 fn filters() -> impl Strategy<Value = Value> {
-    let fields = ["id", "n", "f", "s", "b", "must"];
+    filters_of(&["id", "n", "f", "s", "b", "must"])
+}
+
+fn filters_of(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let one = prop::sample::select(fields.to_vec())
         .prop_flat_map(|field| tests(field).prop_map(move |test| json!({ field: test })));
     let leaf = prop::collection::vec(one, 0..3).prop_map(|parts| {
@@ -233,6 +241,150 @@ fn filters_find_what_they_mean() {
                 "{}",
                 engine.name
             );
+        }
+        Ok(())
+    });
+}
+
+/// Names along the relation that leads from each row of `t` to another one, or to none.
+const PATHS: [&str; 9] = [
+    "id",
+    "up.id",
+    "up.n",
+    "up.f",
+    "up.s",
+    "up.b",
+    "up.must",
+    "up.up.s",
+    "up.up.must",
+];
+
+/// Rows with what their paths lead to, found in memory.
+fn with_paths(rows: &[Value]) -> Vec<Value> {
+    let up = |row: &Value| {
+        let mut others = rows.iter();
+        others.find(|other| other["id"] == row["n"]).cloned()
+    };
+    let mut all = rows.to_vec();
+    for row in &mut all {
+        let mut at = Some(row.clone());
+        for prefix in ["up", "up.up"] {
+            at = at.as_ref().and_then(up);
+            for name in ["id", "n", "f", "s", "b", "must"] {
+                let value = at.as_ref().map_or(Value::Null, |at| at[name].clone());
+                row[format!("{prefix}.{name}")] = value;
+            }
+        }
+    }
+    all
+}
+
+/// Paths on every engine mean in filters, counts, sums and members what they mean in memory.
+#[test]
+fn paths_mean_the_rows_that_they_lead_to() {
+    let runtime = Runtime::new().unwrap();
+    let engines = runtime.block_on(engines());
+    let all = runtime.block_on(engines[0].served.query("t", r#"{"limit":100}"#));
+    let rows = with_paths(all["data"].as_array().unwrap());
+    let none = rows.iter().filter(|row| row["up.id"].is_null()).count();
+    assert!(none > 5 && rows.iter().any(|row| !row["up.up.s"].is_null()));
+    check(200, &filters_of(&PATHS), |filter| {
+        let expected: Vec<&Value> = rows.iter().filter(|row| meets(row, &filter)).collect();
+        let pick =
+            |row: &Value| json!({"id": row["id"], "up.s": row["up.s"], "far": row["up.up.must"]});
+        let members: Vec<Value> = expected.iter().map(|row| pick(row)).collect();
+        let sum = expected
+            .iter()
+            .filter_map(|row| row["up.f"].as_f64())
+            .sum::<f64>();
+        for engine in &engines {
+            if engine.name == "postgres" && folds_beyond_ascii(&filter) {
+                continue;
+            }
+            let ask = |params: Value| {
+                let params = params.to_string();
+                runtime.block_on(engine.served.query("t", &params))
+            };
+            let params = json!({
+                "filters": filter, "limit": 100, "fields": ["id", "up.s"], "compute": {"far": "up.up.must"},
+                "total": true,
+            });
+            let answer = ask(params.clone());
+            prop_assert_eq!(
+                &answer["data"],
+                &json!(members),
+                "{}: {}",
+                engine.name,
+                params
+            );
+            prop_assert_eq!(
+                &answer["total"],
+                &json!(members.len()),
+                "{}: {}",
+                engine.name,
+                params
+            );
+            let functions =
+                json!({"n": {"$count": "*"}, "k": {"$count": "up.id"}, "f": {"$sum": "up.f"}});
+            let answer = ask(json!({"filters": filter, "aggregate": functions}));
+            let group = &answer["data"][0];
+            let there = expected
+                .iter()
+                .filter(|row| !row["up.id"].is_null())
+                .count();
+            prop_assert_eq!(&group["n"], &json!(members.len()), "{}", engine.name);
+            prop_assert_eq!(&group["k"], &json!(there), "{}", engine.name);
+            prop_assert_eq!(
+                group["f"].as_f64().unwrap_or_default(),
+                sum,
+                "{}",
+                engine.name
+            );
+        }
+        Ok(())
+    });
+}
+
+/// A walk along paths yields every row once, in the order that they have in memory.
+#[test]
+fn walks_along_paths_yield_each_row_once() {
+    let runtime = Runtime::new().unwrap();
+    let engines = runtime.block_on(engines());
+    let all = runtime.block_on(engines[0].served.query("t", r#"{"limit":100}"#));
+    let rows = with_paths(all["data"].as_array().unwrap());
+    let key = prop::sample::select(PATHS.to_vec());
+    let sorts = prop::collection::vec((key, any::<bool>()), 1..4);
+    check(40, &(sorts, 1usize..25), |(sort, limit)| {
+        let mut expected: Vec<&Value> = rows.iter().collect();
+        expected.sort_by(|one, other| {
+            let by = |(key, down): &(&str, bool)| {
+                let (one, other) = (&one[*key], &other[*key]);
+                // NULL is below every value.
+                let order = match (one.is_null(), other.is_null()) {
+                    (false, false) => match (one, other) {
+                        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
+                        _ => compare(one, other).unwrap(),
+                    },
+                    (one, other) => other.cmp(&one),
+                };
+                if *down { order.reverse() } else { order }
+            };
+            let orders = sort.iter().map(by);
+            let order = orders.fold(Ordering::Equal, Ordering::then);
+            order.then_with(|| compare(&one["id"], &other["id"]).unwrap())
+        });
+        let ids: Vec<&Value> = expected.iter().map(|row| &row["id"]).collect();
+        let sort: Vec<String> = sort
+            .iter()
+            .map(|(key, down)| format!("{}{key}", if *down { "-" } else { "" }))
+            .collect();
+        for engine in &engines {
+            let params = json!({"sort": sort, "limit": limit, "fields": ["id"]}).to_string();
+            let walked = runtime
+                .block_on(engine.served.walk("query", "t", &params))
+                .concat();
+            let walked: Vec<&Value> = walked.iter().map(|row| &row["id"]).collect();
+            prop_assert_eq!(&walked, &ids, "{} {}", engine.name, params);
         }
         Ok(())
     });

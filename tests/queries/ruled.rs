@@ -44,6 +44,40 @@ fn ruled(dialect: Dialect) -> Catalog {
     catalog
 }
 
+/// A rule along a relation, over a hidden field, holds in every statement that reads the model.
+#[test]
+fn a_rule_along_a_relation_becomes_these_statements() {
+    let hash = ["hash".to_owned()];
+    let rules = [WantedRule {
+        model: "tickets.user",
+        field: "password_hash",
+        values: &hash,
+        read: plan::typed,
+    }];
+    let mut out = String::new();
+    for dialect in DIALECTS {
+        let narrowing = Narrowing {
+            rules: &rules,
+            ..Narrowing::default()
+        };
+        let catalog = narrowed(dialect, narrowing);
+        assert_eq!(catalog.models().len(), 2);
+        writeln!(out, "\n{dialect:?}:").unwrap();
+        for params in [
+            r#"{"fields":["id","user.email"],"filters":{"user.email":"a"}}"#,
+            r#"{"aggregate":{"n":{"$count":"*"}}}"#,
+        ] {
+            for statement in statements(&catalog, dialect, params, None) {
+                out.push_str(&written(&statement));
+            }
+        }
+        let params = Object::parse(r#"{"id":7}"#).unwrap();
+        let plan = plan::get(&params, catalog.model("tickets").unwrap()).unwrap();
+        out.push_str(&written(&sql::get(&plan, dialect, LARGEST)));
+    }
+    compare("ruled_along", &out);
+}
+
 /// Each statement of a request: those of its rows, of its count, and the planner's.
 fn statements(
     catalog: &Catalog,

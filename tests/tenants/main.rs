@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod along;
 mod api;
 #[path = "../common/mod.rs"]
 mod common;

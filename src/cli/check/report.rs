@@ -9,8 +9,10 @@ use crate::app::Opened;
 use crate::catalog::{Catalog, Hidden, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
-use crate::config::{Config, Warning};
+use crate::config::{self, Config, Warning};
 use crate::db::Weakness;
+use crate::inspect::{self, Cover};
+use crate::store::Contents;
 
 /// All that is found.
 #[derive(Debug, Serialize)]
@@ -27,6 +29,9 @@ pub(super) struct Report {
     /// Fields that a rule hides.
     hidden: usize,
     models: Vec<Shown>,
+    /// Which rules on rows reach the models of each tenant that has some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<TenantCover>,
     warnings: Vec<Weak>,
     /// What differs from an earlier check.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +62,14 @@ struct Exposed {
 struct Covered {
     name: String,
     rule: String,
+}
+
+/// Which rules on rows reach the models of a tenant's database.
+#[derive(Debug, Serialize)]
+struct TenantCover {
+    tenant: String,
+    database: String,
+    models: Vec<Cover>,
 }
 
 /// One weakness.
@@ -101,8 +114,41 @@ impl Report {
             exposed: models.iter().map(|model| model.fields.len()).sum(),
             hidden: models.iter().map(|model| model.hidden.len()).sum(),
             models,
+            rules: Vec::new(),
             warnings,
             since: None,
+        }
+    }
+
+    /// Takes in what the store says: which rules reach what, and what none reaches.
+    pub(super) fn add_rules(&mut self, contents: Option<&Contents>) {
+        let Some(contents) = contents else {
+            self.warnings.push(Weak {
+                what: "the store cannot be read: which rules on rows reach what is not known"
+                    .to_owned(),
+                help: "lucarne tenant list says why".to_owned(),
+            });
+            return;
+        };
+        for tenant in &contents.tenants {
+            let databases = contents.databases.iter();
+            for database in databases.filter(|database| database.tenant == tenant.id) {
+                let names = config::model_names("models", &database.models).unwrap_or_default();
+                let models = inspect::covers(&tenant.rows, &names);
+                if models.is_empty() {
+                    continue;
+                }
+                self.warnings
+                    .extend(inspect::uncovered(&models).map(|weakness| Weak {
+                        what: format!("{} of {}: {}", database.name, tenant.name, weakness.what),
+                        help: weakness.help,
+                    }));
+                self.rules.push(TenantCover {
+                    tenant: tenant.name.clone(),
+                    database: database.name.clone(),
+                    models,
+                });
+            }
         }
     }
 
@@ -147,6 +193,18 @@ impl Report {
                  lucarne database test and lucarne access explain tell of them",
                 visible(store)
             );
+        }
+        for TenantCover {
+            tenant,
+            database,
+            models,
+        } in &self.rules
+        {
+            for cover in models.iter().filter(|cover| !cover.rules.is_empty()) {
+                let (model, rules) = (&cover.model, cover.rules.join(" and "));
+                let line = format!("rows of {model} in {database} of {tenant}: {rules}");
+                let _ = writeln!(text, "{}", visible(&line));
+            }
         }
         if !self.enabled {
             text += "off: /mcp answers 503; set MCP_ENABLED=true to open it\n";

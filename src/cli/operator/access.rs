@@ -101,7 +101,10 @@ fn shown(explained: &Explained, whole: bool) -> String {
 fn rows(model: &ModelAccess) -> String {
     let name = visible(&model.verdict.name).into_owned();
     match &model.rows[..] {
-        [] => format!("{name}: every row\n"),
+        [] => match &model.warning {
+            Some(warning) => format!("{name}: warning: {}\n", visible(warning)),
+            None => format!("{name}: every row\n"),
+        },
         rules => {
             let rules = rules.iter();
             let rules = rules.map(|rule| format!("{} (of the {})", visible(&rule.rule), rule.of));

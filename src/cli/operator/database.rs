@@ -8,8 +8,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::counted;
 use crate::cli::{operator, output};
+use crate::config;
 use crate::egress::Reach;
-use crate::inspect::{self, Probed};
+use crate::inspect::{self, Cover, Probed};
 use crate::policy::Unread;
 
 /// Examples of the command, shown in its help and run by a test.
@@ -220,7 +221,11 @@ fn add(add: Add) -> Result<(), Failure> {
         admin.store.check_keys().await?;
         Ok(admin.add_database(&add.tenant, input).await?)
     })?;
-    print_record(&added, add.json)
+    print_record(&added, add.json)?;
+    match add.json {
+        true => Ok(()),
+        false => tell_covers(&added.id),
+    }
 }
 
 fn list(tenant: Option<&str>, json: bool) -> Result<(), Failure> {
@@ -247,7 +252,8 @@ fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
         let contents = store.contents().await.map_err(operator::unread)?;
         let database = find::database(&contents, of.reference(database))?;
         let reach = Reach::new(config.database_places.clone());
-        let probed = inspect::probe(database, &reach, config.query_timeout).await;
+        let tenant = find::tenant(&contents, database.tenant.as_str())?;
+        let probed = inspect::probe(database, &tenant.rows, &reach, config.query_timeout).await;
         Ok((database.name.clone(), probed))
     })?;
     let probed = probed.map_err(|Unread { fault, .. }| {
@@ -274,6 +280,7 @@ fn found(probed: &Probed) -> serde_json::Value {
         "models": models.map(|(name, fields)| serde_json::json!({"name": name, "fields": fields}))
             .collect::<Vec<_>>(),
         "hidden": probed.hidden.len(),
+        "rules": probed.covers,
         "missing": missing.map(|(name, why)| serde_json::json!({"name": name, "reason": why}))
             .collect::<Vec<_>>(),
         "warnings": weaknesses.map(|it| serde_json::json!({"what": it.what, "help": it.help}))
@@ -294,6 +301,7 @@ fn told(name: &str, probed: &Probed) -> String {
     if !probed.hidden.is_empty() {
         lines.push(format!("hidden: {}", counted(probed.hidden.len(), "field")));
     }
+    lines.extend(covered(&probed.covers));
     for (model, why) in &probed.missing {
         lines.push(format!("not served: {model}: {why}"));
     }
@@ -301,6 +309,34 @@ fn told(name: &str, probed: &Probed) -> String {
         lines.push(format!("warning: {}; {}", weakness.what, weakness.help));
     }
     lines.join("\n")
+}
+
+/// A line for each model that rules reach.
+fn covered(covers: &[Cover]) -> impl Iterator<Item = String> {
+    let covers = covers.iter().filter(|cover| !cover.rules.is_empty());
+    covers.map(|Cover { model, rules }| format!("rows of {model}: {}", rules.join(" and ")))
+}
+
+/// Tells which rules of its tenant reach the models of a database, by their names.
+fn tell_covers(database: &str) -> Result<(), Failure> {
+    let contents = operator::contents()?;
+    let found = contents
+        .databases
+        .iter()
+        .find(|it| it.id.as_str() == database);
+    let Some(database) = found else {
+        return Ok(());
+    };
+    let tenant = find::tenant(&contents, database.tenant.as_str())?;
+    let names = config::model_names("models", &database.models).unwrap_or_default();
+    let covers = inspect::covers(&tenant.rows, &names);
+    let warning = inspect::uncovered(&covers)
+        .map(|weakness| format!("warning: {}; {}", weakness.what, weakness.help));
+    let lines: Vec<String> = covered(&covers).chain(warning).collect();
+    match lines.is_empty() {
+        true => Ok(()),
+        false => output::data(&lines.join("\n")),
+    }
 }
 
 fn update(update: Update) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::columns::{self, Declared};
 use super::definition;
 use super::relations;
 use super::session::Flavour;
-use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
+use crate::catalog::{Affinity, Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
 use crate::sql::{Dialect, documents};
@@ -243,6 +243,7 @@ impl Raw {
             parts: Arc::default(),
             collation: None,
             documents: false,
+            affinity: Affinity::None,
             expression: self.expression.clone(),
             cast: class.cast,
         }

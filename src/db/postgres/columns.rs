@@ -8,7 +8,7 @@ use sqlx::postgres::types::Oid;
 use sqlx::{FromRow, PgConnection, Row as _};
 
 use super::parts;
-use crate::catalog::{Column, FieldType, Stored};
+use crate::catalog::{Affinity, Column, FieldType, Stored};
 use crate::db::Failure;
 use crate::value::Parts;
 
@@ -172,6 +172,7 @@ impl Described {
             parts,
             collation: None,
             documents: false,
+            affinity: Affinity::None,
             expression: self.expression,
         }
     }

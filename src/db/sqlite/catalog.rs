@@ -7,7 +7,7 @@ use sea_query::{Alias, Expr, Query, SqliteQueryBuilder};
 
 use super::keys::foreign_keys;
 use super::{collations, definition};
-use crate::catalog::{Column, FieldType, Kind, Stored, Table, TableName};
+use crate::catalog::{Affinity, Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::sql::{Dialect, documents};
 use crate::suggest;
@@ -198,6 +198,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
             parts: Arc::default(),
             collation,
             documents: false,
+            affinity: affinity(declared),
             expression: expressions.remove(&name.to_lowercase()),
             cast: String::new(),
         })
@@ -277,6 +278,20 @@ fn field_type(declared: &str) -> FieldType {
             }
         }
         _ => FieldType::Any,
+    }
+}
+
+/// The affinity of a declared type, by SQLite's own rules.
+fn affinity(declared: &str) -> Affinity {
+    let upper = declared.to_ascii_uppercase();
+    let has = |part: &str| upper.contains(part);
+    match &*upper {
+        _ if has("INT") => Affinity::Numeric,
+        _ if has("CHAR") || has("CLOB") || has("TEXT") => Affinity::Text,
+        // What a view has without a declaration may be anything.
+        "" | "ANY" => Affinity::None,
+        _ if has("BLOB") => Affinity::None,
+        _ => Affinity::Numeric,
     }
 }
 

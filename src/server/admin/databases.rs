@@ -279,7 +279,16 @@ async fn own(desk: &Desk) -> Option<Health> {
 async fn look(desk: &Desk, database: &Database) -> Result<Probed, Trouble> {
     let access = desk.access();
     let query_timeout = access.settings.query_timeout;
-    let probed = probe(database, &access.administration.reach, query_timeout);
+    let contents = desk.contents().await.map_err(|_| Trouble {
+        what: "the store does not answer".to_owned(),
+        help: "try again".to_owned(),
+    })?;
+    let tenant = contents.tenants.iter().find(|it| it.id == database.tenant);
+    let rules = tenant
+        .map(|tenant| tenant.rows.as_slice())
+        .unwrap_or_default();
+    let reach = &access.administration.reach;
+    let probed = probe(database, rules, reach, query_timeout);
     match timeout(PATIENCE, probed).await {
         Ok(probed) => probed.map_err(Trouble::from),
         Err(_) => Err(Trouble {

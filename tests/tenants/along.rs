@@ -1,0 +1,272 @@
+//! Rules on rows along relations, and paths along models of which some rows are seen.
+
+use crate::data::Data;
+use crate::support::{Client, Running, Way, rules, start, token};
+use lucarne::store::NewToken;
+use serde_json::{Value, json};
+
+/// Lines belong to somebody only through their orders; one order has no customer, one line no order.
+const SHOP: [&str; 8] = [
+    "CREATE TABLE customers (id INTEGER PRIMARY KEY, country VARCHAR(20), secret_note VARCHAR(20))",
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, total DECIMAL(10, 2), \
+     FOREIGN KEY (customer_id) REFERENCES customers (id))",
+    "CREATE TABLE order_lines (id INTEGER PRIMARY KEY, order_id INTEGER, units INTEGER, \
+     FOREIGN KEY (order_id) REFERENCES orders (id))",
+    "CREATE TABLE colours (id INTEGER PRIMARY KEY, name VARCHAR(20))",
+    "INSERT INTO customers VALUES (1, 'Canada', 'a'), (2, 'France', 'b'), (3, 'canada', 'a')",
+    "INSERT INTO orders VALUES (1, 1, 10), (2, 2, 20), (3, 3, 30), (4, NULL, 40), (5, 1, 50)",
+    "INSERT INTO order_lines VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 4), (5, NULL, 5), \
+     (6, 5, 6), (7, 1, 7)",
+    "INSERT INTO colours VALUES (1, 'red')",
+];
+
+const MODELS: &str = "customers,orders,order_lines,colours";
+
+async fn shop(data: &Data, models: &str) -> (Running, lucarne::store::Tenant) {
+    for statement in SHOP {
+        data.execute(statement).await;
+    }
+    let running = start(&[]).await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    let held = running.store.contents().await.unwrap().databases.remove(0);
+    let update = running.store.update_database(&held.id, |database| {
+        database.models = models.to_owned();
+        database.hidden = "secret_note".to_owned();
+    });
+    update.await.unwrap();
+    (running, tenant)
+}
+
+async fn client_of(
+    running: &Running,
+    tenant: &lucarne::store::Tenant,
+    name: &str,
+    new: NewToken,
+) -> Client {
+    let (_, secret) = running
+        .token(
+            tenant,
+            NewToken {
+                name: name.to_owned(),
+                ..new
+            },
+        )
+        .await;
+    let client = Client::connect(running.address, &secret, Way::Native).await;
+    client.ok().unwrap()
+}
+
+async fn ids(client: &mut Client, action: &str, model: &str, params: Value) -> Vec<i64> {
+    let page = client.ask(action, Some(model), params).await;
+    let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
+    rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rule_along_relations_holds_in_every_read() {
+    for data in Data::each().await {
+        let (running, tenant) = shop(&data, MODELS).await;
+        for (name, rows, lines, orders) in [
+            // To the byte, whatever the column takes for equal.
+            (
+                "country",
+                vec![
+                    "orders.customer.country = Canada",
+                    "order_lines.order.customer.country = Canada",
+                ],
+                vec![1, 6, 7],
+                vec![1, 5],
+            ),
+            // Of a field that nobody can name.
+            (
+                "hidden",
+                vec!["order_lines.order.customer.secret_note = a"],
+                vec![1, 3, 6, 7],
+                vec![1, 2, 3, 4, 5],
+            ),
+            (
+                "both",
+                vec![
+                    "order_lines.order.customer.country in (Canada, France)",
+                    "order_lines.units in (1, 2, 3)",
+                ],
+                vec![1, 2],
+                vec![1, 2, 3, 4, 5],
+            ),
+        ] {
+            let ruled = NewToken {
+                rows: rules(&rows),
+                ..token(name)
+            };
+            let client = &mut client_of(&running, &tenant, name, ruled).await;
+            assert_eq!(
+                ids(client, "list", "order_lines", json!({})).await,
+                lines,
+                "{name}"
+            );
+            assert_eq!(
+                ids(client, "list", "orders", json!({})).await,
+                orders,
+                "{name}"
+            );
+            for id in 1..=7 {
+                let one = client
+                    .ask("get", Some("order_lines"), json!({"id": id}))
+                    .await;
+                assert_eq!(
+                    one["status"] == "ok",
+                    lines.contains(&id),
+                    "{name} {id}: {one}"
+                );
+            }
+            let counted = json!({"aggregate": {"n": {"$count": "*"}}});
+            let n = client.ask("query", Some("order_lines"), counted).await;
+            assert_eq!(n["data"][0]["n"], lines.len(), "{name}");
+            let total = json!({"limit": 1, "total": "estimate"});
+            let page = client.ask("query", Some("order_lines"), total).await;
+            assert_eq!(page["total"], lines.len(), "{name}");
+            // An order that is not seen is as one that is not there.
+            let path = json!({"fields": ["id", "order.total"], "sort": ["id"]});
+            let page = client.ask("query", Some("order_lines"), path).await;
+            for row in page["data"].as_array().unwrap() {
+                let order = match row["id"].as_i64().unwrap() {
+                    1 | 7 => 1,
+                    6 => 5,
+                    id => id,
+                };
+                assert_eq!(
+                    row["order.total"].is_null(),
+                    !orders.contains(&order),
+                    "{name} {row}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_path_ends_where_rows_are_not_seen() {
+    for data in Data::each().await {
+        let (running, tenant) = shop(&data, MODELS).await;
+        let ruled = NewToken {
+            rows: rules(&["customers.country = Canada"]),
+            ..token("some")
+        };
+        let client = &mut client_of(&running, &tenant, "some", ruled).await;
+        let path = json!({"fields": ["id", "customer.country"]});
+        let page = client.ask("query", Some("orders"), path).await;
+        let expected = json!([
+            {"id": 1, "customer.country": "Canada"}, {"id": 2, "customer.country": null},
+            {"id": 3, "customer.country": null}, {"id": 4, "customer.country": null},
+            {"id": 5, "customer.country": "Canada"},
+        ]);
+        assert_eq!(page["data"], expected);
+        for (filter, expected) in [
+            (json!({"customer.country": "France"}), vec![]),
+            (json!({"customer.country": null}), vec![2, 3, 4]),
+            (
+                json!({"customer.country": {"$ne": "Canada"}}),
+                vec![2, 3, 4],
+            ),
+            (json!({"customer.id": {"$gt": 0}}), vec![1, 5]),
+        ] {
+            let params = json!({"filters": filter, "fields": ["id"]});
+            assert_eq!(
+                ids(client, "query", "orders", params).await,
+                expected,
+                "{filter}"
+            );
+        }
+        let groups =
+            json!({"group_by": ["customer.country"], "aggregate": {"n": {"$sum": "order.total"}}});
+        let refused = client.ask("query", Some("orders"), groups).await;
+        assert_eq!(
+            refused["error"],
+            "Field 'order.total' is not allowed for model 'orders'"
+        );
+        let groups = json!({"group_by": ["order.customer.country"], "aggregate": {"units": {"$sum": "units"}}});
+        let page = client.ask("query", Some("order_lines"), groups).await;
+        let expected = json!([
+            {"order.customer.country": null, "units": 14},
+            {"order.customer.country": "Canada", "units": 14},
+        ]);
+        assert_eq!(page["data"], expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rule_leads_over_models_that_its_token_does_not_see() {
+    let data = Data::each().await.remove(0);
+    let (running, tenant) = shop(&data, MODELS).await;
+    let narrow = NewToken {
+        rows: rules(&["order_lines.order.customer.country = Canada"]),
+        models: Some(vec!["order_lines".to_owned()]),
+        ..token("narrow")
+    };
+    let client = &mut client_of(&running, &tenant, "narrow", narrow).await;
+    assert_eq!(
+        ids(client, "list", "order_lines", json!({})).await,
+        [1, 6, 7]
+    );
+    // What the rule leads over is nothing that can be named.
+    for (path, unknown) in [
+        ("order.total", "ordre.total"),
+        ("order.customer.id", "ordre.customer.id"),
+    ] {
+        let asked = async |client: &mut Client, path: &str| {
+            let params = json!({"filters": {path: 1}});
+            client.ask("query", Some("order_lines"), params).await
+        };
+        let hidden = asked(client, path).await.to_string();
+        let absent = asked(client, unknown).await.to_string();
+        assert_eq!(hidden.replace(path, unknown), absent);
+    }
+    let whole = client_of(
+        &running,
+        &tenant,
+        "plain",
+        NewToken {
+            scopes: vec!["read".to_owned()],
+            ..token("plain")
+        },
+    );
+    let client = &mut whole.await;
+    let params = json!({"fields": ["order.total"]});
+    let refused = client.ask("query", Some("order_lines"), params).await;
+    assert_eq!(refused["code"], "not_permitted", "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_model_whose_rule_leads_nowhere_is_not_served() {
+    let data = Data::each().await.remove(0);
+    let (running, tenant) = shop(&data, MODELS).await;
+    for (at, rule) in [
+        "order_lines.ordre.customer.country = Canada",
+        "order_lines.order.customer.land = Canada",
+        "order_lines.order.customer.id = Canada",
+        // To many leads to no one row.
+        "orders.order_lines.units = 1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("token-{at}");
+        let ruled = NewToken {
+            rows: rules(&[rule]),
+            ..token(&name)
+        };
+        let client = &mut client_of(&running, &tenant, &name, ruled).await;
+        let (model, _) = rule.split_once('.').unwrap();
+        let refused = client.ask("list", Some(model), json!({})).await;
+        assert_eq!(refused["code"], "model_not_allowed", "{rule}: {refused}");
+        let seen = ids(client, "list", "colours", json!({})).await;
+        assert_eq!(seen, [1], "{rule}");
+    }
+    let ruled = NewToken {
+        rows: rules(&["order_line.order.customer.country = Canada"]),
+        ..token("astray")
+    };
+    let client = &mut client_of(&running, &tenant, "astray", ruled).await;
+    let refused = client.ask("list", Some("colours"), json!({})).await;
+    assert_eq!(refused["code"], "model_not_allowed", "{refused}");
+}
