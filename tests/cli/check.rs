@@ -58,7 +58,15 @@ fn every_field_stands_in_the_table_with_what_hides_it() {
     orders  customer_id  integer
     orders  total        decimal
 
+    model   relation  leads to     by the key
+    ──────  ────────  ───────────  ───────────
+    people  orders    many orders  customer_id
+    orders  customer  one people   customer_id
+
     SQLite file shop.db: 2 models, 5 fields exposed, 1 hidden
+
+    warning: relation people.orders: no index of orders leads with customer_id
+    help: CREATE INDEX … ON orders (customer_id)
     ");
     assert_eq!(ended.err, "");
 }

@@ -1,6 +1,11 @@
 //! Relations by their names, and paths along them, wherever a field can stand.
 
+use lucarne::plan;
+use lucarne::protocol::{Action, Object};
+use lucarne::sql::shapes::Shapes;
+use lucarne::sql::{self, Dialect};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::engines::Engine;
 use crate::support::Served;
@@ -389,4 +394,253 @@ async fn what_a_path_cannot_be_is_told() {
         .refusal("list", "t", r#"{"filters":{"t.id":1}}"#)
         .await;
     assert_eq!(refusal.error, "Invalid filter field name: t.id");
+}
+
+/// A model of many rows, each of which points to one of another; both keys are indexed.
+fn pairs() -> Vec<String> {
+    let values = |row: &dyn Fn(u32) -> String| (1..=4_000).map(row).collect::<Vec<_>>().join(", ");
+    vec![
+        "CREATE TABLE mids (id INT PRIMARY KEY, name VARCHAR(20))".to_owned(),
+        "CREATE TABLE rows_of (id INT PRIMARY KEY, mid_id INT, n INT, FOREIGN KEY (mid_id) REFERENCES mids (id))"
+            .to_owned(),
+        "CREATE INDEX by_mid ON rows_of (mid_id)".to_owned(),
+        "CREATE INDEX by_name ON mids (name)".to_owned(),
+        format!("INSERT INTO mids VALUES {}", values(&|i| format!("({i}, 'n{i}')"))),
+        format!("INSERT INTO rows_of VALUES {}", values(&|i| format!("({i}, {}, {i})", i * 7 % 4_000 + 1))),
+    ]
+}
+
+/// How an engine would run the first statement of a query, as it says itself.
+async fn explained(engine: &Engine, params: &str) -> String {
+    let policy = engine.served.policy();
+    let catalog = policy.own().unwrap();
+    let model = catalog.model("rows_of").unwrap();
+    let object = Object::parse(params).unwrap();
+    let (limits, cursors) = (&policy.settings.limits, &policy.settings.cursors);
+    let plan = plan::rows(Action::Query, &object, model, catalog, limits, cursors).unwrap();
+    let dialect = match engine.name {
+        "sqlite" => Dialect::Sqlite,
+        "postgres" => Dialect::Postgres,
+        _ => Dialect::MySql,
+    };
+    let statement = sql::rows(&plan, dialect, 100_000, &Shapes::default()).remove(0);
+    let mut text = statement.text.to_string();
+    for (at, value) in statement.values.0.iter().enumerate() {
+        let literal = match value {
+            sea_query::Value::String(Some(text)) => format!("'{text}'"),
+            sea_query::Value::BigUnsigned(Some(number)) => number.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let marker = if engine.name == "postgres" {
+            format!("${}", at + 1)
+        } else {
+            "?".to_owned()
+        };
+        text = text.replacen(&marker, &literal, 1);
+    }
+    let (analyze, explain) = match engine.name {
+        "sqlite" => ("ANALYZE", "EXPLAIN QUERY PLAN"),
+        "postgres" => ("ANALYZE", "EXPLAIN"),
+        _ => ("ANALYZE TABLE mids, rows_of", "EXPLAIN FORMAT=JSON"),
+    };
+    let explain = AssertSqlSafe(format!("{explain} {text}"));
+    let analyze = AssertSqlSafe(analyze);
+    let lines: Vec<String> = match engine.name {
+        "sqlite" => {
+            let mut connection = engine.served.connection().await;
+            sqlx::query(analyze).execute(&mut connection).await.unwrap();
+            let rows = sqlx::query(explain)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            rows.iter().map(|row| row.get("detail")).collect()
+        }
+        "postgres" => {
+            let mut connection = engine.postgres_connection().await;
+            sqlx::query(analyze).execute(&mut connection).await.unwrap();
+            let rows = sqlx::query(explain)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        }
+        _ => {
+            let mut connection = engine.mysql_connection().await;
+            sqlx::query(analyze)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            let rows = sqlx::query(explain)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        }
+    };
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn keys_serve_paths_on_every_engine() {
+    let models = "mids,rows_of";
+    let script = pairs().join(";\n");
+    let mut engines = vec![Engine::sqlite(Served::new(&script, models).await)];
+    engines.extend(Engine::postgres(pairs(), models, &[]).await);
+    engines.extend(Engine::mysql(pairs(), models, &[]).await);
+    for engine in engines {
+        // From each row of a page to what it points to, by the key of that.
+        let page = explained(&engine, r#"{"fields":["id","mid.name"]}"#).await;
+        let by_key = match engine.name {
+            "sqlite" => "SEARCH e0 USING",
+            "postgres" => "Index Scan using mids_pkey on mids e0",
+            _ => r#""access_type": "eq_ref""#,
+        };
+        assert!(page.contains(by_key), "{}: {page}", engine.name);
+        // From a value to what points to it, by the index of the key.
+        let found = explained(&engine, r#"{"fields":["id"],"filters":{"mid.name":"n7"}}"#).await;
+        let by_mid = match engine.name {
+            "sqlite" => "SEARCH t USING INDEX by_mid",
+            "postgres" => "by_mid",
+            _ => r#""key": "by_mid""#,
+        };
+        assert!(found.contains(by_mid), "{}: {found}", engine.name);
+        let total = engine
+            .served
+            .query("rows_of", r#"{"filters":{"mid.name":"n7"},"total":true}"#);
+        assert_eq!(total.await["total"], 1);
+    }
+}
+
+#[tokio::test]
+async fn the_guard_looks_at_each_model_on_the_way() {
+    let script = format!(
+        "{};\n CREATE TABLE loose (id INT PRIMARY KEY, n INT);
+         CREATE TABLE few (id INT PRIMARY KEY, loose_n INT, mid_id INT);
+         INSERT INTO few VALUES (1, 7, 7);
+         INSERT INTO loose SELECT id, n FROM rows_of",
+        pairs().join(";\n")
+    );
+    let variables = [
+        ("MCP_SCAN_LIMIT", "1000"),
+        (
+            "MCP_RELATIONS",
+            "loose:few.loose_n=loose.n,few.mid_id=mids.id",
+        ),
+    ];
+    let served = Served::with(&script, "mids,rows_of,few,loose", &variables).await;
+    for (model, params) in [
+        ("rows_of", r#"{"fields":["id","mid.name"],"limit":1}"#),
+        ("rows_of", r#"{"filters":{"mid.name":"n7"}}"#),
+        (
+            "rows_of",
+            r#"{"filters":{"mid.name":"n7"},"sort":["-mid.name"]}"#,
+        ),
+        (
+            "few",
+            r#"{"filters":{"mid.name":{"$contains":"n"}},"sort":["mid.name"]}"#,
+        ),
+    ] {
+        served.query(model, params).await;
+    }
+    for (model, params, error) in [
+        (
+            "rows_of",
+            r#"{"filters":{"mid.name":{"$contains":"n7"}}}"#,
+            "Filter or sort on 'mid.name' needs an index: model 'rows_of' has too many rows",
+        ),
+        (
+            "rows_of",
+            r#"{"filters":{"mid.name":null}}"#,
+            "Filter or sort on 'mid.name' needs an index: model 'rows_of' has too many rows",
+        ),
+        (
+            "rows_of",
+            r#"{"sort":["mid.name"]}"#,
+            "Filter or sort on 'mid.name' needs an index: model 'rows_of' has too many rows",
+        ),
+        (
+            "few",
+            r#"{"fields":["loose.id"]}"#,
+            "Filter or sort on 'n' needs an index: model 'loose' has too many rows",
+        ),
+    ] {
+        let refusal = served.refusal("query", model, params).await;
+        assert_eq!(
+            (refusal.error, &*refusal.code),
+            (error.to_owned(), "invalid_filter"),
+            "{params}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn expansions_stand_within_each_other() {
+    for engine in shops().await {
+        let params = r#"{"fields":["id"],"expand":["orders","orders.buyer.countries","orders.seller"],"filters":{"id":{"$in":[1,4,5]}}}"#;
+        let answer = engine.served.query("parts", params).await;
+        let told = plainly(&answer["data"]);
+        let country = json!({"code": "ca", "name": "Canada"});
+        let person = |id: i64, name: &str, country: Value, boss: Value, born: Value| json!({"id": id, "name": name, "country": country, "boss_id": boss, "born": born});
+        let mut ada = person(1, "Ada", json!("ca"), Value::Null, json!("1990-05-01"));
+        ada["countries"] = country;
+        let mut cy = person(3, "Cy", Value::Null, json!(2), Value::Null);
+        cy["countries"] = Value::Null;
+        let bob = person(2, "Bob", json!("fr"), json!(1), json!("1991-05-02"));
+        let expected = json!([
+            {"id": 1, "orders": {"no": 1, "shop": 1, "buyer_id": 1, "seller_id": 2, "paid": "10.10",
+                "buyer": ada, "seller": bob}},
+            {"id": 4, "orders": {"no": 2, "shop": 1, "buyer_id": 3, "seller_id": null, "paid": "30.30",
+                "buyer": cy, "seller": null}},
+            {"id": 5, "orders": null},
+        ]);
+        assert_eq!(told, expected, "{}", engine.name);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_are_told_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    let served = Served::new(SHOP, MODELS).await;
+    std::fs::copy(served.path(), &path).unwrap();
+    for (given, what, help) in [
+        (
+            "people.id=person.id",
+            "person is no model",
+            "name a model as MCP_ALLOWED_MODELS does",
+        ),
+        (
+            "peopl.id=people.id",
+            "peopl is no model",
+            "did you mean people?",
+        ),
+        (
+            "people.bos_id=people.id",
+            "people has no field bos_id",
+            "did you mean people.boss_id?",
+        ),
+        (
+            "people.name=people.id",
+            "people.name is text and people.id is integer",
+            "relate fields whose values can be equal, of the same type",
+        ),
+    ] {
+        let url = format!("sqlite:{}", path.display());
+        let variables = [
+            ("MCP_ENABLED", "true"),
+            ("MCP_TOKEN", "a-token-for-tests-alone"),
+            ("MCP_ALLOWED_MODELS", MODELS),
+            ("DATABASE_URL", &url),
+            ("MCP_RELATIONS", given),
+        ];
+        let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = lucarne::config::load(owned).unwrap();
+        let opened = lucarne::app::open(&config, std::sync::Arc::default()).await;
+        let fault = opened.err().unwrap();
+        assert_eq!(
+            (fault.what, fault.help),
+            (format!("MCP_RELATIONS: {what}"), help.to_owned()),
+            "{given}"
+        );
+    }
 }

@@ -114,7 +114,7 @@ async fn a_rule_along_relations_holds_in_every_read() {
                     .ask("get", Some("order_lines"), json!({"id": id}))
                     .await;
                 assert_eq!(
-                    one["status"] == "ok",
+                    one["data"].is_object(),
                     lines.contains(&id),
                     "{name} {id}: {one}"
                 );

@@ -46,6 +46,7 @@ struct Shown {
     kind: &'static str,
     fields: Vec<Exposed>,
     hidden: Vec<Covered>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     relations: Vec<RelationEntry>,
 }
 
