@@ -41,6 +41,11 @@ impl Limited {
             wait,
         }
     }
+
+    /// Whole seconds after which one is admitted.
+    pub fn seconds(self) -> u64 {
+        self.wait.as_secs() + 1
+    }
 }
 
 impl fmt::Display for Limited {

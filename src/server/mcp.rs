@@ -9,6 +9,7 @@ mod arguments;
 mod channel;
 mod completion;
 mod dispatch;
+pub(super) mod frail;
 pub(super) mod http;
 mod message;
 mod prompts;
@@ -16,7 +17,7 @@ mod resources;
 mod revision;
 mod tools;
 
-pub(super) use channel::{Channel, is_mcp, refused, too_large};
+pub(super) use channel::{Channel, is_mcp, limited, refused, too_large};
 pub(super) use message::weight;
 
 use serde_json::{Value, json};

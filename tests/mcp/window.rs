@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    BEARER, JSON, OTHER_TOKEN, Piped, Socket, call, http, modern, post, request, start,
+    BEARER, Events, JSON, OTHER_TOKEN, Piped, Socket, call, http, modern, post, request, start,
 };
 
 /// What is answered from memory.
@@ -155,4 +155,113 @@ async fn what_is_light_is_bounded_too() {
         200,
         "a flood of pings starves nobody"
     );
+}
+
+/// A session of the first generation of the SDK for Python.
+const FRAIL: [(&str, &str); 2] = [
+    ("user-agent", "python-httpx/0.28.1"),
+    ("mcp-protocol-version", "2025-11-25"),
+];
+
+#[tokio::test]
+async fn a_session_that_a_refusal_would_end_reads_it_and_goes_on() {
+    let running = start(&[("MCP_RATE_LIMIT", "3")]).await;
+    let ask = async |agent: &[(&str, &str)], message: &str| {
+        let headers = [&[BEARER, JSON], agent].concat();
+        http(running.address, "POST", "/mcp", &headers, message).await
+    };
+    let adk = [
+        ("user-agent", "google-adk/2.13.0 gl-python/3.11.7"),
+        FRAIL[1],
+    ];
+    let long = call(
+        7,
+        "get_record",
+        &format!(r#"{{"id":"{}"}}"#, "x".repeat(70_000)),
+    );
+    let deep = call(
+        8,
+        "query_records",
+        &format!("{}{}", "[".repeat(70), "]".repeat(70)),
+    );
+    let read = call(9, "describe_models", "{}");
+    for (agent, message, id, code) in [
+        (&FRAIL, &long, 7, -32600),
+        (&FRAIL, &deep, 8, -32700),
+        (&adk, &long, 7, -32600),
+        (&adk, &read, 9, 429),
+        (&FRAIL, &read, 9, 429),
+        (&FRAIL, &long, 7, -32600),
+    ] {
+        let answer = ask(agent, message).await;
+        let told = answer.json();
+        assert_eq!(answer.status, 200, "{told}");
+        assert_eq!(
+            (&told["id"], &told["error"]["code"]),
+            (&json!(id), &json!(code))
+        );
+        assert_eq!(answer.headers.contains_key("retry-after"), code == 429);
+    }
+    // What has no id to answer to, and whoever is not known to end so, hears it by the status.
+    let notified = r#"{"jsonrpc":"2.0","method":"tools/run"}"#;
+    let other = [("user-agent", "python-httpx2/2.16.2"), FRAIL[1]];
+    let before = [FRAIL[0]];
+    let modern = [FRAIL[0], ("mcp-protocol-version", "2026-07-28")];
+    for (agent, message, status) in [
+        (&FRAIL[..], "not JSON", 429),
+        (&FRAIL, notified, 202),
+        (&other, &read, 429),
+        (&before, &read, 429),
+        (&modern, &read, 429),
+        (&[], &long, 413),
+    ] {
+        assert_eq!(
+            ask(agent, message).await.status,
+            status,
+            "{agent:?} {message:.60}"
+        );
+    }
+    assert_eq!(
+        ask(&FRAIL, &request(1, "tools/list", json!({})))
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn beside_a_stream_it_reads_a_refusal_on_the_stream() {
+    let running = start(&[("MCP_RATE_LIMIT", "1")]).await;
+    let mut events = Events::open(running.address).await;
+    let read = call(5, "describe_models", "{}");
+    assert!(events.ask(&read).await.contains("\"isError\":false"));
+    for agent in [
+        "python-httpx/0.28.1",
+        "python-httpx2/2.16.2",
+        "google-adk/2",
+    ] {
+        let headers = [BEARER, JSON, ("user-agent", agent)];
+        let posted = http(running.address, "POST", &events.path, &headers, &read).await;
+        assert_eq!(posted.status, 202);
+        let (_, told) = events.next().await.unwrap();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (&told["id"], &told["error"]["code"]),
+            (&json!(5), &json!(429))
+        );
+        let hint = told["error"]["data"]["hint"].as_str().unwrap();
+        assert!(hint.starts_with("try again in "), "{hint}");
+    }
+    assert_eq!(events.post(&read).await.status, 429);
+}
+
+#[tokio::test]
+async fn pipes_answer_no_notification_over_the_window() {
+    let mut piped = Piped::start(&[("MCP_RATE_LIMIT", "1")]).await;
+    let notified = r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#;
+    for _ in 0..12 {
+        piped.send(notified).await;
+    }
+    let answer = piped.ask(&call(3, "describe_models", "{}")).await;
+    assert!(answer.contains("\"id\":3"), "{answer}");
 }

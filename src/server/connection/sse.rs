@@ -14,6 +14,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
@@ -84,6 +85,18 @@ impl Session {
             self.ended.cancel();
         }
         read
+    }
+
+    /// Says a refusal where the answer would have come, if it can be told there whose it is.
+    async fn told_on_stream(&self, refusal: Response<Body>) -> Response<Body> {
+        if !mcp::frail::is_addressed(&refusal) {
+            return refusal;
+        }
+        // What is addressed is in memory already.
+        let body = refusal.into_body().collect().await;
+        let message = body.map_or_else(|_| Vec::new(), |body| body.to_bytes().into());
+        self.tell(vec![message]).await;
+        mcp::http::accepted()
     }
 
     async fn tell(&self, messages: Vec<Vec<u8>>) -> bool {
@@ -238,13 +251,17 @@ async fn posted(
     let read = mcp::http::text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
     let counted = admitted.count(app, weight);
-    let text = read?;
-    if let Err(limited) = counted {
-        return Ok(admission::limited(
-            limited,
-            mcp::refused(&text, &limited.into()),
-        ));
-    }
+    let read = read.and_then(|text| match counted {
+        Ok(()) => Ok(text),
+        Err(limited) => Err(mcp::http::limited(&text, limited).into()),
+    });
+    let text = match read.map_err(Refused::into_response) {
+        Ok(text) => text,
+        Err(refusal) if mcp::frail::by_stream(&parts.headers) => {
+            return Ok(session.told_on_stream(refusal).await);
+        }
+        Err(refusal) => return Ok(refusal),
+    };
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {

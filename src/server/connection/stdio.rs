@@ -16,7 +16,6 @@ use super::in_flight::Answers;
 use super::ws::IN_FLIGHT;
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
-use crate::error::Error;
 use crate::limit::{Meter, Weight};
 use crate::observe::Metrics;
 use crate::server::{App, GRACE, Stop, mcp};
@@ -125,9 +124,8 @@ async fn run(
                     }
                     (Err(limited), line) => {
                         info!("refused: {limited}");
-                        let error = Error::from(limited);
                         let refused = match &line {
-                            Ok(line) => mcp::refused(line, &error),
+                            Ok(line) => mcp::limited(line, limited),
                             Err(TooLong(beginning)) => mcp::too_large(beginning, max_bytes),
                         };
                         write(&mut output, refused).await?;

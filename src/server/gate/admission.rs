@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    HeaderValue, ORIGIN, RETRY_AFTER, VARY,
+    HeaderValue, ORIGIN, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
@@ -86,18 +86,10 @@ impl Admitted {
     }
 }
 
-/// The answer to a request that is one too many: this body, and the time to come again.
-pub(crate) fn limited(limited: Limited, body: Vec<u8>) -> Response<Body> {
-    let mut response = reply::bytes(StatusCode::TOO_MANY_REQUESTS, body.into());
-    let seconds = HeaderValue::from(limited.wait.as_secs() + 1);
-    response.headers_mut().insert(RETRY_AFTER, seconds);
-    response
-}
-
 /// Where no message is there to be answered.
 impl From<Limited> for Refused {
     fn from(told: Limited) -> Self {
-        limited(told, mcp::refused("", &Error::from(told))).into()
+        mcp::http::limited("", told).into()
     }
 }
 

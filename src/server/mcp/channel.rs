@@ -13,7 +13,7 @@ use super::revision::{self, Era, SUBSCRIPTION};
 use super::{Context, dispatch};
 use crate::auth::Caller;
 use crate::error::Error;
-use crate::policy::Policy;
+use crate::policy::{Limited, Policy};
 use crate::protocol::{self, Kind, Object, kind};
 use crate::server::App;
 
@@ -163,21 +163,23 @@ impl Channel {
     }
 }
 
-/// The answer to a request over the window, without running it.
+/// The answer to a request that is not run.
 pub(in crate::server) fn refused(text: &str, error: &Error) -> Vec<u8> {
-    let id = match message::parse(text) {
-        Ok(Incoming::Request(id, _)) => Some(id),
-        Err((id, _)) => id,
-        _ => None,
-    };
-    message::error(id, &Fault::of(error))
+    message::error(message::id_of(text), &Fault::of(error))
+}
+
+/// The answer to a message over the window, to a client that may come again; empty, which is none,
+/// to what asks for no answer.
+pub(in crate::server) fn limited(text: &str, limited: Limited) -> Vec<u8> {
+    match message::parse(text) {
+        Ok(Incoming::Notification(_) | Incoming::Response) => Vec::new(),
+        _ => message::error(message::id_of(text), &Fault::of_window(limited)),
+    }
 }
 
 /// The answer to a message that is larger than one may be, of which only the beginning is there.
 pub(in crate::server) fn too_large(beginning: &[u8], max_bytes: usize) -> Vec<u8> {
-    let message = format!("Invalid request: at most {max_bytes} bytes a message");
-    let id = protocol::find_id(beginning);
-    message::error(id, &Fault::new(INVALID_REQUEST, message))
+    message::error(protocol::find_id(beginning), &Fault::too_large(max_bytes))
 }
 
 const TOOLS_CHANGED: &str = "notifications/tools/list_changed";

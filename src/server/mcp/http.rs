@@ -6,18 +6,19 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::channel::{Subscription, refused, too_large};
-use super::message::{self, Call, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR};
+use super::channel::Subscription;
+use super::message::{self, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR, id_of};
 use super::revision::{self, Era};
-use super::{Context, dispatch};
-use crate::limit::{Reserved, Weight};
-use crate::policy::Policy;
+use super::{Context, dispatch, frail};
+use crate::limit::Weight;
+use crate::policy::{Limited, Policy};
+use crate::protocol;
 use crate::server::App;
 use crate::server::connection::events;
 use crate::server::connection::outgoing::Outgoing;
@@ -33,23 +34,32 @@ pub(in crate::server) async fn answer(
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Response<Body> {
+    let frail = frail::by_http(request.headers());
+    let mut response = answered(&app, &admitted, request).await;
+    if frail && frail::is_addressed(&response) {
+        *response.status_mut() = StatusCode::OK;
+    }
+    response
+}
+
+async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let memory = match admitted.memory(&app).await {
+    let memory = match admitted.memory(app).await {
         Ok(memory) => memory,
         Err(refused) => return refused.into_response(),
     };
     let read = text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, message::weight);
-    let counted = admitted.count(&app, weight);
+    let counted = admitted.count(app, weight);
     let text = match read {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
     };
-    if let Err(limited) = counted {
-        return admission::limited(limited, refused(&text, &limited.into()));
+    if let Err(over) = counted {
+        return limited(&text, over);
     }
     let context = Context {
-        app: &app,
+        app,
         policy: &admitted.policy,
         caller: &admitted.caller,
         two_way: false,
@@ -71,24 +81,23 @@ pub(in crate::server) async fn answer(
     };
     if era == Era::Modern && call.method == "subscriptions/listen" {
         return match Subscription::read(id, &call) {
-            Ok(subscription) => listen(&app, &admitted, subscription),
+            Ok(subscription) => listen(app, admitted, subscription),
             Err(fault) => failed(Some(id), era, &fault),
         };
     }
-    answered(context, era, id, &call, memory).await
-}
-
-async fn answered(
-    context: Context<'_>,
-    era: Era,
-    id: &RawValue,
-    call: &Call<'_>,
-    memory: Reserved,
-) -> Response<Body> {
-    match dispatch::answer(context, era, id, call).await {
-        Ok(bytes) => json(StatusCode::OK, Outgoing::new(bytes, memory)),
+    match dispatch::answer(context, era, id, &call).await {
+        Ok(bytes) => reply::bytes(StatusCode::OK, Outgoing::new(bytes, memory).into()),
         Err(fault) => failed(Some(id), era, &fault),
     }
+}
+
+/// The answer to a message that is one too many, and the time to come again.
+pub(in crate::server) fn limited(text: &str, limited: Limited) -> Response<Body> {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let mut response = refusal(status, id_of(text), &Fault::of_window(limited));
+    let seconds = HeaderValue::from(limited.seconds());
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }
 
 /// `GET /mcp` and `DELETE /mcp`: there are no sessions that these could be about.
@@ -135,8 +144,8 @@ pub(in crate::server) async fn text(
         Ok(Ok(Whole::All(bytes))) => bytes,
         Ok(Ok(Whole::Beginning(beginning))) => {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            let answer = too_large(&beginning, max_bytes);
-            return Err(json(status, answer.into()).into());
+            let id = protocol::find_id(&beginning);
+            return Err(refusal(status, id, &Fault::too_large(max_bytes)).into());
         }
         Ok(Err(_)) => {
             let error = "The request broke off";
@@ -188,11 +197,15 @@ fn failed(id: Option<&RawValue>, era: Era, fault: &Fault) -> Response<Body> {
         (Era::Modern, METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     };
-    json(status, message::error(id, fault).into())
+    refusal(status, id, fault)
 }
 
-fn json(status: StatusCode, message: Outgoing) -> Response<Body> {
-    reply::bytes(status, message.into())
+fn refusal(status: StatusCode, id: Option<&RawValue>, fault: &Fault) -> Response<Body> {
+    let mut response = reply::bytes(status, message::error(id, fault).into());
+    if id.is_some() {
+        frail::address(&mut response);
+    }
+    response
 }
 
 /// `subscriptions/listen`: a stream of changes, until either side ends it.

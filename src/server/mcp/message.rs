@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::revision::Era;
 use crate::encode;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
+use crate::policy::Limited;
 use crate::protocol::{self, Kind, Object, decode_string, kind};
 
 /// What is not JSON.
@@ -89,7 +90,7 @@ impl Fault {
     }
 
     /// An error of the service, where there is no result that could hold it.
-    pub(super) fn of(error: &crate::error::Error) -> Self {
+    pub(super) fn of(error: &Error) -> Self {
         let code = match error.kind() {
             ErrorKind::InvalidJson => PARSE_ERROR,
             ErrorKind::NotAnObject => INVALID_REQUEST,
@@ -106,6 +107,18 @@ impl Fault {
             data["hint"] = hint.into();
         }
         Self::new(code, error.to_string()).with(data)
+    }
+
+    /// A message over its window, to a client that may come again.
+    pub(super) fn of_window(limited: Limited) -> Self {
+        let hint = format!("try again in {} s", limited.seconds());
+        Self::of(&Error::from(limited).with_hint(hint))
+    }
+
+    /// A message that is larger than one may be.
+    pub(super) fn too_large(max_bytes: usize) -> Self {
+        let message = format!("Invalid request: at most {max_bytes} bytes a message");
+        Self::new(INVALID_REQUEST, message)
     }
 }
 
@@ -170,6 +183,15 @@ pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawV
         Some(id) => Incoming::Request(id, call),
         None => Incoming::Notification(call),
     })
+}
+
+/// The `id` that a message is to be answered to, where it is a request.
+pub(super) fn id_of(text: &str) -> Option<&RawValue> {
+    match parse(text) {
+        Ok(Incoming::Request(id, _)) => Some(id),
+        Err((id, _)) => id,
+        _ => None,
+    }
 }
 
 /// What a message counts as: lists, greetings and whatever else is answered from memory take
