@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 
 use crate::protocol::{self, Action, Kind, Object, decode_string, kind};
 
+/// How often a list or an object may have been put into a text.
+const TEXTS_IN_TEXTS: usize = 3;
+
 /// The object of a tool's arguments, each of them as its action reads it; `None` for what is no
 /// object.
 pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
@@ -23,7 +26,7 @@ pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str
     let continued = continued.is_some_and(|cursor| !is_empty(cursor.get()));
     let members = arguments.iter().filter_map(|(name, value)| {
         let value = match name {
-            "filters" => embedded(value, Kind::Object).unwrap_or(Cow::Borrowed(value.get())),
+            "filters" => conditions(embedded(value, Kind::Object), value),
             "aggregate" | "compute" => parts(embedded(value, Kind::Object), value),
             "fields" | "sort" | "group_by" | "expand" => parts(embedded(value, Kind::Array), value),
             _ => Cow::Borrowed(value.get()),
@@ -49,11 +52,69 @@ fn is_zero(text: &str) -> bool {
     text.trim_matches('"').parse() == Ok(0.0)
 }
 
-/// The value of that kind which a text holds.
+/// The value of that kind, or the null, which a text holds: some clients put a text into a text.
 fn embedded(raw: &RawValue, wanted: Kind) -> Option<Cow<'_, str>> {
-    let text = decode_string(raw)?;
-    let value = protocol::value(&text).filter(|value| kind(value) == wanted)?;
-    Some(Cow::Owned(value.get().to_owned()))
+    let mut text = decode_string(raw)?;
+    for _ in 0..TEXTS_IN_TEXTS {
+        let value = protocol::value(&text)?;
+        text = match kind(value) {
+            found if found == wanted => return Some(Cow::Owned(value.get().to_owned())),
+            Kind::Null => return Some(Cow::Borrowed("null")),
+            Kind::String => Cow::Owned(decode_string(value)?.into_owned()),
+            _ => return None,
+        };
+    }
+    None
+}
+
+/// Filters whose operators of lists and conditions may have them as text, which there can be none.
+fn conditions<'a>(given: Option<Cow<'a, str>>, raw: &'a RawValue) -> Cow<'a, str> {
+    let text = given.unwrap_or(Cow::Borrowed(raw.get()));
+    match protocol::value(&text).and_then(read_conditions) {
+        Some(read) => Cow::Owned(read),
+        None => text,
+    }
+}
+
+/// An object of conditions in which a text was read, or `None` where there is none.
+fn read_conditions(raw: &RawValue) -> Option<String> {
+    let members = Object::parse(raw.get())?;
+    let read = members.iter().map(|(name, value)| match name {
+        "$in" | "$nin" | "$between" => embedded(value, Kind::Array).map(Cow::into_owned),
+        "$and" | "$or" => read_list(value),
+        "$not" => read_condition(value),
+        _ => read_conditions(value),
+    });
+    let read: Vec<Option<String>> = read.collect();
+    read.iter().any(Option::is_some).then_some(())?;
+    let members = members.iter().zip(&read).map(|((name, value), read)| {
+        let value = read.as_deref().unwrap_or(value.get());
+        format!("{}:{value}", Value::from(name))
+    });
+    Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
+}
+
+/// The same of one that may be text itself.
+fn read_condition(raw: &RawValue) -> Option<String> {
+    let Some(text) = embedded(raw, Kind::Object) else {
+        return read_conditions(raw);
+    };
+    let inner = protocol::value(&text).and_then(read_conditions);
+    Some(inner.unwrap_or(text.into_owned()))
+}
+
+/// The same of a list of them.
+fn read_list(raw: &RawValue) -> Option<String> {
+    let text = embedded(raw, Kind::Array);
+    let given: &str = text.as_deref().unwrap_or(raw.get());
+    let list: Vec<&RawValue> = serde_json::from_str(given).ok()?;
+    let read: Vec<Option<String>> = list.iter().map(|part| read_condition(part)).collect();
+    if read.iter().all(Option::is_none) {
+        return text.map(Cow::into_owned);
+    }
+    let parts = list.iter().zip(&read);
+    let parts = parts.map(|(part, read)| read.as_deref().unwrap_or(part.get()));
+    Some(format!("[{}]", parts.collect::<Vec<_>>().join(",")))
 }
 
 /// A list or object whose own parts may be objects as text: groups by parts of a date, functions
@@ -134,6 +195,21 @@ mod tests {
             ),
             (r#"{"fields":" [\"id\"] "}"#, r#"{"fields":["id"]}"#),
             (r#"{"sort":"[]","limit":1}"#, r#"{"limit":1}"#),
+            (r#"{"sort":"null","filters":" null "}"#, "{}"),
+            (r#""\"{\\\"limit\\\":1}\"""#, r#"{"limit":1}"#),
+            (r#"{"filters":"\"{\\\"id\\\":1}\""}"#, r#"{"filters":{"id":1}}"#),
+            (
+                r#"{"filters":{"id":{"$in":"[1, 2.0]","$gt":0},"x":1e0}}"#,
+                r#"{"filters":{"id":{"$in":[1, 2.0],"$gt":0},"x":1e0}}"#,
+            ),
+            (
+                r#"{"filters":"{\"$or\":\"[{\\\"a\\\":1}]\",\"$not\":\"{\\\"b\\\":2}\"}"}"#,
+                r#"{"filters":{"$or":[{"a":1}],"$not":{"b":2}}}"#,
+            ),
+            (
+                r#"{"filters":{"$and":["{\"a\":1}",{"b":{"$between":"[1,2]"}}]}}"#,
+                r#"{"filters":{"$and":[{"a":1},{"b":{"$between":[1,2]}}]}}"#,
+            ),
             (
                 r#"{"group_by":["status","{\"$month\":\"created_at\"}"]}"#,
                 r#"{"group_by":["status",{"$month":"created_at"}]}"#,
@@ -153,6 +229,9 @@ mod tests {
             r#"{"filters":{"name":"{\"$ne\":\"x\"}"}}"#,
             r#"{"filters":{"name":"[]","note":""}}"#,
             r#"{"filters":"open"}"#,
+            r#"{"filters":{"a":{"$eq":"[1]","$contains":"{\"$in\":\"[1]\"}"}}}"#,
+            r#"{"filters":{"a":{"$in":["[1]","{}"]}}}"#,
+            r#"{"filters":{"$and":["a","[]"],"$not":"a","b":{"$in":"1"}}}"#,
             r#"{"filters":"[1]"}"#,
             r#"{"fields":"id"}"#,
             r#"{"cursor":"{\"a\":1}"}"#,
