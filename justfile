@@ -27,7 +27,7 @@ bless:
     INSTA_UPDATE=always UPDATE_SCHEMAS=1 cargo test --locked --test queries --test docs
     git diff --stat
 
-# Real clients of MCP from their registries, into the table of docs/mcp.md: all, or NAMES.
+# Real clients of MCP from their registries, into the tables of docs/mcp.md: all, or NAMES.
 clients *NAMES:
     cargo build
     python3 tests/clients/mcp/run.py --write {{NAMES}}

@@ -4,9 +4,10 @@
     python3 tests/clients/mcp/run.py [NAME ...] [--folder /tmp/lucarne-clients] [--write]
 
 Each client is installed by pip or npm into a folder of its own outside of the repository, lists the
-tools, gets a record by a number, makes a query with operators, survives an error and a 429. Without
-names all are run. `--write` puts the rows into docs/mcp.md; rows of clients that were not run stay.
-LUCARNE names the binary, else target/debug/lucarne.
+tools, gets a record by a number, makes a query with operators, survives an error and a 429. The
+official conformance suite is run as well (`conformance`). Without names all are run. `--write` puts
+the rows into docs/mcp.md; rows of clients that were not run stay. LUCARNE names the binary, else
+target/debug/lucarne. With uv on the path Python's packages are installed by it, which is faster.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import datetime
 import os
 import pathlib
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -25,7 +27,8 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
 TOKEN = "token-of-the-trial-of-clients"
 STEPS = ["list", "get", "query", "error", "limit"]
-BEGIN, END = "<!-- clients: begin -->", "<!-- clients: end -->"
+SUITE = ("Conformance suite", "npm", "conformance",
+         ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "node@22"], "conformance.py")
 
 # What is shown, its registry, the folder, what is installed (the first names the version), script.
 CLIENTS = [
@@ -43,7 +46,8 @@ CLIENTS = [
     ("OpenAI Agents", "pip", "agents", ["openai-agents"], "openai_agents.py"),
     ("AutoGen", "pip", "autogen", ["autogen-ext[mcp]", "autogen-core", "autogen-agentchat", "mcp<2"],
      "autogen_client.py"),
-    ("mcpadapt (CrewAI)", "pip", "mcpadapt", ["mcpadapt", "smolagents", "mcp<2"], "mcpadapt_client.py"),
+    ("mcpadapt", "pip", "mcpadapt", ["mcpadapt", "smolagents", "mcp<2"], "mcpadapt_client.py"),
+    ("CrewAI", "pip", "crewai", ["crewai-tools[mcp]", "mcp<2"], "crewai_client.py"),
     ("smolagents", "pip", "mcpadapt", ["smolagents", "mcpadapt", "mcp<2"], "smolagents_client.py"),
     ("LlamaIndex", "pip", "llama", ["llama-index-tools-mcp"], "llama_index_client.py"),
     ("Strands Agents", "pip", "strands", ["strands-agents"], "strands_client.py"),
@@ -56,6 +60,8 @@ CLIENTS = [
     ("Codex", "npm", "codex", ["@openai/codex"], "agent.py"),
     ("Gemini CLI", "npm", "gemini", ["@google/gemini-cli"], "agent.py"),
     ("mcpo", "pip", "mcpo", ["mcpo"], "mcpo_client.py"),
+    # Its newest versions need a newer Node than many machines have, so one comes with it.
+    ("Inspector", "npm", "inspector", ["@modelcontextprotocol/inspector@2", "node@22"], "inspector.py"),
 ]
 
 BINARY = os.environ.get("LUCARNE", str(ROOT / "target/debug/lucarne"))
@@ -99,14 +105,23 @@ def served(folder, url, **limits):
     sys.exit("the service did not start: " + (folder / f"{port}.log").read_text())
 
 
+def name_of(package):
+    """A package without its version and extras; the `@` of a scope stays."""
+    return re.split(r"[<>=\[]|(?<=.)@", package)[0]
+
+
 def installed(registry, place, packages):
     """Installs what is not there yet, and tells the version of the first package."""
-    name = re.split(r"[<>=\[]", packages[0])[0] or packages[0]
+    name = name_of(packages[0])
     if registry == "pip":
         python = place / "bin/python"
         if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", place], check=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+            if uv := shutil.which("uv"):
+                make, install = [uv, "venv", "-q", "-p", sys.executable], [uv, "pip", "install", "-q", "-p", python]
+            else:
+                make, install = [sys.executable, "-m", "venv"], [python, "-m", "pip", "install", "-q"]
+            subprocess.run([*make, place], check=True)
+            subprocess.run([*install, *packages], check=True)
         asked = f"import importlib.metadata as m; print(m.version({name!r}))"
         done = subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True)
         return done.stdout.strip()
@@ -120,8 +135,8 @@ def installed(registry, place, packages):
     return done.stdout.strip()
 
 
-def tried(registry, place, script, environment):
-    """Runs one script, and gathers the lines of its steps."""
+def tried(place, script, environment, seconds=240):
+    """Runs one script, and gathers what it said of each step."""
     if script.endswith(".mjs"):
         command = ["node", HERE / "node" / script]
     else:
@@ -129,48 +144,56 @@ def tried(registry, place, script, environment):
         command = [own if own.exists() else sys.executable, "-W", "ignore", HERE / "python" / script]
     try:
         done = subprocess.run(
-            command, env=environment, cwd=place, capture_output=True, text=True, timeout=180
+            command, env=environment, cwd=place, capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired as over:
         done = over
-        done.stderr = "no end within 180 s"
+        done.stderr = f"no end within {seconds} s"
     output = done.stdout or ""
     output = output.decode() if isinstance(output, bytes) else output
-    lines = [line.split("\t", 1) for line in output.splitlines() if "\t" in line]
-    told = {step: said for step, said in lines if step in STEPS}
+    told = dict(line.split("\t", 1) for line in output.splitlines() if "\t" in line)
     if not told:
         told["list"] = "did not run: " + (done.stderr or "").strip()[-200:].replace("\n", " ")
     return told
 
 
-def row(shown, package, version, told):
+def row(client, version, told):
+    shown, _, _, packages, _ = client
     cells, notes = [], []
     for step in STEPS:
         said = told.get(step, "–")
         cells.append("ok" if said.startswith("ok") else "–" if said == "–" else "**no**")
         if said not in ("ok", "–"):
             notes.append(f"{step}: {said.removeprefix('ok, ')}")
-    today = datetime.date.today().isoformat()
     note = "; ".join(notes).replace("|", "/").replace("<", "‹").replace(">", "›")
-    return f"| {shown} | `{package}` {version} | {today} | {' | '.join(cells)} | {note} |"
+    return f"| {shown} | `{name_of(packages[0])}` {version} | {today()} | {' | '.join(cells)} | {note} |"
 
 
-def written(rows):
-    """Puts the rows into the page, each in the place of the one of the same client and generation."""
+def today():
+    return datetime.date.today().isoformat()
+
+
+def written(name, change):
+    """Puts the lines that `change` makes of those in the page between two marks in their place."""
     page = ROOT / "docs/mcp.md"
-    text = page.read_text()
-    before, rest = text.split(BEGIN)
-    table, after = rest.split(END)
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text().split(begin)
+    table, after = rest.split(end)
+    lines = "\n".join(change(table.strip().splitlines()))
+    page.write_text(f"{before}{begin}\n{lines}\n{end}{after}")
+
+
+def merged(table, rows):
+    """Each row in the place of the one of the same client and generation."""
     head, kept = [], {}
-    for line in table.strip().splitlines():
+    for line in table:
         cells = line.split("|")
         if len(cells) > 3 and "`" in cells[2]:
             kept[key(line)] = line
         else:
             head.append(line)
     kept.update({key(line): line for line in rows})
-    lines = "\n".join(head + [kept[name] for name in sorted(kept, key=place_of)])
-    page.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}")
+    return head + [kept[name] for name in sorted(kept, key=place_of)]
 
 
 def key(line):
@@ -185,56 +208,99 @@ def place_of(name):
     return (shown.index(name[0]) if name[0] in shown else len(shown), name)
 
 
+class Trial:
+    """One run of all that was asked for."""
+
+    def __init__(self, options):
+        self.folder = options.folder
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="lucarne-trial-"))
+        self.url = made_database(self.work)
+
+    def environment(self, folder, place, **more):
+        return {
+            **os.environ,
+            "MCP_TOKEN": TOKEN,
+            "LUCARNE": BINARY,
+            "CLIENT": folder,
+            "CLIENT_FOLDER": str(place),
+            "NODE_PATH": str(place / "node_modules"),
+            "HOME": str(self.work),
+            "PYTHONPATH": str(HERE / "python"),
+            **more,
+        }
+
+    def prepared(self, client):
+        """Where a client is installed, and its version; none where it cannot be."""
+        shown, registry, folder, packages, _ = client
+        place = self.folder / registry / folder
+        try:
+            return place, installed(registry, place, packages)
+        except (subprocess.CalledProcessError, OSError) as error:
+            print(f"SKIPPED {shown}: not installed ({error})", flush=True)
+            return place, None
+
+    def client(self, client):
+        """The row of a client, and whether all went well."""
+        _, _, folder, _, script = client
+        place, version = self.prepared(client)
+        if version is None:
+            line = row(client, "–", {"list": "not installed"})
+            return line, False
+        # Windows are of an address: each client has a service of its own.
+        open_one, address = served(self.work, self.url, MCP_RATE_LIMIT="0")
+        limited, narrow = served(self.work, self.url, MCP_RATE_LIMIT="3", MCP_RATE_WINDOW="3600")
+        try:
+            own = {"LUCARNE_URL": address, "LUCARNE_LIMITED_URL": narrow}
+            told = tried(place, script, self.environment(folder, place, **own))
+        finally:
+            open_one.terminate()
+            limited.terminate()
+        return row(client, version, told), all(told.get(step, "no").startswith("ok") for step in STEPS)
+
+    def suite(self):
+        """The lines of the conformance suite; none where it cannot be installed."""
+        _, _, folder, _, script = SUITE
+        place, version = self.prepared(SUITE)
+        if version is None:
+            return []
+        relay = free_port()
+        origin = f"http://localhost:{relay}"
+        process, address = served(self.work, self.url, MCP_RATE_LIMIT="0", MCP_ALLOWED_ORIGINS=origin)
+        own = {"LUCARNE_URL": address, "RELAY_PORT": str(relay)}
+        try:
+            told = tried(place, script, self.environment(folder, place, **own), 900)
+        finally:
+            process.terminate()
+        head = [f"Version {version}, {today()}:", "", "| Scenario | Revision | Checks passed |", "| --- | --- | --- |"]
+        return head + [f"| {' | '.join(step.split())} | {said} |" for step, said in told.items()]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="scripts, folders or packages; none for all")
     parser.add_argument("--folder", default="/tmp/lucarne-clients", type=pathlib.Path)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    work = pathlib.Path(tempfile.mkdtemp(prefix="lucarne-trial-"))
-    url = made_database(work)
-    rows, failed = [], False
-    processes = []
-    try:
-        for shown, registry, folder, packages, script in CLIENTS:
-            if options.names and not {folder, script, packages[0], shown} & set(options.names):
-                continue
-            place = options.folder / registry / folder
-            package = re.split(r"[<>=\[]", packages[0])[0] or packages[0]
-            try:
-                version = installed(registry, place, packages)
-            except (subprocess.CalledProcessError, OSError) as error:
-                print(f"SKIPPED {shown}: not installed ({error})", flush=True)
-                continue
-            # Windows are of an address: each client has a service of its own.
-            open_one, address = served(work, url, MCP_RATE_LIMIT="0")
-            limited, narrow = served(work, url, MCP_RATE_LIMIT="3", MCP_RATE_WINDOW="3600")
-            processes += [open_one, limited]
-            environment = {
-                **os.environ,
-                "LUCARNE_URL": address,
-                "LUCARNE_LIMITED_URL": narrow,
-                "MCP_TOKEN": TOKEN,
-                "LUCARNE": BINARY,
-                "CLIENT": folder,
-                "CLIENT_FOLDER": str(place),
-                "NODE_PATH": str(place / "node_modules"),
-                "HOME": str(work),
-                "PYTHONPATH": str(HERE / "python"),
-            }
-            told = tried(registry, place, script, environment)
-            line = row(shown, package, version, told)
-            print(line, flush=True)
-            rows.append(line)
-            failed |= any(not told.get(step, "no").startswith("ok") for step in STEPS)
-            for process in (open_one, limited):
-                process.terminate()
-    finally:
-        for process in processes:
-            process.terminate()
-    if options.write and rows:
-        written(rows)
-    sys.exit(1 if failed else 0)
+    trial, failed = Trial(options), []
+
+    def wanted(client):
+        shown, _, folder, packages, script = client
+        return not options.names or {folder, script, packages[0], shown} & set(options.names)
+
+    for client in filter(wanted, CLIENTS):
+        line, well = trial.client(client)
+        print(line, flush=True)
+        failed += [] if well else [client[0]]
+        # A row at a time: a run that is broken off keeps what it saw.
+        if options.write:
+            written("clients", lambda table, line=line: merged(table, [line]))
+    if wanted(SUITE):
+        lines = trial.suite()
+        print("\n".join(lines), flush=True)
+        if options.write and lines:
+            written("conformance", lambda _: lines)
+    if failed:
+        sys.exit("not all went well: " + ", ".join(failed))
 
 
 if __name__ == "__main__":
