@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header::HeaderName;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 use tracing::warn;
 
+use super::connection::events::EVENT_STREAM;
 use super::reply::Unhurried;
 use super::{App, Stop, gate};
 use connections::{Active, Bounds, Connection, Connections, REST_SECONDS};
@@ -128,7 +129,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, app: Arc<App>, 
 
 /// Serves one connection to its end.
 async fn serve_one(
-    stream: Stream,
+    mut stream: Stream,
     (peer, listener): (ConnectInfo<SocketAddr>, gate::Listener),
     router: Router,
     stop: &Stop,
@@ -136,15 +137,20 @@ async fn serve_one(
     late: bool,
 ) {
     let (read, asker) = (stream.read(), client.clone());
+    stream.outlast_end(client.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (active, asker) = (asker.begin(), asker.clone());
+        let (active, asker) = (Arc::new(asker.begin()), asker.clone());
         let extensions = request.extensions_mut();
         extensions.insert(peer);
         extensions.insert(listener);
         extensions.insert(asker.clone());
-        let answered = router.clone().oneshot(request.map(Body::new));
+        let request = request.map(|body| Body::new(Asked::new(body, Arc::clone(&active))));
+        let answered = router.clone().oneshot(request);
         async move {
             let mut response = answered.await?;
+            if response.headers().get(CONTENT_TYPE) == Some(&EVENT_STREAM) {
+                active.streams();
+            }
             if response.extensions_mut().remove::<Unhurried>().is_some() {
                 tokio::time::sleep(UNHURRIED).await;
             }
@@ -192,10 +198,51 @@ async fn serve_one(
     }
 }
 
+/// The body of a request, of which it is told when the whole was heard.
+struct Asked {
+    body: Incoming,
+    active: Arc<Active>,
+}
+
+impl Asked {
+    fn new(body: Incoming, active: Arc<Active>) -> Self {
+        if body.is_end_stream() {
+            active.heard();
+        }
+        Self { body, active }
+    }
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(context);
+        let ended = matches!(frame, Poll::Ready(None));
+        if ended || (frame.is_ready() && this.body.is_end_stream()) {
+            this.active.heard();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// A body whose request is under way until it is written.
 struct Tracked {
     body: Body,
-    _active: Active,
+    _active: Arc<Active>,
 }
 
 impl HttpBody for Tracked {

@@ -14,6 +14,9 @@ const QUEUE: usize = 32;
 /// How often a silent stream shows that it is alive, to proxies and to itself.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// The type of a stream of events.
+pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
 /// Where a stream is written; closed when the client is gone.
 pub(crate) type Events = mpsc::Sender<Bytes>;
 
@@ -27,12 +30,18 @@ pub(crate) fn stream() -> (Events, Response<Body>) {
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     for (name, value) in [
-        (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-cache, no-store"),
+        (CONTENT_TYPE, EVENT_STREAM),
+        (
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-store"),
+        ),
         // Proxies that collect answers would hold the events back.
-        (HeaderName::from_static("x-accel-buffering"), "no"),
+        (
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        ),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.insert(name, value);
     }
     (events, response)
 }

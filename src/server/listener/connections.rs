@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ struct State {
     holder: OnceLock<Holder>,
     /// Requests that are being answered.
     active: AtomicUsize,
+    /// Those of them that were heard whole and whose answer is no stream.
+    owed: AtomicUsize,
     /// Requests that were begun.
     begun: AtomicU64,
     closed: CancellationToken,
@@ -89,7 +91,10 @@ pub(crate) struct Place {
 
 /// A request that is being answered for as long as this is held.
 #[derive(Debug)]
-pub(crate) struct Active(Arc<State>);
+pub(crate) struct Active {
+    state: Arc<State>,
+    owed: AtomicBool,
+}
 
 impl Connections {
     /// Lets a connection of an address in, perhaps in the place of another; `None` where there is
@@ -119,6 +124,7 @@ impl Connections {
             address,
             holder: OnceLock::new(),
             active: AtomicUsize::new(0),
+            owed: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
             closed: CancellationToken::new(),
         });
@@ -221,7 +227,15 @@ impl Connection {
     pub(crate) fn begin(&self) -> Active {
         self.state.begun.fetch_add(1, Ordering::Relaxed);
         self.state.active.fetch_add(1, Ordering::Relaxed);
-        Active(Arc::clone(&self.state))
+        Active {
+            state: Arc::clone(&self.state),
+            owed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether an answer is under way that a client waits for though it may say no more.
+    pub(super) fn owes_answer(&self) -> bool {
+        self.state.owed.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until somebody else needs its place.
@@ -299,9 +313,26 @@ impl Rest {
     }
 }
 
+impl Active {
+    /// The request was heard to its end, and is owed an answer.
+    pub(super) fn heard(&self) {
+        if !self.owed.swap(true, Ordering::Relaxed) {
+            self.state.owed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The answer is a stream, which lasts as long as its client.
+    pub(super) fn streams(&self) {
+        if self.owed.swap(false, Ordering::Relaxed) {
+            self.state.owed.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        self.streams();
+        self.state.active.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

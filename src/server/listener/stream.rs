@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::connections::Connection;
 use crate::config::Tls;
 use crate::limit::Pressure;
 
@@ -24,6 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_secs(2);
 /// A little: a client that reads a byte now and then does not read.
 const LITTLE: usize = 16 * 1024;
+/// How long a client that says no more may wait for its answers: it may as well be gone, and by
+/// HTTP nothing but the answer tells.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How often such a connection is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The bytes of a connection, in the clear.
 #[derive(Debug)]
@@ -33,6 +39,17 @@ pub(crate) struct Stream {
     stalled: Option<Stalled>,
     pressure: Pressure,
     read: Arc<AtomicU64>,
+    /// Whose answers are to be written though nothing more comes.
+    asker: Option<Connection>,
+    /// Since when nothing more comes.
+    ended: Option<Ended>,
+}
+
+/// The end of what a client says, while answers are under way.
+#[derive(Debug)]
+struct Ended {
+    since: Instant,
+    look: Pin<Box<Sleep>>,
 }
 
 /// Writes that wait for the client.
@@ -70,7 +87,15 @@ impl Stream {
             stalled: None,
             pressure,
             read: Arc::default(),
+            asker: None,
+            ended: None,
         })
+    }
+
+    /// Keeps the end of what the client says to itself while its requests are owed an answer: the
+    /// reader would take it for the end of the connection, and drop them.
+    pub(super) fn outlast_end(&mut self, asker: Connection) {
+        self.asker = Some(asker);
     }
 
     /// Counts the bytes that came.
@@ -85,6 +110,22 @@ impl Stream {
             Inner::Tls(stream) => stream.get_ref().0,
         };
         stream.take_error().map_or(true, |error| error.is_some())
+    }
+
+    /// Whether the end of what the client says is to be kept from the reader for now.
+    fn outlasts(&mut self, context: &mut Context<'_>) -> bool {
+        let owes = self.asker.as_ref().is_some_and(Connection::owes_answer);
+        if !owes || self.is_broken() {
+            return false;
+        }
+        let ended = self.ended.get_or_insert_with(|| Ended {
+            since: Instant::now(),
+            look: Box::pin(sleep(LOOK)),
+        });
+        while ended.look.as_mut().poll(context).is_ready() {
+            ended.look.as_mut().reset(Instant::now() + LOOK);
+        }
+        ended.since.elapsed() < LAST_ANSWERS
     }
 
     /// Writes, and fails once too little could be written for too long; `count` says how much was.
@@ -136,6 +177,8 @@ impl AsyncRead for Stream {
         let came = into.filled().len() - before;
         if came > 0 {
             this.read.fetch_add(came as u64, Ordering::Relaxed);
+        } else if matches!(read, Poll::Ready(Ok(()))) && this.outlasts(context) {
+            return Poll::Pending;
         }
         read
     }

@@ -197,7 +197,10 @@ mod tests {
             (r#"{"sort":"[]","limit":1}"#, r#"{"limit":1}"#),
             (r#"{"sort":"null","filters":" null "}"#, "{}"),
             (r#""\"{\\\"limit\\\":1}\"""#, r#"{"limit":1}"#),
-            (r#"{"filters":"\"{\\\"id\\\":1}\""}"#, r#"{"filters":{"id":1}}"#),
+            (
+                r#"{"filters":"\"{\\\"id\\\":1}\""}"#,
+                r#"{"filters":{"id":1}}"#,
+            ),
             (
                 r#"{"filters":{"id":{"$in":"[1, 2.0]","$gt":0},"x":1e0}}"#,
                 r#"{"filters":{"id":{"$in":[1, 2.0],"$gt":0},"x":1e0}}"#,
