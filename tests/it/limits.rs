@@ -366,6 +366,67 @@ async fn a_client_that_goes_takes_its_work_along() {
     }
 }
 
+/// Posts a call of a tool, and says that nothing more comes.
+async fn last_call(service: &Service, arguments: &str, times: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let call = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"query_records","arguments":{arguments}}}}}"#
+    );
+    let post = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{call}",
+        service.address,
+        call.len()
+    );
+    stream
+        .write_all(post.repeat(times).as_bytes())
+        .await
+        .unwrap();
+    stream.shutdown().await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn what_was_heard_by_http_is_answered_though_nothing_more_comes() {
+    let service = Service::with(&[MODELS, ("MCP_QUERY_TIMEOUT", "1")]).await;
+    let quick = r#"{"model":"users","limit":1}"#;
+    // An answer that the end of the request comes before, whatever the machine does.
+    let slow = r#"{"model":"endless"}"#;
+    for (arguments, times, said) in [
+        (quick, 1, "\"isError\":false"),
+        (quick, 20, "\"isError\":false"),
+        (slow, 1, "Query timed out after 1s"),
+    ] {
+        let mut stream = last_call(&service, arguments, times).await;
+        let mut read = String::new();
+        soon(stream.read_to_string(&mut read)).await.unwrap();
+        assert_eq!(read.matches("HTTP/1.1 200").count(), times, "{read}");
+        assert!(read.contains(said), "{read}");
+    }
+    // Half a request is none.
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let half = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        service.address
+    );
+    stream.write_all(half.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut read = String::new();
+    soon(stream.read_to_string(&mut read)).await.unwrap();
+    assert!(!read.contains("200 OK"), "{read}");
+}
+
+#[tokio::test]
+async fn a_client_of_http_that_goes_takes_its_work_along() {
+    let service =
+        Service::with(&[MODELS, ("MCP_POOL_SIZE", "1"), ("MCP_QUERY_TIMEOUT", "60")]).await;
+    drop(last_call(&service, r#"{"model":"endless"}"#, 1).await);
+    // Without that, this would wait for the one session for a minute.
+    let mut client = Client::new(service.address).await;
+    assert_eq!(client.ask(QUICK).await["status"], "ok");
+}
+
 #[tokio::test]
 async fn many_sockets_come_and_go() {
     let service = Service::with(&[("MCP_MAX_CONNECTIONS", "150")]).await;

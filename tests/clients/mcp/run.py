@@ -59,7 +59,7 @@ CLIENTS = [
     ("Claude Code", "npm", "claude", ["@anthropic-ai/claude-code"], "agent.py"),
     ("Codex", "npm", "codex", ["@openai/codex"], "agent.py"),
     ("Gemini CLI", "npm", "gemini", ["@google/gemini-cli"], "agent.py"),
-    ("mcpo", "pip", "mcpo", ["mcpo"], "mcpo_client.py"),
+    ("mcpo", "pip", "mcpo", ["mcpo", "mcp<2", "fastapi<0.131"], "mcpo_client.py"),
     # Its newest versions need a newer Node than many machines have, so one comes with it.
     ("Inspector", "npm", "inspector", ["@modelcontextprotocol/inspector@2", "node@22"], "inspector.py"),
 ]
