@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::connection::sse;
@@ -17,19 +17,10 @@ use super::gate::{admission, handshake};
 use super::{App, admin as api, mcp, page, reply};
 use crate::observe::Audit;
 
-/// Where clients of MCP look for a way to sign in when their token is refused.
-const SIGN_IN: [&str; 10] = [
-    "/.well-known/oauth-protected-resource",
-    "/.well-known/oauth-protected-resource/{*path}",
-    "/.well-known/oauth-authorization-server",
-    "/.well-known/oauth-authorization-server/{*path}",
-    "/.well-known/openid-configuration",
-    "/.well-known/openid-configuration/{*path}",
-    "/mcp/.well-known/openid-configuration",
-    "/register",
-    "/authorize",
-    "/token",
-];
+/// Where clients of MCP look for a way to sign in when their token is refused, under any path.
+const METADATA: [&str; 2] = ["/.well-known/oauth-", "/.well-known/openid-configuration"];
+/// What they ask for when there is nothing of it.
+const SIGN_IN: [&str; 3] = ["register", "authorize", "token"];
 
 /// Where clients ask.
 fn asked(app: &Arc<App>) -> Router<Arc<App>> {
@@ -56,18 +47,17 @@ fn asked(app: &Arc<App>) -> Router<Arc<App>> {
 pub(super) fn public(app: &Arc<App>) -> Router {
     let probes = Router::new()
         .route("/health", get(health))
+        .route("/health/", get(health))
         .route("/mcp/health", get(health))
+        .route("/mcp/health/", get(health))
         .route("/ready", get(ready))
+        .route("/ready/", get(ready))
         .route_layer(from_fn_with_state(Arc::clone(app), probed));
-    let sign_in = SIGN_IN.into_iter().fold(Router::new(), |router, path| {
-        router.route(path, any(no_sign_in))
-    });
     Router::new()
         .merge(probes)
-        .merge(sign_in)
         .merge(asked(app))
         .merge(page::router(app))
-        .fallback(nowhere)
+        .fallback(nowhere_public)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(app))
 }
@@ -105,11 +95,22 @@ async fn probed(
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// The answer to a client that was refused and looks for a place to sign in.
-async fn no_sign_in() -> Response<Body> {
+/// Whether a client looks there for a place to sign in.
+fn is_sign_in(path: &str) -> bool {
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    METADATA.iter().any(|place| path.contains(place))
+        || last.is_some_and(|it| SIGN_IN.contains(&it))
+}
+
+/// The answer to a client that was refused and looks for a place to sign in, which pages of any
+/// origin may read: it is the same for all.
+fn no_sign_in() -> Response<Body> {
     let error = "There is no sign-in here: the request before came without a valid token";
     let hint = "give the client a token of this service, as Authorization: Bearer TOKEN";
-    reply::refusal(StatusCode::NOT_FOUND, error, Some(hint))
+    let mut response = reply::refusal(StatusCode::NOT_FOUND, error, Some(hint));
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 #[derive(Serialize)]
@@ -172,6 +173,13 @@ async fn switched_on(State(app): State<Arc<App>>, request: Request, next: Next) 
         next.run(request).await
     } else {
         reply::disabled()
+    }
+}
+
+async fn nowhere_public(state: State<Arc<App>>, request: Request) -> Response<Body> {
+    match is_sign_in(request.uri().path()) {
+        true => no_sign_in(),
+        false => nowhere(state, request).await,
     }
 }
 

@@ -16,6 +16,10 @@ async fn a_slash_at_the_end_makes_no_difference() {
     assert_eq!(stream.status(), 200);
     let refused = http(running.address, "GET", "/mcp/ws/", &[BEARER], "").await;
     assert_eq!(refused.status, 426);
+    for probe in ["/health/", "/mcp/health/", "/ready/"] {
+        let answer = http(running.address, "GET", probe, &[], "").await;
+        assert_eq!(answer.status, 200, "{probe}");
+    }
     let refused = http(
         running.address,
         "POST",
@@ -41,6 +45,20 @@ async fn equal_values_of_a_header_are_one() {
             BEARER,
             JSON,
             ("mcp-protocol-version", "2025-06-18, 2025-06-18"),
+        ],
+        vec![
+            BEARER,
+            JSON,
+            ("mcp-protocol-version", "2025-06-18,2025-06-18"),
+        ],
+        vec![BEARER, JSON, ("mcp-protocol-version", "")],
+        vec![BEARER, JSON, JSON],
+        vec![
+            BEARER,
+            (
+                "content-type",
+                "application/json, Application/JSON; charset=utf-8",
+            ),
         ],
     ] {
         let pong = http(running.address, "POST", "/mcp", &headers, &ping).await;
@@ -70,19 +88,33 @@ async fn a_compressed_body_is_refused_by_its_name() {
         (refused.status, refused.json()["error"].as_str()),
         (415, Some("Content-Encoding is not supported"))
     );
-    let plain = [BEARER, JSON, ("content-encoding", "identity")];
-    assert_eq!(
-        http(running.address, "POST", "/mcp", &plain, &ping)
-            .await
-            .status,
-        200
-    );
+    for (header, value, status) in [
+        ("content-encoding", "identity", 200),
+        ("content-encoding", "Identity, identity", 200),
+        ("content-encoding", "deflate", 415),
+        ("content-encoding", "identity, br", 415),
+        ("content-type", "text/plain", 415),
+    ] {
+        let headers = [BEARER, JSON, (header, value)];
+        let answer = http(running.address, "POST", "/mcp", &headers, &ping).await;
+        assert_eq!(answer.status, status, "{header}: {value}");
+    }
 }
 
 #[tokio::test]
 async fn a_page_reads_what_it_needs_of_an_answer() {
     let running = start(&[("MCP_ALLOWED_ORIGINS", "https://app.example")]).await;
     let page = ("origin", "https://app.example");
+    let network = ("access-control-request-private-network", "true");
+    let before = [page, ("access-control-request-method", "POST"), network];
+    let allowed = http(running.address, "OPTIONS", "/mcp/", &before, "").await;
+    assert_eq!(allowed.status, 204);
+    assert_eq!(
+        allowed.header("access-control-allow-private-network"),
+        "true"
+    );
+    let allowed = http(running.address, "OPTIONS", "/mcp/", &before[..2], "").await;
+    assert_eq!(allowed.header("access-control-allow-private-network"), "");
     let refused = http(running.address, "POST", "/mcp", &[page, JSON], "{}").await;
     assert_eq!(refused.status, 401);
     let reads = refused.header("access-control-expose-headers");
@@ -106,7 +138,13 @@ async fn who_looks_for_a_sign_in_is_told_about_the_token() {
         ("GET", "/.well-known/oauth-authorization-server/mcp"),
         ("GET", "/.well-known/openid-configuration"),
         ("GET", "/mcp/.well-known/openid-configuration"),
+        ("GET", "/.well-known/oauth-protected-resource/"),
+        ("GET", "/mcp/.well-known/oauth-protected-resource"),
+        ("GET", "/team/.well-known/oauth-protected-resource/mcp/sse"),
+        ("OPTIONS", "/.well-known/oauth-protected-resource/mcp"),
         ("POST", "/register"),
+        ("POST", "/register/"),
+        ("POST", "/mcp/register"),
         ("GET", "/authorize?response_type=code"),
         ("POST", "/token"),
     ] {
@@ -118,6 +156,7 @@ async fn who_looks_for_a_sign_in_is_told_about_the_token() {
             "{path}"
         );
         assert!(told["hint"].as_str().unwrap().contains("Bearer"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
     }
 }
 

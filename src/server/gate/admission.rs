@@ -13,7 +13,7 @@ use axum::http::header::{
     HeaderValue, ORIGIN, VARY,
 };
 use axum::http::request::Parts;
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use axum::middleware::Next;
 use tokio::time::timeout;
 use tracing::warn;
@@ -115,7 +115,7 @@ pub(crate) async fn admitted(
     let preflight = parts.method == Method::OPTIONS
         && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if origin.is_some() && preflight {
-        preflight_answer()
+        preflight_answer(&parts.headers)
     } else {
         match entry.token(&parts, (address, transport), false) {
             Ok((caller, policy)) => {
@@ -140,7 +140,7 @@ pub(crate) async fn admitted(
     response
 }
 
-fn preflight_answer() -> Response<Body> {
+fn preflight_answer(asked: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -150,6 +150,11 @@ fn preflight_answer() -> Response<Body> {
         (ACCESS_CONTROL_MAX_AGE, "600"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A page of the internet asks whether it may reach into this network: its origin may.
+    if asked.contains_key("access-control-request-private-network") {
+        let name = HeaderName::from_static("access-control-allow-private-network");
+        headers.insert(name, HeaderValue::from_static("true"));
     }
     response
 }

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -119,21 +119,14 @@ pub(in crate::server) async fn text(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refused> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
     // Pages of any origin may post text without asking first, JSON they may not.
-    if !kind.trim().eq_ignore_ascii_case("application/json") {
+    if !headers.contains_key(CONTENT_TYPE) || !all_are(headers, &CONTENT_TYPE, "application/json") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let error = "Content-Type must be application/json";
         return Err(reply::refusal(status, error, None).into());
     }
     // A body that was made smaller on the way is not made larger here: nobody knows how large.
-    if headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| coding != "identity")
-    {
+    if !all_are(headers, &CONTENT_ENCODING, "identity") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let error = "Content-Encoding is not supported";
         let hint = Some("send the body as it is, without Content-Encoding");
@@ -161,6 +154,16 @@ pub(in crate::server) async fn text(
     String::from_utf8(bytes).map_err(|_| {
         let fault = Fault::new(PARSE_ERROR, "Parse error: invalid UTF-8").malformed();
         failed(None, Era::Legacy, &fault).into()
+    })
+}
+
+/// Whether each value of a header is this one, whatever its parameters: what proxies add a second
+/// time is the same.
+fn all_are(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    headers.get_all(name).iter().all(|value| {
+        let value = value.to_str().unwrap_or("?");
+        let mut values = value.split(',').map(|one| one.split(';').next());
+        values.all(|one| one.unwrap_or("").trim().eq_ignore_ascii_case(wanted))
     })
 }
 

@@ -69,7 +69,7 @@ pub(in crate::server) fn era_by_http(call: &Call<'_>, headers: &HeaderMap) -> Re
     if call.method == "initialize" && version.is_none() {
         return Ok(Era::Legacy);
     }
-    let said = header(headers, "MCP-Protocol-Version")?;
+    let said = header(headers, "MCP-Protocol-Version", ",")?.filter(|said| !said.is_empty());
     match (said, version) {
         (None, Some(_)) => return Err(mismatch("MCP-Protocol-Version is missing")),
         (Some(said), Some(version)) if said != version => {
@@ -83,7 +83,7 @@ pub(in crate::server) fn era_by_http(call: &Call<'_>, headers: &HeaderMap) -> Re
     }
     let era = era(call)?;
     if era == Era::Modern {
-        match header(headers, "Mcp-Method")? {
+        match header(headers, "Mcp-Method", ",")? {
             Some(method) if method == call.method => {}
             Some(_) => return Err(mismatch("Mcp-Method is not the request's method")),
             None => return Err(mismatch("Mcp-Method is missing")),
@@ -94,7 +94,7 @@ pub(in crate::server) fn era_by_http(call: &Call<'_>, headers: &HeaderMap) -> Re
             _ => return Ok(era),
         };
         let name = call.params.get(source).and_then(decode_string);
-        let said = header(headers, "Mcp-Name")?.map(unwrapped);
+        let said = header(headers, "Mcp-Name", ", ")?.map(unwrapped);
         match (said, name) {
             (None, _) => return Err(mismatch("Mcp-Name is missing")),
             (Some(Some(said)), Some(name)) if said == name => {}
@@ -127,13 +127,14 @@ fn version<'a>(meta: &Object<'a>) -> Result<Option<Cow<'a, str>>, Fault> {
     }
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Fault> {
+/// The value of a header; a proxy that makes one line of two puts `between` there.
+fn header<'h>(headers: &'h HeaderMap, name: &str, between: &str) -> Result<Option<&'h str>, Fault> {
     let mut found = None;
     for value in headers.get_all(name) {
         let value = value.to_str();
         let value = value.map_err(|_| mismatch(&format!("{name} is not ASCII")))?;
-        // Proxies say a header twice, or make one line of two.
-        for said in value.split(", ").map(str::trim) {
+        // Said twice it is one. Names may hold a comma of their own.
+        for said in value.split(between).map(str::trim) {
             match found {
                 Some(before) if before != said => {
                     return Err(mismatch(&format!("{name} is given more than once")));
