@@ -177,7 +177,7 @@ async fn switched_on(State(app): State<Arc<App>>, request: Request, next: Next) 
 }
 
 async fn nowhere_public(state: State<Arc<App>>, request: Request) -> Response<Body> {
-    match is_sign_in(request.uri().path()) {
+    match state.enabled && is_sign_in(request.uri().path()) {
         true => no_sign_in(),
         false => nowhere(state, request).await,
     }

@@ -15,7 +15,7 @@ const QUEUE: usize = 32;
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The type of a stream of events.
-pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// Where a stream is written; closed when the client is gone.
 pub(crate) type Events = mpsc::Sender<Bytes>;
