@@ -233,6 +233,11 @@ impl Connection {
         }
     }
 
+    /// Whether a request is under way.
+    pub(super) fn is_active(&self) -> bool {
+        self.state.active.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether an answer is under way that a client waits for though it may say no more.
     pub(super) fn owes_answer(&self) -> bool {
         self.state.owed.load(Ordering::Relaxed) > 0
@@ -257,7 +262,7 @@ impl Connection {
 
     fn look(&self, read: &AtomicU64) -> Look {
         Look {
-            active: self.state.active.load(Ordering::Relaxed) > 0,
+            active: self.is_active(),
             begun: self.state.begun.load(Ordering::Relaxed),
             read: read.load(Ordering::Relaxed),
             known: self.is_known(),

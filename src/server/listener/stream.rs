@@ -114,10 +114,10 @@ impl Stream {
 
     /// Whether the end of what the client says is to be kept from the reader for now.
     fn outlasts(&mut self, context: &mut Context<'_>) -> bool {
-        let owes = self.asker.as_ref().is_some_and(Connection::owes_answer);
-        if !owes || self.is_broken() {
+        let asker = self.asker.clone().filter(Connection::is_active);
+        let Some(asker) = asker.filter(|_| !self.is_broken()) else {
             return false;
-        }
+        };
         let ended = self.ended.get_or_insert_with(|| Ended {
             since: Instant::now(),
             look: Box::pin(sleep(LOOK)),
@@ -125,7 +125,12 @@ impl Stream {
         while ended.look.as_mut().poll(context).is_ready() {
             ended.look.as_mut().reset(Instant::now() + LOOK);
         }
-        ended.since.elapsed() < LAST_ANSWERS
+        // What came just before may still be on its way to whoever answers it.
+        let patience = match asker.owes_answer() {
+            true => LAST_ANSWERS,
+            false => LOOK,
+        };
+        ended.since.elapsed() < patience
     }
 
     /// Writes, and fails once too little could be written for too long; `count` says how much was.

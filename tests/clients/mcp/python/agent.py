@@ -90,6 +90,9 @@ def run(url, plan):
 def steps(say):
     model, said = run(URL, PLAN)
     if not model.tools:
+        # On a busy machine an agent may ask its model before it has reached the service.
+        model, said = run(URL, PLAN)
+    if not model.tools:
         raise Wrong(f"no tools were shown to the model: {said[-400:]}")
     say("list", None if TOOLS <= set(model.tools) else f"only {sorted(model.tools)}")
     results = model.results + [f"no result: {said[-300:]}"] * len(PLAN)
@@ -98,7 +101,7 @@ def steps(say):
         say("get", None)
     else:
         holds(results[4], "Noor")
-        say("get", f"ok, with the number as text ({results[1][:100]})")
+        say("get", "ok, with the number as text")
     holds(results[2], "Edda")
     say("query", None)
     holds(results[3], "not found", "not_found")
