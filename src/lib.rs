@@ -49,4 +49,5 @@ pub mod service;
 pub mod sql;
 pub mod store;
 mod suggest;
+pub mod tools;
 pub mod value;

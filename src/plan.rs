@@ -24,7 +24,7 @@ pub use joins::{Join, Joins, Source, Sources};
 pub use page::{Format, Page};
 pub use projection::Shown;
 pub use term::{Column, Term};
-pub use value::{infinity, typed};
+pub use value::{infinity, of_class, of_field, typed};
 
 use serde_json::value::RawValue;
 

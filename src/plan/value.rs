@@ -41,6 +41,42 @@ pub fn typed(text: &str, field: &Field) -> Option<Value> {
     read(&raw, field)
 }
 
+/// A value of a class that is no field's: a parameter's of a tool; `None` where it is none of that
+/// class. A moment without a zone is in UTC.
+pub fn of_class(raw: &RawValue, class: FieldType) -> Option<Value> {
+    let text = match kind(raw) {
+        Kind::String => Some(decode_string(raw)?),
+        _ => None,
+    };
+    let text = text.as_deref();
+    if text.is_some_and(|text| text.contains('\0')) {
+        return None;
+    }
+    match class {
+        FieldType::Integer { unsigned, .. } => integer(scalar(raw, text)?, unsigned),
+        FieldType::Decimal { .. } => decimal(scalar(raw, text)?).map(Value::Decimal),
+        FieldType::Float => float(scalar(raw, text)?).map(Value::Float),
+        FieldType::Boolean => match raw.get() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        FieldType::Text => text.map(|text| Value::Text(text.to_owned())),
+        FieldType::Uuid => uuid(text?).map(Value::Text),
+        FieldType::Date | FieldType::Timestamp => temporal::near(class, text?).map(Value::Text),
+        FieldType::Time => temporal::read(class, text?, Clock::Postgres).map(Value::Text),
+        _ => None,
+    }
+}
+
+/// A value of a field's class.
+///
+/// # Errors
+/// What is expected instead.
+pub fn of_field(raw: &RawValue, field: &Field) -> Result<Value, String> {
+    read(raw, field).ok_or_else(|| expected(field))
+}
+
 /// The refusal of a value for that field.
 pub(super) fn invalid(field: &Field, expected: &str) -> Error {
     ErrorKind::InvalidValue {

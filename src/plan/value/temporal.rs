@@ -56,7 +56,7 @@ pub(super) fn read(field_type: FieldType, text: &str, clock: Clock) -> Option<St
 }
 
 /// A date or moment of the years 0 to 9999.
-fn near(field_type: FieldType, text: &str) -> Option<String> {
+pub(super) fn near(field_type: FieldType, text: &str) -> Option<String> {
     match field_type {
         FieldType::Date => date(text).map(|date| date.format(DATE).to_string()),
         FieldType::DateTime => {

@@ -1,0 +1,561 @@
+//! What a tool takes: types, defaults and bounds, and what comes from whoever calls.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use regex::Regex;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::Place;
+use super::moment::Relative;
+use crate::catalog::{Field, FieldType};
+use crate::plan;
+use crate::protocol::{Kind, kind};
+use crate::value::Value;
+
+/// The most values of a list, and of an `enum`.
+pub const MAX_VALUES: usize = 100;
+/// The longest text that a bound may allow, in characters.
+pub const MAX_LENGTH: usize = 4_096;
+
+/// One parameter.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// What clients and the SQL call it.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: Source,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl Parameter {
+    /// Whether it is a list of values.
+    pub fn is_list(&self) -> bool {
+        matches!(&self.source, Source::Client(accepted) if accepted.is_list)
+    }
+}
+
+/// Where the value of a parameter comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The client gives it.
+    Client(Box<Accepted>),
+    /// It is known of whoever calls, is in no schema, and is taken from no client.
+    Caller(Known),
+}
+
+/// What is known of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// The name of the tenant.
+    Tenant,
+    /// The name of the token.
+    Token,
+    /// An attribute of whoever asks.
+    Attribute(String),
+    /// The moment of the call.
+    Now,
+    /// Its day, in UTC.
+    Today,
+}
+
+impl Known {
+    /// Reads what follows `from = `; `None` for what is not known.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "caller.tenant" => Self::Tenant,
+            "caller.token" => Self::Token,
+            "now" => Self::Now,
+            "today" => Self::Today,
+            _ => Self::Attribute(
+                text.strip_prefix("caller.attr.")
+                    .filter(|name| !name.is_empty())?
+                    .to_owned(),
+            ),
+        })
+    }
+}
+
+/// What a client may give.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The type of the value, or of each value of a list.
+    pub class: Class,
+    /// Whether it is a list.
+    pub is_list: bool,
+    /// What a model reads of it; without one, the field's.
+    pub description: Option<String>,
+    /// What it is where the client gives none.
+    pub default: Option<Fallback>,
+    /// Whether a client must give it; one that it need not give and that has no default is NULL.
+    pub is_required: bool,
+    /// The values that are taken.
+    pub choices: Option<Vec<Box<RawValue>>>,
+    /// The least number or moment, or the fewest characters.
+    pub min: Option<Box<RawValue>>,
+    /// The largest number or moment, or the most characters.
+    pub max: Option<Box<RawValue>>,
+    /// What a text must match, whole.
+    pub pattern: Option<Arc<Regex>>,
+}
+
+/// The type of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// One that all engines have.
+    Plain(FieldType),
+    /// That of a field, with its values and checks.
+    Field {
+        /// The model.
+        model: String,
+        /// The field.
+        field: String,
+    },
+}
+
+/// What a parameter is where no client gives it.
+#[derive(Debug, Clone)]
+pub enum Fallback {
+    /// A value, or a list of them.
+    Value(Box<RawValue>),
+    /// A moment by its distance from that of the call.
+    Moment(Relative),
+}
+
+/// What a parameter is bound to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// Nothing.
+    Null,
+    /// One value.
+    One(Value),
+    /// The values of a list, at least one.
+    Many(Vec<Value>),
+}
+
+impl Class {
+    /// The type, where `field` is the field that it may be of.
+    pub fn field_type(&self, field: Option<&Field>) -> FieldType {
+        match (self, field) {
+            (Self::Plain(class), _) => *class,
+            (Self::Field { .. }, Some(field)) => field.field_type(),
+            (Self::Field { .. }, None) => FieldType::Other,
+        }
+    }
+
+    fn read(&self, raw: &RawValue, field: Option<&Field>) -> Result<Value, String> {
+        match (self, field) {
+            (Self::Plain(class), _) => {
+                plan::of_class(raw, *class).ok_or_else(|| words(*class).to_owned())
+            }
+            (Self::Field { .. }, Some(field)) => plan::of_field(raw, field),
+            (Self::Field { .. }, None) => Err("nothing: its field is not there".to_owned()),
+        }
+    }
+}
+
+/// What a type takes, as errors say it.
+fn words(class: FieldType) -> &'static str {
+    match class {
+        FieldType::Integer { .. } => "an integer",
+        FieldType::Decimal { .. } => "a decimal number",
+        FieldType::Float | FieldType::Float32 => "a number",
+        FieldType::Boolean => "true or false",
+        FieldType::Uuid => "a UUID",
+        FieldType::Date => "a date like 2026-01-31",
+        FieldType::Time => "a time like 13:05:00",
+        FieldType::DateTime | FieldType::Timestamp => "a date and time like 2026-01-31T13:05:00Z",
+        _ => "text",
+    }
+}
+
+impl Accepted {
+    /// What a call binds where the client gives nothing; `None` where it must.
+    pub fn fallback(
+        &self,
+        field: Option<&Field>,
+        now: DateTime<Utc>,
+    ) -> Option<Result<Argument, String>> {
+        match &self.default {
+            Some(Fallback::Value(raw)) => Some(self.check(raw, field)),
+            Some(Fallback::Moment(relative)) => {
+                let as_day = self.class.field_type(field) == FieldType::Date;
+                let raw = to_raw_value(&relative.at(now, as_day)).ok()?;
+                Some(self.class.read(&raw, field).map(Argument::One))
+            }
+            None if !self.is_required => Some(Ok(Argument::Null)),
+            None => None,
+        }
+    }
+
+    /// Checks what a client gives.
+    ///
+    /// # Errors
+    /// What is expected instead.
+    pub fn check(&self, raw: &RawValue, field: Option<&Field>) -> Result<Argument, String> {
+        if !self.is_list {
+            return match kind(raw) {
+                Kind::Null if !self.is_required && self.default.is_none() => Ok(Argument::Null),
+                _ => self.one(raw, field).map(Argument::One),
+            };
+        }
+        let many = || format!("a list of 1 to {MAX_VALUES} values");
+        if kind(raw) != Kind::Array {
+            return Err(many());
+        }
+        let members: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| many())?;
+        if !(1..=MAX_VALUES).contains(&members.len()) {
+            return Err(many());
+        }
+        let values: Result<Vec<Value>, String> = members
+            .into_iter()
+            .map(|member| self.one(member, field))
+            .collect();
+        values
+            .map(Argument::Many)
+            .map_err(|expected| format!("{}, each {expected}", many()))
+    }
+
+    fn one(&self, raw: &RawValue, field: Option<&Field>) -> Result<Value, String> {
+        let value = self.class.read(raw, field)?;
+        if let Some(choices) = &self.choices {
+            let known = choices
+                .iter()
+                .any(|choice| self.class.read(choice, field).as_ref() == Ok(&value));
+            if !known {
+                return Err(format!("one of {}", listed(choices)));
+            }
+        }
+        let measure = match (&value, self.class.field_type(field)) {
+            (Value::Text(text), FieldType::Text | FieldType::Enum | FieldType::Any) => {
+                Value::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX))
+            }
+            _ => value.clone(),
+        };
+        let below = self.bound(self.min.as_deref(), field, &measure, Ordering::Less);
+        let above = self.bound(self.max.as_deref(), field, &measure, Ordering::Greater);
+        if below || above {
+            return Err(self.range(field));
+        }
+        if let (Some(pattern), Value::Text(text)) = (&self.pattern, &value)
+            && !pattern.is_match(text)
+        {
+            return Err(format!("text that matches {}", bare(pattern)));
+        }
+        Ok(value)
+    }
+
+    /// Whether a measure lies on that side of a bound.
+    fn bound(
+        &self,
+        bound: Option<&RawValue>,
+        field: Option<&Field>,
+        measure: &Value,
+        side: Ordering,
+    ) -> bool {
+        let Some(bound) = bound else { return false };
+        let bound = match measure {
+            Value::Int(_) => plan::of_class(bound, FieldType::Decimal { scale: None }),
+            _ => self.class.read(bound, field).ok(),
+        };
+        bound.is_none_or(|bound| compared(measure, &bound).is_none_or(|order| order == side))
+    }
+
+    fn range(&self, field: Option<&Field>) -> String {
+        let class = self.class.field_type(field);
+        let text = |raw: &RawValue| raw.get().trim_matches('"').to_owned();
+        let (min, max) = (self.min.as_deref().map(text), self.max.as_deref().map(text));
+        let (what, unit) = match class {
+            FieldType::Text | FieldType::Enum | FieldType::Any => ("text", " characters"),
+            other => (words(other), ""),
+        };
+        match (min, max) {
+            (Some(min), Some(max)) => format!("{what} from {min} to {max}{unit}"),
+            (Some(min), None) => format!("{what} from {min}{unit} on"),
+            (None, Some(max)) => format!("{what} up to {max}{unit}"),
+            (None, None) => what.to_owned(),
+        }
+    }
+}
+
+/// A pattern as the file has it, without what anchors it.
+pub fn bare(pattern: &Regex) -> &str {
+    let text = pattern.as_str();
+    text.strip_prefix(r"\A(?:")
+        .and_then(|text| text.strip_suffix(r")\z"))
+        .unwrap_or(text)
+}
+
+/// A pattern that a text must match whole.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub fn whole(pattern: &str) -> Result<Regex, String> {
+    // By itself first, so that nothing in it can close the group.
+    let sound = regex::RegexBuilder::new(pattern)
+        .size_limit(1 << 20)
+        .build();
+    let sound = sound.and_then(|_| {
+        regex::RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
+            .size_limit(1 << 20)
+            .build()
+    });
+    sound.map_err(|error| {
+        let words = error.to_string();
+        words
+            .lines()
+            .last()
+            .unwrap_or("it cannot be read")
+            .trim_start_matches("error: ")
+            .to_owned()
+    })
+}
+
+/// Values as errors list them.
+pub fn listed(values: &[Box<RawValue>]) -> String {
+    let names: Vec<&str> = values
+        .iter()
+        .map(|value| value.get().trim_matches('"'))
+        .collect();
+    names.join(", ")
+}
+
+/// The order of two values of one class; `None` where they have none.
+fn compared(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        _ => Some(digits(a)?.cmp(&digits(b)?)),
+    }
+}
+
+/// A whole number or decimal as what can be compared: the digits before and after the point, of
+/// one length each.
+fn digits(value: &Value) -> Option<(Vec<i8>, Vec<i8>)> {
+    const WHOLE: usize = 1_100;
+    let text = match value {
+        Value::Int(number) => number.to_string(),
+        Value::Uint(number) => number.to_string(),
+        Value::Decimal(digits) => digits.clone(),
+        _ => return None,
+    };
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, &*text),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digit = |byte: u8| sign * i8::try_from(byte.wrapping_sub(b'0')).unwrap_or(0);
+    let mut padded = vec![0; WHOLE.saturating_sub(whole.len())];
+    padded.extend(whole.bytes().map(digit));
+    let mut rest: Vec<i8> = fraction.trim_end_matches('0').bytes().map(digit).collect();
+    rest.resize(WHOLE.max(rest.len()), 0);
+    Some((padded, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn accepted(class: FieldType) -> Accepted {
+        Accepted {
+            class: Class::Plain(class),
+            is_list: false,
+            description: None,
+            default: None,
+            is_required: true,
+            choices: None,
+            min: None,
+            max: None,
+            pattern: None,
+        }
+    }
+
+    fn taken(accepted: &Accepted, text: &str) -> Result<Argument, String> {
+        accepted.check(&raw(text), None)
+    }
+
+    const INTEGER: FieldType = FieldType::Integer {
+        unsigned: false,
+        wide: true,
+    };
+    const DECIMAL: FieldType = FieldType::Decimal { scale: None };
+
+    #[test]
+    fn a_value_is_of_its_type() {
+        for (class, good, bad) in [
+            (INTEGER, "7", "7.5"),
+            (INTEGER, "\"7\"", "\"seven\""),
+            (DECIMAL, "1.50", "true"),
+            (FieldType::Float, "1e3", "[]"),
+            (FieldType::Boolean, "true", "1"),
+            (FieldType::Text, "\"x\"", "7"),
+            (FieldType::Text, "\"\"", "\"a\\u0000b\""),
+            (
+                FieldType::Uuid,
+                "\"0123abcd-4567-89ef-0123-456789abcdef\"",
+                "\"0123\"",
+            ),
+            (FieldType::Date, "\"2026-02-28\"", "\"2026-02-30\""),
+            (FieldType::Time, "\"13:05:00\"", "\"25:00:00\""),
+            (
+                FieldType::Timestamp,
+                "\"2026-02-28T10:00:00+02:00\"",
+                "\"yesterday\"",
+            ),
+        ] {
+            assert!(taken(&accepted(class), good).is_ok(), "{class:?} {good}");
+            assert_eq!(
+                taken(&accepted(class), bad),
+                Err(words(class).to_owned()),
+                "{bad}"
+            );
+            assert!(taken(&accepted(class), "null").is_err(), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_hold_for_numbers_moments_and_lengths() {
+        for (class, min, max, inside, outside) in [
+            (INTEGER, "-3", "10", ["-3", "10"], ["-4", "11"]),
+            (
+                DECIMAL,
+                "0.5",
+                "1000000000000000000000.01",
+                ["0.50", "1000000000000000000000.0100"],
+                ["0.4999", "1000000000000000000000.011"],
+            ),
+            (DECIMAL, "-2.5", "-1", ["-2.5", "-1.0"], ["-2.51", "-0.999"]),
+            (FieldType::Float, "0", "1", ["0", "1"], ["-0.1", "1.1"]),
+            (
+                FieldType::Text,
+                "1",
+                "3",
+                ["\"a\"", "\"äöü\""],
+                ["\"\"", "\"abcd\""],
+            ),
+            (
+                FieldType::Date,
+                "\"2026-01-01\"",
+                "\"2026-12-31\"",
+                ["\"2026-01-01\"", "\"2026-12-31\""],
+                ["\"2025-12-31\"", "\"2027-01-01\""],
+            ),
+            (
+                FieldType::Timestamp,
+                "\"2026-01-01T00:00:00Z\"",
+                "\"2026-01-01T01:00:00Z\"",
+                [
+                    "\"2026-01-01T00:00:00.5Z\"",
+                    "\"2026-01-01T02:00:00+01:00\"",
+                ],
+                ["\"2025-12-31T23:59:59.9Z\"", "\"2026-01-01T01:00:00.1Z\""],
+            ),
+        ] {
+            let bounded = Accepted {
+                min: Some(raw(min)),
+                max: Some(raw(max)),
+                ..accepted(class)
+            };
+            for text in inside {
+                assert!(
+                    taken(&bounded, text).is_ok(),
+                    "{class:?} {text}: {:?}",
+                    taken(&bounded, text)
+                );
+            }
+            for text in outside {
+                let expected = taken(&bounded, text).unwrap_err();
+                assert!(expected.contains(" from "), "{class:?} {text}: {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_has_values_and_not_too_many() {
+        let list = Accepted {
+            is_list: true,
+            ..accepted(INTEGER)
+        };
+        assert_eq!(
+            taken(&list, "[1,2]"),
+            Ok(Argument::Many(vec![Value::Int(1), Value::Int(2)]))
+        );
+        let many = format!("[{}1]", "1,".repeat(MAX_VALUES));
+        for text in ["[]", "1", "null", &many] {
+            assert_eq!(
+                taken(&list, text),
+                Err("a list of 1 to 100 values".to_owned()),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            taken(&list, "[1,\"x\"]"),
+            Err("a list of 1 to 100 values, each an integer".to_owned())
+        );
+    }
+
+    #[test]
+    fn choices_and_patterns_hold_whole() {
+        let chosen = Accepted {
+            choices: Some(vec![raw("\"open\""), raw("\"pending\"")]),
+            ..accepted(FieldType::Text)
+        };
+        assert!(taken(&chosen, "\"open\"").is_ok());
+        assert_eq!(
+            taken(&chosen, "\"Open\""),
+            Err("one of open, pending".to_owned())
+        );
+        let pattern = Accepted {
+            pattern: Some(Arc::new(whole("[A-Z]{2}|x").unwrap())),
+            ..accepted(FieldType::Text)
+        };
+        assert!(taken(&pattern, "\"AB\"").is_ok());
+        for text in ["\"ABC\"", "\"zAB\"", "\"AB\\n\"", "\"xy\""] {
+            assert_eq!(
+                taken(&pattern, text),
+                Err("text that matches [A-Z]{2}|x".to_owned()),
+                "{text}"
+            );
+        }
+        for text in ["(", "a)|(b", "\\1", "(?=a)"] {
+            assert!(whole(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_default_or_nothing() {
+        let now = Utc::now();
+        assert_eq!(accepted(INTEGER).fallback(None, now), None);
+        let free = Accepted {
+            is_required: false,
+            ..accepted(INTEGER)
+        };
+        assert_eq!(free.fallback(None, now), Some(Ok(Argument::Null)));
+        assert_eq!(taken(&free, "null"), Ok(Argument::Null));
+        let given = Accepted {
+            default: Some(Fallback::Value(raw("3"))),
+            is_required: false,
+            ..accepted(INTEGER)
+        };
+        assert_eq!(
+            given.fallback(None, now),
+            Some(Ok(Argument::One(Value::Int(3))))
+        );
+        assert!(taken(&given, "null").is_err());
+        let moment = Fallback::Moment(Relative::parse("now-7d").unwrap());
+        let moment = Accepted {
+            default: Some(moment),
+            ..accepted(FieldType::Timestamp)
+        };
+        let Some(Ok(Argument::One(Value::Text(text)))) = moment.fallback(None, now) else {
+            panic!()
+        };
+        assert!(text.ends_with("+00:00"), "{text}");
+    }
+}

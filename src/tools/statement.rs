@@ -1,0 +1,342 @@
+//! The SQL of a tool, read in the dialect of its engine.
+//!
+//! What runs later is made of the very tokens that were judged here, without their comments: where
+//! this reading and the engine's could differ (backslashes in strings, comments that MySQL runs,
+//! strings between dollars), the text is refused.
+
+mod judge;
+mod scope;
+
+use std::collections::HashSet;
+
+use sqlparser::ast::{SetExpr, Statement as Ast, Visit as _};
+use sqlparser::dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
+
+use self::judge::Judge;
+use super::{Fault, Parameter, Text};
+use crate::sql::Dialect;
+
+/// How deep expressions and subqueries may nest.
+const MAX_DEPTH: usize = 40;
+
+/// A SELECT that was judged: its text in pieces, and what it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Whether it begins with a WITH list of its own, whose first word is then left out.
+    pub has_with: bool,
+    /// Whether that list is recursive.
+    pub is_recursive: bool,
+    /// The text after it.
+    pub pieces: Vec<Piece>,
+    /// The models that it reads, in the order in which it names them.
+    pub models: Vec<String>,
+    /// Whether it says itself how many rows it wants.
+    pub has_limit: bool,
+}
+
+/// A part of a statement's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// SQL as it is.
+    Sql(String),
+    /// The value of a parameter, by its number in the tool.
+    Value(usize),
+    /// The values of a list, with commas between them.
+    List(usize),
+}
+
+/// What a statement may name.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'n> {
+    /// The engine's dialect.
+    pub dialect: Dialect,
+    /// The models that exist.
+    pub models: &'n [&'n str],
+    /// Functions beyond the built-in ones, as `schema.name`.
+    pub functions: &'n [String],
+    /// The parameters.
+    pub parameters: &'n [Parameter],
+    /// Whether tables of the database are named in place of models.
+    pub raw: bool,
+}
+
+/// Reads the SQL of a tool.
+///
+/// # Errors
+/// Every fault that can be seen in one reading, each with its place and what to write instead.
+pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
+    let tokens = tokens(text, names)?;
+    let ast = parsed(text, names.dialect, &tokens)?;
+    let mut judge = Judge::new(text, names);
+    let _ = ast.visit(&mut judge);
+    let Ast::Query(query) = &ast else {
+        return Err(vec![only_select(text)]);
+    };
+    if !matches!(
+        *query.body,
+        SetExpr::Select(_) | SetExpr::SetOperation { .. } | SetExpr::Query(_)
+    ) {
+        judge.fault(
+            Location::new(1, 1),
+            "a tool is a SELECT",
+            "begin with SELECT or WITH",
+        );
+    }
+    judge.columns(query);
+    let has_with = query.with.is_some();
+    let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+    let has_limit = query.limit_clause.is_some() || query.fetch.is_some();
+    let pieces = pieces(
+        &tokens,
+        usize::from(has_with) + usize::from(is_recursive),
+        &mut judge,
+    );
+    let (models, faults) = judge.done();
+    match faults.is_empty() {
+        true => Ok(Statement {
+            has_with,
+            is_recursive,
+            pieces,
+            models,
+            has_limit,
+        }),
+        false => Err(faults),
+    }
+}
+
+fn grammar(dialect: Dialect) -> Box<dyn Grammar> {
+    match dialect {
+        Dialect::Sqlite => Box::new(SQLiteDialect {}),
+        Dialect::Postgres => Box::new(PostgreSqlDialect {}),
+        Dialect::MySql => Box::new(MySqlDialect {}),
+    }
+}
+
+fn fault(text: &Text, at: Location, message: impl Into<String>, help: impl Into<String>) -> Fault {
+    Fault {
+        place: text.place.within(at.line as usize, at.column as usize),
+        tool: None,
+        message: message.into(),
+        help: help.into(),
+    }
+}
+
+fn only_select(text: &Text) -> Fault {
+    fault(
+        text,
+        Location::new(1, 1),
+        "a tool is one SELECT, and changes nothing",
+        "begin with SELECT or WITH",
+    )
+}
+
+/// The tokens of a text, each parameter one token; none of them is read otherwise by the engine.
+fn tokens(text: &Text, names: Names<'_>) -> Result<Vec<TokenWithSpan>, Vec<Fault>> {
+    // The tokenizer reads what is in it as SQL, as MySQL does; others read a comment.
+    if let Some(at) = text.sql.find("/*!").or_else(|| text.sql.find("/*M!")) {
+        let before = &text.sql[..at];
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let at = Location::new(before.matches('\n').count() as u64 + 1, column as u64);
+        return Err(vec![fault(
+            text,
+            at,
+            "a comment that one engine runs",
+            "take it out",
+        )]);
+    }
+    let grammar = grammar(names.dialect);
+    let tokens = Tokenizer::new(&*grammar, &text.sql)
+        .with_unescape(false)
+        .tokenize_with_location()
+        .map_err(|error| {
+            vec![fault(
+                text,
+                error.location,
+                format!("cannot be read: {}", error.message),
+                "close what was opened",
+            )]
+        })?;
+    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut faults = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(mut token) = tokens.next() {
+        if let Some((message, help)) = refused(&token.token, names.dialect) {
+            faults.push(fault(text, token.span.start, message, help));
+        }
+        if token.token == Token::Colon
+            && let Some(TokenWithSpan {
+                token: Token::Word(word),
+                span,
+            }) = tokens.peek()
+            && word.quote_style.is_none()
+        {
+            token.token = Token::Placeholder(format!(":{}", word.value));
+            token.span.end = span.end;
+            tokens.next();
+        }
+        joined.push(token);
+    }
+    // One at the end changes nothing.
+    let meaningful =
+        |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
+    if let Some(last) = joined.iter().rposition(meaningful)
+        && joined[last].token == Token::SemiColon
+    {
+        joined.remove(last);
+    }
+    let second = joined.iter().find(|token| token.token == Token::SemiColon);
+    if let Some(second) = second {
+        faults.push(fault(
+            text,
+            second.span.start,
+            "a second statement",
+            "write each statement as a tool of its own",
+        ));
+    }
+    match faults.is_empty() {
+        true => Ok(joined),
+        false => Err(faults),
+    }
+}
+
+/// Why a token is no part of a tool, and what to write instead.
+fn refused(token: &Token, dialect: Dialect) -> Option<(&'static str, &'static str)> {
+    let mysql = dialect == Dialect::MySql;
+    Some(match token {
+        Token::Placeholder(_) | Token::Question | Token::QuestionAnd | Token::QuestionPipe => (
+            "a parameter without a name",
+            "write parameters as :name, and declare them under params",
+        ),
+        Token::AtSign => (
+            "a variable of the session",
+            "declare a parameter, and write :name",
+        ),
+        Token::Assignment => ("an assignment", "a tool only reads"),
+        Token::Whitespace(Whitespace::MultiLineComment(comment)) if comment.starts_with('+') => {
+            ("a comment that the engine obeys", "take it out")
+        }
+        Token::EscapedStringLiteral(_)
+        | Token::UnicodeStringLiteral(_)
+        | Token::DollarQuotedString(_) => (
+            "a string with escapes",
+            "write it between single quotes, a quote in it twice",
+        ),
+        Token::SingleQuotedString(string)
+        | Token::DoubleQuotedString(string)
+        | Token::NationalStringLiteral(string)
+            if mysql && string.contains('\\') =>
+        {
+            (
+                "a backslash in a string, which means one thing or another by the server's mode",
+                "pass it as a parameter",
+            )
+        }
+        Token::DoubleQuotedString(_) if mysql => (
+            "a text between double quotes, which is a string or a name by the server's mode",
+            "write '…' for a text and `…` for a name",
+        ),
+        Token::Backslash | Token::CopyData { .. } | Token::Char(_) => {
+            ("a character that is no SQL", "take it out")
+        }
+        Token::Word(word) if word.value.contains('\0') => ("a NUL", "take it out"),
+        Token::Word(word) if word.quote_style.is_none() && word.value.starts_with('$') => (
+            "a parameter without a name",
+            "write parameters as :name, and declare them under params",
+        ),
+        _ => return None,
+    })
+}
+
+fn parsed(text: &Text, dialect: Dialect, tokens: &[TokenWithSpan]) -> Result<Ast, Vec<Fault>> {
+    let grammar = grammar(dialect);
+    let statements = Parser::new(&*grammar)
+        .with_recursion_limit(MAX_DEPTH)
+        .with_tokens_with_locations(tokens.to_vec())
+        .parse_statements();
+    match statements {
+        Ok(statements) => <[Ast; 1]>::try_from(statements)
+            .map(|[one]| one)
+            .map_err(|_| vec![only_select(text)]),
+        Err(error) => {
+            let words = error.to_string();
+            let words = words.strip_prefix("sql parser error: ").unwrap_or(&words);
+            let (words, at) = located(words, &text.sql);
+            Err(vec![fault(
+                text,
+                at,
+                format!("is no SQL of this engine that a tool may use: {words}"),
+                "mend it there",
+            )])
+        }
+    }
+}
+
+/// The words of the parser, and the place that it names at their end; without one, the end of the
+/// text.
+fn located<'w>(words: &'w str, sql: &str) -> (&'w str, Location) {
+    let named = words
+        .rsplit_once(" at Line: ")
+        .and_then(|(message, place)| {
+            let (line, column) = place.split_once(", Column: ")?;
+            Some((
+                message,
+                Location::new(line.parse().ok()?, column.parse().ok()?),
+            ))
+        });
+    named.unwrap_or_else(|| {
+        let last = sql.rsplit('\n').next().unwrap_or_default();
+        let (line, column) = (sql.matches('\n').count() + 1, last.chars().count() + 1);
+        (words, Location::new(line as u64, column as u64))
+    })
+}
+
+/// The text of the tokens after so many words of its head, without comments.
+fn pieces(tokens: &[TokenWithSpan], head: usize, judge: &mut Judge<'_>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut sql = String::new();
+    let mut used = HashSet::new();
+    let mut head = head;
+    for TokenWithSpan { token, span } in tokens {
+        match token {
+            Token::EOF => {}
+            Token::Whitespace(Whitespace::Newline) => sql.push('\n'),
+            Token::Whitespace(_) => sql.push(' '),
+            Token::Word(_) if head > 0 => head -= 1,
+            Token::Placeholder(name) => {
+                if let Some((at, is_list)) = judge.parameter(&name[1..], span.start) {
+                    used.insert(at);
+                    pieces.push(Piece::Sql(std::mem::take(&mut sql)));
+                    pieces.push(if is_list {
+                        Piece::List(at)
+                    } else {
+                        Piece::Value(at)
+                    });
+                }
+            }
+            token => sql.push_str(&written(token)),
+        }
+    }
+    pieces.push(Piece::Sql(sql.trim_end().to_owned()));
+    judge.unused(&used);
+    pieces
+}
+
+/// A token as the engine reads it.
+///
+/// The tokens were read without unescaping: a quote in a string stands there twice already.
+fn written(token: &Token) -> String {
+    match token {
+        Token::SingleQuotedString(string) => format!("'{string}'"),
+        Token::Word(word) => match word.quote_style {
+            Some('[') => format!("[{}]", word.value),
+            Some(quote) => format!("{quote}{}{quote}", word.value),
+            None => word.value.clone(),
+        },
+        token => token.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

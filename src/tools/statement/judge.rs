@@ -1,0 +1,651 @@
+//! What a statement may be made of: each kind of node is named, and what is not named is refused.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, DataType, Distinct, Expr, Function, FunctionArgumentClause, FunctionArguments,
+    GroupByExpr, Ident, InTarget, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
+    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor, Value,
+    ValueWithSpan, Visitor,
+};
+use sqlparser::tokenizer::Location;
+
+use super::scope::{Scope, folded};
+use super::{Names, fault};
+use crate::sql::Dialect;
+use crate::suggest;
+use crate::tools::{Fault, Text, functions};
+
+/// Types that a value may be made: those of the engines themselves, by the first word of their names.
+const TYPES: &[&str] = &[
+    "bigint",
+    "binary",
+    "bool",
+    "boolean",
+    "bytea",
+    "char",
+    "character",
+    "date",
+    "datetime",
+    "dec",
+    "decimal",
+    "double",
+    "float",
+    "float4",
+    "float8",
+    "int",
+    "int2",
+    "int4",
+    "int8",
+    "integer",
+    "interval",
+    "json",
+    "jsonb",
+    "nchar",
+    "numeric",
+    "real",
+    "signed",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "unsigned",
+    "uuid",
+    "varchar",
+    "year",
+    "blob",
+];
+
+/// Walks a statement, and keeps what is wrong with it.
+pub(super) struct Judge<'n> {
+    text: &'n Text,
+    names: Names<'n>,
+    scope: Scope,
+    models: Vec<String>,
+    /// Where parameters stand as the only member of an IN.
+    lists: HashSet<Location>,
+    faults: Vec<Fault>,
+}
+
+impl<'n> Judge<'n> {
+    pub(super) fn new(text: &'n Text, names: Names<'n>) -> Self {
+        Self {
+            text,
+            names,
+            scope: Scope::new(names.dialect),
+            models: Vec::new(),
+            lists: HashSet::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The models that are read, and every fault.
+    pub(super) fn done(self) -> (Vec<String>, Vec<Fault>) {
+        (self.models, self.faults)
+    }
+
+    pub(super) fn fault(
+        &mut self,
+        at: Location,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let fault = fault(self.text, at, message, help);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// The number of a parameter, and whether its values stand in a list.
+    pub(super) fn parameter(&mut self, name: &str, at: Location) -> Option<(usize, bool)> {
+        let parameters = self.names.parameters;
+        let Some(number) = parameters.iter().position(|known| known.name == name) else {
+            let near = suggest::nearest(name, parameters.iter().map(|known| &*known.name));
+            let help = match near {
+                Some(near) => format!("did you mean :{near}?"),
+                None => format!(
+                    "declare it: [tool.params] {name} = {{ type = \"…\", description = \"…\" }}"
+                ),
+            };
+            self.fault(at, format!(":{name} is no parameter of the tool"), help);
+            return None;
+        };
+        let is_list = parameters[number].is_list();
+        match (is_list, self.lists.contains(&at)) {
+            (true, false) => self.fault(
+                at,
+                format!(":{name} is a list"),
+                format!("write IN (:{name})"),
+            ),
+            (false, true) | (true, true) | (false, false) => {}
+        }
+        Some((number, is_list))
+    }
+
+    /// Tells of the parameters that stand nowhere.
+    pub(super) fn unused(&mut self, used: &HashSet<usize>) {
+        for (number, parameter) in self.names.parameters.iter().enumerate() {
+            if !used.contains(&number) {
+                self.faults.push(Fault {
+                    place: parameter.place.clone(),
+                    tool: None,
+                    message: format!("parameter {} is not used by the SQL", parameter.name),
+                    help: format!(
+                        "write :{} where its value belongs, or take it out",
+                        parameter.name
+                    ),
+                });
+            }
+        }
+    }
+
+    /// Judges the names of the result's columns.
+    pub(super) fn columns(&mut self, query: &Query) {
+        let mut names = HashSet::new();
+        for item in first_select(&query.body).map_or(&[][..], |select| &select.projection) {
+            let name = match item {
+                SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+                SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name),
+                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => names.last(),
+                _ => None,
+            };
+            if let Some(name) = name
+                && !names.insert(folded(name, self.names.dialect))
+            {
+                let help = format!("give one of them another name: … AS other_{}", name.value);
+                self.fault(
+                    name.span.start,
+                    format!("two columns are called {}", name.value),
+                    help,
+                );
+            }
+        }
+    }
+
+    fn select(&mut self, select: &Select) {
+        let at = select.select_token.0.span.start;
+        let plain = select.top.is_none()
+            && select.into.is_none()
+            && select.select_modifiers.is_none()
+            && select.optimizer_hints.is_empty()
+            && select.exclude.is_none()
+            && select.lateral_views.is_empty()
+            && select.prewhere.is_none()
+            && select.connect_by.is_empty()
+            && select.cluster_by.is_empty()
+            && select.distribute_by.is_empty()
+            && select.sort_by.is_empty()
+            && select.qualify.is_none()
+            && select.value_table_mode.is_none()
+            && select.flavor == SelectFlavor::Standard
+            && !matches!(select.group_by, GroupByExpr::All(_))
+            && !matches!(&select.distinct, Some(Distinct::On(_)) if self.names.dialect != Dialect::Postgres);
+        if select.into.is_some() {
+            self.fault(
+                at,
+                "SELECT … INTO writes",
+                "take INTO out: a tool only reads",
+            );
+        } else if !plain {
+            self.fault(
+                at,
+                "a SELECT with words that a tool may not use",
+                "write SELECT, FROM, WHERE, GROUP BY, HAVING, WINDOW, ORDER BY and LIMIT",
+            );
+        }
+        if select.projection.is_empty() {
+            self.fault(at, "a SELECT of nothing", "name a column");
+        }
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {}
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
+                    self.fault(
+                        item.span().start,
+                        "* takes columns that are not named",
+                        "write the columns out: a column that comes later would come along",
+                    );
+                }
+                SelectItem::ExprWithAliases { .. } => {
+                    self.fault(
+                        item.span().start,
+                        "an expression of several columns",
+                        "write each as a column of its own",
+                    );
+                }
+            }
+        }
+        for join in select.from.iter().flat_map(|from| &from.joins) {
+            let constraint = match &join.join_operator {
+                JoinOperator::Join(on)
+                | JoinOperator::Inner(on)
+                | JoinOperator::Left(on)
+                | JoinOperator::LeftOuter(on)
+                | JoinOperator::Right(on)
+                | JoinOperator::RightOuter(on)
+                | JoinOperator::FullOuter(on)
+                | JoinOperator::CrossJoin(on) => Some(on),
+                _ => None,
+            };
+            match constraint {
+                None | Some(JoinConstraint::UsingAlias(..)) => {
+                    self.fault(
+                        join.relation.span().start,
+                        "a join of a kind that a tool may not use",
+                        "write JOIN, LEFT JOIN, RIGHT JOIN, FULL JOIN or CROSS JOIN",
+                    );
+                }
+                Some(JoinConstraint::Natural) => {
+                    self.fault(
+                        join.relation.span().start,
+                        "NATURAL joins by columns that are not named",
+                        "write JOIN … USING (…) or ON …",
+                    );
+                }
+                Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None) => {}
+            }
+        }
+    }
+
+    fn table(&mut self, name: &ObjectName) {
+        let [ObjectNamePart::Identifier(only)] = &name.0[..] else {
+            if !self.names.raw {
+                let models = self.names.models.join(", ");
+                self.fault(
+                    name.span().start,
+                    format!("{name} is a table of the database"),
+                    format!("name a model: {models}"),
+                );
+            }
+            return;
+        };
+        if self.scope.has(only) || self.names.raw {
+            return;
+        }
+        let folded = folded(only, self.names.dialect);
+        let known = self
+            .names
+            .models
+            .iter()
+            .find(|model| match self.names.dialect {
+                Dialect::Sqlite => model.eq_ignore_ascii_case(&folded),
+                Dialect::Postgres | Dialect::MySql => **model == folded,
+            });
+        match known {
+            Some(model) if self.models.iter().any(|read| read == model) => {}
+            Some(model) => self.models.push((*model).to_owned()),
+            None => {
+                let near = suggest::nearest(&only.value, self.names.models.iter().copied());
+                let help = match near {
+                    Some(near) if near.eq_ignore_ascii_case(&only.value) => {
+                        format!("its name is {near}: write \"{near}\"")
+                    }
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("models: {}", self.names.models.join(", ")),
+                };
+                self.fault(
+                    only.span.start,
+                    format!("there is no model {}", only.value),
+                    help,
+                );
+            }
+        }
+    }
+
+    fn call(&mut self, function: &Function) {
+        let at = function.name.span().start;
+        let name = match &function.name.0[..] {
+            [ObjectNamePart::Identifier(name)] => match name.quote_style {
+                None => name.value.to_ascii_lowercase(),
+                Some(_) => name.value.clone(),
+            },
+            _ => function.name.to_string().replace(['"', '`'], ""),
+        };
+        let is_named = self.names.functions.iter().any(|known| *known == name);
+        let is_plain =
+            function.name.0.len() == 1 && functions::is_built_in(self.names.dialect, &name);
+        if !is_named && !is_plain {
+            let near = suggest::nearest(&name, functions::built_in(self.names.dialect));
+            let help = match near {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    format!("if it only reads what it is given, name it: functions = [\"{name}\"]")
+                }
+            };
+            self.fault(
+                at,
+                format!("the function {name} is not one that a tool may call"),
+                help,
+            );
+        }
+        let plain_parameters = matches!(function.parameters, FunctionArguments::None);
+        let plain_clauses = match &function.args {
+            FunctionArguments::List(list) => list.clauses.iter().all(|clause| {
+                matches!(
+                    clause,
+                    FunctionArgumentClause::OrderBy(_)
+                        | FunctionArgumentClause::Limit(_)
+                        | FunctionArgumentClause::Separator(_)
+                )
+            }),
+            FunctionArguments::None => true,
+            FunctionArguments::Subquery(_) => false,
+        };
+        if function.uses_odbc_syntax || !plain_parameters || !plain_clauses {
+            self.fault(
+                at,
+                format!("{name} is called in a way that a tool may not use"),
+                "write name(argument, …)",
+            );
+        }
+    }
+
+    fn data_type(&mut self, data_type: &DataType, at: Location) {
+        let text = data_type.to_string().to_ascii_lowercase();
+        let text = text.strip_suffix("[]").unwrap_or(&text);
+        let word = text.split(['(', ' ']).next().unwrap_or(text);
+        if !TYPES.contains(&word) || text.contains(['"', '.', '`']) {
+            self.fault(
+                at,
+                format!("{text} is no type that a tool may make"),
+                "use the engine's own types of numbers, texts, dates and documents",
+            );
+        }
+    }
+
+    fn expression(&mut self, expr: &Expr) {
+        let at = expr.span().start;
+        match expr {
+            Expr::Function(function) => self.call(function),
+            Expr::Cast {
+                data_type, format, ..
+            } => {
+                self.data_type(data_type, at);
+                if format.is_some() {
+                    self.fault(at, "CAST with a format", "write CAST(… AS type)");
+                }
+            }
+            Expr::TypedString(string) => self.data_type(&string.data_type, at),
+            Expr::Convert {
+                data_type, styles, ..
+            } => {
+                if let Some(data_type) = data_type {
+                    self.data_type(data_type, at);
+                }
+                if !styles.is_empty() {
+                    self.fault(at, "CONVERT with a style", "write CAST(… AS type)");
+                }
+            }
+            Expr::In { target, global, .. } => match target {
+                InTarget::List(members) => {
+                    if let [
+                        Expr::Value(ValueWithSpan {
+                            value: Value::Placeholder(_),
+                            span,
+                        }),
+                    ] = &members[..]
+                    {
+                        self.lists.insert(span.start);
+                    }
+                    if *global {
+                        self.fault(at, "GLOBAL IN", "write IN");
+                    }
+                }
+                InTarget::Subquery(_) => {}
+                InTarget::Table { .. } | InTarget::Unnest(_) => {
+                    self.fault(at, "IN a table", "write IN (SELECT column FROM …)");
+                }
+            },
+            Expr::BinaryOp { op, .. }
+            | Expr::AnyOp { compare_op: op, .. }
+            | Expr::AllOp { compare_op: op, .. } => {
+                if matches!(
+                    op,
+                    BinaryOperator::PGCustomBinaryOperator(_)
+                        | BinaryOperator::Assignment
+                        | BinaryOperator::Custom(_)
+                ) {
+                    self.fault(
+                        at,
+                        format!("the operator {op} is not one that a tool may use"),
+                        "use the engine's own operators",
+                    );
+                }
+            }
+            Expr::Collate { collation, .. } if collation.0.len() > 1 => {
+                self.fault(
+                    at,
+                    format!("the collation {collation} is of another schema"),
+                    "use one of the engine's own",
+                );
+            }
+            Expr::Identifier(name) if is_of_session(name) => {
+                let help = "the caller's own are parameters: from = \"caller.token\"";
+                self.fault(at, format!("{} tells of the session", name.value), help);
+            }
+            Expr::Identifier(name) if name.value.starts_with('@') => {
+                self.fault(
+                    at,
+                    "a variable of the session",
+                    "declare a parameter, and write :name",
+                );
+            }
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
+                self.fault(
+                    at,
+                    "* takes columns that are not named",
+                    "write the columns out",
+                );
+            }
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::CompoundFieldAccess { .. }
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+            | Expr::Between { .. }
+            | Expr::Like { any: false, .. }
+            | Expr::ILike { any: false, .. }
+            | Expr::SimilarTo { .. }
+            | Expr::RLike { .. }
+            | Expr::UnaryOp { .. }
+            | Expr::AtTimeZone { .. }
+            | Expr::Extract { .. }
+            | Expr::Ceil { .. }
+            | Expr::Floor { .. }
+            | Expr::Position { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Overlay { .. }
+            | Expr::Collate { .. }
+            | Expr::Nested(_)
+            | Expr::Value(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::GroupingSets(_)
+            | Expr::Cube(_)
+            | Expr::Rollup(_)
+            | Expr::Tuple(_)
+            | Expr::Array(_)
+            | Expr::Interval(_) => {}
+            _ => self.fault(
+                at,
+                "an expression of a kind that a tool may not use",
+                "write it in plain SQL",
+            ),
+        }
+    }
+}
+
+impl Visitor for Judge<'_> {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Ast) -> ControlFlow<()> {
+        match statement {
+            Ast::Query(_) => {}
+            other => self.fault(
+                other.span().start,
+                "a statement that is no SELECT",
+                "a tool only reads",
+            ),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let at = query.span().start;
+        if !query.locks.is_empty() {
+            self.fault(
+                at,
+                "FOR UPDATE and its kind lock rows",
+                "take it out: a tool only reads",
+            );
+        }
+        if query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty()
+        {
+            self.fault(
+                at,
+                "a query with words that a tool may not use",
+                "write plain SQL of the engine",
+            );
+        }
+        if !is_read(&query.body) {
+            self.fault(at, "a query that is no SELECT", "write SELECT … FROM …");
+        }
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let name = &cte.alias.name;
+            let model = self
+                .names
+                .models
+                .iter()
+                .find(|model| model.eq_ignore_ascii_case(&name.value));
+            if let Some(model) = model {
+                let help = format!("call it otherwise: my_{}", model.to_lowercase());
+                self.fault(
+                    name.span.start,
+                    format!("{} is the name of a model", name.value),
+                    help,
+                );
+            }
+            if cte.from.is_some() {
+                self.fault(
+                    name.span.start,
+                    "a list of WITH with words that a tool may not use",
+                    "write name AS (SELECT …)",
+                );
+            }
+        }
+        self.scope.enter(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.scope.leave(query);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.select(select);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.table(relation);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let plain = match factor {
+            TableFactor::Table {
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_directives,
+                inheritance,
+                ..
+            } => {
+                args.is_none()
+                    && with_hints.is_empty()
+                    && version.is_none()
+                    && !with_ordinality
+                    && partitions.is_empty()
+                    && json_path.is_none()
+                    && sample.is_none()
+                    && index_directives.is_empty()
+                    && inheritance.is_none()
+            }
+            TableFactor::Derived { sample, .. } => sample.is_none(),
+            TableFactor::NestedJoin { .. } => true,
+            _ => false,
+        };
+        if !plain {
+            self.fault(
+                factor.span().start,
+                "a source of rows that is no model",
+                "write FROM model, or FROM (SELECT …) AS name",
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.expression(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a bare word is a function of the session on some engine.
+fn is_of_session(name: &Ident) -> bool {
+    let word = name.value.to_ascii_lowercase();
+    name.quote_style.is_none()
+        && matches!(
+            &*word,
+            "current_user"
+                | "session_user"
+                | "system_user"
+                | "current_role"
+                | "current_catalog"
+                | "current_schema"
+        )
+}
+
+/// Whether a body is made of SELECTs and VALUES alone; those in parentheses are looked at by
+/// themselves.
+fn is_read(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => true,
+        SetExpr::SetOperation { left, right, .. } => is_read(left) && is_read(right),
+        SetExpr::Insert(_)
+        | SetExpr::Update(_)
+        | SetExpr::Delete(_)
+        | SetExpr::Merge(_)
+        | SetExpr::Table(_) => false,
+    }
+}
+
+/// The SELECT that names the columns of a result.
+fn first_select(body: &SetExpr) -> Option<&Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::Query(query) => first_select(&query.body),
+        SetExpr::SetOperation { left, .. } => first_select(left),
+        _ => None,
+    }
+}
