@@ -149,6 +149,8 @@ impl Oracle<'_> {
         let taken: Vec<&String> = values
             .iter()
             .filter(|it| !refusable(self.forms[at], it))
+            // One text may stand for several values: it is known of none which it finds.
+            .filter(|it| self.holding(at, it, [true, false, false], false).is_some())
             .take(50)
             .collect();
         let listed: Vec<&str> = taken.iter().map(|it| &***it).chain(["null"]).collect();

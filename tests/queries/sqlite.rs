@@ -353,22 +353,19 @@ async fn a_collation_of_the_application_is_done_without() {
     file.execute_batch(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT COLLATE NOCASE);
          INSERT INTO t VALUES (1, 'b'), (2, 'a'), (3, 'A');
-         CREATE VIEW v AS SELECT id, s FROM t;
          PRAGMA writable_schema = ON;
          UPDATE sqlite_schema SET sql = replace(sql, 'NOCASE', 'mine');",
     )
     .unwrap();
-    let served = Served::over(&path, "t,v", &[]).await;
-    for model in ["t", "v"] {
-        assert_eq!(served.ids(model, r#"{"s":"a"}"#).await, [2], "{model}");
-        assert_eq!(served.ids(model, r#"{"s":{"$gt":"A"}}"#).await.len(), 2);
-        let sorted = served.column(model, r#"{"sort":["s"]}"#, "id").await;
-        assert_eq!(sorted, [3, 2, 1], "{model}");
-        let groups = r#"{"group_by":["s"],"aggregate":{"n":{"$count":"*"}}}"#;
-        assert_eq!(served.column(model, groups, "s").await, ["A", "a", "b"]);
-        let pages = served.walk("query", model, r#"{"sort":["-s"],"limit":1}"#);
-        assert_eq!(pages.await.len(), 3, "{model}");
-    }
+    let served = Served::over(&path, "t", &[]).await;
+    assert_eq!(served.ids("t", r#"{"s":"a"}"#).await, [2]);
+    assert_eq!(served.ids("t", r#"{"s":{"$gt":"A"}}"#).await.len(), 2);
+    let sorted = served.column("t", r#"{"sort":["s"]}"#, "id").await;
+    assert_eq!(sorted, [3, 2, 1]);
+    let groups = r#"{"group_by":["s"],"aggregate":{"n":{"$count":"*"}}}"#;
+    assert_eq!(served.column("t", groups, "s").await, ["A", "a", "b"]);
+    let pages = served.walk("query", "t", r#"{"sort":["-s"],"limit":1}"#);
+    assert_eq!(pages.await.len(), 3);
 }
 
 #[tokio::test]
