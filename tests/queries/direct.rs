@@ -274,6 +274,8 @@ fn sqlite_json(value: ValueRef<'_>, form: Form) -> String {
             let is_document = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             match form {
                 Form::Json if is_document => text.into_owned(),
+                // What is hidden in it could not be taken out.
+                Form::Json if may_be_document(&text) => quoted("[withheld]"),
                 Form::Date | Form::DateTime if text.len() > 15 && text.starts_with("20") => {
                     quoted(&text.replacen(' ', "T", 1))
                 }
@@ -281,6 +283,12 @@ fn sqlite_json(value: ValueRef<'_>, form: Form) -> String {
             }
         }
     }
+}
+
+/// Whether a text looks like a document.
+pub(crate) fn may_be_document(text: &str) -> bool {
+    text.starts_with(['{', '[', '"', ' ', '\t', '\n', '\r', '\u{feff}'])
+        && (text.contains('\\') || text.contains('{') && text.contains(':'))
 }
 
 fn float(number: f64) -> String {
