@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -250,6 +251,45 @@ impl Refused {
     }
 }
 
+/// What a store says of whether a token lets anyone in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Until when it does beside the token that took its place, where one did.
+    pub until: Option<DateTime<Utc>>,
+    /// Whether it does by itself.
+    pub active: bool,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Whether its tenant does.
+    pub tenant_active: bool,
+}
+
+impl Standing {
+    /// Whether it lets anyone in at that moment; nothing else says so.
+    ///
+    /// # Errors
+    /// The first reason why it does not.
+    pub fn judge(&self, now: DateTime<Utc>) -> Result<(), Refused> {
+        let is_over = |end: Option<DateTime<Utc>>| end.is_some_and(|end| end <= now);
+        if is_over(self.until) {
+            Err(Refused::Rotated)
+        } else if !self.active {
+            Err(Refused::Revoked)
+        } else if is_over(self.expires_at) {
+            Err(Refused::Expired)
+        } else if !self.tenant_active {
+            Err(Refused::TenantInactive)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// When it ends, by whichever reason there is.
+    pub fn ends(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        self.until.into_iter().chain(self.expires_at)
+    }
+}
+
 /// Judges the tokens that a client gave, one for each way that it used: `find` says what one is.
 ///
 /// # Errors
@@ -278,6 +318,63 @@ mod tests {
 
     fn tokens() -> Tokens {
         Tokens::new(&["first-token-of-all".into(), "second-token-here".into()])
+    }
+
+    #[test]
+    fn a_token_stands_until_the_first_reason_against_it() {
+        let now = DateTime::from_timestamp(1_000, 0).unwrap();
+        let later = now + chrono::TimeDelta::seconds(1);
+        let stands = Standing {
+            until: None,
+            active: true,
+            expires_at: None,
+            tenant_active: true,
+        };
+        let all = Standing {
+            until: Some(now),
+            active: false,
+            expires_at: Some(now),
+            tenant_active: false,
+        };
+        for (standing, judged) in [
+            (stands, Ok(())),
+            (all, Err(Refused::Rotated)),
+            (
+                Standing {
+                    until: Some(later),
+                    ..all
+                },
+                Err(Refused::Revoked),
+            ),
+            (
+                Standing {
+                    until: None,
+                    active: true,
+                    ..all
+                },
+                Err(Refused::Expired),
+            ),
+            (
+                Standing {
+                    tenant_active: false,
+                    expires_at: Some(later),
+                    ..stands
+                },
+                Err(Refused::TenantInactive),
+            ),
+            (
+                Standing {
+                    expires_at: Some(later),
+                    until: Some(later),
+                    ..stands
+                },
+                Ok(()),
+            ),
+        ] {
+            assert_eq!(standing.judge(now), judged, "{standing:?}");
+        }
+        assert_eq!(all.ends().count(), 2);
+        assert_eq!(stands.ends().count(), 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod window;
 pub use access::{Access, Administration, Clients};
 pub use databases::{Unread, Ways};
 pub use exposed::Exposed;
+pub(crate) use permissions::Lack;
 pub use permissions::Permissions;
 pub use toolbox::{Tool, Toolbox, Work};
 pub(crate) use window::Bound;
@@ -139,11 +140,6 @@ impl Grant {
             .into_iter()
             .chain(self.tenant.reserve(rows)?)
             .collect())
-    }
-
-    /// Whether its time is over.
-    pub(crate) fn is_over(&self) -> bool {
-        self.expires_at.is_some_and(|end| end <= Utc::now())
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::auth::TokenId;
+use crate::auth::{Refused, TokenId};
 use crate::store::{ClientLimits, Contents, Database, RowRule, Tenant, TenantId, Token};
 
 /// A tenant.
@@ -144,14 +144,11 @@ impl TokenView {
     /// A token of a store as operators see it at a time.
     pub fn new(token: &Token, contents: &Contents, now: DateTime<Utc>) -> Self {
         let tenant = contents.tenants.iter().find(|it| it.id == token.tenant);
-        let state = if !token.active {
-            "revoked"
-        } else if token.expires_at.is_some_and(|end| end <= now) {
-            "expired"
-        } else if tenant.is_none_or(|tenant| !tenant.active) {
-            "tenant inactive"
-        } else {
-            "active"
+        let standing = tenant.map(|tenant| token.standing(tenant).judge(now));
+        let state = match standing.unwrap_or(Err(Refused::TenantInactive)) {
+            Ok(()) => "active",
+            Err(Refused::TenantInactive) => "tenant inactive",
+            Err(refused) => refused.reason(),
         };
         let previous = token.previous.as_ref();
         let previous = previous.filter(|previous| previous.until > now);

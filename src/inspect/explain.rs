@@ -1,18 +1,17 @@
 //! Which rule allows or denies what to a token of the store, field by field.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::Utc;
 use serde::Serialize;
 
 use crate::auth::{Scope, Scopes};
-use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, WantedRule};
-use crate::config::{self, ModelName};
+use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry};
+use crate::config::ModelName;
 use crate::egress::Reach;
-use crate::policy::Permissions;
 use crate::policy::databases::Reached;
-use crate::policy::directory;
+use crate::policy::directory::{self, Listing};
+use crate::policy::{Lack, Permissions};
 use crate::protocol::Action;
 use crate::store::{Contents, Database, RowRule, Tenant, Token};
 
@@ -80,29 +79,32 @@ pub async fn explain(
     token: &Token,
     model: Option<&str>,
 ) -> Explained {
-    let mut models = Vec::new();
-    let mut taken = HashSet::new();
-    let mut databases: Vec<&Database> = contents.databases.iter().collect();
-    databases.retain(|database| database.tenant == tenant.id);
-    databases.sort_by_key(|database| (database.created_at, database.id.clone()));
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
-    let listed = databases
-        .iter()
-        .flat_map(|database| config::model_names("models", &database.models).unwrap_or_default());
-    let listed: Vec<ModelName> = listed.collect();
-    let astray = directory::astray(&rules, &listed).into_iter().next();
-    for database in databases {
-        let names = config::model_names("models", &database.models).unwrap_or_default();
-        let names = names.into_iter().map(|name| name.exposed);
-        let names = names.filter(|name| model.is_none_or(|model| model == name));
-        // A name that an earlier database has is that one's.
-        let names: Vec<String> = names.filter(|name| taken.insert(name.clone())).collect();
-        if let Some(model) = astray {
-            let why = format!("a row rule is about {model}, which no database of the tenant lists");
-            let all = names.iter();
-            models.extend(all.map(|name| denied(name, Some(database), why.clone())));
-        } else if !names.is_empty() {
-            models.extend(of_database(places, database, tenant, token, names).await);
+    let mut databases = directory::in_turn(contents);
+    databases.retain(|database| database.tenant == tenant.id);
+    let listed: Vec<_> = databases.iter().map(|it| directory::listed(it)).collect();
+    let listings = directory::listings(&rules, token.models.as_deref(), &listed);
+    let mut models = Vec::new();
+    for (database, names) in databases.into_iter().zip(listings) {
+        let names = names.into_iter();
+        let mut seen = Vec::new();
+        for (name, listing) in names.filter(|(name, _)| is_asked(model, name)) {
+            let why = match listing {
+                Listing::Seen => {
+                    seen.push(name.exposed.clone());
+                    continue;
+                }
+                Listing::Elsewhere => continue,
+                Listing::NotOfToken => "it is not among the token's models".to_owned(),
+                Listing::Astray(model) => {
+                    format!("a row rule is about {model}, which no database of the tenant lists")
+                }
+            };
+            models.push(denied(&name.exposed, Some(database), why));
+        }
+        if !seen.is_empty() {
+            let rules = (tenant, token, &*rules);
+            models.extend(of_database(places, database, rules, &seen).await);
         }
     }
     if let (Some(model), true) = (model, models.is_empty()) {
@@ -140,40 +142,32 @@ fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
     }
 }
 
-/// In the order in which a token is judged.
+/// Whether this is the model that is asked for, or all are.
+fn is_asked(model: Option<&str>, name: &ModelName) -> bool {
+    model.is_none_or(|model| model == name.exposed)
+}
+
 fn lets_in(tenant: &Tenant, token: &Token) -> Verdict {
-    let why = if !token.active {
-        "the token was revoked"
-    } else if token.expires_at.is_some_and(|end| end <= Utc::now()) {
-        "the token has expired"
-    } else if !tenant.active {
-        "its tenant is not active"
-    } else {
-        return verdict("token", true, "token and tenant are active");
-    };
-    verdict("token", false, why)
+    match token.standing(tenant).judge(Utc::now()) {
+        Ok(()) => verdict("token", true, "token and tenant are active"),
+        Err(refused) => verdict("token", false, refused.why()),
+    }
 }
 
 fn actions(token: &Token) -> Vec<Verdict> {
     let scopes = Scopes::named(token.scopes.iter().map(String::as_str));
     let may = Permissions::new(scopes, token.tools.as_deref());
-    let of_scope = |name: &str, scope: Scope| {
-        let has = scopes.has(scope);
-        let why = match has {
-            true => format!("the scope {scope}"),
-            false => format!("the scope {scope} is missing"),
-        };
-        verdict(name, has, why)
+    let by_scope = |scope: Scope| format!("the scope {scope}");
+    let missing = |scope: Scope| format!("the scope {scope} is missing");
+    let of_action = |action: Action| match may.judge(action) {
+        Ok(None) => verdict(action.name(), true, "always"),
+        Ok(Some(scope)) => verdict(action.name(), true, by_scope(scope)),
+        Err(Lack::Scope(scope)) => verdict(action.name(), false, missing(scope)),
+        Err(Lack::Tool) => verdict(action.name(), false, "it is not among the token's tools"),
     };
-    let of_action = |action: Action| match Permissions::scope(action) {
-        None => verdict(action.name(), true, "always"),
-        Some(scope) => {
-            let judged = of_scope(action.name(), scope);
-            match judged.allowed && !may.allows(action) {
-                true => verdict(action.name(), false, "it is not among the token's tools"),
-                false => judged,
-            }
-        }
+    let of_scope = |name: &str, scope: Scope| match scopes.has(scope) {
+        true => verdict(name, true, by_scope(scope)),
+        false => verdict(name, false, missing(scope)),
     };
     let parts = [
         ("filters beyond equality", Scope::Operators),
@@ -188,28 +182,13 @@ fn actions(token: &Token) -> Vec<Verdict> {
         .collect()
 }
 
+/// What is seen of those names in a database, which is connected to.
 async fn of_database(
     (reach, query_timeout): (&Reach, Duration),
     database: &Database,
-    tenant: &Tenant,
-    token: &Token,
-    names: Vec<String>,
+    (tenant, token, rules): (&Tenant, &Token, &[RowRule]),
+    seen: &[String],
 ) -> Vec<ModelAccess> {
-    let is_of_token = |name: &&String| {
-        token
-            .models
-            .as_ref()
-            .is_none_or(|models| models.contains(*name))
-    };
-    let (seen, not_seen): (Vec<&String>, Vec<&String>) = names.iter().partition(is_of_token);
-    let not_seen = not_seen.into_iter().map(|name| {
-        let why = "it is not among the token's models".to_owned();
-        denied(name, Some(database), why)
-    });
-    let mut told: Vec<ModelAccess> = not_seen.collect();
-    if seen.is_empty() {
-        return told;
-    }
     let reached = Reached::new(database, reach, 1, query_timeout, None).await;
     let tables = match &reached {
         Ok(reached) => reached.tables().await,
@@ -217,38 +196,33 @@ async fn of_database(
     };
     let (reached, tables) = match (reached, tables) {
         (Ok(reached), Ok(tables)) => (reached, tables),
-        (Err(_), Ok(_)) => return told,
+        (Err(_), Ok(_)) => return Vec::new(),
         (_, Err(unread)) => {
             let why = format!("its database cannot be read: {}", unread.fault.what);
-            told.extend(
-                seen.into_iter()
-                    .map(|name| denied(name, Some(database), why.clone())),
-            );
-            return told;
+            let all = seen.iter();
+            return all
+                .map(|name| denied(name, Some(database), why.clone()))
+                .collect();
         }
     };
-    let rules: Vec<(&RowRule, &'static str)> = tenant
-        .rows
-        .iter()
-        .map(|rule| (rule, "tenant"))
-        .chain(token.rows.iter().map(|rule| (rule, "token")))
-        .collect();
-    let wanted = rules.iter().map(|(rule, _)| directory::wanted(rule));
-    let wanted: Vec<WantedRule<'_>> = wanted.collect();
-    let seen: Vec<String> = seen.into_iter().cloned().collect();
+    let wanted: Vec<_> = rules.iter().map(directory::wanted).collect();
     let built = catalog::build(
         reached.names.iter().zip(tables).collect(),
         &reached.sensitive,
         Narrowing {
-            models: Some(&seen),
+            models: Some(seen),
             rules: &wanted,
             ..Narrowing::default()
         },
     );
+    let of_tenant = tenant.rows.iter().map(|rule| (rule, "tenant"));
+    let of_token = token.rows.iter().map(|rule| (rule, "token"));
+    let rules: Vec<(&RowRule, &'static str)> = of_tenant.chain(of_token).collect();
     let names = reached.names.iter();
     let names = names.filter(|name| seen.contains(&name.exposed));
-    told.extend(names.map(|name| of_model(name, database, &built, &rules)));
-    told
+    names
+        .map(|name| of_model(name, database, &built, &rules))
+        .collect()
 }
 
 fn of_model(

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use super::{Grant, Policy, Settings};
-use crate::auth::{self, Client, Digest, Refused, TokenId, Tokens};
+use super::{Policy, Settings};
+use crate::auth::{self, Client, Digest, Refused, Standing, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls, Warning};
 use crate::egress::Reach;
 
@@ -159,12 +159,7 @@ pub struct Clients {
 /// What is known of a digest.
 struct Known {
     policy: Arc<Policy>,
-    /// Whether the token lets anyone in by itself.
-    active: bool,
-    /// Whether its tenant does.
-    tenant_active: bool,
-    /// Until when a digest before a rotation is let in.
-    until: Option<DateTime<Utc>>,
+    standing: Standing,
 }
 
 impl fmt::Debug for Clients {
@@ -177,9 +172,7 @@ impl fmt::Debug for Clients {
 pub(crate) struct Entry {
     pub(crate) digest: Digest,
     pub(crate) policy: Arc<Policy>,
-    pub(crate) active: bool,
-    pub(crate) tenant_active: bool,
-    pub(crate) until: Option<DateTime<Utc>>,
+    pub(crate) standing: Standing,
 }
 
 impl Clients {
@@ -188,9 +181,7 @@ impl Clients {
         let known = entries.map(|entry| {
             let known = Known {
                 policy: entry.policy,
-                active: entry.active,
-                tenant_active: entry.tenant_active,
-                until: entry.until,
+                standing: entry.standing,
             };
             (entry.digest, known)
         });
@@ -210,19 +201,8 @@ impl Clients {
         if self.freshness.as_ref().is_none_or(|fresh| fresh.is_over()) {
             return Err(Refused::StoreAway);
         }
-        let now = Utc::now();
-        let is_over = known.policy.grant.as_ref().is_none_or(Grant::is_over);
-        if known.until.is_some_and(|until| until <= now) {
-            Err(Refused::Rotated)
-        } else if !known.active {
-            Err(Refused::Revoked)
-        } else if is_over {
-            Err(Refused::Expired)
-        } else if !known.tenant_active {
-            Err(Refused::TenantInactive)
-        } else {
-            Ok(Arc::clone(&known.policy))
-        }
+        known.standing.judge(Utc::now())?;
+        Ok(Arc::clone(&known.policy))
     }
 
     /// Whose token this is, be it one that lets nobody in any more.
@@ -251,9 +231,7 @@ impl Clients {
     /// Whether the time of any digest came to its end after the one and before the other.
     pub(crate) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
         self.by_digest.values().any(|known| {
-            let grant = known.policy.grant.as_ref();
-            let ends = [grant.and_then(|grant| grant.expires_at), known.until];
-            let mut ends = ends.into_iter().flatten();
+            let mut ends = known.standing.ends();
             ends.any(|end| end > after && end <= before)
         })
     }

@@ -14,7 +14,7 @@ use super::exposed::{Exposed, Narrowed};
 use super::permissions::Permissions;
 use super::quota::{Quota, Spent};
 use super::{Grant, Policy, Settings};
-use crate::auth::{Client, Scopes};
+use crate::auth::{Client, Scopes, Standing};
 use crate::catalog::WantedRule;
 use crate::config::{self, ModelName};
 use crate::db::Whom;
@@ -129,10 +129,7 @@ impl Tenants {
             .map(|tenant| (&tenant.id, tenant))
             .collect();
         let mut databases: HashMap<&TenantId, Vec<Arc<Held>>> = HashMap::new();
-        // A database that comes later takes no name away from one that was there.
-        let mut in_turn: Vec<&Database> = contents.databases.iter().collect();
-        in_turn.sort_by_key(|database| (database.created_at, database.id.clone()));
-        for database in in_turn {
+        for database in in_turn(contents) {
             if let Some(held) = self.held.get(&database.id) {
                 databases
                     .entry(&database.tenant)
@@ -198,9 +195,10 @@ impl Tenants {
             let entry = |digest, until| Entry {
                 digest,
                 policy: Arc::clone(&made.policy),
-                active: token.active,
-                tenant_active: tenant.active,
-                until,
+                standing: Standing {
+                    until,
+                    ..token.standing(tenant)
+                },
             };
             entries.push(entry(token.digest, None));
             let previous = token.previous.as_ref();
@@ -273,8 +271,8 @@ fn policy(
 /// first.
 fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Exposed>> {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
-    let names: Vec<Vec<ModelName>> = held.iter().map(|held| listed(held)).collect();
-    let astray = astray(&rules, &names.concat());
+    let names: Vec<Vec<ModelName>> = held.iter().map(|held| listed(held.record())).collect();
+    let astray = astray(&rules, &names);
     if !held.is_empty() {
         for model in &astray {
             warn!(
@@ -285,14 +283,10 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Expose
             );
         }
     }
-    let mut taken: HashSet<String> = HashSet::new();
-    let exposed = held.iter().zip(&names).map(|(held, names)| {
-        let seen = |name: &&ModelName| {
-            let is_named = |models: &Vec<String>| models.iter().any(|model| names_it(model, name));
-            astray.is_empty() && token.models.as_ref().is_none_or(is_named)
-        };
-        let names = names.iter().filter(seen).map(|name| name.exposed.clone());
-        let names = names.filter(|name| taken.insert(name.clone())).collect();
+    let listings = listings(&rules, token.models.as_deref(), &names);
+    let exposed = held.iter().zip(listings).map(|(held, listings)| {
+        let seen = listings.into_iter().filter(|it| it.1 == Listing::Seen);
+        let names = seen.map(|(name, _)| name.exposed.clone()).collect();
         let secured = held.record().row_security;
         let source = Narrowed {
             held: Arc::clone(held),
@@ -314,9 +308,57 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Expose
     exposed.collect()
 }
 
+/// The databases of all tenants, each after those that were there before it: one that comes later
+/// takes no name away from them.
+pub(crate) fn in_turn(contents: &Contents) -> Vec<&Database> {
+    let mut databases: Vec<&Database> = contents.databases.iter().collect();
+    databases.sort_by_key(|database| (database.created_at, database.id.clone()));
+    databases
+}
+
 /// The names of a database's whitelist.
-fn listed(held: &Held) -> Vec<ModelName> {
-    config::model_names("models", &held.record().models).unwrap_or_default()
+pub(crate) fn listed(database: &Database) -> Vec<ModelName> {
+    config::model_names("models", &database.models).unwrap_or_default()
+}
+
+/// What the records decide of a name on a whitelist, before its database is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing<'r> {
+    /// It is seen, if it is there.
+    Seen,
+    /// Nothing is, for a row rule is about this model, which no database of the tenant lists.
+    Astray(&'r str),
+    /// It is not among the token's models.
+    NotOfToken,
+    /// Another database of the tenant has the name, and the token sees it there.
+    Elsewhere,
+}
+
+/// Decides over each name that the databases of a tenant list, in their turn, for a token of these
+/// models, or of all.
+pub(crate) fn listings<'r, 'n>(
+    rules: &'r [RowRule],
+    models: Option<&[String]>,
+    listed: &'n [Vec<ModelName>],
+) -> Vec<Vec<(&'n ModelName, Listing<'r>)>> {
+    let astray = astray(rules, listed).into_iter().next();
+    let mut taken = HashSet::new();
+    let mut listing = |name: &'n ModelName| {
+        let named = |models: &[String]| models.iter().any(|model| names_it(model, name));
+        if let Some(model) = astray {
+            Listing::Astray(model)
+        } else if !models.is_none_or(named) {
+            Listing::NotOfToken
+        } else if !taken.insert(name.exposed.as_str()) {
+            Listing::Elsewhere
+        } else {
+            Listing::Seen
+        }
+    };
+    let listed = listed.iter();
+    listed
+        .map(|names| names.iter().map(|name| (name, listing(name))).collect())
+        .collect()
 }
 
 /// A rule of the store as a catalog is built by it.
@@ -331,15 +373,14 @@ pub(crate) fn wanted(rule: &RowRule) -> WantedRule<'_> {
 
 /// The models of rules that are about nothing: misspelt, or not listed any more. What such a rule
 /// would have held back is not known, so that nothing may be seen.
-pub(crate) fn astray<'r>(rules: &'r [RowRule], listed: &[ModelName]) -> Vec<&'r str> {
+fn astray<'r>(rules: &'r [RowRule], listed: &[Vec<ModelName>]) -> Vec<&'r str> {
     let models = rules.iter().map(|rule| rule.model.as_str());
-    models
-        .filter(|model| !listed.iter().any(|name| name.may_begin(model)))
-        .collect()
+    let is_listed = |model: &&str| listed.iter().flatten().any(|name| name.may_begin(model));
+    models.filter(|model| !is_listed(model)).collect()
 }
 
 /// Whether a token's list of models names this one: as clients do, or with its schema.
-pub(crate) fn names_it(model: &str, name: &ModelName) -> bool {
+fn names_it(model: &str, name: &ModelName) -> bool {
     let qualified = name
         .schema
         .as_ref()
@@ -371,10 +412,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_is_seen_in_the_first_database_where_the_token_may_see_it() {
+        use Listing::{Astray, Elsewhere, NotOfToken, Seen};
+        let names = |list: &str| config::model_names("models", list).unwrap();
+        let listed = [names("tickets,n=crm.notes"), names("tickets,users")];
+        let decided = |rules: &'static [RowRule], models: Option<&[&str]>| {
+            let own = |models: &[&str]| models.iter().map(ToString::to_string).collect();
+            let models: Option<Vec<String>> = models.map(own);
+            let all = listings(rules, models.as_deref(), &listed).into_iter();
+            all.map(|names| names.into_iter().map(|(_, decided)| decided).collect())
+                .collect::<Vec<Vec<_>>>()
+        };
+        assert_eq!(decided(&[], None), [[Seen, Seen], [Elsewhere, Seen]]);
+        // As clients name it, and as its database does.
+        for notes in ["n", "crm.notes"] {
+            assert_eq!(
+                decided(&[], Some(&[notes, "users"])),
+                [[NotOfToken, Seen], [NotOfToken, Seen]]
+            );
+        }
+        let rules = Vec::leak(vec!["orders.a = 1".parse().unwrap()]);
+        assert_eq!(decided(rules, None), [[Astray("orders"); 2]; 2]);
+    }
+
+    #[test]
     fn a_rule_about_no_model_is_astray() {
         let rules = ["tickets.a = 1", "ticket.a = 1", "Tickets.a = 1"];
         let rules = rules.map(|rule| rule.parse().unwrap());
-        let listed = config::model_names("models", "tickets,n=crm.notes").unwrap();
+        let listed = [config::model_names("models", "tickets,n=crm.notes").unwrap()];
         assert_eq!(astray(&rules, &listed), ["ticket", "Tickets"]);
         let named = [
             "public.tickets.a = 1",

@@ -13,6 +13,15 @@ pub struct Permissions {
     actions: u8,
 }
 
+/// What keeps an action back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// The scope is missing.
+    Scope(Scope),
+    /// The token was given other tools.
+    Tool,
+}
+
 impl Permissions {
     /// Everything that is served.
     pub const ALL: Self = Self {
@@ -41,7 +50,7 @@ impl Permissions {
     }
 
     /// The scope that an action needs; who one is may always be asked.
-    pub(crate) fn scope(action: Action) -> Option<Scope> {
+    fn scope(action: Action) -> Option<Scope> {
         match action {
             Action::Whoami => None,
             Action::Describe => Some(Scope::Describe),
@@ -51,8 +60,20 @@ impl Permissions {
 
     /// Whether an action may be asked for.
     pub fn allows(self, action: Action) -> bool {
-        let named = self.actions & 1 << action as u8 != 0;
-        Self::scope(action).is_none_or(|scope| named && self.scopes.has(scope))
+        self.judge(action).is_ok()
+    }
+
+    /// By which scope an action may be asked for; who one is may be asked without one.
+    ///
+    /// # Errors
+    /// What keeps it back.
+    pub(crate) fn judge(self, action: Action) -> Result<Option<Scope>, Lack> {
+        match Self::scope(action) {
+            None => Ok(None),
+            Some(scope) if !self.scopes.has(scope) => Err(Lack::Scope(scope)),
+            Some(_) if self.actions & 1 << action as u8 == 0 => Err(Lack::Tool),
+            Some(scope) => Ok(Some(scope)),
+        }
     }
 
     /// Lets an action through.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Faults;
 use super::seal::{SealFault, Sealed};
 use super::{DatabaseId, RowRule, TenantId, TokenKey};
-use crate::auth::Digest;
+use crate::auth::{Digest, Standing};
 use crate::config::{self, Engine};
 
 /// Everything that the store holds, at one revision.
@@ -137,6 +137,18 @@ pub struct Token {
     pub created_at: DateTime<Utc>,
     /// When it was changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Token {
+    /// What decides whether it lets anyone in.
+    pub fn standing(&self, tenant: &Tenant) -> Standing {
+        Standing {
+            until: None,
+            active: self.active,
+            expires_at: self.expires_at,
+            tenant_active: tenant.active,
+        }
+    }
 }
 
 /// The token before a rotation.
