@@ -1,6 +1,7 @@
 //! What one caller may ask for, as one immutable value: a message looks at it once.
 
 pub(crate) mod access;
+mod budget;
 pub(crate) mod databases;
 pub(crate) mod directory;
 mod exposed;
@@ -11,6 +12,7 @@ mod toolbox;
 mod window;
 
 pub use access::{Access, Administration, Clients};
+pub use budget::{Budget, Tally};
 pub use databases::{Unread, Ways};
 pub use exposed::Exposed;
 pub(crate) use permissions::Lack;

@@ -65,8 +65,6 @@ pub struct App {
     slots: Slots,
     /// What requests and answers under way may take, by token.
     memory: Memory<Holder>,
-    /// Requests by HTTP, which has no connection to count by: token and network of the client.
-    windows: Windows<TokenId, IpAddr>,
     /// Tokens whose refusals were told in this window.
     told: Windows<TokenId, ()>,
     streams: sse::Streams,
@@ -245,7 +243,6 @@ impl App {
             sessions: sessions::Sessions::default(),
             slots: Slots::default(),
             memory: Memory::new(config.max_memory_bytes),
-            windows: Windows::default(),
             told: Windows::default(),
             streams: sse::Streams::default(),
             administered: Semaphore::new(ADMINISTERED),

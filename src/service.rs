@@ -4,16 +4,17 @@
 //! order: model, action, parameters, database.
 
 mod describe;
+mod follow;
 mod obstacle;
 mod outage;
 mod page;
 pub(crate) mod record;
 pub(crate) mod renewal;
 mod whoami;
-mod window;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+pub use follow::{Change, PolicyReceiver};
+
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -27,12 +28,12 @@ use crate::auth::{Caller, TokenId};
 use crate::db::{Db, Usage};
 use crate::encode::{Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
-use crate::limit::Window;
+use crate::limit::Weight;
 use crate::observe::{Audit, Metrics};
 use crate::plan::{self, GetPlan, ReadPlan};
 use crate::policy::databases::Ways;
 use crate::policy::quota::Reserved;
-use crate::policy::{Access, Exposed, Form, Policy};
+use crate::policy::{Access, Budget, Exposed, Form, Limited, Policy, Tally};
 use crate::protocol::{Action, Read};
 use crate::sql::{self, Dialect};
 use crate::store::{DatabaseId, Store};
@@ -69,8 +70,7 @@ pub struct Service {
     /// Places for requests that are being answered.
     turns: Semaphore,
     most_turns: usize,
-    /// The window of each token of the configuration, over all its connections.
-    windows: Mutex<HashMap<TokenId, Window>>,
+    budget: Budget,
     outage: Outage,
     /// Asks the owner of the configuration, once there is one.
     renewals: OnceLock<renewal::Asking>,
@@ -157,7 +157,7 @@ impl Service {
         Self {
             turns: Semaphore::new(most_turns),
             most_turns,
-            windows: Mutex::default(),
+            budget: Budget::default(),
             access: ArcSwap::from_pointee(parts.access),
             replaced: watch::Sender::new(()),
             db: parts.db,
@@ -182,10 +182,7 @@ impl Service {
 
     /// Puts another access in force, whole.
     pub fn replace(&self, access: Access) {
-        self.windows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|token, _| access.tokens.holds(token));
+        self.budget.retain(|token| access.tokens.holds(token));
         if let Some(audit) = self.audit() {
             audit.set_denies(access.settings.audit_denies);
         }
@@ -200,9 +197,21 @@ impl Service {
         self.replaced.send_replace(());
     }
 
-    /// Hears each time that somebody else may be let in, or by another policy.
-    pub fn replacements(&self) -> watch::Receiver<()> {
-        self.replaced.subscribe()
+    /// Admits a message of a caller to its windows, and counts the one that is refused.
+    ///
+    /// # Errors
+    /// As [`Budget::admit`].
+    pub async fn admit(
+        &self,
+        of: (&Policy, &TokenId),
+        weight: Weight,
+        tally: Tally<'_>,
+    ) -> Result<(), Limited> {
+        let admitted = self.budget.admit(of, weight, tally).await;
+        if admitted.is_err() {
+            self.metrics.rate_limited();
+        }
+        admitted
     }
 
     /// The database of the configuration, where there is one.

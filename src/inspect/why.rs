@@ -12,7 +12,7 @@ use words::{by_code, by_code_remedy, word};
 
 use crate::auth::Client;
 use crate::observe::{Asked, Obstacle, Whose};
-use crate::policy::{Access, Permissions, Policy};
+use crate::policy::{Access, Lack, Policy};
 use crate::protocol::Action;
 
 /// Why a request was refused.
@@ -364,9 +364,7 @@ impl Known<'_> {
         let policy = self.policy?;
         let wanted = Action::parse(action)?;
         let scopes = policy.may.scopes();
-        if let Some(scope) = Permissions::scope(wanted)
-            && !scopes.has(scope)
-        {
+        if let Err(Lack::Scope(scope)) = policy.may.judge(wanted) {
             let scopes = scopes.names().into_iter().map(str::to_owned);
             let scopes: Vec<String> = scopes.chain([scope.name().to_owned()]).collect();
             return self.token(

@@ -5,8 +5,15 @@ pub(crate) mod events;
 mod frames;
 mod in_flight;
 pub(crate) mod native;
+pub(crate) mod outbox;
 pub(crate) mod outgoing;
 pub(crate) mod sessions;
 pub(crate) mod sse;
 pub(crate) mod stdio;
 pub(crate) mod ws;
+
+#[cfg(test)]
+mod tests;
+
+/// Requests of one connection that run at once; then no more is read.
+pub(crate) const IN_FLIGHT: usize = 32;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::support::{Events, Socket, modern, request, start};
+use crate::support::{Events, Socket, TOKEN, modern, request, soon, start};
+use lucarne::auth::Tokens;
 use lucarne::policy::{Access, Exposed, Permissions, Policy};
 use lucarne::service::Service;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Puts a policy in force that serves other models.
 pub(crate) fn serve_other_models(service: &Service) {
@@ -19,6 +22,43 @@ pub(crate) fn serve_other_models(service: &Service) {
         )),
         ..Access::clone(&before)
     });
+}
+
+/// Lets no token in any more.
+fn withdraw_tokens(service: &Service) {
+    let before = service.access();
+    service.replace(Access {
+        tokens: Tokens::new(&[]),
+        ..Access::clone(&before)
+    });
+}
+
+#[tokio::test]
+async fn a_token_that_goes_while_a_stream_is_asked_for_takes_it_along() {
+    let running = start(&[]).await;
+    let wanted = json!({ "notifications": { "toolsListChanged": true } });
+    let body = request(7, "subscriptions/listen", modern(wanted));
+    let (address, length) = (running.address, body.len());
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
+         MCP-Protocol-Version: 2026-07-28\r\nMCP-Method: subscriptions/listen\r\n\
+         Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It is let in once its body is asked for.
+    let mut asked = [0; 25];
+    soon(stream.read_exact(&mut asked)).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    withdraw_tokens(&running.service);
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n0\r\n\r\n") {
+        assert!(soon(stream.read_buf(&mut answer)).await.unwrap() > 0);
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("subscriptions/acknowledged"), "{answer}");
 }
 
 fn method(text: &str) -> String {

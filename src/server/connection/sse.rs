@@ -23,14 +23,13 @@ use tracing::info;
 
 use super::events::{self, Events};
 use super::outgoing::Outgoing;
-use super::sessions;
-use super::ws::IN_FLIGHT;
+use super::{IN_FLIGHT, sessions};
 use crate::auth::Caller;
 use crate::limit::Weight;
-use crate::policy::Policy;
 use crate::server::gate::admission::{self, Admitted, RETRY_SECONDS};
 use crate::server::reply::{self, Refused};
 use crate::server::{App, mcp};
+use crate::service::{Change, PolicyReceiver};
 
 /// How long a client may take to read what was written, or to make room for more.
 const WAIT: Duration = Duration::from_secs(10);
@@ -117,14 +116,18 @@ pub(crate) async fn open(
     headers: HeaderMap,
 ) -> Response<Body> {
     let prefix = app.entry().prefix(peer, &headers);
-    match opened(&app, admitted, prefix) {
+    match opened(&app, admitted, prefix).await {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
     }
 }
 
-fn opened(app: &Arc<App>, admitted: Admitted, prefix: String) -> Result<Response<Body>, Refused> {
-    admitted.count(app, Weight::Light)?;
+pub(super) async fn opened(
+    app: &Arc<App>,
+    admitted: Admitted,
+    prefix: String,
+) -> Result<Response<Body>, Refused> {
+    admitted.count(app, Weight::Light).await?;
     let Admitted { caller, policy } = admitted;
     let place = admission::socket(app, &policy, &caller)?;
     let name = name().ok_or_else(|| {
@@ -151,6 +154,7 @@ fn opened(app: &Arc<App>, admitted: Admitted, prefix: String) -> Result<Response
         let (address, token, client) = (caller.address, caller.token, caller.named());
         info!(%address, %token, client, "MCP event stream opened");
         let endpoint = format!("{prefix}/mcp/messages?sessionId={name}");
+        let policy = PolicyReceiver::new(&app.service, Some(token), policy);
         serve(&app, &session, policy, (&name, endpoint)).await;
         app.streams.remove(&name);
         session.ended.cancel();
@@ -164,18 +168,15 @@ fn opened(app: &Arc<App>, admitted: Admitted, prefix: String) -> Result<Response
 async fn serve(
     app: &App,
     session: &Session,
-    mut policy: Arc<Policy>,
+    mut policy: PolicyReceiver,
     (name, endpoint): (&str, String),
 ) {
     let endpoint = events::event("endpoint", endpoint.into_bytes());
     let mut open = session.write(endpoint.into()).await;
-    let mut replaced = app.service.replacements();
-    // A token that went since it was judged takes its stream with it at once.
-    replaced.mark_changed();
     let mut alive = tokio::time::interval(events::KEEP_ALIVE);
     alive.reset();
     while open {
-        let idle_timeout = policy.settings.connections.idle_timeout;
+        let idle_timeout = policy.policy().settings.connections.idle_timeout;
         let idle = session.heard(None) + idle_timeout;
         open = tokio::select! {
             () = session.events.closed() => false,
@@ -193,11 +194,12 @@ async fn serve(
                 false
             }
             // A token that is gone takes its streams with it.
-            Ok(()) = replaced.changed() => match app.service.access().policy(&session.caller.token) {
-                Ok(now) => {
-                    let before = std::mem::replace(&mut policy, now);
-                    before.names() == policy.names()
-                        || session.tell(session.channel.models_changed()).await
+            changed = policy.changed() => match changed {
+                Ok(change) => {
+                    if change == Change::Models {
+                        session.channel.models_changed();
+                    }
+                    true
                 }
                 Err(refused) => {
                     let (client, why) = (session.caller.named(), refused.why());
@@ -205,6 +207,7 @@ async fn serve(
                     false
                 }
             },
+            text = session.channel.outbox().next() => session.tell(vec![text]).await,
             () = tokio::time::sleep_until(idle.into()) => {
                 session.heard(None) + idle_timeout > Instant::now()
             }
@@ -250,7 +253,7 @@ async fn posted(
     let memory = admitted.memory(app).await?;
     let read = mcp::http::text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
-    let counted = admitted.count(app, weight);
+    let counted = admitted.count(app, weight).await;
     let read = read.and_then(|text| match counted {
         Ok(()) => Ok(text),
         Err(limited) => Err(mcp::http::limited(&text, limited).into()),

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use tokio::io::BufReader;
@@ -11,15 +10,15 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, Async
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::events;
 use super::in_flight::Answers;
-use super::ws::IN_FLIGHT;
+use super::{IN_FLIGHT, events};
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
 use crate::limit::{Meter, Weight};
 use crate::observe::Metrics;
+use crate::policy::Tally;
 use crate::server::{App, GRACE, Stop, mcp};
-use crate::service::Service;
+use crate::service::{Change, PolicyReceiver, Service};
 
 /// The service for one client, which started it and talks to it by pipes.
 #[derive(Debug)]
@@ -75,11 +74,10 @@ async fn run(
         transport: "stdio",
     };
     let channel = mcp::Channel::default();
-    let mut policy = app.service.policy();
-    let max_bytes = policy.settings.connections.max_message_bytes;
-    let mut meter = Meter::new(policy.window());
+    let mut policy = PolicyReceiver::new(&app.service, None, app.service.policy());
+    let max_bytes = policy.policy().settings.connections.max_message_bytes;
+    let mut meter = Meter::new(policy.policy().window());
     let mut lines = lines(input, max_bytes);
-    let mut replaced = app.service.replacements();
     let mut answers = Answers::as_ready();
     let mut reading = true;
     while reading || !answers.is_empty() {
@@ -94,24 +92,24 @@ async fn run(
                     write(&mut output, told).await?;
                 }
             }
-            Ok(()) = replaced.changed(), if reading => {
-                let before = std::mem::replace(&mut policy, app.service.policy());
-                if before.names() != policy.names() {
-                    for told in channel.models_changed() {
-                        write(&mut output, told).await?;
-                    }
+            changed = policy.changed(), if reading => {
+                if changed == Ok(Change::Models) {
+                    channel.models_changed();
                 }
             }
+            text = channel.outbox().next(), if reading => write(&mut output, text).await?,
             line = lines.recv(), if reading && answers.len() < IN_FLIGHT => {
                 let Some(line) = line else {
                     reading = false;
                     continue;
                 };
-                let policy = app.service.policy();
-                meter.follow(policy.window());
+                if policy.look() == Ok(Change::Models) {
+                    channel.models_changed();
+                }
+                let policy = Arc::clone(policy.policy());
                 let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
-                let admitted = meter.admit(weight, Instant::now());
-                let admitted = app.service.admit(&policy, &caller.token, weight, admitted);
+                let of = (&*policy, &caller.token);
+                let admitted = app.service.admit(of, weight, Tally::Own(&mut meter)).await;
                 match (admitted, line) {
                     (Ok(()), Ok(line)) => {
                         let (channel, caller) = (&channel, &caller);

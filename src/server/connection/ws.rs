@@ -5,8 +5,11 @@
 //! is flushed together. A client that does not read is closed after a while. A message for which there
 //! is no memory waits, and nothing more is read meanwhile.
 
+mod closing;
+
+pub(crate) use closing::End;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -14,29 +17,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::FusedStream as _;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _, TryFutureExt as _};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
+
+use closing::{Closing, close};
 
 use super::in_flight::Answers;
 use super::outgoing::{Outgoing, PATIENCE};
-use super::{frames, native, sessions};
-use crate::auth::{Caller, Refused};
+use super::{IN_FLIGHT, frames, native, sessions};
+use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Meter, Reserved, Share, Weight};
-use crate::policy::{Access, Form, Limited, Policy};
+use crate::policy::{ConnectionLimits, Form, Policy, Tally};
 use crate::server::listener::stream::Stream;
 use crate::server::{App, mcp};
+use crate::service::{Change, PolicyReceiver};
 
-/// Requests of one socket that run at once.
-pub(crate) const IN_FLIGHT: usize = 32;
 /// How often the client is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Answers that are written together are at most this large, unless one is larger by itself.
@@ -45,13 +46,6 @@ const WRITTEN_AT_ONCE: usize = 64 * 1024;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a client that sends nothing more is looked at, whether it is still there.
 const GONE_EVERY: Duration = Duration::from_millis(100);
-/// How long a closed socket is still read, so that the close reaches the client.
-const LINGER: Duration = Duration::from_secs(1);
-/// The same when the service ends, and everybody waits for it.
-const LINGER_AT_END: Duration = Duration::from_millis(50);
-/// What a closed socket still takes in, at the most.
-const LINGER_BYTES: u64 = 16 * 1024 * 1024;
-
 type Socket = WebSocketStream<Stream>;
 
 /// What a socket speaks.
@@ -73,130 +67,6 @@ impl Dialect {
     }
 }
 
-/// Why a socket ended, in words for the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The client closed it, or is gone.
-    Client,
-    /// Nothing was heard for too long.
-    Idle,
-    /// The window's limit.
-    RateLimited(Limited),
-    /// A frame that the protocol does not have.
-    Refused(&'static str),
-    /// The client does not read.
-    Slow,
-    /// The token lets nobody in any more.
-    TurnedAway(Refused),
-    /// An operator ended it.
-    Ended,
-    /// The service ends.
-    Stopping,
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Client => "by the client",
-            Self::Idle => "Idle timeout",
-            Self::RateLimited(limited) => return write!(f, "Rate limit exceeded: {limited}"),
-            Self::Refused(reason) => reason,
-            Self::Slow => "the client does not read",
-            Self::TurnedAway(refused) => refused.why(),
-            Self::Ended => "by an operator",
-            Self::Stopping => "Server is shutting down",
-        })
-    }
-}
-
-/// What a socket closes with, once the answers before it are written.
-#[derive(Debug, Clone, Copy)]
-struct Closing {
-    end: End,
-    code: CloseCode,
-    reason: &'static str,
-}
-
-impl Closing {
-    /// The client closed it: its close is answered.
-    const BY_CLIENT: Self = Self {
-        end: End::Client,
-        code: CloseCode::Normal,
-        reason: "",
-    };
-    const IDLE: Self = Self {
-        end: End::Idle,
-        code: CloseCode::Normal,
-        reason: "idle timeout",
-    };
-    const STOPPING: Self = Self {
-        end: End::Stopping,
-        code: CloseCode::Away,
-        reason: "server is shutting down",
-    };
-    const ENDED: Self = Self {
-        end: End::Ended,
-        code: CloseCode::Policy,
-        reason: "closed by an operator",
-    };
-    const TOO_LARGE: Self = Self {
-        end: End::Refused("message too large"),
-        code: CloseCode::Size,
-        reason: "message too large",
-    };
-    const BINARY: Self = Self {
-        end: End::Refused("binary frame"),
-        code: CloseCode::Unsupported,
-        reason: "text frames only",
-    };
-
-    /// Whether what was read before it is not answered any more.
-    fn withdraws(self) -> bool {
-        matches!(self.end, End::TurnedAway(_) | End::Ended)
-    }
-
-    /// What the message that is one too many is closed with.
-    fn limited(limited: Limited) -> Self {
-        Self {
-            end: End::RateLimited(limited),
-            code: CloseCode::Policy,
-            reason: "rate limit exceeded",
-        }
-    }
-
-    /// What a socket is closed with whose token lets nobody in any more.
-    fn turned_away(refused: Refused) -> Self {
-        // Which of the others it is only the log tells.
-        let (code, reason) = match refused {
-            Refused::StoreAway => (CloseCode::Again, "try again later"),
-            _ => (CloseCode::Policy, "token revoked"),
-        };
-        Self {
-            end: End::TurnedAway(refused),
-            code,
-            reason,
-        }
-    }
-
-    /// What a broken message is closed with; `None` where the connection itself is gone.
-    fn of(error: &WsError) -> Option<Self> {
-        let refused = |reason, code| {
-            Some(Self {
-                end: End::Refused(reason),
-                code,
-                reason,
-            })
-        };
-        match error {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
-            WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
-            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-            WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
-            _ => None,
-        }
-    }
-}
-
 /// Serves a socket to its end; without a dialect its first message chooses one.
 pub(crate) async fn serve(
     mut socket: Socket,
@@ -214,8 +84,7 @@ pub(crate) async fn serve(
         dialect,
         channel: &channel,
         meter: Meter::new(policy.window()),
-        access: None,
-        policy,
+        policy: PolicyReceiver::new(&app.service, Some(caller.token), policy),
         share: app.memory.share(caller.holder()),
         waiting: None,
         answers: Answers::in_order(),
@@ -240,10 +109,7 @@ struct Session<'a> {
     /// What is kept of a connection of MCP.
     channel: &'a mcp::Channel,
     meter: Meter,
-    /// Who is let in, as it was last looked at,
-    access: Option<Arc<Access>>,
-    /// and by which policy.
-    policy: Arc<Policy>,
+    policy: PolicyReceiver,
     /// The memory that its holder may take.
     share: Share,
     /// A message that was read, and for which there is no memory yet.
@@ -268,18 +134,12 @@ impl Session<'_> {
     async fn run(&mut self, socket: &mut Socket) -> End {
         let mut heard = Instant::now();
         // It is set again only when it strikes: most messages need not touch it.
-        let mut idle = pin!(tokio::time::sleep(
-            self.policy.settings.connections.idle_timeout
-        ));
+        let mut idle = pin!(tokio::time::sleep(self.limits().idle_timeout));
         let mut ping =
             tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-        let stop = self.app.stop.clone();
         // By the end of the service, or by an operator.
         let mut stopping = pin!(self.listed.ended());
-        let mut replacements = self.app.service.replacements();
-        // A token that went while the handshake was under way goes at once.
-        replacements.mark_changed();
-        let mut replaced = pin!(next(replacements));
+        let mut replaced = pin!(next(self.policy.news()));
         loop {
             if self.closing.is_some_and(Closing::withdraws) {
                 self.waiting = None;
@@ -297,29 +157,21 @@ impl Session<'_> {
             let written = tokio::select! {
                 biased;
                 () = &mut stopping, if open => {
-                    self.tell(self.channel.farewell());
-                    self.closing = Some(match stop.stopping.is_cancelled() {
-                        true => {
-                            self.app.closed.fetch_add(1, Ordering::Relaxed);
-                            Closing::STOPPING
-                        }
-                        false => Closing::ENDED,
-                    });
+                    self.stop();
                     Ok(())
                 }
-                replacements = &mut replaced, if open => {
-                    replaced.set(next(replacements));
-                    let before = Arc::clone(&self.policy);
+                news = &mut replaced, if open => {
+                    replaced.set(next(news));
                     self.follow();
-                    if self.closing.is_none() && before.names() != self.policy.names() {
-                        self.tell(self.channel.models_changed());
-                    }
-                    let until = heard + self.policy.settings.connections.idle_timeout;
-                    idle.as_mut().reset(until.into());
+                    idle.as_mut().reset((heard + self.limits().idle_timeout).into());
                     Ok(())
                 }
                 Some(answer) = self.answers.next() => {
                     self.ready.push_back(answer);
+                    Ok(())
+                }
+                text = self.channel.outbox().next(), if open => {
+                    self.ready.push_back(text.into());
                     Ok(())
                 }
                 memory = memory(&mut self.waiting) => {
@@ -328,34 +180,15 @@ impl Session<'_> {
                 }
                 message = hear(socket, closed), if reads || hears_end => {
                     heard = Instant::now();
-                    match message {
-                        // A pong that waits in our memory must be the last one.
-                        Some(Ok(Message::Ping(_))) => self.while_answering(socket.flush()).await,
-                        Some(Ok(message)) => {
-                            self.take(message);
-                            Ok(())
-                        }
-                        // What was read before the client's last word is answered.
-                        Some(Err(WsError::Protocol(
-                            ProtocolError::ResetWithoutClosingHandshake,
-                        ))) => {
-                            self.closing = Some(Closing::BY_CLIENT);
-                            self.half_closed = true;
-                            self.probe(socket).await
-                        }
-                        Some(Err(error)) => match Closing::of(&error) {
-                            Some(closing) => {
-                                self.refuse(closing);
-                                Ok(())
-                            }
-                            None => return End::Client,
-                        },
-                        None => return End::Client,
+                    match self.receive(socket, message).await {
+                        Ok(true) => Ok(()),
+                        Ok(false) => return End::Client,
+                        Err(end) => Err(end),
                     }
                 }
                 // A client whose messages are not read just now is not silent.
                 () = &mut idle, if reads => {
-                    let until = heard + self.policy.settings.connections.idle_timeout;
+                    let until = heard + self.limits().idle_timeout;
                     if Instant::now() < until {
                         idle.as_mut().reset(until.into());
                     } else {
@@ -367,10 +200,12 @@ impl Session<'_> {
                     let ping = Message::Ping(Bytes::new());
                     self.while_answering(socket.send(ping)).await
                 }
-                () = tokio::time::sleep(GONE_EVERY), if self.half_closed => match socket.get_ref().is_broken() {
-                    true => Err(End::Client),
-                    false => Ok(()),
-                },
+                () = tokio::time::sleep(GONE_EVERY), if self.half_closed => {
+                    match socket.get_ref().is_broken() {
+                        true => Err(End::Client),
+                        false => Ok(()),
+                    }
+                }
             };
             let written = match written {
                 Ok(()) if !self.ready.is_empty() => self.write(socket).await,
@@ -381,6 +216,51 @@ impl Session<'_> {
                 return end;
             }
         }
+    }
+
+    /// What bounds the connection, by the policy as it was looked at last.
+    fn limits(&self) -> &ConnectionLimits {
+        &self.policy.policy().settings.connections
+    }
+
+    /// Ends the socket with the service, or by an operator.
+    fn stop(&mut self) {
+        self.tell(self.channel.farewell());
+        self.closing = Some(match self.app.stop.stopping.is_cancelled() {
+            true => {
+                self.app.closed.fetch_add(1, Ordering::Relaxed);
+                Closing::STOPPING
+            }
+            false => Closing::ENDED,
+        });
+    }
+
+    /// Takes what the client sent, or how its messages ended; whether the connection is still there.
+    ///
+    /// # Errors
+    /// Why nothing can be written any more.
+    async fn receive(
+        &mut self,
+        socket: &mut Socket,
+        message: Option<Result<Message, WsError>>,
+    ) -> Result<bool, End> {
+        match message {
+            // A pong that waits in our memory must be the last one.
+            Some(Ok(Message::Ping(_))) => self.while_answering(socket.flush()).await?,
+            Some(Ok(message)) => self.take(message).await,
+            // What was read before the client's last word is answered.
+            Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                self.closing = Some(Closing::BY_CLIENT);
+                self.half_closed = true;
+                self.probe(socket).await?;
+            }
+            Some(Err(error)) => match Closing::of(&error) {
+                Some(closing) => self.refuse(closing),
+                None => return Ok(false),
+            },
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Whether the client has said its last word.
@@ -394,34 +274,24 @@ impl Session<'_> {
         self.is_closed_by_client() && !self.half_closed
     }
 
-    /// Looks at who is let in at this moment, and closes a socket whose token is gone.
+    /// Looks at the policy of this moment, and closes a socket whose token is gone.
     fn follow(&mut self) {
-        let access = self.app.service.access();
-        let same = self
-            .access
-            .as_ref()
-            .is_some_and(|before| Arc::ptr_eq(before, &access));
-        // What is the same may still come to an end.
-        if same && self.policy.grant.is_none() {
-            return;
-        }
-        match access.policy(&self.caller.token) {
-            Ok(policy) => self.policy = policy,
+        match self.policy.look() {
+            Ok(Change::Nothing | Change::Policy) => {}
+            Ok(Change::Models) => self.channel.models_changed(),
             Err(refused) => self.closing = Some(Closing::turned_away(refused)),
         }
-        self.access = Some(access);
-        self.meter.follow(self.policy.window());
     }
 
     /// Begins what a message asks for.
-    fn take(&mut self, message: Message) {
+    async fn take(&mut self, message: Message) {
         match message {
             Message::Text(text) => {
                 self.follow();
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > self.policy.settings.connections.max_message_bytes {
+                if text.len() > self.limits().max_message_bytes {
                     return self.refuse(Closing::TOO_LARGE);
                 }
                 let dialect = self.dialect(&text);
@@ -429,10 +299,12 @@ impl Session<'_> {
                     Dialect::Native => Weight::Read,
                     Dialect::Mcp => mcp::weight(&text),
                 };
-                match self.admit(weight) {
+                let of = (&**self.policy.policy(), &self.caller.token);
+                let own = Tally::Own(&mut self.meter);
+                match self.app.service.admit(of, weight, own).await {
                     Ok(()) => {
                         self.listed.asked();
-                        let bytes = text.len() + self.policy.answer_bytes(dialect.form());
+                        let bytes = text.len() + self.policy.policy().answer_bytes(dialect.form());
                         match self.share.try_reserve(bytes) {
                             Some(memory) => self.begin(text, dialect, memory),
                             None => self.wait(text, dialect, bytes),
@@ -459,7 +331,7 @@ impl Session<'_> {
     /// Begins the answer to a message.
     fn begin(&mut self, text: Utf8Bytes, dialect: Dialect, memory: Reserved) {
         let (app, caller, channel) = (self.app, self.caller, self.channel);
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(self.policy.policy());
         self.answers.push(match dialect {
             Dialect::Native => {
                 Box::pin(
@@ -539,13 +411,6 @@ impl Session<'_> {
             self.answers
                 .push(Box::pin(std::future::ready(message.into())));
         }
-    }
-
-    /// Admits a message to the window of the connection, then to that of its token.
-    fn admit(&mut self, weight: Weight) -> Result<(), Limited> {
-        let (service, policy) = (&self.app.service, &self.policy);
-        let admitted = self.meter.admit(weight, Instant::now());
-        service.admit(policy, &self.caller.token, weight, admitted)
     }
 
     /// Closes over a message that is none.
@@ -660,50 +525,4 @@ async fn answer(app: &App, policy: Arc<Policy>, caller: &Caller, text: Utf8Bytes
             native::refused(native::id_of(&text), &ErrorKind::ShuttingDown.into())
         }
     }
-}
-
-/// Says goodbye, and reads on for a moment: bytes left unread would reset the connection, and the
-/// client would never see why.
-async fn close(mut socket: Socket, closing: Closing) {
-    if closing.end == End::Client {
-        // The library answers the client's close while it reads on.
-        let _ = timeout(LINGER, async {
-            while let Some(Ok(_)) = socket.next().await {}
-        })
-        .await;
-        return;
-    }
-    let frame = CloseFrame {
-        code: closing.code,
-        reason: closing.reason.into(),
-    };
-    let said = async {
-        socket.send(Message::Close(Some(frame))).await?;
-        socket.flush().await
-    };
-    if !matches!(timeout(WRITE_TIMEOUT, said).await, Ok(Ok(()))) {
-        return;
-    }
-    let linger = if closing.end == End::Stopping {
-        LINGER_AT_END
-    } else {
-        LINGER
-    };
-    // The client's own close, or its end, or whatever it was still sending.
-    let _ = timeout(linger, async {
-        let broken = socket.is_terminated()
-            || loop {
-                match socket.next().await {
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) => break true,
-                    None => break false,
-                }
-            };
-        if broken {
-            // No frame can be read any more, only bytes.
-            let mut rest = socket.get_mut().take(LINGER_BYTES);
-            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
-        }
-    })
-    .await;
 }

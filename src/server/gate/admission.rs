@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -21,7 +20,7 @@ use tracing::warn;
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Reserved, Weight};
-use crate::policy::{Form, Limited, Policy};
+use crate::policy::{Form, Limited, Policy, Tally};
 use crate::server::connection::outgoing::PATIENCE;
 use crate::server::listener::slots::{self, NoPlace, Place};
 use crate::server::reply::{self, Refused};
@@ -47,14 +46,12 @@ impl Admitted {
     ///
     /// # Errors
     /// The message that is one too many.
-    pub(crate) fn count(&self, app: &App, weight: Weight) -> Result<(), Limited> {
+    pub(crate) async fn count(&self, app: &App, weight: Weight) -> Result<(), Limited> {
         let (caller, policy) = (&self.caller, &self.policy);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
-        let client = (token, gate::network(address));
-        let window = policy.window();
-        let admitted = app.windows.admit(client, weight, window, Instant::now());
-        let admitted = app.service.admit(policy, &token, weight, admitted);
-        admitted.inspect_err(|limited| {
+        let network = Tally::Network(gate::network(address));
+        let admitted = app.service.admit((policy, &token), weight, network);
+        admitted.await.inspect_err(|limited| {
             if app.limited(caller, *limited) {
                 let client = caller.named();
                 warn!(

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::policy::{Limited, Policy};
 use crate::protocol::{self, Kind, Object, kind};
 use crate::server::App;
+use crate::server::connection::outbox::{Outbox, Push};
 
 /// Subscriptions of one connection at the most.
 const SUBSCRIPTIONS: usize = 16;
@@ -24,7 +25,10 @@ const LONGEST_ID: usize = 256;
 
 /// What is kept of one connection.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Channel(Mutex<State>);
+pub(in crate::server) struct Channel {
+    state: Mutex<State>,
+    outbox: Outbox,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -98,21 +102,24 @@ impl Channel {
         answered.unwrap_or_else(|fault| message::error(Some(id), &fault))
     }
 
-    /// What to tell when other models are served than before.
-    pub(in crate::server) fn models_changed(&self) -> Vec<Vec<u8>> {
+    /// Where messages wait that no request asked for.
+    pub(in crate::server) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Tells that other models are served than before.
+    pub(in crate::server) fn models_changed(&self) {
         let state = self.state();
-        let mut told = Vec::new();
         if state.listening {
-            told.push(message::notification(TOOLS_CHANGED, None));
-            told.push(message::notification(RESOURCES_CHANGED, None));
+            self.outbox
+                .push([TOOLS_CHANGED, RESOURCES_CHANGED].map(|method| Push {
+                    subject: method.into(),
+                    text: message::notification(method, None),
+                }));
         }
-        told.extend(
-            state
-                .subscriptions
-                .iter()
-                .flat_map(Subscription::models_changed),
-        );
-        told
+        let subscriptions = state.subscriptions.iter();
+        self.outbox
+            .push(subscriptions.flat_map(Subscription::models_changed));
     }
 
     /// What to tell when the service ends: subscriptions are answered at last.
@@ -122,7 +129,7 @@ impl Channel {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, id: &RawValue) -> CancellationToken {
@@ -223,7 +230,7 @@ impl Subscription {
     }
 
     /// What is told when other models are served than before.
-    pub(super) fn models_changed(&self) -> Vec<Vec<u8>> {
+    pub(super) fn models_changed(&self) -> Vec<Push> {
         let params = json!({ "_meta": self.meta() });
         [
             (TOOLS_CHANGED, self.tools),
@@ -231,7 +238,10 @@ impl Subscription {
         ]
         .into_iter()
         .filter(|(_, wanted)| *wanted)
-        .map(|(method, _)| message::notification(method, Some(&params)))
+        .map(|(method, _)| Push {
+            subject: format!("{method} {}", self.id).into(),
+            text: message::notification(method, Some(&params)),
+        })
         .collect()
     }
 

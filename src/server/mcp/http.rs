@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
+use tracing::info;
 
 use super::channel::Subscription;
 use super::message::{self, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR, id_of};
@@ -21,9 +22,11 @@ use crate::policy::{Limited, Policy};
 use crate::protocol;
 use crate::server::App;
 use crate::server::connection::events;
+use crate::server::connection::outbox::Outbox;
 use crate::server::connection::outgoing::Outgoing;
 use crate::server::gate::admission::{self, Admitted};
 use crate::server::reply::{self, Refused};
+use crate::service::{Change, PolicyReceiver};
 
 /// How long a client may take to send a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +53,7 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
     };
     let read = text(&admitted.policy, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, message::weight);
-    let counted = admitted.count(app, weight);
+    let counted = admitted.count(app, weight).await;
     let text = match read {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
@@ -219,11 +222,11 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     };
     let (stream, response) = events::stream();
     let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
-    let mut replaced = app.service.replacements();
-    // A token that went since it was judged takes its stream with it at once.
-    replaced.mark_changed();
-    let mut policy = Arc::clone(&admitted.policy);
-    let (running, app, token) = (app.tracker.clone(), Arc::clone(app), admitted.caller.token);
+    let caller = admitted.caller.clone();
+    let policy = Arc::clone(&admitted.policy);
+    let mut policy = PolicyReceiver::new(&app.service, Some(caller.token), policy);
+    let running = app.tracker.clone();
+    let outbox = Outbox::default();
     running.spawn(async move {
         let event = |message| events::event("message", message).into();
         let mut open = stream.try_send(event(subscription.acknowledged())).is_ok();
@@ -239,17 +242,20 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                     false
                 }
                 // A token that is gone takes its streams with it.
-                Ok(()) = replaced.changed() => match app.service.access().policy(&token) {
-                    Ok(now) => {
-                        let before = std::mem::replace(&mut policy, now);
-                        let told = match before.names() == policy.names() {
-                            true => Vec::new(),
-                            false => subscription.models_changed(),
-                        };
-                        told.into_iter().all(|told| stream.try_send(event(told)).is_ok())
+                changed = policy.changed() => match changed {
+                    Ok(change) => {
+                        if change == Change::Models {
+                            outbox.push(subscription.models_changed());
+                        }
+                        true
                     }
-                    Err(_) => false,
+                    Err(refused) => {
+                        let (client, why) = (caller.named(), refused.why());
+                        info!(token = %caller.token, client, "MCP subscription: {why}");
+                        false
+                    }
                 },
+                text = outbox.next() => stream.try_send(event(text)).is_ok(),
                 _ = alive.tick() => stream.try_send(events::keep_alive()).is_ok(),
             };
         }

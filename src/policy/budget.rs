@@ -1,0 +1,91 @@
+//! The windows that a message passes: of its connection, of its token, of its tenant.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::{Bound, Limited, Policy};
+use crate::auth::TokenId;
+use crate::limit::{Meter, Weight, Window, Windows};
+
+/// Every window of requests of this service, asked in one place.
+///
+/// It is asynchronous, so that windows may be shared with other instances; those that are kept
+/// here are ready at once.
+#[derive(Debug, Default)]
+pub struct Budget {
+    /// The window of each token of the configuration, over all its connections.
+    tokens: Mutex<HashMap<TokenId, Window>>,
+    /// Requests by HTTP, which has no connection to count by: token and network of the client.
+    clients: Windows<TokenId, IpAddr>,
+}
+
+/// By what the messages of one connection are counted.
+#[derive(Debug)]
+pub enum Tally<'m> {
+    /// By the connection itself.
+    Own(&'m mut Meter),
+    /// By the network of a client that has none.
+    Network(IpAddr),
+}
+
+impl Budget {
+    /// Admits a message to the window of its connection, then to the one that all connections of
+    /// its token share, and to that of its tenant; these two count reads alone.
+    ///
+    /// # Errors
+    /// The message that is one too many for any of the three.
+    pub async fn admit(
+        &self,
+        (policy, token): (&Policy, &TokenId),
+        weight: Weight,
+        tally: Tally<'_>,
+    ) -> Result<(), Limited> {
+        let (window, now) = (policy.window(), Instant::now());
+        let admitted = match tally {
+            Tally::Own(meter) => {
+                meter.follow(window);
+                meter.admit(weight, now)
+            }
+            Tally::Network(network) => self.clients.admit((*token, network), weight, window, now),
+        };
+        admitted.map_err(|wait| policy.limited(weight, wait))?;
+        match (weight, &policy.grant) {
+            (Weight::Light, _) => Ok(()),
+            (Weight::Read, Some(grant)) => grant.token.admit().and_then(|()| grant.tenant.admit()),
+            (Weight::Read, None) => self.admit_shared(policy, token, now),
+        }
+    }
+
+    fn admit_shared(&self, policy: &Policy, token: &TokenId, now: Instant) -> Result<(), Limited> {
+        let connections = &policy.settings.connections;
+        let (limit, span) = (connections.token_rate_limit, connections.rate_window);
+        if limit == 0 {
+            return Ok(());
+        }
+        let mut tokens = self.tokens();
+        let window = tokens
+            .entry(*token)
+            .or_insert_with(|| Window::new(limit, span));
+        window.follow(limit, span);
+        let admitted = window.admit(now);
+        admitted.map_err(|wait| Limited::new(Bound::EachToken, (limit, span), wait))
+    }
+
+    /// Forgets the windows of tokens that are gone.
+    pub(crate) fn retain(&self, holds: impl Fn(&TokenId) -> bool) {
+        self.tokens().retain(|token, _| holds(token));
+    }
+
+    /// How many tokens have a window.
+    #[cfg(test)]
+    pub(crate) fn tokens_counted(&self) -> usize {
+        self.tokens().len()
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, HashMap<TokenId, Window>> {
+        // Windows are sound whatever a panicking holder was about to do.
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
