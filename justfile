@@ -43,3 +43,16 @@ ci:
 # Licences, duplicates, sources, known advisories.
 deny:
     cargo deny --locked check
+
+# What is misspelt (pip install typos), and which dependencies nothing uses (cargo-machete).
+tidy:
+    typos
+    cargo machete
+
+# The share of lines that tests run (cargo-llvm-cov).
+coverage:
+    LUCARNE_TEST_REQUIRE={{require}} cargo llvm-cov --locked --summary-only
+
+# Version, changelog, tag, static binaries and the list of parts.
+release VERSION:
+    .ci/release {{VERSION}}
