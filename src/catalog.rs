@@ -323,6 +323,11 @@ impl Field {
         &PARTS
     }
 
+    /// Whether it describes a value that is made of a column.
+    pub fn is_derived(&self) -> bool {
+        self.derived
+    }
+
     /// Whether text may hold documents, so that what is hidden in them could be told by it.
     pub fn may_hold_documents(&self) -> bool {
         self.field_type.is_text() && !self.derived

@@ -31,6 +31,7 @@ use sea_query::{
 
 pub use self::identity::DIGEST;
 
+use self::column::{alias, column_of};
 use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, Rule, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
@@ -475,19 +476,6 @@ impl<'s> Columns<'s> {
         }
         Some(self.add(told.finally(Expr::cust("0")).into()))
     }
-}
-
-/// The alias of a source's table.
-fn alias(source: Source) -> &'static str {
-    const JOINED: [&str; 8] = ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"];
-    match source.index() {
-        0 => BASE,
-        index => JOINED[index - 1],
-    }
-}
-
-fn column_of(alias: &str, field: &Field) -> Expr {
-    Expr::col((alias.to_owned(), field.name().to_owned()))
 }
 
 fn runs_code(model: &Model) -> bool {

@@ -53,7 +53,7 @@ fn key(
             };
             let (from, to) = (told(&relation.model, from), told(&relation.target, to));
             return Err(fault(
-                format!("{from} and {to}"),
+                &format!("{from} and {to}"),
                 "relate fields whose values can be equal, of the same type".to_owned(),
             ));
         }
@@ -77,7 +77,7 @@ fn place(model: &str, tables: &[(ModelName, Result<Table, String>)]) -> Result<u
     found.ok_or_else(|| {
         let exposed = tables.iter().map(|(name, _)| name.exposed.as_str());
         fault(
-            format!("{model} is no model"),
+            &format!("{model} is no model"),
             match suggest::nearest(model, exposed) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "name a model as MCP_ALLOWED_MODELS does".to_owned(),
@@ -91,7 +91,7 @@ fn column<'t>(model: &str, field: &str, table: &'t Table) -> Result<&'t Column, 
     columns.find(|column| column.name == field).ok_or_else(|| {
         let columns = table.columns.iter().map(|column| column.name.as_str());
         fault(
-            format!("{model} has no field {field}"),
+            &format!("{model} has no field {field}"),
             match suggest::nearest(field, columns) {
                 Some(near) => format!("did you mean {model}.{near}?"),
                 None => "name a column of the table".to_owned(),
@@ -112,7 +112,7 @@ fn are_alike(from: &Column, to: &Column) -> bool {
         && same_cast
 }
 
-fn fault(what: String, help: String) -> Mistyped {
+fn fault(what: &str, help: String) -> Mistyped {
     Mistyped {
         what: format!("MCP_RELATIONS: {what}"),
         help,

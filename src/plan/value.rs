@@ -94,6 +94,7 @@ fn expected(field: &Field) -> String {
         FieldType::Float | FieldType::Float32 => "a number",
         FieldType::Boolean if field.cast() == "tinyint" => "true, false or a number of one byte",
         FieldType::Boolean => "true or false",
+        FieldType::Text if field.is_derived() => "a part of a date like 2026-01",
         FieldType::Text => "text",
         FieldType::Uuid => "a UUID",
         FieldType::Date => "a date like 2026-01-31",
@@ -142,6 +143,11 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
             number if field.cast() == "tinyint" => integer(number, false).filter(is_tiny),
             _ => None,
         },
+        // A year is written as a number too.
+        FieldType::Text if field.is_derived() => {
+            let digits = || Some(whole(raw.get())?.into_owned());
+            text.or_else(digits).map(Value::Text)
+        }
         FieldType::Text => text.map(Value::Text),
         FieldType::Uuid if field.stored() == Stored::Bytes => None,
         FieldType::Uuid => uuid(&text?).map(Value::Text),

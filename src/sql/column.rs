@@ -2,10 +2,24 @@
 
 use sea_query::{Expr, ExprTrait as _};
 
-use super::{Dialect, mysql, postgres};
+use super::{BASE, Dialect, mysql, postgres};
 use crate::catalog::{Field, FieldType, Stored};
 use crate::encode::Shape;
-use crate::plan::Value;
+use crate::plan::{Source, Value};
+
+/// The alias of a source's table.
+pub(super) fn alias(source: Source) -> &'static str {
+    const JOINED: [&str; 8] = ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"];
+    match source.index() {
+        0 => BASE,
+        index => JOINED[index - 1],
+    }
+}
+
+/// A column of the table of that alias.
+pub(super) fn column_of(alias: &str, field: &Field) -> Expr {
+    Expr::col((alias.to_owned(), field.name().to_owned()))
+}
 
 /// The expression that carries a field's value to us, and the shape that it arrives in.
 pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {

@@ -198,6 +198,11 @@ async fn a_path_stands_wherever_a_field_does() {
             json!([{"id": 3, "boss.boss.name": "Ada"}, {"id": 4, "boss.boss.name": "Ada"}]),
         ),
         (
+            "people",
+            json!({"fields": ["id"], "filters": {"born.$year": 1990}}),
+            json!([{"id": 1}, {"id": 4}]),
+        ),
+        (
             "parts",
             json!({"group_by": ["orders.buyer.countries.name"], "aggregate": {"n": {"$count": "*"}, "units": {"$sum": "units"}, "paid": {"$max": "orders.paid"}}, "sort": ["-units"]}),
             json!([
