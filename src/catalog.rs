@@ -296,11 +296,41 @@ impl Field {
         self.field_type.is_comparable() || self.stored == Stored::Bytes
     }
 
-    /// The field that describes a part of a date, as a value of its own: text that is no column's.
+    /// The field that describes a part of a date that is text, as a value of its own: no column's.
     pub fn of_parts() -> &'static Self {
-        static PARTS: LazyLock<Field> = LazyLock::new(|| Field {
+        static FIELD: LazyLock<Field> = LazyLock::new(|| Field::derived(FieldType::Text));
+        &FIELD
+    }
+
+    /// The field that describes whole numbers of our own: counts, weekdays, hours.
+    pub fn of_counts() -> &'static Self {
+        static FIELD: LazyLock<Field> = LazyLock::new(|| {
+            Field::derived(FieldType::Integer {
+                unsigned: false,
+                wide: true,
+            })
+        });
+        &FIELD
+    }
+
+    /// The field that describes exact sums, and what expressions make of exact numbers.
+    pub fn of_decimals() -> &'static Self {
+        static FIELD: LazyLock<Field> =
+            LazyLock::new(|| Field::derived(FieldType::Decimal { scale: None }));
+        &FIELD
+    }
+
+    /// The field that describes means, and sums of floats.
+    pub fn of_floats() -> &'static Self {
+        static FIELD: LazyLock<Field> = LazyLock::new(|| Field::derived(FieldType::Float));
+        &FIELD
+    }
+
+    /// A field of values that are computed.
+    fn derived(field_type: FieldType) -> Self {
+        Self {
             name: Box::default(),
-            field_type: FieldType::Text,
+            field_type,
             stored: Stored::AsItIs,
             nullable: true,
             sortable: true,
@@ -319,8 +349,7 @@ impl Field {
             affinity: Affinity::None,
             cast: Box::default(),
             reference: None,
-        });
-        &PARTS
+        }
     }
 
     /// Whether it describes a value that is made of a column.

@@ -75,6 +75,8 @@ pub enum Shape {
     Boolean,
     /// An exact number, perhaps as text: strings under `MCP_NUMBERS=string`.
     Number,
+    /// An exact number that was computed, as text: written without zeros at its end.
+    Computed,
     /// A sum in three columns from this one on: upper halves and lower 32 bits of its units, and
     /// what was added as floats.
     Sum {

@@ -6,25 +6,31 @@
 mod aggregate;
 mod condition;
 pub mod cursor;
+mod date;
 mod expansion;
 mod filter;
 mod guard;
 mod joins;
+mod number;
 mod page;
 mod path;
 mod projection;
 mod term;
 mod value;
+pub mod zone;
 
-pub use aggregate::{Aggregate, DatePart, Function, GroupKey};
+pub use aggregate::{Aggregate, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
+pub use date::DatePart;
 pub use expansion::Expansion;
 pub use joins::{Join, Joins, Source, Sources};
+pub use number::{Number, Operation, QUOTIENT_SCALE};
 pub use page::{Format, Page};
 pub use projection::Shown;
 pub use term::{Column, Term};
 pub use value::{infinity, of_class, of_field, typed};
+pub use zone::Zone;
 
 use serde_json::value::RawValue;
 
@@ -32,7 +38,7 @@ pub use crate::value::Value;
 
 use path::Names;
 
-use crate::catalog::{Catalog, Distinction, Model};
+use crate::catalog::{Catalog, Distinction, Field, Model};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object};
 use crate::suggest;
@@ -70,6 +76,8 @@ pub struct ReadPlan<'c> {
     pub total: Total,
     /// How the rows are written.
     pub format: Format,
+    /// The zone whose clock it needs.
+    pub zone: Option<Zone>,
 }
 
 /// What each row of an answer holds.
@@ -88,22 +96,63 @@ pub enum Output<'c> {
         by: Vec<GroupKey<'c>>,
         /// What is told of a group.
         aggregates: Vec<Aggregate<'c>>,
+        /// Which groups, by their members.
+        having: Condition<'c>,
+        /// What a cursor is bound to beside the rows and their order.
+        bound: Box<str>,
     },
 }
 
 impl ReadPlan<'_> {
     /// Whether no two rows can share all sort keys.
     pub fn has_unique_order(&self) -> bool {
-        matches!(
-            self.model.distinction(),
-            Distinction::Key | Distinction::RowId(_)
-        )
+        match self.output {
+            Output::Rows { .. } => matches!(
+                self.model.distinction(),
+                Distinction::Key | Distinction::RowId(_)
+            ),
+            // Groups are told apart by their keys.
+            Output::Groups { .. } => true,
+        }
+    }
+
+    /// What a sort key compares of each row: of groups what their rows have in common, where it is
+    /// that.
+    pub fn ordered<'p>(&'p self, order: &'p Order<'p>) -> Option<&'p Term<'p>> {
+        match (&order.key, &self.output) {
+            (OrderKey::Term(term), _) => Some(term),
+            (OrderKey::Output(index), Output::Groups { by, .. }) => {
+                by.get(*index).map(|key| &key.term)
+            }
+            _ => None,
+        }
+    }
+
+    /// Which groups remain, where not all do.
+    pub fn having(&self) -> Option<&Condition<'_>> {
+        match &self.output {
+            Output::Groups { having, .. } if !having.is_everything() => Some(having),
+            _ => None,
+        }
+    }
+
+    /// Every condition of the request.
+    pub fn conditions(&self) -> Vec<&Condition<'_>> {
+        let mut conditions = vec![&self.filter];
+        if let Output::Groups {
+            aggregates, having, ..
+        } = &self.output
+        {
+            conditions.push(having);
+            conditions.extend(aggregates.iter().map(|aggregate| &aggregate.filter));
+        }
+        conditions
     }
 
     /// Whether pages go on after the sort keys of a row; by more keys than this the place is not
     /// worth finding, and rows are passed over by their number.
     pub fn has_place(&self) -> bool {
-        self.order.len() <= MAX_PLACE_KEYS
+        has_place(&self.output, &self.order)
     }
 
     /// The sources that the rows, or groups, need.
@@ -113,7 +162,7 @@ impl ReadPlan<'_> {
         }
         let shown: Vec<Source> = match &self.output {
             Output::Rows { fields, expand } => {
-                let fields = fields.iter().map(|shown| shown.term.source());
+                let fields = fields.iter().flat_map(|shown| shown.term.sources());
                 let mut sources: Vec<Source> = fields.collect();
                 let mut expand: Vec<&Expansion<'_>> = expand.iter().collect();
                 while let Some(expansion) = expand.pop() {
@@ -122,14 +171,18 @@ impl ReadPlan<'_> {
                 }
                 sources
             }
-            Output::Groups { by, aggregates } => {
+            Output::Groups { by, aggregates, .. } => {
                 let terms = aggregates.iter().filter_map(|it| it.term.as_ref());
-                let terms = by.iter().map(|key| &key.term).chain(terms);
-                terms.map(Term::source).collect()
+                let tested = aggregates.iter().flat_map(|it| it.filter.terms());
+                let keys = by.iter().map(|key| &key.term);
+                keys.chain(terms)
+                    .chain(tested)
+                    .flat_map(Term::sources)
+                    .collect()
             }
         };
-        let ordered = self.order.iter().filter_map(Order::source);
-        let tested = self.filter.terms().into_iter().map(Term::source);
+        let ordered = self.order.iter().flat_map(Order::sources);
+        let tested = self.filter.terms().into_iter().flat_map(Term::sources);
         self.joins
             .way_to(shown.into_iter().chain(ordered).chain(tested))
     }
@@ -139,18 +192,28 @@ impl ReadPlan<'_> {
         if self.joins.is_empty() {
             return Sources::default();
         }
-        let keys: &[GroupKey<'_>] = match &self.output {
-            Output::Rows { .. } => &[],
-            Output::Groups { by, .. } => by,
-        };
-        let tested = self.filter.terms().into_iter();
-        let terms = tested.chain(keys.iter().map(|key| &key.term));
-        self.joins.way_to(terms.map(Term::source))
+        let mut terms = self.filter.terms();
+        if let Output::Groups {
+            by,
+            aggregates,
+            having,
+            ..
+        } = &self.output
+        {
+            terms.extend(by.iter().map(|key| &key.term));
+            // Which groups remain depends on what is told of them.
+            let told = aggregates.iter().filter(|_| !having.is_everything());
+            for aggregate in told {
+                terms.extend(&aggregate.term);
+                terms.extend(aggregate.filter.terms());
+            }
+        }
+        self.joins.way_to(terms.into_iter().flat_map(Term::sources))
     }
 
     /// What a cursor of this read is bound to.
     pub fn binding(&self) -> cursor::Binding {
-        cursor::binding(&self.joins, &self.filter, &self.order)
+        cursor::binding(&self.joins, &self.filter, &self.order, &self.output)
     }
 }
 
@@ -164,11 +227,11 @@ pub struct Order<'c> {
 }
 
 impl Order<'_> {
-    /// The source of what is compared, where it is a value of the row.
-    fn source(&self) -> Option<Source> {
+    /// The sources of what is compared, where it is a value of the row.
+    fn sources(&self) -> Vec<Source> {
         match &self.key {
-            OrderKey::Term(term) => Some(term.source()),
-            OrderKey::Row | OrderKey::Output(_) => None,
+            OrderKey::Term(term) => term.sources(),
+            OrderKey::Row | OrderKey::Output(_) => Vec::new(),
         }
     }
 }
@@ -228,28 +291,29 @@ pub fn rows<'c>(
         true => Names::across(model, catalog),
         false => Names::own(model),
     };
-    let filter = filter::read(params, &mut names, queries)?;
+    let zone = zone::read(params)?;
+    names.zone = zone;
+    let mut counts = filter::Counts::default();
+    let filter = counts.filters(params, &mut names, queries)?;
     let (output, order) = if aggregate::asked(params) {
-        aggregate::read(params, &mut names)?
+        aggregate::read(params, &mut names, &mut counts)?
     } else {
-        (
-            projection::read(params, &mut names)?,
-            projection::order(params, &mut names)?,
-        )
+        let output = projection::read(params, &mut names)?;
+        let order = projection::order(params, &mut names, &output)?;
+        (output, order)
     };
     let joins = names.joins;
     let total = page::total(params, &output)?;
     let format = page::format(params)?;
     if let Some(text) = page::cursor(params)? {
-        if matches!(output, Output::Groups { .. }) {
-            return Err(
-                Error::from(ErrorKind::InvalidCursor).with_hint("groups are paged by offset")
-            );
+        if matches!(output, Output::Groups { .. }) && !has_place(&output, &order) {
+            let hint = "groups that are sorted by an aggregate are paged by offset";
+            return Err(Error::from(ErrorKind::InvalidCursor).with_hint(hint));
         }
         if present(params, "offset").is_some() {
             return Err(ErrorKind::Exclusive("cursor", "offset").into());
         }
-        let binding = cursor::binding(&joins, &filter, &order);
+        let binding = cursor::binding(&joins, &filter, &order, &output);
         page.seek = Some(cursors.open(&text, &binding, &order)?);
     }
     let plan = ReadPlan {
@@ -261,9 +325,20 @@ pub fn rows<'c>(
         page,
         total,
         format,
+        zone,
     };
     guard::check(&plan, limits)?;
     Ok(plan)
+}
+
+/// Whether pages go on after what the last row, or group, has for its sort keys.
+fn has_place(output: &Output<'_>, order: &[Order<'_>]) -> bool {
+    let of_key = |order: &Order<'_>| match (&order.key, output) {
+        (OrderKey::Output(index), Output::Groups { by, .. }) => *index < by.len(),
+        _ => true,
+    };
+    let is_one = matches!(output, Output::Groups { by, .. } if by.is_empty());
+    !is_one && order.len() <= MAX_PLACE_KEYS && order.iter().all(of_key)
 }
 
 /// Plans `get`.
@@ -280,6 +355,49 @@ pub fn get<'c>(params: &Object<'_>, model: &'c Model) -> Result<GetPlan<'c>, Err
         filter,
         id: value::echo(id),
     })
+}
+
+/// Plans what a field holds: each value once, and beside it how many rows have it that equal this
+/// one.
+pub fn held<'c>(model: &'c Model, field: &'c Field, value: Value, most: u32) -> ReadPlan<'c> {
+    let test = |comparison, negated| Condition::Test {
+        term: Term::own(field),
+        comparison,
+        negated,
+    };
+    let by = vec![GroupKey {
+        name: field.name().to_owned(),
+        term: Term::own(field),
+    }];
+    let same = Aggregate {
+        alias: "n".to_owned(),
+        function: Function::Count,
+        term: None,
+        filter: test(Comparison::Equal(value), false),
+    };
+    ReadPlan {
+        model,
+        joins: Joins::of(model),
+        output: Output::Groups {
+            by,
+            aggregates: vec![same],
+            having: Condition::All(Vec::new()),
+            bound: Box::default(),
+        },
+        filter: test(Comparison::Null, true),
+        order: vec![Order {
+            key: OrderKey::Output(0),
+            descending: false,
+        }],
+        page: Page {
+            limit: most,
+            offset: 0,
+            seek: None,
+        },
+        total: Total::None,
+        format: Format::Columns,
+        zone: None,
+    }
 }
 
 /// Checks the parameters of `describe`: it takes none.

@@ -94,6 +94,8 @@ impl Action {
                 "total",
                 "group_by",
                 "aggregate",
+                "having",
+                "zone",
                 "expand",
                 "format",
             ],

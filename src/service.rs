@@ -5,6 +5,7 @@
 
 mod describe;
 mod follow;
+mod hint;
 mod obstacle;
 mod outage;
 mod page;
@@ -26,7 +27,7 @@ use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
 use crate::db::{Db, Usage};
-use crate::encode::{Layout, Numbers, Rows, Style};
+use crate::encode::{self, Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
 use crate::observe::{Audit, Metrics};
@@ -441,7 +442,9 @@ impl Service {
                 let (limits, cursors) = (&settings.limits, &settings.cursors);
                 let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
-                record::name(&plan.filter, &plan.joins, filters);
+                for condition in plan.conditions() {
+                    record::name(condition, &plan.joins, filters);
+                }
                 let reserved = policy.reserve(plan.page.limit.into())?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
@@ -502,12 +505,17 @@ impl Service {
         plan: &ReadPlan<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Fail> {
+        page::check_zone(source, plan).await?;
         let page = page::fetch(source, plan, out).await?;
         let total = page::total(source, plan, &page).await?;
         page::confirm(source, &plan.joins, page.edition).await?;
         self.found();
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);
+        let hint = match rows {
+            0 => hint::instead(source, plan).await,
+            _ => None,
+        };
         let mut out = page.out;
         out.extend_from_slice(
             format!(
@@ -524,6 +532,10 @@ impl Service {
         }
         if page.truncated {
             out.extend_from_slice(b",\"truncated\":true");
+        }
+        if let Some(hint) = hint {
+            out.extend_from_slice(b",\"hint\":");
+            encode::text(&mut out, &hint);
         }
         Ok(Answer { out, rows })
     }

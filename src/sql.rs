@@ -13,6 +13,7 @@ mod join;
 mod large;
 pub mod lookup;
 mod mysql;
+pub mod number;
 mod postgres;
 mod rule;
 pub mod search;
@@ -36,7 +37,8 @@ use self::shapes::Shapes;
 use crate::catalog::{Field, Kind, Model, Rule, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{
-    Column, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, cursor,
+    Column, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, Zone,
+    cursor,
 };
 
 /// The alias of the model's own table.
@@ -139,8 +141,8 @@ pub fn rows(
     max_bytes: usize,
     shapes: &Shapes,
 ) -> Vec<Statement> {
-    let (mut select, layout) = match shapes.whole(plan, dialect, max_bytes) {
-        Some(whole) => (whole.select(), whole.layout(plan.model, &plan.order)),
+    let (mut select, layout, width) = match shapes.whole(plan, dialect, max_bytes) {
+        Some(whole) => (whole.select(), whole.layout(plan.model, &plan.order), 0),
         None => columns_of(plan, dialect, max_bytes),
     };
     let layout = Arc::new(layout);
@@ -162,13 +164,9 @@ pub fn rows(
     if let Output::Groups { by, .. } = &plan.output {
         groups::group_by(&mut select, by, dialect);
     }
-    for key in &plan.order {
-        order_by(&mut select, key, plan, dialect);
-    }
-    select.limit(u64::from(plan.page.limit) + 1);
     let runs_code = plan.joins.models().any(runs_code);
     let is_brief = matches!(plan.output, Output::Rows { .. }) && !plan.filter.looks_into_text();
-    pages(select, plan, dialect)
+    pages(select, width, plan, dialect)
         .into_iter()
         .map(|select| {
             Statement::new(&select, dialect, Arc::clone(&layout), runs_code).brief(is_brief)
@@ -203,14 +201,16 @@ fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
     rows
 }
 
-/// A SELECT of the columns that a plan wants, from nothing yet, and how its rows become an answer.
+/// A SELECT of the columns that a plan wants, from nothing yet, how its rows become an answer, and
+/// how many columns these are.
 fn columns_of(
     plan: &ReadPlan<'_>,
     dialect: Dialect,
     max_bytes: usize,
-) -> (SelectStatement, Layout) {
+) -> (SelectStatement, Layout, usize) {
     let mut select = Query::select();
     let mut columns = Columns::new(&mut select, dialect, max_bytes);
+    columns.named = plan.having().is_some();
     let members = match &plan.output {
         Output::Rows { fields, expand } => {
             let shown = fields.iter().map(|shown| columns.shown(shown));
@@ -220,35 +220,60 @@ fn columns_of(
             }
             members
         }
-        Output::Groups { by, aggregates } => groups::members(&mut columns, by, aggregates),
+        Output::Groups { by, aggregates, .. } => groups::members(&mut columns, by, aggregates),
     };
     let placed = plan.order.iter().filter(|_| plan.has_place());
     let keys: Vec<Cell> = placed
-        .filter_map(|order| match &order.key {
-            OrderKey::Term(term) => Some(columns.key(term)),
-            OrderKey::Row => {
+        .filter_map(|order| match plan.ordered(order) {
+            Some(term) => Some(columns.key(term)),
+            None if order.key == OrderKey::Row => {
                 let (row, shape) = identity::row(BASE, plan.model, dialect)?;
                 Some(columns.plain(row, shape))
             }
-            OrderKey::Output(_) => None,
+            None => None,
         })
         .collect();
     let layout = Layout::new(members, keys, columns.oversize());
-    (select, layout)
+    let width = columns.count;
+    (select, layout, width)
+}
+
+/// A page of what a SELECT finds, in its order; of groups those that remain.
+fn page(
+    select: SelectStatement,
+    width: usize,
+    plan: &ReadPlan<'_>,
+    dialect: Dialect,
+) -> SelectStatement {
+    let mut select = match plan.having() {
+        Some(having) => {
+            let mut remaining = groups::remaining(select, plan, having, dialect);
+            remaining.columns((0..width).map(groups::column));
+            remaining
+        }
+        None => select,
+    };
+    for key in &plan.order {
+        order_by(&mut select, key, plan, dialect);
+    }
+    select.limit(u64::from(plan.page.limit) + 1);
+    select
 }
 
 /// From where the page begins: at a number of rows, or in parts after a row.
 fn pages(
-    mut select: SelectStatement,
+    select: SelectStatement,
+    width: usize,
     plan: &ReadPlan<'_>,
     dialect: Dialect,
 ) -> Vec<SelectStatement> {
     let seek = plan.page.seek.as_ref();
     let Some(seek) = seek.filter(|seek| !seek.keys.is_empty()) else {
+        let mut first = page(select, width, plan, dialect);
         if plan.page.passed() > 0 {
-            select.offset(plan.page.passed());
+            first.offset(plan.page.passed());
         }
-        return vec![select];
+        return vec![first];
     };
     // Rows that share all keys cannot be told apart: those that were sent are passed over, and none
     // but those, should some of them be gone.
@@ -256,12 +281,17 @@ fn pages(
         true => None,
         false => seek::ties(plan, seek, dialect).filter(|_| seek.ties > 0),
     };
-    let ties = ties.map(|ties| select.clone().and_where(ties).offset(seek.ties).take());
+    let page = |select| page(select, width, plan, dialect);
+    let ties = ties.map(|ties| {
+        page(select.clone().and_where(ties).take())
+            .offset(seek.ties)
+            .take()
+    });
     let later = seek::after(plan, seek, dialect).into_iter();
-    let later = later.map(|part| select.clone().and_where(part).take());
+    let later = later.map(|part| page(select.clone().and_where(part).take()));
     let mut pages: Vec<SelectStatement> = ties.into_iter().chain(later).collect();
     if pages.is_empty() {
-        pages.push(select.and_where(Expr::cust("1 = 0")).take());
+        pages.push(page(select.clone().and_where(Expr::cust("1 = 0")).take()));
     }
     pages
 }
@@ -310,7 +340,11 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     join::all(&mut select, &plan.joins, plan.counted(), dialect);
     filter(&mut select, &plan.filter, dialect);
     if let Output::Groups { by, .. } = &plan.output {
-        if by.is_empty() {
+        if let Some(having) = plan.having() {
+            groups::group_by(&mut select, by, dialect);
+            select = groups::remaining(select, plan, having, dialect);
+            select.expr(Expr::cust("COUNT(*)"));
+        } else if by.is_empty() {
             // Without keys there is one group, even of no rows.
             select = Query::select();
             select.expr(Expr::cust("1"));
@@ -330,6 +364,29 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     Statement::new(&select, dialect, layout, runs_code)
 }
 
+/// The statement that tells whether a server knows a zone, by a number; SQLite knows none.
+pub fn knows_zone(zone: Zone, dialect: Dialect) -> Option<Statement> {
+    let mut select = Query::select();
+    match dialect {
+        Dialect::Sqlite => return None,
+        Dialect::Postgres => {
+            let names: TableRef = ("pg_catalog", "pg_timezone_names").into();
+            select.expr(Expr::cust("COUNT(*)")).from(names);
+            select.and_where(Expr::col("name").eq(zone.name()));
+        }
+        Dialect::MySql => {
+            let template = "CONVERT_TZ('2026-01-01 00:00:00', '+00:00', ?) IS NOT NULL";
+            select.expr(Expr::cust_with_exprs(template, [Expr::val(zone.name())]));
+        }
+    }
+    Some(Statement::new(
+        &select,
+        dialect,
+        Arc::new(Layout::count()),
+        false,
+    ))
+}
+
 /// The columns of a statement as they are added.
 struct Columns<'s> {
     select: &'s mut SelectStatement,
@@ -340,6 +397,8 @@ struct Columns<'s> {
     too_large: Vec<Expr>,
     /// Each a condition that holds where a sort key is too large for a cursor.
     keys_too_large: Vec<Expr>,
+    /// Whether each has a name, by which it is selected again.
+    named: bool,
     /// The fields that were added.
     added: Vec<(Column<'s>, Cell)>,
 }
@@ -353,12 +412,16 @@ impl<'s> Columns<'s> {
             count: 0,
             too_large: Vec::new(),
             keys_too_large: Vec::new(),
+            named: false,
             added: Vec::new(),
         }
     }
 
     fn add(&mut self, expr: Expr) -> usize {
-        self.select.expr(expr);
+        match self.named {
+            true => self.select.expr_as(expr, groups::name(self.count)),
+            false => self.select.expr(expr),
+        };
         self.count += 1;
         self.count - 1
     }
@@ -383,7 +446,10 @@ impl<'s> Columns<'s> {
     fn term(&mut self, term: &Term<'s>) -> Cell {
         match term {
             Term::Column(column) => self.column(*column),
-            Term::Part(..) => self.plain(term::value(term, self.dialect), Shape::Native),
+            Term::Part(..) | Term::Number(_) | Term::Member(..) => {
+                let (value, shape) = term::shape(term, self.dialect);
+                self.plain(value, shape)
+            }
         }
     }
 
@@ -420,7 +486,17 @@ impl<'s> Columns<'s> {
     fn key(&mut self, term: &Term<'s>) -> Cell {
         let value = term::ordered(term, self.dialect);
         let Term::Column(column) = term else {
-            return self.plain(value, Shape::Native);
+            let (_, shape) = term::shape(term, self.dialect);
+            // SQLite orders numbers that are computed as floats, and so they go on.
+            let shape = match self.dialect {
+                Dialect::Sqlite => Shape::Native,
+                _ => shape,
+            };
+            let value = match shape {
+                Shape::Computed => term::shape(term, self.dialect).0,
+                _ => value,
+            };
+            return self.plain(value, shape);
         };
         let field = column.field;
         let sent = self.added.iter().find(|added| added.0 == *column);
@@ -523,8 +599,11 @@ fn order_by(
             Some((row, _)) => (row, false),
             None => return,
         },
+        OrderKey::Output(index) if plan.having().is_some() => (groups::member(*index), true),
         OrderKey::Output(index) => match &plan.output {
-            Output::Groups { by, aggregates } => groups::ordered(by, aggregates, *index, dialect),
+            Output::Groups { by, aggregates, .. } => {
+                groups::ordered(by, aggregates, *index, dialect)
+            }
             Output::Rows { .. } => return,
         },
     };

@@ -6,6 +6,8 @@ use crate::catalog::Model;
 
 /// Names are listed in a hint up to this many; above it only the nearest is named.
 const LISTED: usize = 24;
+/// Values are told up to this many.
+const NEAREST: usize = 5;
 
 /// The candidate that the name is most likely a misspelling of, or none rather than a wrong one.
 ///
@@ -37,6 +39,14 @@ pub(crate) fn nearest<'a>(
     }
     best.filter(|(distance, _)| !tied && *distance <= allowed)
         .map(|(_, candidate)| candidate)
+}
+
+/// The values that are nearest to a word, at most five, nearest first.
+pub(crate) fn by_distance(word: &str, mut values: Vec<String>) -> Vec<String> {
+    let word = word.to_lowercase();
+    values.sort_by_cached_key(|value| strsim::osa_distance(&word, &value.to_lowercase()));
+    values.truncate(NEAREST);
+    values
 }
 
 /// What to do about a field that cannot be used: the nearest one, and the list where it is short.

@@ -16,6 +16,7 @@ mod digest;
 mod file;
 mod generated;
 mod keys;
+mod number;
 mod search;
 mod session;
 

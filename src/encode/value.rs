@@ -19,7 +19,8 @@ pub(super) fn write(
     parts: &Parts,
     style: &Style,
 ) {
-    let quoted = style.numbers == Numbers::String && matches!(shape, Shape::Wide | Shape::Number);
+    let quoted = style.numbers == Numbers::String
+        && matches!(shape, Shape::Wide | Shape::Number | Shape::Computed);
     let rounds = |number: &str| style.numbers == Numbers::Doubles && double::rounds(number);
     match (datum, shape) {
         (Datum::Null, _) => out.extend_from_slice(b"null"),
@@ -77,6 +78,10 @@ pub(super) fn write(
                 text(out, value.trim_matches('"'));
             }
         }
+        (Datum::Text(value), Shape::Computed) => {
+            let value = Datum::Text(trimmed(&value).to_owned().into());
+            write(out, value, Shape::Number, parts, style);
+        }
         (Datum::Text(value), Shape::Json) => redact::document(out, &value, parts, style),
         (Datum::Text(value), Shape::Clock) => text(out, trimmed(&value)),
         (Datum::Text(value), Shape::DayAndTime) if is_day_and_time(&value) => {
@@ -107,7 +112,7 @@ pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
         }
         Datum::RawText(bytes) => Value::RawText(bytes.into_owned()),
         Datum::Text(value) => match shape {
-            Shape::Number => Value::Decimal(value.trim_matches('"').to_owned()),
+            Shape::Number | Shape::Computed => Value::Decimal(value.trim_matches('"').to_owned()),
             Shape::Json => match serde_json::from_str::<&RawValue>(&value) {
                 Ok(raw) if kind(raw) == Kind::String => {
                     Value::Text(decode_string(raw)?.into_owned())

@@ -1,13 +1,16 @@
-//! `group_by` and `aggregate`: what is told of groups of rows.
+//! `group_by`, `aggregate` and `having`: what is told of groups of rows.
 
 use serde_json::value::RawValue;
 
-use super::filter::array;
+use super::condition::Condition;
+use super::date::DatePart;
+use super::filter::{Counts, array};
+use super::number;
 use super::path::Names;
 use super::projection::{is_alias, sort_names, sortable};
 use super::term::Term;
 use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
-use crate::catalog::Model;
+use crate::catalog::{Field, FieldType, Model};
 use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -15,7 +18,7 @@ use crate::protocol::{Kind, decode_string, kind};
 const MAX_MEMBERS: usize = 16;
 
 const FUNCTIONS: &str = "$count $count_distinct $sum $avg $min $max";
-const PARTS: &str = "$year $month $day";
+const PARTS: &str = "$year $quarter $month $week $day $weekday $hour";
 
 /// What the rows of a group have in common.
 #[derive(Debug)]
@@ -24,47 +27,6 @@ pub struct GroupKey<'c> {
     pub name: String,
     /// What they share.
     pub term: Term<'c>,
-}
-
-/// The part of a date that groups share, each within the ones above it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatePart {
-    /// `2026`
-    Year,
-    /// `2026-01`
-    Month,
-    /// `2026-01-31`
-    Day,
-}
-
-impl DatePart {
-    /// Every part, by the word that asks for it.
-    pub const ALL: [Self; 3] = [Self::Year, Self::Month, Self::Day];
-
-    /// The part of that operator.
-    pub(super) fn parse(operator: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|part| part.operator() == operator)
-    }
-
-    /// The word that asks for it.
-    pub fn operator(self) -> &'static str {
-        match self {
-            Self::Year => "$year",
-            Self::Month => "$month",
-            Self::Day => "$day",
-        }
-    }
-
-    /// How many characters of an ISO 8601 date it takes.
-    pub fn length(self) -> u8 {
-        match self {
-            Self::Year => 4,
-            Self::Month => 7,
-            Self::Day => 10,
-        }
-    }
 }
 
 /// A number, or an extreme value, of a group.
@@ -76,6 +38,24 @@ pub struct Aggregate<'c> {
     pub function: Function,
     /// Of which value; `None` counts rows.
     pub term: Option<Term<'c>>,
+    /// Of which rows of the group.
+    pub filter: Condition<'c>,
+}
+
+impl<'c> Aggregate<'c> {
+    /// The field whose type it has.
+    pub fn field(&self) -> &'c Field {
+        let term = self.term.as_ref().map(Term::field);
+        let float =
+            |field: &Field| matches!(field.field_type(), FieldType::Float | FieldType::Float32);
+        match (self.function, term) {
+            (Function::Min | Function::Max, Some(field)) => field,
+            (Function::Avg, _) => Field::of_floats(),
+            (Function::Sum, Some(field)) if float(field) => Field::of_floats(),
+            (Function::Sum, _) => Field::of_decimals(),
+            _ => Field::of_counts(),
+        }
+    }
 }
 
 /// What is computed of a group.
@@ -90,28 +70,36 @@ pub enum Function {
     Max,
 }
 
+impl Function {
+    /// Whether it takes what an expression makes of numbers.
+    fn is_of_numbers(self) -> bool {
+        matches!(self, Self::Sum | Self::Avg | Self::Min | Self::Max)
+    }
+}
+
 /// Whether groups are asked for.
 pub(super) fn asked(params: &Object<'_>) -> bool {
-    present(params, "group_by").is_some() || present(params, "aggregate").is_some()
+    ["group_by", "aggregate", "having"]
+        .iter()
+        .any(|name| present(params, name).is_some())
 }
 
 /// Reads `group_by`, `aggregate` and the `sort` of groups.
 pub(super) fn read<'c>(
     params: &Object<'_>,
     names: &mut Names<'c>,
+    counts: &mut Counts,
 ) -> Result<(Output<'c>, Vec<Order<'c>>), Error> {
-    let asker = if present(params, "group_by").is_some() {
-        "group_by"
-    } else {
-        "aggregate"
-    };
+    let mut askers = ["group_by", "aggregate"].into_iter();
+    let asker = askers.find(|name| present(params, name).is_some());
+    let asker = asker.unwrap_or("having");
     for parameter in ["fields", "compute", "expand"] {
         if present(params, parameter).is_some() {
             return Err(ErrorKind::Exclusive(asker, parameter).into());
         }
     }
     let by = keys(params, names)?;
-    let aggregates = aggregates(params, names)?;
+    let aggregates = aggregates(params, names, counts)?;
     let mut taken: Vec<&str> = by.iter().map(|key| key.name.as_str()).collect();
     for aggregate in &aggregates {
         if taken.contains(&aggregate.alias.as_str()) {
@@ -123,7 +111,26 @@ pub(super) fn read<'c>(
         return Err(invalid("name at least one").with_hint(r#"for example {"n":{"$count":"*"}}"#));
     }
     let order = order(params, &taken, by.len(), names.model)?;
-    Ok((Output::Groups { by, aggregates }, order))
+    let members = by.iter().map(|key| (&*key.name, key.term.field()));
+    let told = aggregates.iter().map(|it| (&*it.alias, it.field()));
+    let members: Vec<(&str, &Field)> = members.chain(told).collect();
+    let having = counts.having(params, names.model, &members)?;
+    let output = Output::Groups {
+        having,
+        bound: bound(params),
+        by,
+        aggregates,
+    };
+    Ok((output, order))
+}
+
+/// What a cursor of groups is bound to beside rows and order, as it was sent.
+fn bound(params: &Object<'_>) -> Box<str> {
+    let remains = present(params, "having").is_some();
+    let parts = ["group_by", "zone", "having", "aggregate"].into_iter();
+    let parts = parts.filter(|name| *name != "aggregate" || remains);
+    let parts = parts.map(|name| present(params, name).map_or("", RawValue::get));
+    parts.collect::<Vec<_>>().join("\n").into()
 }
 
 fn keys<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Vec<GroupKey<'c>>, Error> {
@@ -172,15 +179,22 @@ fn dated<'c>(raw: &RawValue, names: &mut Names<'c>) -> Result<GroupKey<'c>, Erro
             .with_hint(format!("parts of a date: {PARTS}")));
     };
     match sortable(&name, names)? {
-        Term::Column(column) if column.field.field_type().has_date() => Ok(GroupKey {
+        Term::Column(column) if part.is_of(column.field) => Ok(GroupKey {
             name: format!("{name}_{}", part.operator().trim_start_matches('$')),
-            term: Term::Part(column, part),
+            term: Term::Part(column, part, names.zone),
         }),
-        _ => Err(field_not_allowed(&name, names.model).with_hint(format!("{name} holds no dates"))),
+        _ => {
+            let hint = part.missing(&name);
+            Err(field_not_allowed(&name, names.model).with_hint(hint))
+        }
     }
 }
 
-fn aggregates<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Vec<Aggregate<'c>>, Error> {
+fn aggregates<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+    counts: &mut Counts,
+) -> Result<Vec<Aggregate<'c>>, Error> {
     let Some(raw) = present(params, "aggregate") else {
         return Ok(Vec::new());
     };
@@ -194,7 +208,7 @@ fn aggregates<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Vec<Aggr
         })?;
     members
         .iter()
-        .map(|(alias, raw)| aggregate(alias, raw, names))
+        .map(|(alias, raw)| aggregate(alias, raw, names, counts))
         .collect()
 }
 
@@ -202,15 +216,29 @@ fn aggregate<'c>(
     alias: &str,
     raw: &RawValue,
     names: &mut Names<'c>,
+    counts: &mut Counts,
 ) -> Result<Aggregate<'c>, Error> {
     if !is_alias(alias) {
         return Err(invalid("a name has 1 to 128 characters"));
     }
-    let (function, name) = single(raw).ok_or_else(|| {
+    let wrong = || {
         misnamed(alias, "takes one function of one field")
-            .with_hint(r#"for example {"$sum":"amount"}"#)
-    })?;
-    let function = match &*function {
+            .with_hint(r#"for example {"$sum":"amount","where":{"status":"open"}}"#)
+    };
+    let members = (kind(raw) == Kind::Object)
+        .then(|| Object::parse(raw.get()))
+        .flatten();
+    let members = members.ok_or_else(wrong)?;
+    let filter = members.get("where");
+    let mut functions = members.iter().filter(|(name, _)| *name != "where");
+    let (Some((function, operand)), None) = (functions.next(), functions.next()) else {
+        return Err(wrong());
+    };
+    let filter = match filter.filter(|raw| kind(raw) != Kind::Null) {
+        Some(raw) => counts.filter(raw, names)?,
+        None => Condition::All(Vec::new()),
+    };
+    let computed = match function {
         "$count" => Function::Count,
         "$count_distinct" => Function::CountDistinct,
         "$sum" => Function::Sum,
@@ -219,11 +247,37 @@ fn aggregate<'c>(
         "$max" => Function::Max,
         _ => {
             return Err(
-                misnamed(&function, "is no function").with_hint(format!("functions: {FUNCTIONS}"))
+                misnamed(function, "is no function").with_hint(format!("functions: {FUNCTIONS}"))
             );
         }
     };
-    let term = match (function, name.as_str()) {
+    let place = || format!("aggregate.{alias}.{function}");
+    let term = match kind(operand) {
+        Kind::String => {
+            let name = decode_string(operand).ok_or_else(wrong)?;
+            named(computed, &name, names)?
+        }
+        Kind::Object | Kind::Number if computed.is_of_numbers() => {
+            let number = number::read(operand, &place(), names)?;
+            Some(Term::Number(Box::new(number)))
+        }
+        _ => return Err(wrong()),
+    };
+    Ok(Aggregate {
+        alias: alias.to_owned(),
+        function: computed,
+        term,
+        filter,
+    })
+}
+
+/// What an aggregate is of, by its name; `*` are the rows.
+fn named<'c>(
+    function: Function,
+    name: &str,
+    names: &mut Names<'c>,
+) -> Result<Option<Term<'c>>, Error> {
+    Ok(match (function, name) {
         (Function::Count, "*") => None,
         (Function::Count, name) => {
             let term = names.term(name);
@@ -239,11 +293,6 @@ fn aggregate<'c>(
             Some(term)
         }
         (_, name) => Some(sortable(name, names)?),
-    };
-    Ok(Aggregate {
-        alias: alias.to_owned(),
-        function,
-        term,
     })
 }
 

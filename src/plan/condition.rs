@@ -7,8 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use super::joins::Joins;
-use super::term::Term;
-use crate::catalog::Field;
+use super::term::{Column, Term};
+use crate::catalog::{Field, FieldType};
 use crate::value::Value;
 
 /// Which rows are meant.
@@ -83,6 +83,23 @@ impl<'c> Condition<'c> {
                 negated,
                 ..
             } => !negated && matches!(comparison, Comparison::Equal(_) | Comparison::Null),
+        }
+    }
+
+    /// The fields of text, enums and booleans that must equal a value, with it.
+    pub fn sought(&self) -> Vec<(Column<'c>, &Value)> {
+        match self {
+            Self::All(conditions) => conditions.iter().flat_map(Condition::sought).collect(),
+            Self::Test {
+                term: Term::Column(column),
+                comparison: Comparison::Equal(value),
+                negated: false,
+            } => {
+                let kind = column.field.field_type();
+                let told = matches!(kind, FieldType::Text | FieldType::Enum | FieldType::Boolean);
+                told.then_some((*column, value)).into_iter().collect()
+            }
+            Self::Any(_) | Self::Test { .. } => Vec::new(),
         }
     }
 

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::condition::Condition;
 use super::joins::{Joins, Source, Sources};
 use super::term::Term;
-use super::{Order, OrderKey, Value};
+use super::{Order, OrderKey, Output, Value};
 use crate::catalog::Stored;
 use crate::error::{Error, ErrorKind};
 
@@ -60,15 +60,21 @@ pub(super) fn binding<'c>(
     joins: &Joins<'c>,
     filter: &Condition<'c>,
     order: &[Order<'c>],
+    output: &Output<'c>,
 ) -> Binding {
     let mut digest = Sha256::new();
     let base = joins.model(Source::BASE);
     let needed = match joins.is_empty() {
         true => Sources::default(),
         false => {
-            let ordered = order.iter().filter_map(Order::source);
-            let tested = filter.terms().into_iter().map(Term::source);
-            joins.way_to(ordered.chain(tested))
+            let ordered = order.iter().flat_map(Order::sources);
+            let tested = filter.terms().into_iter().flat_map(Term::sources);
+            let keys = match output {
+                Output::Groups { by, .. } => by.as_slice(),
+                Output::Rows { .. } => &[],
+            };
+            let keys = keys.iter().flat_map(|key| key.term.sources());
+            joins.way_to(ordered.chain(tested).chain(keys))
         }
     };
     let joined = joins.iter().filter(|(source, _)| needed.has(*source));
@@ -85,6 +91,9 @@ pub(super) fn binding<'c>(
         }
     }
     digest.update(filter.digest(joins));
+    if let Output::Groups { bound, .. } = output {
+        digest.update(format!("{bound:?};").as_bytes());
+    }
     for key in order {
         let name = match &key.key {
             // A position means another value where others are declared.

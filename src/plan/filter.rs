@@ -26,22 +26,103 @@ const MAX_PATTERN: usize = 4_096;
 /// The longest name that is looked up, in characters.
 pub(super) const MAX_NAME: usize = 128;
 
-/// Reads `filters`; with `operators` the ones of `query`, else plain equality.
-pub(super) fn read<'c>(
-    params: &Object<'_>,
-    names: &mut Names<'c>,
-    operators: bool,
-) -> Result<Condition<'c>, Error> {
-    let Some(raw) = present(params, "filters") else {
-        return Ok(Condition::All(Vec::new()));
-    };
-    let mut reader = Reader {
-        names,
-        operators,
-        conditions: 0,
-        listed: 0,
-    };
-    reader.object(raw, false, 0)
+/// Values in a filter of an aggregate count for so many: its condition stands as often.
+const REPEATED: usize = 10;
+
+/// What was counted of a request's conditions so far.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Tests.
+    conditions: usize,
+    /// Values of lists.
+    listed: usize,
+}
+
+impl Counts {
+    /// Reads `filters`; with `operators` the ones of `query`, else plain equality.
+    pub(super) fn filters<'c>(
+        &mut self,
+        params: &Object<'_>,
+        names: &mut Names<'c>,
+        operators: bool,
+    ) -> Result<Condition<'c>, Error> {
+        let Some(raw) = present(params, "filters") else {
+            return Ok(Condition::All(Vec::new()));
+        };
+        self.read(raw, Scope::Rows(names), operators, 1)
+    }
+
+    /// Reads the filter of an aggregate.
+    pub(super) fn filter<'c>(
+        &mut self,
+        raw: &RawValue,
+        names: &mut Names<'c>,
+    ) -> Result<Condition<'c>, Error> {
+        self.read(raw, Scope::Rows(names), true, REPEATED)
+    }
+
+    /// Reads `having`, over the members of groups.
+    pub(super) fn having<'c>(
+        &mut self,
+        params: &Object<'_>,
+        model: &'c Model,
+        members: &[(&str, &'c Field)],
+    ) -> Result<Condition<'c>, Error> {
+        let Some(raw) = present(params, "having") else {
+            return Ok(Condition::All(Vec::new()));
+        };
+        self.read(raw, Scope::Groups(model, members), true, 1)
+    }
+
+    fn read<'c>(
+        &mut self,
+        raw: &RawValue,
+        scope: Scope<'_, 'c>,
+        operators: bool,
+        weight: usize,
+    ) -> Result<Condition<'c>, Error> {
+        let mut reader = Reader {
+            scope,
+            operators,
+            counts: self,
+            weight,
+        };
+        reader.object(raw, false, 0)
+    }
+}
+
+/// What names mean in a condition.
+enum Scope<'n, 'c> {
+    /// Values of rows.
+    Rows(&'n mut Names<'c>),
+    /// Members of the groups of a model, with the fields whose types they have.
+    Groups(&'c Model, &'n [(&'n str, &'c Field)]),
+}
+
+impl<'c> Scope<'_, 'c> {
+    fn model(&self) -> &'c Model {
+        match self {
+            Self::Rows(names) => names.model,
+            Self::Groups(model, _) => model,
+        }
+    }
+
+    fn term(&mut self, name: &str) -> Result<Term<'c>, Unresolved> {
+        match self {
+            Self::Rows(names) => names.term(name),
+            Self::Groups(_, members) => {
+                let mut found = members.iter().enumerate();
+                match found.find(|(_, (member, _))| *member == name) {
+                    Some((index, (_, field))) => Ok(Term::Member(index, field)),
+                    None => {
+                        let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+                        let hint = format!("members of the groups: {}", names.join(", "));
+                        Err(Unresolved::Unknown { hint })
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The condition on a model's key that an `id` stands for.
@@ -87,11 +168,11 @@ pub(super) fn identity<'c>(id: &RawValue, model: &'c Model) -> Result<Condition<
 }
 
 struct Reader<'n, 'c> {
-    names: &'n mut Names<'c>,
+    scope: Scope<'n, 'c>,
     operators: bool,
-    conditions: usize,
-    /// Values of lists, all together.
-    listed: usize,
+    counts: &'n mut Counts,
+    /// For how many a value of a list counts.
+    weight: usize,
 }
 
 impl<'c> Reader<'_, 'c> {
@@ -149,10 +230,10 @@ impl<'c> Reader<'_, 'c> {
     }
 
     fn field(&mut self, name: &str, raw: &RawValue, negated: bool) -> Result<Condition<'c>, Error> {
-        let term = match self.names.term(name) {
+        let term = match self.scope.term(name) {
             Ok(term) => term,
             Err(Unresolved::Unknown { hint }) => {
-                return Err(unknown(name, hint, self.names.model, self.operators));
+                return Err(unknown(name, hint, self.scope.model(), self.operators));
             }
             Err(Unresolved::Many(relation)) => {
                 return Err(ErrorKind::RelationHoldsMany(relation).into());
@@ -217,9 +298,9 @@ impl<'c> Reader<'_, 'c> {
             "$gte" => Comparison::GreaterOrEqual(value::check(raw, field)?),
             "$lt" => Comparison::Less(value::check(raw, field)?),
             "$lte" => Comparison::LessOrEqual(value::check(raw, field)?),
-            "$in" => self.one_of(raw, field)?,
+            "$in" => self.one_of(raw, term)?,
             "$nin" => {
-                let listed = self.one_of(raw, field)?;
+                let listed = self.one_of(raw, term)?;
                 return self.test(term, listed, !negated);
             }
             "$between" => {
@@ -245,18 +326,26 @@ impl<'c> Reader<'_, 'c> {
         self.test(term, comparison, negated)
     }
 
-    fn one_of(&mut self, raw: &RawValue, field: &Field) -> Result<Comparison, Error> {
+    fn one_of(&mut self, raw: &RawValue, term: &Term<'c>) -> Result<Comparison, Error> {
+        let field = term.field();
         let parts = array(raw).ok_or_else(|| value::invalid(field, "a list of values"))?;
-        self.listed += parts.len();
+        self.counts.listed += parts.len() * self.weight;
         if parts.len() > MAX_LIST {
             let expected = format!("a list of at most {MAX_LIST} values");
-            let hint = format!(
-                "at most {MAX_LIST} values: filter by what they have in common instead of a list, \
-                 or ask once for each part of it"
-            );
+            let beyond = match &self.scope {
+                Scope::Rows(names) => names.beyond(term),
+                Scope::Groups(..) => None,
+            };
+            let instead = match beyond {
+                Some(path) => format!("filter by {path:?} instead of a list of ids"),
+                None => {
+                    "filter by what they have in common, or ask for each part of them".to_owned()
+                }
+            };
+            let hint = format!("at most {MAX_LIST} values: {instead}");
             return Err(value::invalid(field, &expected).with_hint(hint));
         }
-        if self.listed > MAX_LISTED {
+        if self.counts.listed > MAX_LISTED {
             let expected = format!("at most {MAX_LISTED} values in all lists of a request");
             return Err(value::invalid(field, &expected));
         }
@@ -277,8 +366,8 @@ impl<'c> Reader<'_, 'c> {
         comparison: Comparison,
         negated: bool,
     ) -> Result<Condition<'c>, Error> {
-        self.conditions += 1;
-        if self.conditions > MAX_CONDITIONS {
+        self.counts.conditions += 1;
+        if self.counts.conditions > MAX_CONDITIONS {
             return Err(too_many());
         }
         Ok(Condition::Test {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::aggregate::DatePart;
+use super::date::DatePart;
 use crate::catalog::{Model, Relation};
 use crate::error::{Error, ErrorKind};
 

@@ -6,11 +6,12 @@
 
 use std::borrow::Cow;
 
-use super::aggregate::DatePart;
+use super::date::DatePart;
 use super::joins::{Joins, Source};
 use super::term::{Column, Term};
+use super::zone::Zone;
 use super::{field_not_allowed, filter};
-use crate::catalog::{Catalog, Model, Relation};
+use crate::catalog::{Catalog, Field, Model, Relation};
 use crate::error::{Error, ErrorKind};
 use crate::suggest;
 
@@ -24,6 +25,8 @@ pub(super) struct Names<'c> {
     /// None where a name is a field of the model and nothing else.
     catalog: Option<&'c Catalog>,
     pub(super) joins: Joins<'c>,
+    /// By whose clock parts of dates are told.
+    pub(super) zone: Option<Zone>,
 }
 
 /// Why a name means nothing.
@@ -47,6 +50,7 @@ impl<'c> Names<'c> {
             model,
             catalog: None,
             joins: Joins::of(model),
+            zone: None,
         }
     }
 
@@ -91,11 +95,11 @@ impl<'c> Names<'c> {
         let column = found.map(|field| Column { source, field });
         match (column, part) {
             (Some(column), None) => Ok(Term::Column(column)),
-            (Some(column), Some(part)) if column.field.field_type().has_date() => {
-                Ok(Term::Part(column, part))
+            (Some(column), Some(part)) if part.is_of(column.field) => {
+                Ok(Term::Part(column, part, self.zone))
             }
-            (Some(_), Some(_)) => Err(Unresolved::Unknown {
-                hint: format!("{} holds no dates", field.name),
+            (Some(_), Some(part)) => Err(Unresolved::Unknown {
+                hint: part.missing(&field.name),
             }),
             (None, _) => Err(match self.to_many(model, &field.name) {
                 Some(relation) => Unresolved::Many(relation.name().into()),
@@ -132,6 +136,25 @@ impl<'c> Names<'c> {
             };
         }
         Ok(source)
+    }
+
+    /// A field of the row that a key leads to, as a path: what rows are better asked for by than by
+    /// a list of their keys.
+    pub(super) fn beyond(&self, term: &Term<'c>) -> Option<String> {
+        let Term::Column(Column { source, field }) = term else {
+            return None;
+        };
+        let catalog = self.catalog.filter(|_| *source == Source::BASE)?;
+        self.model.to_one().find_map(|relation| {
+            let target = relation.target(catalog)?;
+            let mut pairs = relation.pairs(self.model, target);
+            let (_, there) = pairs.find(|(here, _)| std::ptr::eq(*here, *field))?;
+            let own = |other: &&Field| !std::ptr::eq(*other, there) && other.is_filterable();
+            let mut fields = target.fields().iter().filter(own);
+            let dated = fields.clone().find(|field| field.field_type().has_date());
+            let told = dated.or_else(|| fields.next())?;
+            Some(format!("{}.{}", relation.name(), told.name()))
+        })
     }
 
     /// The relation to one of that name, and the model that it leads to.

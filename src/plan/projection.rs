@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::filter::array;
+use super::number;
 use super::path::Names;
 use super::term::Term;
 use super::{Object, Order, OrderKey, Output, expansion, field_not_allowed, present};
-use crate::catalog::{Distinction, Field};
+use crate::catalog::{Distinction, Field, Model};
 use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -88,7 +89,7 @@ fn compute<'c>(
         .filter(|members| members.len() <= MAX_COMPUTED)
         .ok_or(ErrorKind::ParameterType {
             parameter: "compute",
-            expected: "an object of names and paths",
+            expected: "an object of names and paths or expressions",
         })?;
     for (name, raw) in members.iter() {
         if !is_alias(name) {
@@ -97,11 +98,21 @@ fn compute<'c>(
         if fields.iter().any(|other| other.name == name) {
             return Err(misnamed(name, "names two members"));
         }
-        let path = decode_string(raw).ok_or_else(|| misnamed(name, "is no path"))?;
-        let term = names.term(&path);
+        let term = match kind(raw) {
+            Kind::Object => {
+                let number = number::read(raw, &format!("compute.{name}"), names)?;
+                Term::Number(Box::new(number))
+            }
+            _ => {
+                let path = decode_string(raw);
+                let path = path.ok_or_else(|| misnamed(name, "is no path, and no expression"))?;
+                let term = names.term(&path);
+                term.map_err(|unresolved| unresolved.of_field(&path, names.model))?
+            }
+        };
         fields.push(Shown {
             name: Cow::Owned(name.to_owned()),
-            term: term.map_err(|unresolved| unresolved.of_field(&path, names.model))?,
+            term,
         });
     }
     Ok(())
@@ -122,8 +133,18 @@ fn misnamed(name: &str, what: &'static str) -> Error {
 pub(super) fn order<'c>(
     params: &Object<'_>,
     names: &mut Names<'c>,
+    output: &Output<'c>,
 ) -> Result<Vec<Order<'c>>, Error> {
     let model = names.model;
+    let computed = present(params, "compute").and_then(|raw| Object::parse(raw.get()));
+    let computed = |name: &str| {
+        computed.as_ref()?.get(name)?;
+        let Output::Rows { fields, .. } = output else {
+            return None;
+        };
+        let mut shown = fields.iter();
+        Some(shown.find(|shown| shown.name == name)?.term.clone())
+    };
     let mut order: Vec<Order<'c>> = Vec::new();
     let mut push = |term: Term<'c>, descending| {
         let key = OrderKey::Term(term);
@@ -132,14 +153,19 @@ pub(super) fn order<'c>(
         }
     };
     for name in sort_names(params)? {
-        let (name, descending) = match model.field(&name) {
-            Some(_) => (&*name, false),
-            None => match name.strip_prefix('-') {
+        let plain = computed(&name).is_some() || model.field(&name).is_some();
+        let (name, descending) = match plain {
+            true => (&*name, false),
+            false => match name.strip_prefix('-') {
                 Some(rest) => (rest, true),
                 None => (&*name, false),
             },
         };
-        push(sortable(name, names)?, descending);
+        let term = match computed(name) {
+            Some(term) => ordered(name, term, model)?,
+            None => sortable(name, names)?,
+        };
+        push(term, descending);
     }
     for field in model.order() {
         push(Term::own(field), false);
@@ -158,6 +184,11 @@ pub(super) fn sortable<'c>(name: &str, names: &mut Names<'c>) -> Result<Term<'c>
     let model = names.model;
     let term = names.term(name);
     let term = term.map_err(|unresolved| unresolved.of_field(name, model))?;
+    ordered(name, term, model)
+}
+
+/// A value that has an order.
+fn ordered<'c>(name: &str, term: Term<'c>, model: &Model) -> Result<Term<'c>, Error> {
     match term.field() {
         field if field.is_sortable() => Ok(term),
         field => Err(field_not_allowed(name, model).with_hint(format!(

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::aggregate::DatePart;
+use super::date::DatePart;
 use super::joins::{Joins, Source};
+use super::number::Number;
+use super::zone::Zone;
 use crate::catalog::Field;
 
 /// A field of one of the request's sources.
@@ -37,12 +39,30 @@ impl PartialEq for Column<'_> {
 }
 
 /// A value of each row, by names that are resolved.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Term<'c> {
     /// A field's.
     Column(Column<'c>),
-    /// A part of a field's date.
-    Part(Column<'c>, DatePart),
+    /// A part of a field's date, by the clock of a zone.
+    Part(Column<'c>, DatePart, Option<Zone>),
+    /// What an expression makes of numbers.
+    Number(Box<Number<'c>>),
+    /// A member of the groups, by its position, and the field whose type it has.
+    Member(usize, &'c Field),
+}
+
+impl PartialEq for Term<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Column(one), Self::Column(other)) => one == other,
+            (Self::Part(one, part, zone), Self::Part(other, its_part, its_zone)) => {
+                (one, part, zone) == (other, its_part, its_zone)
+            }
+            (Self::Number(one), Self::Number(other)) => one == other,
+            (Self::Member(one, _), Self::Member(other, _)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl<'c> Term<'c> {
@@ -55,14 +75,18 @@ impl<'c> Term<'c> {
     pub fn field(&self) -> &'c Field {
         match self {
             Self::Column(column) => column.field,
-            Self::Part(..) => Field::of_parts(),
+            Self::Part(_, part, _) => part.field(),
+            Self::Number(number) => number.field(),
+            Self::Member(_, field) => field,
         }
     }
 
-    /// Whose row it is a value of.
-    pub fn source(&self) -> Source {
+    /// Whose rows it is a value of.
+    pub fn sources(&self) -> Vec<Source> {
         match self {
-            Self::Column(column) | Self::Part(column, _) => column.source,
+            Self::Column(column) | Self::Part(column, ..) => vec![column.source],
+            Self::Number(number) => number.sources().collect(),
+            Self::Member(..) => Vec::new(),
         }
     }
 
@@ -70,8 +94,8 @@ impl<'c> Term<'c> {
     pub fn is_nullable(&self) -> bool {
         match self {
             Self::Column(column) => column.is_nullable(),
-            // What is no date has no part.
-            Self::Part(..) => true,
+            // What is no date has no part, and what is divided by zero is none.
+            Self::Part(..) | Self::Number(_) | Self::Member(..) => true,
         }
     }
 
@@ -86,16 +110,23 @@ impl<'c> Term<'c> {
             Self::Column(column) => {
                 column.source == Source::BASE && column.field.is_sorted_by_index()
             }
-            Self::Part(..) => false,
+            Self::Part(..) | Self::Number(_) | Self::Member(..) => false,
         }
     }
 
     /// The name as a path says it.
     pub fn name(&self, joins: &Joins<'c>) -> Cow<'c, str> {
-        let (column, part) = match self {
-            Self::Column(column) => (column, None),
-            Self::Part(column, part) => (column, Some(*part)),
-        };
-        joins.path(column.source, column.field.name(), part)
+        let path = |column: &Column<'c>, part| joins.path(column.source, column.field.name(), part);
+        match self {
+            Self::Column(column) => path(column, None),
+            Self::Part(column, part, None) => path(column, Some(*part)),
+            Self::Part(column, part, Some(zone)) => {
+                Cow::Owned(format!("{} {}", path(column, Some(*part)), zone.name()))
+            }
+            Self::Number(number) => {
+                Cow::Owned(number.name(&|column| path(column, None).into_owned()))
+            }
+            Self::Member(index, _) => Cow::Owned(format!("#{index}")),
+        }
     }
 }

@@ -316,7 +316,7 @@ fn float(text: &str) -> Option<f64> {
 }
 
 /// The digits of an exact number without an exponent.
-fn decimal(text: &str) -> Option<String> {
+pub(super) fn decimal(text: &str) -> Option<String> {
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text),

@@ -13,6 +13,7 @@ use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
 use crate::config;
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
+use crate::plan::Zone;
 use crate::sensitive::Sensitive;
 use crate::sql::shapes::Shapes;
 use crate::store::{Database, RowRule};
@@ -26,6 +27,8 @@ pub struct Exposed {
     pub(crate) shapes: Shapes,
     /// Fields of which a value could not be decoded, each warned of once.
     unread: Mutex<HashSet<String>>,
+    /// Time zones that its engine turned out to know.
+    zones: Mutex<HashSet<Zone>>,
     /// Where it is learned what there is, for a tenant's.
     source: Option<Narrowed>,
 }
@@ -86,6 +89,7 @@ impl Exposed {
             }),
             shapes: Shapes::default(),
             unread: Mutex::default(),
+            zones: Mutex::default(),
             source: None,
         }
     }
@@ -100,6 +104,18 @@ impl Exposed {
         }
     }
 
+    /// Whether its engine is known to know a zone.
+    pub(crate) fn knows_zone(&self, zone: Zone) -> bool {
+        let zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.contains(&zone)
+    }
+
+    /// Notes that its engine knows a zone.
+    pub(crate) fn note_zone(&self, zone: Zone) {
+        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.insert(zone);
+    }
+
     /// A database that has not answered yet: only the names of the whitelist are known.
     pub fn waiting(names: Vec<String>) -> Self {
         Self {
@@ -107,6 +123,7 @@ impl Exposed {
             known: OnceLock::new(),
             shapes: Shapes::default(),
             unread: Mutex::default(),
+            zones: Mutex::default(),
             source: None,
         }
     }

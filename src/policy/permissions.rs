@@ -104,7 +104,10 @@ impl Permissions {
         let paths = !plan.joins.is_empty();
         let needs = [
             (
-                !plan.filter.is_equality(),
+                !plan
+                    .conditions()
+                    .iter()
+                    .all(|condition| condition.is_equality()),
                 "A filter beyond equality",
                 Scope::Operators,
             ),

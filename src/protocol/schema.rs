@@ -154,7 +154,7 @@ pub struct QueryParams {
     /// Only these fields; of other models by paths: `["Name","Album.Artist.Name"]`.
     pub fields: Option<Vec<String>>,
     /// Values by names of your own, after the fields: `{"artist":"Album.Artist.Name"}`.
-    pub compute: Option<IndexMap<String, String>>,
+    pub compute: Option<IndexMap<String, Operand>>,
     /// Fields to sort by, `-` before one for descending: `["-created_at","id"]`.
     #[schemars(length(max = 16))]
     pub sort: Option<Vec<String>>,
@@ -165,6 +165,10 @@ pub struct QueryParams {
     pub group_by: Option<Vec<GroupKey>>,
     /// What to tell of each group, by a name of your own: `{"n":{"$count":"*"}}`.
     pub aggregate: Option<IndexMap<String, Aggregate>>,
+    /// Which groups, by their members: `{"n":{"$gt":5}}`.
+    pub having: Option<Filters>,
+    /// The time zone whose clock parts of dates are told by, UTC without it: `"Europe/Paris"`.
+    pub zone: Option<String>,
     /// Foreign keys to follow, each row as an object under that name, and within it by paths:
     /// `["user","user.team"]`.
     pub expand: Option<Vec<String>>,
@@ -226,35 +230,87 @@ pub enum DatePart {
     /// `2026`
     #[schemars(rename = "$year")]
     Year(String),
+    /// `2026-Q1`
+    #[schemars(rename = "$quarter")]
+    Quarter(String),
     /// `2026-01`
     #[schemars(rename = "$month")]
     Month(String),
+    /// `2026-W05`, by ISO 8601.
+    #[schemars(rename = "$week")]
+    Week(String),
     /// `2026-01-31`
     #[schemars(rename = "$day")]
     Day(String),
+    /// From 1, a Monday, to 7.
+    #[schemars(rename = "$weekday")]
+    Weekday(String),
+    /// From 0 to 23.
+    #[schemars(rename = "$hour")]
+    Hour(String),
 }
 
-/// What is computed of a group, by the field that it is computed of.
+/// What is computed of a group: one function, and perhaps of which of its rows.
 #[derive(JsonSchema)]
-pub enum Aggregate {
+#[schemars(
+    deny_unknown_fields,
+    transform = plainly,
+    extend("oneOf" = FUNCTIONS.map(|name| serde_json::json!({ "required": [name] })))
+)]
+pub struct Aggregate {
     /// Rows (`*`), or values that are there.
-    #[schemars(rename = "$count")]
-    Count(String),
+    #[schemars(rename = "$count", with = "String", default)]
+    pub count: Option<String>,
     /// Different values.
-    #[schemars(rename = "$count_distinct")]
-    CountDistinct(String),
+    #[schemars(rename = "$count_distinct", with = "String", default)]
+    pub count_distinct: Option<String>,
     /// Their exact sum.
-    #[schemars(rename = "$sum")]
-    Sum(String),
+    #[schemars(rename = "$sum", with = "Operand", default)]
+    pub sum: Option<Operand>,
     /// Their mean.
-    #[schemars(rename = "$avg")]
-    Avg(String),
+    #[schemars(rename = "$avg", with = "Operand", default)]
+    pub avg: Option<Operand>,
     /// The smallest.
-    #[schemars(rename = "$min")]
-    Min(String),
+    #[schemars(rename = "$min", with = "Operand", default)]
+    pub min: Option<Operand>,
     /// The largest.
-    #[schemars(rename = "$max")]
-    Max(String),
+    #[schemars(rename = "$max", with = "Operand", default)]
+    pub max: Option<Operand>,
+    /// Of which rows of the group.
+    #[schemars(rename = "where", with = "Filters", default)]
+    pub filter: Option<Filters>,
+}
+
+/// The functions of an aggregate.
+const FUNCTIONS: [&str; 6] = ["$count", "$count_distinct", "$sum", "$avg", "$min", "$max"];
+
+/// A field, a path, a constant, or a number that is made of others.
+#[derive(JsonSchema)]
+#[schemars(untagged, transform = plainly)]
+pub enum Operand {
+    /// A field or a path.
+    Field(String),
+    /// A constant.
+    Constant(f64),
+    /// Made of others.
+    Made(Box<Made>),
+}
+
+/// What is made of numbers, exactly as decimals are.
+#[derive(JsonSchema)]
+pub enum Made {
+    /// Their sum.
+    #[schemars(rename = "$add")]
+    Add(#[schemars(length(min = 2, max = 8))] Vec<Operand>),
+    /// The first without the second.
+    #[schemars(rename = "$sub")]
+    Sub([Operand; 2]),
+    /// Their product.
+    #[schemars(rename = "$mul")]
+    Mul(#[schemars(length(min = 2, max = 8))] Vec<Operand>),
+    /// The first divided by the second, with 12 digits after the point; by zero it is null.
+    #[schemars(rename = "$div")]
+    Div([Operand; 2]),
 }
 
 /// Leaves out what says nothing in JSON: `default: null`, and the formats of Rust's numbers.

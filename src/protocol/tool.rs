@@ -8,16 +8,17 @@ use serde_json::{Map, Value, json};
 use super::Action;
 
 /// What `filters` of a query take.
-const OPERATORS: &str = "Field and value, or operators: {\"amount\": {\"$gte\": 10, \"$lt\": 20}}. \
+const OPERATORS: &str = "Field and value, or operators: {\"amount\":{\"$gte\":10,\"$lt\":20}}. \
     $eq $ne $gt $gte $lt $lte $between $null; $in $nin, up to 1000 values; for text $contains \
     $startswith $endswith, in any case $icontains $istartswith $iendswith. $and, $or take lists of \
     such objects, $not one. At most 64 conditions.";
 /// The keys of groups.
-const GROUPS: &str = "Fields whose values make groups; of a date its $year, $month or $day as JSON \
-    text: \"{\\\"$month\\\": \\\"created_at\\\"}\".";
+const GROUPS: &str = "Fields or paths; of a date a part: \
+    \"created_at.$month\", and $year $quarter $week $day $weekday (1 is Monday) $hour.";
 /// The functions of `aggregate`.
-const FUNCTIONS: &str = "Numbers of each group, by names of your own: {\"n\": {\"$count\": \"*\"}, \
-    \"spent\": {\"$sum\": \"amount\"}}. $count $count_distinct $sum $avg $min $max.";
+const FUNCTIONS: &str = "Numbers of each group, named by you: {\"n\":{\"$count\":\"*\"},\"won\":\
+    {\"$sum\":{\"$mul\":[\"price\",\"quantity\"]},\"where\":{\"state\":\"won\"}}}. $count \
+    $count_distinct $sum $avg $min $max; of numbers $add $sub $mul $div.";
 
 /// What a tool takes: the action's parameters, and a model of those that are served, whose names
 /// are listed where `models` are given. No page has more than `most` rows.
@@ -92,7 +93,7 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ),
         ("compute", _) => (
             "object",
-            "Values by names of your own: {\"team\": \"user.team.name\"}.",
+            "More values, named by you: {\"team\": \"user.team.name\"}, or made of numbers.",
         ),
         ("sort", _) => (
             "array",
@@ -101,8 +102,13 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("total", _) => ("boolean", "Whether to count all."),
         ("group_by", _) => ("array", GROUPS),
         ("aggregate", _) => ("object", FUNCTIONS),
+        ("having", _) => (
+            "object",
+            "Filters over members of groups: {\"n\": {\"$gt\": 5}}.",
+        ),
+        ("zone", _) => ("string", "Of parts of dates: Europe/Paris."),
         ("format", true) => ("string", "columns costs less."),
-        ("format", false) => ("string", "columns: rows as lists, names once."),
+        ("format", false) => ("string", "columns: names once."),
         _ => (
             "array",
             "Relations to follow, each an object: [\"user\", \"user.team\"].",
@@ -110,7 +116,8 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// What a tool gives: the answer without `id` and `status`, or an error.
+/// What a tool gives: the answer without `id` and `status`, or an error. Of its members those are
+/// named that a client goes on by.
 pub fn output(action: Action) -> Value {
     let data = match action {
         Action::Get | Action::Whoami => json!({ "type": "object" }),
@@ -121,10 +128,7 @@ pub fn output(action: Action) -> Value {
         Action::Get | Action::Whoami => &[],
         Action::Describe => &[("count", "integer"), ("truncated", "boolean")],
         Action::List | Action::Query => &[
-            ("columns", "array"),
             ("count", "integer"),
-            ("limit", "integer"),
-            ("offset", "integer"),
             ("has_more", "boolean"),
             ("next_cursor", "string"),
             ("total", "integer"),
@@ -139,7 +143,7 @@ pub fn output(action: Action) -> Value {
     json!({
         "type": "object",
         "properties": properties,
-        "anyOf": [{ "required": ["data"] }, { "required": ["error", "code"] }],
+        "anyOf": [{ "required": ["data"] }, { "required": ["error"] }],
     })
 }
 

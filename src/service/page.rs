@@ -10,7 +10,7 @@ use crate::db::{Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{self, Condition, Format, Joins, Output, ReadPlan, Seek, Total, Value};
-use crate::sql;
+use crate::sql::{self, Statement};
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
 pub(crate) const TAIL_BYTES: usize = 512;
@@ -58,9 +58,11 @@ pub(crate) async fn fetch(
     Ok(page)
 }
 
-/// Where to go on, where there is more; groups have no place of their own to go on from.
+/// Where to go on, where there is more; groups that are sorted by what is told of them have no place
+/// to go on from.
 pub(crate) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) -> Option<String> {
-    if !page.more || matches!(plan.output, Output::Groups { .. }) {
+    let is_placed = matches!(plan.output, Output::Rows { .. }) || plan.has_place();
+    if !page.more || !is_placed {
         return None;
     }
     let seek = Seek {
@@ -75,6 +77,27 @@ pub(crate) fn next_cursor(source: Source<'_>, plan: &ReadPlan<'_>, page: &Page) 
         .settings
         .cursors
         .seal(seek, &plan.binding(), room)
+}
+
+/// Makes sure that the database knows the zone whose clock a plan needs; what it knows it knows for
+/// good.
+pub(crate) async fn check_zone(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<(), Fail> {
+    let Some(zone) = plan.zone else {
+        return Ok(());
+    };
+    if source.exposed.knows_zone(zone) {
+        return Ok(());
+    }
+    let Some(statement) = sql::knows_zone(zone, source.db.dialect()) else {
+        let hint = "this database knows no time zones: without zone, parts of dates are in UTC";
+        return Err(plan::zone::unknown().with_hint(hint).into());
+    };
+    if count_by(source, plan, &statement).await? == 0 {
+        let hint = "without zone, parts of dates are in UTC";
+        return Err(plan::zone::unknown().with_hint(hint).into());
+    }
+    source.exposed.note_zone(zone);
+    Ok(())
 }
 
 /// The number of all rows, where it is asked for.
@@ -124,11 +147,18 @@ pub(crate) async fn total(
 
 /// Counts all rows, or groups, of a plan.
 async fn count(source: Source<'_>, plan: &ReadPlan<'_>) -> Result<u64, Fail> {
-    let db = source.db;
-    let statement = sql::count(plan, db.dialect());
+    count_by(source, plan, &sql::count(plan, source.db.dialect())).await
+}
+
+/// The number that a statement finds.
+async fn count_by(
+    source: Source<'_>,
+    plan: &ReadPlan<'_>,
+    statement: &Statement,
+) -> Result<u64, Fail> {
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
-    let fetched = db.fetch(&statement, rows).await;
+    let fetched = source.db.fetch(statement, rows).await;
     let rows = fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),

@@ -109,6 +109,11 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
         }
         Value::Bytes(bytes) => Expr::val(bytes.clone()),
     };
+    // What is computed has the type of no column.
+    if dialect == Dialect::Postgres && matches!(value, Value::Decimal(_)) && field.cast().is_empty()
+    {
+        return plain.cast_as("numeric");
+    }
     // Typed parameters are the only way to a comparison that uses the column's own operators.
     if dialect == Dialect::Postgres
         && matches!(value, Value::Text(_) | Value::Decimal(_))

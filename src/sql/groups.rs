@@ -1,11 +1,18 @@
 //! Groups and their aggregates.
 
-use sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
+use sea_query::{CaseStatement, Expr, ExprTrait as _, Func, Query, SelectStatement};
 
-use super::{Columns, Dialect, alias, column, column_of, documents, postgres, sums, term};
+use super::{
+    Columns, Dialect, alias, column, column_of, condition, documents, number, postgres, sums, term,
+};
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
-use crate::plan::{Aggregate, Column, Function, GroupKey, Term};
+use crate::plan::{
+    Aggregate, Column, Condition, DatePart, Function, GroupKey, Number, Output, ReadPlan, Term,
+};
+
+/// The alias of groups that are selected again.
+const GROUPS: &str = "g";
 
 /// Selects the keys and aggregates of groups.
 pub(super) fn members<'p>(
@@ -28,59 +35,46 @@ pub(super) fn members<'p>(
         members.push(Member::cell(&key.name, cell));
     }
     for aggregate in aggregates {
-        if let Some(cell) = exact(columns, aggregate) {
-            members.push(Member::cell(&aggregate.alias, cell));
-            continue;
-        }
-        let (expr, shape) = told(aggregate, dialect);
-        let cell = match (aggregate.function, &aggregate.term) {
-            (Function::Min | Function::Max, Some(term)) => {
-                columns.guarded(&computed(aggregate, dialect), expr, shape, term.field())
-            }
-            _ => columns.plain(expr, shape),
-        };
+        let cell = Told { aggregate, dialect }.cell(columns);
         members.push(Member::cell(&aggregate.alias, cell));
     }
     members
 }
 
-/// The columns of a sum or a mean that is told to the last digit: SQLite would not add exactly by
-/// itself, and a mean is divided once, when it is written.
-fn exact(columns: &mut Columns<'_>, aggregate: &Aggregate<'_>) -> Option<Cell> {
-    let term = aggregate.term.as_ref()?;
-    let field = term.field();
-    let column = term::value(term, columns.dialect);
-    let is_mean = match aggregate.function {
-        Function::Sum => false,
-        Function::Avg => true,
-        _ => return None,
-    };
-    if columns.dialect == Dialect::Sqlite {
-        let parts = sums::parts(&column, field)?;
-        let (scale, fixed) = (parts.scale, parts.fixed);
-        let shape = match is_mean {
-            true => Shape::Mean { units: Some(scale) },
-            false => Shape::Sum { scale, fixed },
-        };
-        let cell = columns.plain(parts.high, shape);
-        columns.add(parts.low);
-        columns.add(parts.rest);
-        if is_mean {
-            columns.add(sums::count(&column));
+/// The name of a column that is selected again, by its position.
+pub(super) fn name(index: usize) -> String {
+    format!("c{index}")
+}
+
+/// A column that is selected again.
+pub(super) fn column(index: usize) -> (&'static str, String) {
+    (GROUPS, name(index))
+}
+
+/// A member of the groups as it is compared, where they are selected again.
+pub(super) fn member(index: usize) -> Expr {
+    Expr::col((GROUPS, format!("m{index}")))
+}
+
+/// A SELECT from the groups that another finds, of those that remain, of no column yet.
+pub(super) fn remaining(
+    mut groups: SelectStatement,
+    plan: &ReadPlan<'_>,
+    having: &Condition<'_>,
+    dialect: Dialect,
+) -> SelectStatement {
+    if let Output::Groups { by, aggregates, .. } = &plan.output {
+        let keys = by.iter().map(|key| term::ordered(&key.term, dialect));
+        let told = aggregates.iter();
+        let told = told.map(|aggregate| Told { aggregate, dialect }.compared());
+        for (index, expr) in keys.chain(told).enumerate() {
+            groups.expr_as(expr, format!("m{index}"));
         }
-        return Some(cell);
     }
-    if !is_mean || is_float(field) {
-        return None;
-    }
-    let text = match columns.dialect {
-        Dialect::MySql => "CHAR",
-        _ => "text",
-    };
-    let sum = column.clone().sum().cast_as(text);
-    let cell = columns.plain(sum, Shape::Mean { units: None });
-    columns.add(column.count());
-    Some(cell)
+    let mut select = Query::select();
+    select.from_subquery(groups, GROUPS);
+    select.and_where(condition::expr(having, dialect));
+    select
 }
 
 /// Groups by the keys.
@@ -101,76 +95,230 @@ pub(super) fn ordered(
         // Text would put years before Christ among those after.
         (
             Some(GroupKey {
-                term: Term::Part(Column { source, field }, _),
+                term: Term::Part(Column { source, field }, part, _),
                 ..
             }),
             _,
-        ) if dialect == Dialect::Postgres => (column_of(alias(*source), field).min(), true),
+        ) if dialect == Dialect::Postgres
+            && !matches!(part, DatePart::Weekday | DatePart::Hour) =>
+        {
+            (column_of(alias(*source), field).min(), true)
+        }
         (Some(key), _) => {
             let nullable = key.term.is_order_nullable();
             (term::ordered(&key.term, dialect), nullable)
         }
-        (None, Some(aggregate)) => (computed(aggregate, dialect), true),
+        (None, Some(aggregate)) => (Told { aggregate, dialect }.computed(), true),
         (None, None) => (Expr::cust("1"), false),
     }
 }
 
-/// An aggregate as it is compared in the database.
-fn computed(aggregate: &Aggregate<'_>, dialect: Dialect) -> Expr {
-    let Some(term) = &aggregate.term else {
-        return Expr::cust("COUNT(*)");
-    };
-    let field = term.field();
-    let column = term::value(term, dialect);
-    match aggregate.function {
-        Function::Count => column.count(),
-        Function::CountDistinct => documents::ordered(column, field, dialect).count_distinct(),
-        Function::Min | Function::Max => {
-            let column = documents::ordered(column, field, dialect);
-            extreme(column, aggregate.function, field, dialect)
-        }
-        Function::Sum => match exact_sum(aggregate, dialect) {
-            Some(parts) => parts.float(),
-            None => column.sum(),
-        },
-        // What orders groups by their means.
-        Function::Avg => {
-            let double = match dialect {
-                Dialect::Sqlite => "REAL",
-                Dialect::Postgres => "double precision",
-                Dialect::MySql => "DOUBLE",
-            };
-            let (sum, count) = match dialect {
-                Dialect::Sqlite => {
-                    let count = sums::count(&column);
-                    match sums::parts(&column, field) {
-                        Some(parts) => (parts.float(), count),
-                        None => (column.sum(), count),
-                    }
-                }
-                _ => (column.clone().sum().cast_as(double), column.count()),
-            };
-            sum.div(Func::cust("NULLIF").arg(count).arg(Expr::cust("0")))
-        }
-    }
+/// An aggregate in a dialect.
+struct Told<'t, 'c> {
+    aggregate: &'t Aggregate<'c>,
+    dialect: Dialect,
 }
 
-/// An aggregate as it is selected, and its shape.
-fn told(aggregate: &Aggregate<'_>, dialect: Dialect) -> (Expr, Shape) {
-    let expr = computed(aggregate, dialect);
-    let field = aggregate.term.as_ref().map(Term::field);
-    match (aggregate.function, field) {
-        (Function::Min | Function::Max, Some(field)) => column::projected(expr, field, dialect),
-        (Function::Sum, Some(field)) => match dialect {
-            Dialect::Sqlite => (expr, Shape::Native),
-            _ if is_float(field) => (expr, Shape::Native),
-            Dialect::Postgres => (
-                Func::cust("to_json").arg(expr).cast_as("text"),
-                Shape::Number,
-            ),
-            Dialect::MySql => (expr.cast_as("CHAR"), Shape::Number),
-        },
-        _ => (expr, Shape::Native),
+impl Told<'_, '_> {
+    /// The columns that tell it.
+    fn cell(&self, columns: &mut Columns<'_>) -> Cell {
+        if let Some(cell) = self.exact(columns) {
+            return cell;
+        }
+        let (function, dialect) = (self.aggregate.function, self.dialect);
+        let computed = self.computed();
+        match (function, &self.aggregate.term) {
+            (Function::Avg | Function::Count | Function::CountDistinct, _) | (_, None) => {
+                columns.plain(computed, Shape::Native)
+            }
+            (_, Some(Term::Number(number))) => {
+                // On SQLite digits are told, and a float is compared.
+                let of_all = match dialect {
+                    Dialect::Sqlite => number::aggregated(function, number),
+                    Dialect::Postgres | Dialect::MySql => None,
+                };
+                let told = of_all.map_or(computed, |told| self.kept(told));
+                let (expr, shape) = number::told(told, number.is_float(), dialect);
+                columns.plain(expr, shape)
+            }
+            (Function::Sum, Some(term)) => match dialect {
+                Dialect::Sqlite => columns.plain(computed, Shape::Native),
+                _ if is_float(term.field()) => columns.plain(computed, Shape::Native),
+                Dialect::Postgres => {
+                    let json = Func::cust("to_json").arg(computed).cast_as("text");
+                    columns.plain(json, Shape::Number)
+                }
+                Dialect::MySql => columns.plain(computed.cast_as("CHAR"), Shape::Number),
+            },
+            (Function::Min | Function::Max, Some(term)) => {
+                let field = term.field();
+                let (expr, shape) = column::projected(computed.clone(), field, dialect);
+                columns.guarded(&computed, expr, shape, field)
+            }
+        }
+    }
+
+    /// The columns of a sum or a mean that is told to the last digit: SQLite would not add exactly
+    /// by itself, and a mean is divided once, when it is written.
+    fn exact(&self, columns: &mut Columns<'_>) -> Option<Cell> {
+        let term = self.aggregate.term.as_ref()?;
+        let is_mean = match self.aggregate.function {
+            Function::Sum => false,
+            Function::Avg => true,
+            _ => return None,
+        };
+        if self.dialect == Dialect::Sqlite {
+            if let Term::Number(number) = term {
+                let sum = number::aggregated(Function::Sum, number).filter(|_| is_mean)?;
+                let cell = columns.plain(self.kept(sum), Shape::Mean { units: None });
+                columns.add(self.kept(term::value(term, self.dialect).count()));
+                return Some(cell);
+            }
+            let parts = self.parts()?;
+            let (scale, fixed) = (parts.scale, parts.fixed);
+            let shape = match is_mean {
+                true => Shape::Mean { units: Some(scale) },
+                false => Shape::Sum { scale, fixed },
+            };
+            let cell = columns.plain(parts.high, shape);
+            columns.add(parts.low);
+            columns.add(parts.rest);
+            if is_mean {
+                columns.add(self.kept(sums::count(&term::value(term, self.dialect))));
+            }
+            return Some(cell);
+        }
+        if !is_mean || is_float(term.field()) {
+            return None;
+        }
+        let text = match self.dialect {
+            Dialect::MySql => "CHAR",
+            _ => "text",
+        };
+        let value = self.value(term);
+        let sum = self.kept(value.clone().sum()).cast_as(text);
+        let cell = columns.plain(sum, Shape::Mean { units: None });
+        columns.add(self.kept(value.count()));
+        Some(cell)
+    }
+
+    /// The value of the rows that it is of; the servers without a clause for that take it for NULL
+    /// elsewhere.
+    fn value(&self, term: &Term<'_>) -> Expr {
+        self.of_rows(term::value(term, self.dialect))
+    }
+
+    fn of_rows(&self, value: Expr) -> Expr {
+        let filter = &self.aggregate.filter;
+        match self.dialect {
+            Dialect::MySql if !filter.is_everything() => CaseStatement::new()
+                .case(condition::expr(filter, self.dialect), value)
+                .into(),
+            _ => value,
+        }
+    }
+
+    /// A function of the rows that the aggregate is of.
+    fn kept(&self, function: Expr) -> Expr {
+        let filter = &self.aggregate.filter;
+        let template = match self.dialect {
+            _ if filter.is_everything() => return function,
+            Dialect::MySql => return function,
+            Dialect::Sqlite => "? FILTER (WHERE ?)",
+            Dialect::Postgres => "$1 FILTER (WHERE $2)",
+        };
+        let filter = condition::expr(filter, self.dialect);
+        Expr::cust_with_exprs(template, [function, filter])
+    }
+
+    /// The parts of a sum that SQLite would not add exactly by itself.
+    fn parts(&self) -> Option<sums::Parts> {
+        let term = self.aggregate.term.as_ref()?;
+        let parts = sums::parts(&term::value(term, self.dialect), term.field())?;
+        Some(parts.of(&|part| self.kept(part)))
+    }
+
+    /// As it is compared where groups are selected again.
+    fn compared(&self) -> Expr {
+        let of_field = matches!(self.aggregate.term, Some(Term::Column(_)));
+        let sums = of_field && self.aggregate.function == Function::Sum;
+        match self
+            .parts()
+            .filter(|_| sums && self.dialect == Dialect::Sqlite)
+        {
+            Some(parts) => parts.compared(),
+            None => self.computed(),
+        }
+    }
+
+    /// As groups are ordered by it.
+    fn computed(&self) -> Expr {
+        let dialect = self.dialect;
+        let Some(term) = &self.aggregate.term else {
+            return match self.aggregate.filter.is_everything() {
+                true => Expr::cust("COUNT(*)"),
+                false => self.kept(self.of_rows(Expr::cust("1")).count()),
+            };
+        };
+        if let (Dialect::Sqlite, Term::Number(number)) = (dialect, term) {
+            return self.of_number(term, number);
+        }
+        let field = term.field();
+        let value = self.value(term);
+        match self.aggregate.function {
+            Function::Count => self.kept(value.count()),
+            Function::CountDistinct => {
+                let value = documents::ordered(value, field, dialect);
+                self.kept(value.count_distinct())
+            }
+            Function::Min | Function::Max => {
+                let value = documents::ordered(value, field, dialect);
+                self.kept(extreme(value, self.aggregate.function, field, dialect))
+            }
+            Function::Sum => match self.parts().filter(|_| dialect == Dialect::Sqlite) {
+                Some(parts) => parts.float(),
+                None => self.kept(value.sum()),
+            },
+            Function::Avg => {
+                let (sum, count) = match dialect {
+                    Dialect::Sqlite => {
+                        let count = self.kept(sums::count(&value));
+                        match self.parts() {
+                            Some(parts) => (parts.float(), count),
+                            None => (self.kept(value.sum()), count),
+                        }
+                    }
+                    _ => (self.kept(value.clone().sum()), self.kept(value.count())),
+                };
+                self.mean(sum, count)
+            }
+        }
+    }
+
+    /// A function of what an expression makes on SQLite, as it is compared.
+    fn of_number(&self, term: &Term<'_>, number: &Number<'_>) -> Expr {
+        let of_all = |function| {
+            let all = number::aggregated(function, number);
+            all.map(|all| self.kept(all).cast_as("REAL"))
+        };
+        let none = || Expr::cust("NULL");
+        match self.aggregate.function {
+            Function::Avg => {
+                let count = self.kept(term::value(term, self.dialect).count());
+                self.mean(of_all(Function::Sum).unwrap_or_else(none), count)
+            }
+            function => of_all(function).unwrap_or_else(none),
+        }
+    }
+
+    /// What orders groups by their means.
+    fn mean(&self, sum: Expr, count: Expr) -> Expr {
+        let sum = match self.dialect {
+            Dialect::Sqlite => sum,
+            Dialect::Postgres => sum.cast_as("double precision"),
+            Dialect::MySql => sum.cast_as("DOUBLE"),
+        };
+        sum.div(Func::cust("NULLIF").arg(count).arg(Expr::cust("0")))
     }
 }
 
@@ -197,14 +345,4 @@ fn extreme(column: Expr, function: Function, field: &Field, dialect: Dialect) ->
 
 fn is_float(field: &Field) -> bool {
     matches!(field.field_type(), FieldType::Float | FieldType::Float32)
-}
-
-/// The parts of a sum that SQLite would not add exactly by itself.
-fn exact_sum(aggregate: &Aggregate<'_>, dialect: Dialect) -> Option<sums::Parts> {
-    match (dialect, aggregate.function, &aggregate.term) {
-        (Dialect::Sqlite, Function::Sum, Some(term)) => {
-            sums::parts(&term::value(term, dialect), term.field())
-        }
-        _ => None,
-    }
 }

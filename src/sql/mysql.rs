@@ -8,7 +8,7 @@ use super::condition::ESCAPE;
 use super::{Dialect, column};
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
-use crate::plan::{Place, Value};
+use crate::plan::{DatePart, Place, Value, Zone};
 
 /// Digits of a decimal, and of them after the point, at the most.
 const DIGITS: usize = 65;
@@ -71,6 +71,40 @@ pub(super) fn denied(test: Expr, field: &Field) -> Expr {
         | FieldType::Timestamp => Expr::cust_with_exprs("(?) IS NOT TRUE", [test]),
         _ => test.not(),
     }
+}
+
+/// A moment by the clock of a zone; what has none is taken for UTC where one is asked for, and a day
+/// is itself everywhere. Beyond what the servers convert there is none.
+pub(super) fn local(column: Expr, field: &Field, zone: Option<Zone>) -> Expr {
+    match (field.field_type(), zone) {
+        (FieldType::Timestamp | FieldType::DateTime, Some(zone)) => {
+            let template = format!(
+                "CASE WHEN ? >= '1970-01-01 00:00:01' AND ? < '2038-01-19 03:14:07' \
+                 THEN CONVERT_TZ(?, '+00:00', '{}') END",
+                zone.name()
+            );
+            Expr::cust_with_exprs(template, vec![column; 3])
+        }
+        _ => column,
+    }
+}
+
+/// A part of a date or time.
+pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
+    let form = match part {
+        DatePart::Year => "'%Y'",
+        DatePart::Month => "'%Y-%m'",
+        DatePart::Week => "'%x-W%v'",
+        DatePart::Day => "'%Y-%m-%d'",
+        DatePart::Quarter => {
+            let template = "CONCAT(DATE_FORMAT(?, '%Y-Q'), QUARTER(?))";
+            return Expr::cust_with_exprs(template, vec![local; 2]);
+        }
+        DatePart::Weekday => return Expr::cust_with_exprs("(WEEKDAY(?) + 1)", [local]),
+        DatePart::Hour => return Expr::cust_with_exprs("HOUR(?)", [local]),
+    };
+    let form = Expr::cust(form);
+    Func::cust("DATE_FORMAT").arg(local).arg(form).into()
 }
 
 /// Whether a character set surely holds a text.

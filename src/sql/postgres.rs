@@ -6,7 +6,7 @@ use sea_query::{Expr, ExprTrait as _, Func};
 use super::compare::Operator;
 use crate::catalog::{Field, FieldType};
 use crate::encode::Shape;
-use crate::plan::DatePart;
+use crate::plan::{DatePart, Zone};
 
 /// Its own text or JSON for whatever is not read from its binary form to the last digit.
 pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
@@ -100,19 +100,44 @@ pub(super) fn extreme(column: Expr, min: bool, home: &str) -> Expr {
     Expr::cust_with_exprs(format!("{home}.{function}($1)"), [column])
 }
 
+/// A moment by the clock of a zone; what has no zone is taken for UTC where one is asked for, and a
+/// day is itself everywhere.
+pub(super) fn local(column: Expr, field: &Field, zone: Option<Zone>) -> Expr {
+    let at = |zone: &str, moment| {
+        let zone = Expr::cust(format!("'{zone}'"));
+        Func::cust("timezone").arg(zone).arg(moment).into()
+    };
+    match (field.field_type(), zone) {
+        (FieldType::Timestamp, zone) => at(zone.map_or("UTC", Zone::name), column),
+        (FieldType::DateTime, Some(zone)) => at(zone.name(), at("UTC", column)),
+        _ => column,
+    }
+}
+
 /// A part of a date or time as the dates themselves are written: years before the first say so, and
 /// the ends of time have no part.
 pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
     let form = match part {
         DatePart::Year => "YYYY",
+        DatePart::Quarter => "YYYY-\"Q\"Q",
         DatePart::Month => "YYYY-MM",
+        DatePart::Week => "IYYY-\"W\"IW",
         DatePart::Day => "YYYY-MM-DD",
+        DatePart::Weekday => return number(local, "isodow"),
+        DatePart::Hour => return number(local, "hour"),
     };
     let template = format!(
         "CASE WHEN $1 >= '0001-01-01' AND $2 < 'infinity' THEN to_char($3, '{form}') \
          WHEN isfinite($4) THEN to_char($5, '{form} BC') ELSE CAST($6 AS text) END"
     );
     Expr::cust_with_exprs(template, vec![local; 6])
+}
+
+/// A part that is a number; the ends of time have none.
+fn number(local: Expr, part: &str) -> Expr {
+    let template =
+        format!("CASE WHEN isfinite($1) THEN CAST(date_part('{part}', $2) AS bigint) END");
+    Expr::cust_with_exprs(template, vec![local; 2])
 }
 
 /// A text column as patterns look at it: letter by letter, which a collation that takes different

@@ -10,7 +10,6 @@ use sea_query::{Expr, ExprTrait as _};
 use super::column::bound;
 use super::compare::{Operator, compare, operand, plain};
 use super::{BASE, Dialect, documents, identity, mysql, term};
-use crate::catalog::Model;
 use crate::plan::{Order, OrderKey, ReadPlan, Seek, Term, Value};
 
 /// One sort key and the last row's value of it, ready to be bound.
@@ -27,11 +26,15 @@ impl<'k> Key<'k> {
     fn of(
         order: &'k Order<'k>,
         value: Option<&Value>,
-        model: &Model,
+        plan: &'k ReadPlan<'k>,
         dialect: Dialect,
     ) -> Option<Self> {
-        let (term, column, value) = match &order.key {
-            OrderKey::Term(term) => {
+        let (term, column, value) = match plan.ordered(order) {
+            Some(term @ Term::Number(_)) => {
+                let value = value.map(|value| bound(value, term.field(), dialect));
+                (Some(term), term::ordered(term, dialect), value)
+            }
+            Some(term) => {
                 let field = term.field();
                 let value = value.map(|value| bound(value, field, dialect));
                 let column = operand(term::value(term, dialect), field, dialect);
@@ -41,11 +44,11 @@ impl<'k> Key<'k> {
                     value,
                 )
             }
-            OrderKey::Row => {
-                let (row, _) = identity::row(BASE, model, dialect)?;
+            None if order.key == OrderKey::Row => {
+                let (row, _) = identity::row(BASE, plan.model, dialect)?;
                 (None, row, value.map(identity::bound))
             }
-            OrderKey::Output(_) => return None,
+            None => return None,
         };
         Some(Self {
             term,
@@ -61,7 +64,7 @@ impl<'k> Key<'k> {
 fn keys<'p>(plan: &'p ReadPlan<'p>, seek: &Seek, dialect: Dialect) -> Vec<Key<'p>> {
     let pairs = plan.order.iter().zip(&seek.keys);
     pairs
-        .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan.model, dialect))
+        .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan, dialect))
         .collect()
 }
 

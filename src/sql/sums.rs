@@ -78,6 +78,27 @@ pub(super) fn parts(column: &Expr, field: &Field) -> Option<Parts> {
 }
 
 impl Parts {
+    /// The same of some rows alone.
+    pub(super) fn of(self, rows: &dyn Fn(Expr) -> Expr) -> Self {
+        Self {
+            high: rows(self.high),
+            low: rows(self.low),
+            rest: rows(self.rest),
+            ..self
+        }
+    }
+
+    /// The whole sum as it is compared: a whole number of up to 64 bits to the last digit.
+    pub(super) fn compared(self) -> Expr {
+        if self.scale > 0 {
+            return self.float();
+        }
+        let units = self.high.mul(Expr::cust("4294967296")).add(self.low);
+        let either = |one: Expr, other: Expr| Func::cust("ifnull").arg(one).arg(other);
+        let both = units.clone().add(self.rest.clone());
+        either(both, either(units, self.rest).into()).into()
+    }
+
     /// The whole sum as a float, for its order and for means; NULL without a number.
     pub(super) fn float(self) -> Expr {
         let units = self.high.mul(Expr::cust("4294967296.0")).add(self.low);

@@ -1,48 +1,53 @@
 //! What the terms of a plan are in SQL.
 
-use sea_query::{Expr, Func};
+use sea_query::Expr;
 
-use super::{Dialect, alias, column_of, documents, postgres};
-use crate::catalog::{FieldType, Stored};
-use crate::plan::{Column, DatePart, Term};
+use super::{Dialect, alias, column_of, documents, groups, mysql, number, postgres};
+use crate::catalog::Stored;
+use crate::encode::Shape;
+use crate::plan::{Column, DatePart, Term, Zone};
 
 /// The value of a term, as it is compared.
 ///
-/// It holds no bound value: engines take two parameters of one value for two expressions.
+/// But for constants of expressions it holds no bound value: engines take two parameters of one value for two expressions.
 pub(super) fn value(term: &Term<'_>, dialect: Dialect) -> Expr {
     match term {
         Term::Column(Column { source, field }) => column_of(alias(*source), field),
-        Term::Part(column, part) => date_part(column, *part, dialect),
+        Term::Part(column, part, zone) => date_part(column, *part, *zone, dialect),
+        Term::Number(number) => number::value(number, dialect),
+        Term::Member(index, _) => groups::member(*index),
     }
 }
 
 /// The value of a term as rows are ordered and grouped by it.
 pub(super) fn ordered(term: &Term<'_>, dialect: Dialect) -> Expr {
+    if let Term::Number(number) = term {
+        return number::ordered(number, dialect);
+    }
     documents::ordered(value(term, dialect), term.field(), dialect)
 }
 
-fn date_part(Column { source, field }: &Column<'_>, part: DatePart, dialect: Dialect) -> Expr {
+/// How a term that is computed is sent.
+pub(super) fn shape(term: &Term<'_>, dialect: Dialect) -> (Expr, Shape) {
+    let value = value(term, dialect);
+    match term {
+        Term::Number(number) => number::told(value, number.is_float(), dialect),
+        _ => (value, Shape::Native),
+    }
+}
+
+fn date_part(
+    Column { source, field }: &Column<'_>,
+    part: DatePart,
+    zone: Option<Zone>,
+    dialect: Dialect,
+) -> Expr {
     let column = column_of(alias(*source), field);
     match dialect {
+        // It knows no zone, and no plan that needs one gets here.
         Dialect::Sqlite => dated(&column, part, field.stored()),
-        Dialect::Postgres => {
-            let local = match field.field_type() {
-                FieldType::Timestamp => Func::cust("timezone")
-                    .arg(Expr::cust("'UTC'"))
-                    .arg(column)
-                    .into(),
-                _ => column,
-            };
-            postgres::date_part(local, part)
-        }
-        Dialect::MySql => Func::cust("DATE_FORMAT")
-            .arg(column)
-            .arg(Expr::cust(match part {
-                DatePart::Year => "'%Y'",
-                DatePart::Month => "'%Y-%m'",
-                DatePart::Day => "'%Y-%m-%d'",
-            }))
-            .into(),
+        Dialect::Postgres => postgres::date_part(postgres::local(column, field, zone), part),
+        Dialect::MySql => mysql::date_part(mysql::local(column, field, zone), part),
     }
 }
 
@@ -51,24 +56,35 @@ fn date_part(Column { source, field }: &Column<'_>, part: DatePart, dialect: Dia
 /// Its own functions would make a date of much that is none: `now`, a time of day, the 31st of
 /// February.
 fn dated(column: &Expr, part: DatePart, stored: Stored) -> Expr {
-    let format = match part {
-        DatePart::Year => "%Y",
-        DatePart::Month => "%Y-%m",
-        DatePart::Day => "%Y-%m-%d",
-    };
     let number = match stored {
-        Stored::UnixSeconds => format!("strftime('{format}', ?, 'unixepoch')"),
-        Stored::UnixMilliseconds => format!("strftime('{format}', ? / 1000.0, 'unixepoch')"),
-        Stored::AsItIs | Stored::Bytes | Stored::Position => {
-            format!("strftime('{format}', ?, 'auto')")
-        }
+        Stored::UnixSeconds => cut(part, "?, 'unixepoch'"),
+        Stored::UnixMilliseconds => cut(part, "? / 1000.0, 'unixepoch'"),
+        Stored::AsItIs | Stored::Bytes | Stored::Position => cut(part, "?, 'auto'"),
     };
+    let text = cut(part, "?");
     let template = format!(
         "CASE typeof(?) WHEN 'integer' THEN {number} \
          WHEN 'real' THEN {number} \
          WHEN 'text' THEN CASE WHEN date(substr(?, 1, 10)) = substr(?, 1, 10) \
-         THEN strftime('{format}', ?) END END"
+         THEN {text} END END"
     );
     let columns = vec![column.clone(); template.matches('?').count()];
     Expr::cust_with_exprs(template, columns)
+}
+
+/// The part of a moment, as SQLite's functions take one.
+fn cut(part: DatePart, moment: &str) -> String {
+    let of = |format: &str| format!("strftime('{format}', {moment})");
+    let number = |format: &str| format!("CAST({} AS INTEGER)", of(format));
+    match part {
+        DatePart::Year => of("%Y"),
+        DatePart::Quarter => {
+            format!("{} || '-Q' || (({} + 2) / 3)", of("%Y"), number("%m"))
+        }
+        DatePart::Month => of("%Y-%m"),
+        DatePart::Week => of("%G-W%V"),
+        DatePart::Day => of("%Y-%m-%d"),
+        DatePart::Weekday => number("%u"),
+        DatePart::Hour => number("%H"),
+    }
 }

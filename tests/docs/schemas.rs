@@ -22,6 +22,9 @@ fn requests() -> Vec<Value> {
         json!({"action":"describe","id":1.5,"extra":[]}),
         json!({"action":"query","model":"tickets","params":{"filters":{"$or":[{"amount":{"$between":[1,"2.50"]}},{"$not":{"priority":{"$in":["high",null]}}}]},"total":"estimate","limit":1}}),
         json!({"action":"query","model":"tickets","params":{"group_by":[{"$month":"created_at"}],"aggregate":{"n":{"$count":"*"}},"limit":2}}),
+        json!({"action":"query","model":"tickets","params":{"group_by":["status",{"$week":"created_at"}],"aggregate":{"n":{"$count":"*","where":{"priority":"high"}},"x":{"$sum":{"$mul":["amount",{"$div":[2,"id"]}]}}},"having":{"n":{"$gt":1}},"zone":"UTC","format":"columns","limit":2}}),
+        json!({"action":"query","model":"tickets","params":{"fields":["id"],"compute":{"double":{"$mul":["amount",2]},"who":"user.email"},"limit":1}}),
+        json!({"action":"list","model":"tickets","params":{"filters":{"status":"opne"}}}),
     ];
     requests.extend(exchanges().into_iter().map(|(request, _)| request));
     requests
@@ -114,7 +117,7 @@ async fn what_the_schemas_refuse_is_refused_by_the_service() {
         json!({"action":"query","model":"users","params":{"filters":{"id":{"$null":"yes"}}}}),
         json!({"action":"query","model":"users","params":{"filters":{"id":{"$in":5}}}}),
         json!({"action":"query","model":"users","params":{"filters":{"$and":{}}}}),
-        json!({"action":"query","model":"users","params":{"group_by":[{"$week":"created_at"}]}}),
+        json!({"action":"query","model":"users","params":{"group_by":[{"$decade":"created_at"}]}}),
         json!({"action":"query","model":"users","params":{"aggregate":{"n":{"$median":"id"}}}}),
         json!({"action":"query","model":"users","params":{"aggregate":{"n":{"$min":"id","$max":"id"}}}}),
         json!({"action":"describe","params":{"fields":["id"]}}),

@@ -100,7 +100,9 @@ async fn groups_are_ordered_filtered_and_paged() {
     ] {
         let answer = served.query("t", params).await;
         assert_eq!(answer["data"], data, "{params}");
-        assert!(answer.get("next_cursor").is_none());
+        // Groups that are ordered by their keys go on by cursor too, others by offset alone.
+        let goes_on = answer["has_more"] == true && !params.contains("-spent");
+        assert_eq!(answer.get("next_cursor").is_some(), goes_on, "{params}");
     }
     let answer = served
         .query(
@@ -225,9 +227,9 @@ async fn what_has_no_meaning_is_refused_with_what_has() {
             Some("kind holds no dates"),
         ),
         (
-            r#"{"group_by":[{"$week":"at"}]}"#,
-            invalid("'$week' is no part of a date"),
-            Some("parts of a date: $year $month $day"),
+            r#"{"group_by":[{"$decade":"at"}]}"#,
+            invalid("'$decade' is no part of a date"),
+            Some("parts of a date: $year $quarter $month $week $day $weekday $hour"),
         ),
         (
             r#"{"group_by":"kind"}"#,

@@ -231,7 +231,14 @@ async fn a_limit_is_told_where_it_is_met() {
     let served = served().await;
     let many: Vec<Value> = (0..65).map(|id| json!({ "id": id })).collect();
     let deep = (0..9).fold(json!({ "id": 1 }), |inner, _| json!({ "$not": inner }));
+    let keys: Vec<Value> = (0..1_001).map(Value::from).collect();
+    let long = "Invalid value for field 'user_id': expected a list of at most 1000 values";
     for (filters, error, hint) in [
+        (
+            json!({ "user_id": { "$in": keys } }),
+            long,
+            r#"at most 1000 values: filter by "user.born" instead of a list of ids"#,
+        ),
         (
             json!({ "$or": many }),
             "Too many conditions: at most 64",

@@ -72,14 +72,14 @@ async fn direct(connection: &mut SqliteConnection, table: &str, key: &str) -> Ve
 }
 
 /// The script that makes Chinook in another dialect, from its first table on.
-fn dialect(name: &str) -> Vec<String> {
+pub(crate) fn dialect(name: &str) -> Vec<String> {
     let script = std::fs::read_to_string(file().unwrap().with_file_name(name)).unwrap();
     let start = script.find("CREATE TABLE").unwrap();
     vec![script[start..].replace("\r\n", "\n")]
 }
 
 /// `InvoiceLine` as PostgreSQL's script spells it: `invoice_line`.
-fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     let mut snake = String::new();
     for (index, character) in name.char_indices() {
         if character.is_ascii_uppercase() && index > 0 {

@@ -250,7 +250,7 @@ async fn a_cursor_fits_one_request_alone() {
     assert!(other.ask("query", "t", &params).await.is_ok());
     let groups = json!({"cursor": own["next_cursor"], "group_by": ["a"]}).to_string();
     let refusal = other.refusal("query", "t", &groups).await;
-    assert_eq!(refusal.hint.as_deref(), Some("groups are paged by offset"));
+    assert_eq!(refusal.error, "Invalid cursor");
 }
 
 #[tokio::test]

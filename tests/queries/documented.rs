@@ -37,7 +37,7 @@ async fn rewritten(page: &str, sample: &Served, chinook: Option<&Served>) -> Str
     let mut questions = false;
     while let Some((before, after)) = rest.split_once(FENCE) {
         let (block, after) = after.split_once("\n```").unwrap();
-        questions |= before.contains("\n## Ten questions");
+        questions |= before.contains("\n## Twenty questions");
         out.push_str(&format!("{before}{FENCE}{block}\n```"));
         rest = after;
         let request: Value = serde_json::from_str(block).unwrap();

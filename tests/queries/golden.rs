@@ -25,7 +25,7 @@ pub(crate) const LIMITS: Limits = Limits {
 };
 
 /// Requests of `query`, by the name of their snapshot.
-pub(crate) const REQUESTS: [(&str, &str); 12] = [
+pub(crate) const REQUESTS: [(&str, &str); 14] = [
     ("everything", "{}"),
     (
         "projection",
@@ -70,6 +70,14 @@ pub(crate) const REQUESTS: [(&str, &str); 12] = [
     (
         "groups",
         r#"{"group_by":["status",{"$month":"created_at"}],"aggregate":{"n":{"$count":"*"},"spent":{"$sum":"amount"},"mean":{"$avg":"score"},"last":{"$max":"created_at"},"people":{"$count_distinct":"user_id"}},"sort":["-spent"],"total":true}"#,
+    ),
+    (
+        "remaining",
+        r#"{"group_by":["status","created_at.$week"],"aggregate":{"n":{"$count":"*"},"spent":{"$sum":{"$mul":["amount",{"$add":["user_id",1]}]},"where":{"score":{"$gt":1}}}},"having":{"n":{"$gt":5},"status":{"$ne":"open"}},"sort":["-spent"],"total":true}"#,
+    ),
+    (
+        "computed",
+        r#"{"fields":["id"],"compute":{"each":{"$div":["amount",3]}},"sort":["-each"],"limit":5}"#,
     ),
 ];
 
@@ -189,13 +197,18 @@ fn told(plan: &ReadPlan<'_>) -> String {
                 writeln!(out, "  expand: {name} from {target}").unwrap();
             }
         }
-        Output::Groups { by, aggregates } => {
+        Output::Groups {
+            by,
+            aggregates,
+            having,
+            ..
+        } => {
             for key in by {
-                let (column, part) = match &key.term {
-                    Term::Column(column) => (column, None),
-                    Term::Part(column, part) => (column, Some(*part)),
+                let (term, part) = match &key.term {
+                    Term::Part(column, part, _) => (Term::Column(*column), Some(*part)),
+                    term => (term.clone(), None),
                 };
-                let (name, field) = (&key.name, Term::Column(*column).name(&plan.joins));
+                let (name, field) = (&key.name, term.name(&plan.joins));
                 writeln!(out, "  group: {name} = {field} {part:?}").unwrap();
             }
             for aggregate in aggregates {
@@ -203,6 +216,13 @@ fn told(plan: &ReadPlan<'_>) -> String {
                 let term = aggregate.term.as_ref();
                 let field = term.map_or("*".into(), |term| term.name(&plan.joins));
                 writeln!(out, "  aggregate: {alias} = {function:?} {field}").unwrap();
+                if !aggregate.filter.is_everything() {
+                    let filter = told_condition(&aggregate.filter, &plan.joins);
+                    writeln!(out, "    of: {filter}").unwrap();
+                }
+            }
+            if !having.is_everything() {
+                writeln!(out, "  having: {}", told_condition(having, &plan.joins)).unwrap();
             }
         }
     }

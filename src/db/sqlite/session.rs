@@ -13,9 +13,8 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, OpenFlags, ffi};
 use sea_query::Value;
 
-use super::digest;
 use super::file::{File, Identity};
-use super::search;
+use super::{digest, number, search};
 use crate::db::pool::Session;
 use crate::db::{Failure, FailureKind};
 
@@ -69,6 +68,7 @@ impl Reader {
             let seen = Arc::clone(&watch);
             connection.progress_handler(INSTRUCTIONS, Some(move || seen.is_over()))?;
             search::register(&connection, &watch)?;
+            number::register(&connection, &watch)?;
             watch.watches(connection.get_interrupt_handle());
             Ok(connection)
         };

@@ -43,6 +43,9 @@ pub enum Response {
         /// All rows, where asked.
         #[schemars(with = "u64", default)]
         total: Option<u64>,
+        /// What the fields of a filter hold instead, where it found nothing.
+        #[schemars(with = "String", default)]
+        hint: Option<String>,
         /// Present where rows of this page did not fit into the answer.
         #[schemars(with = "bool", default)]
         truncated: Option<bool>,

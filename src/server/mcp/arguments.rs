@@ -26,7 +26,7 @@ pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str
     let continued = continued.is_some_and(|cursor| !is_empty(cursor.get()));
     let members = arguments.iter().filter_map(|(name, value)| {
         let value = match name {
-            "filters" => conditions(embedded(value, Kind::Object), value),
+            "filters" | "having" => conditions(embedded(value, Kind::Object), value),
             "aggregate" | "compute" => parts(embedded(value, Kind::Object), value),
             "fields" | "sort" | "group_by" | "expand" => parts(embedded(value, Kind::Array), value),
             _ => Cow::Borrowed(value.get()),
