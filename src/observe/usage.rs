@@ -19,6 +19,7 @@ pub(super) struct Copied {
     worked: Counter<f64, AtomicU64>,
     waits: Counter,
     waited: Counter<f64, AtomicU64>,
+    certificate_ends: Gauge,
 }
 
 /// How the service is used at this moment, and was so far.
@@ -40,6 +41,8 @@ pub struct Figures {
     pub waits: u64,
     /// How long they waited.
     pub waited: Duration,
+    /// When the certificate of `MCP_TLS_CERT` ends, in seconds since 1970; 0 without one.
+    pub certificate_ends: i64,
 }
 
 impl Copied {
@@ -52,6 +55,11 @@ impl Copied {
             "mcp_requests_running",
             "Requests being answered",
             &own.running,
+        );
+        gauge(
+            "mcp_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate of MCP_TLS_CERT ends, in seconds since 1970; 0 without one",
+            &own.certificate_ends,
         );
         gauge(
             "mcp_db_sessions_limit",
@@ -101,6 +109,7 @@ impl Copied {
         for (gauge, value) in gauges {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
+        self.certificate_ends.set(now.certificate_ends);
         self.statements
             .inner()
             .store(now.statements, Ordering::Relaxed);
