@@ -196,6 +196,7 @@ fn stages(criterion: &mut Criterion) {
         errors: 0,
         rows: 50,
         bytes: 7_894,
+        ..Counts::default()
     };
     criterion.bench_function("count", |b| {
         b.iter(|| analytics.count(black_box(client.as_ref()), "tickets", counts));

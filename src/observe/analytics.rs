@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +37,12 @@ pub struct Counts {
     pub rows: u64,
     /// Bytes of their answers.
     pub bytes: u64,
+    /// How long they took together.
+    pub took: Duration,
+    /// How long the one took that took longest.
+    pub longest: Duration,
+    /// How many of them were slow.
+    pub slow: u64,
 }
 
 impl AddAssign for Counts {
@@ -45,6 +51,9 @@ impl AddAssign for Counts {
         self.errors += more.errors;
         self.rows += more.rows;
         self.bytes += more.bytes;
+        self.took += more.took;
+        self.longest = self.longest.max(more.longest);
+        self.slow += more.slow;
     }
 }
 
@@ -208,8 +217,6 @@ fn hour_of(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const ONE: Counts = Counts {
@@ -217,6 +224,9 @@ mod tests {
         errors: 0,
         rows: 2,
         bytes: 30,
+        took: Duration::from_millis(3),
+        longest: Duration::from_millis(3),
+        slow: 0,
     };
 
     fn client(id: &str) -> Arc<Client> {
@@ -321,8 +331,15 @@ mod tests {
     #[test]
     fn a_moment_adds_up() {
         let analytics = Analytics::default();
-        for _ in 0..3 {
-            analytics.count(None, "users", ONE);
+        let slow = Counts {
+            bytes: 32,
+            took: Duration::from_millis(10),
+            longest: Duration::from_millis(10),
+            slow: 1,
+            ..ONE
+        };
+        for counts in [ONE, slow, ONE] {
+            analytics.count(None, "users", counts);
         }
         let week = analytics.week();
         let entries: Vec<_> = week.entries().collect();
@@ -331,7 +348,10 @@ mod tests {
             requests: 3,
             errors: 0,
             rows: 6,
-            bytes: 90,
+            bytes: 92,
+            took: Duration::from_millis(16),
+            longest: Duration::from_millis(10),
+            slow: 1,
         };
         assert_eq!((entries[0].model, entries[0].counts), ("users", expected));
         assert!(week.others().all(|(_, counts)| counts == Counts::default()));

@@ -16,6 +16,8 @@ use crate::observe::{Analytics, Asked, Audit, Figures, Metrics, Obstacle, Recent
 use crate::plan::{Condition, Joins, Term};
 use crate::policy::{Limited, Policy};
 
+/// From when on a request counts as slow, where MCP_SLOW_QUERY does not say.
+const SLOW: Duration = Duration::from_secs(1);
 /// How long an answer waits for its line: a disk that hangs is one that refuses.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -126,8 +128,11 @@ impl Service {
         let running = most.saturating_sub(self.turns.available_permits()) as u64;
         let ways = self.ways.load();
         let tenants = ways.as_ref().map(|ways| ways.usage()).unwrap_or_default();
+        let tls = self.access.load().tls.clone();
+        let ends = tls.and_then(|tls| tls.ends());
         let mut figures = Figures {
             running,
+            certificate_ends: ends.map_or(0, |ends| ends.timestamp()),
             ..Figures::default()
         };
         let own = self.db.as_ref().map(Db::usage);
@@ -157,6 +162,7 @@ impl Service {
         caller: &'r Caller,
         action: &'r str,
         model: &'r str,
+        slow: Option<Duration>,
     ) -> Entry<'r> {
         Entry {
             audit: self.audit(),
@@ -167,6 +173,7 @@ impl Service {
             action,
             model,
             filters: Vec::new(),
+            slow: slow.unwrap_or(SLOW),
             begun: Instant::now(),
         }
     }
@@ -247,6 +254,8 @@ pub(super) struct Entry<'r> {
     model: &'r str,
     /// The fields that the filter tests, once they are known.
     pub(super) filters: Vec<String>,
+    /// From when on it counts as slow.
+    slow: Duration,
     begun: Instant,
 }
 
@@ -290,7 +299,7 @@ impl Entry<'_> {
         }
     }
 
-    /// Counts the request, once: its rows and bytes, or that there are none.
+    /// Counts the request, once: its rows and bytes, or that there are none, and its time.
     fn count(&mut self, answer: Option<(usize, usize)>, code: &str, took: Duration) {
         if let Some(analytics) = self.analytics.take() {
             let (rows, bytes) = answer.unwrap_or_default();
@@ -302,6 +311,9 @@ impl Entry<'_> {
                 errors: answer.is_none().into(),
                 rows: rows as u64,
                 bytes: bytes as u64,
+                took,
+                longest: took,
+                slow: (took >= self.slow).into(),
             };
             analytics.count(self.caller.client.as_ref(), self.model, counts);
         }

@@ -1,6 +1,7 @@
 //! What was asked in the last week, summed as it is asked for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
@@ -97,7 +98,7 @@ struct Tenant {
 }
 
 /// What was counted.
-#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Counts {
     /// Requests that reached the service.
     requests: u64,
@@ -107,14 +108,26 @@ pub(super) struct Counts {
     rows: u64,
     /// Bytes of their answers.
     bytes: u64,
+    /// Milliseconds that they took together.
+    ms_total: f64,
+    /// Milliseconds that the one took that took longest.
+    ms_max: f64,
+    /// How many took as long as `MCP_SLOW_QUERY` says, or a second where it is unset.
+    slow: u64,
 }
 
-impl Counts {
-    fn add(&mut self, more: analytics::Counts) {
-        self.requests += more.requests;
-        self.errors += more.errors;
-        self.rows += more.rows;
-        self.bytes += more.bytes;
+impl From<analytics::Counts> for Counts {
+    fn from(counts: analytics::Counts) -> Self {
+        let ms = |time: Duration| (time.as_secs_f64() * 1e5).round() / 1e2;
+        Self {
+            requests: counts.requests,
+            errors: counts.errors,
+            rows: counts.rows,
+            bytes: counts.bytes,
+            ms_total: ms(counts.took),
+            ms_max: ms(counts.longest),
+            slow: counts.slow,
+        }
     }
 }
 
@@ -212,21 +225,21 @@ pub(super) async fn show(desk: Desk, asked: Asked<Wanted>) -> Result<Analytics, 
     let (wanted, span) = (&asked.query, asked.query.span()?);
     let analytics = desk.metrics().analytics();
     let week = analytics.week();
-    let mut sums: BTreeMap<_, (Entry<'_>, Counts)> = BTreeMap::new();
+    let mut sums: BTreeMap<_, (Entry<'_>, analytics::Counts)> = BTreeMap::new();
     let entries = week.entries();
     for entry in entries.filter(|entry| span.holds(entry.hour) && wanted.takes(entry)) {
         let sum = sums.entry(wanted.by.key(&entry));
-        let (latest, counts) = sum.or_insert_with(|| (entry, Counts::default()));
+        let (latest, counts) = sum.or_insert_with(|| (entry, analytics::Counts::default()));
         // A later hour knows the later name.
         *latest = entry;
-        counts.add(entry.counts);
+        *counts += entry.counts;
     }
-    let mut other = Counts::default();
+    let mut other = analytics::Counts::default();
     let others = week.others().filter(|(hour, _)| span.holds(*hour));
-    others.for_each(|(_, counts)| other.add(counts));
+    others.for_each(|(_, counts)| other += counts);
     let sums = sums.into_values().map(|(entry, counts)| Sum {
         of: wanted.by.of(&entry),
-        counts,
+        counts: counts.into(),
     });
     let mut data: Vec<Sum> = sums.collect();
     data.sort_by(|one, two| one.of.cmp(&two.of));
@@ -234,7 +247,7 @@ pub(super) async fn show(desk: Desk, asked: Asked<Wanted>) -> Result<Analytics, 
         count: data.len(),
         data,
         since: analytics.begun().to_rfc3339_opts(SecondsFormat::Secs, true),
-        other,
+        other: other.into(),
     })
 }
 
