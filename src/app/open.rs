@@ -16,8 +16,8 @@ use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
 use crate::policy::{
-    Access, Administration, Clients, ConnectionLimits, Exposed, Permissions, Policy, Settings,
-    Ways, databases,
+    Access, Administration, Clients, ConnectionLimits, Edition, Exposed, Permissions, Policy,
+    Settings, Ways, databases,
 };
 use crate::sensitive::Sensitive;
 use crate::service::{Parts, Service, record};
@@ -243,6 +243,7 @@ pub(crate) fn access(
         query_token: config.allow_query_token,
         proxies: config.trusted_proxies.clone(),
         tls,
+        edition: Edition::first(),
         administration: Arc::new(Administration {
             has_store: config.store.is_some() && config.enabled,
             tokens: Tokens::new(&config.admin_tokens),

@@ -1,28 +1,25 @@
 //! A service whose settings change while it runs: checked first, then put in force whole.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
-use super::report::{names, tell, tell_of_exposed};
+use super::reading::{Asked, Reading, Task, at, read};
+use super::report::names;
 use super::{Kept, Opened, open};
 use crate::catalog::Built;
-use crate::config::{Change, Config, Faults, Tls};
+use crate::config::{Change, Config, Faults, Warning};
 use crate::db::StartFault;
 use crate::inspect;
-use crate::plan::CursorKey;
 use crate::policy::databases::Ways;
 use crate::policy::judged::{Judged, Tables};
-use crate::policy::{Access, Clients, Exposed, Settings};
+use crate::policy::{Access, Clients, Edition, Exposed, Settings};
+use crate::server::ReloadReport;
 use crate::service::Service;
 use crate::service::renewal::{self, Renewals};
 use crate::store::Contents;
-
-/// What takes away is in force after this long, whatever a reload waits for.
-const WITHDRAWN_AFTER: Duration = Duration::from_secs(1);
 
 /// A service with the configuration that is in force.
 #[derive(Debug)]
@@ -44,36 +41,8 @@ pub struct Live {
     /// Whether less is in force than the configuration says: what a reload takes away waits for
     /// nothing.
     withdrawn: bool,
-}
-
-/// A reading of the catalog, which others than the database never wait for.
-#[derive(Debug)]
-struct Reading {
-    /// The configuration that it is read for.
-    config: Arc<Config>,
-    /// What a reload asks for besides; none where the one in force waits for its database.
-    asked: Option<Asked>,
-    task: Task,
-}
-
-/// What a reload puts in force once the catalog is read.
-#[derive(Debug)]
-struct Asked {
-    changes: Vec<Change>,
-    cursors: Arc<CursorKey>,
-    tls: Option<Tls>,
-    since: Instant,
-    /// Whether what it takes away is in force.
-    withdrawn: bool,
-}
-
-/// What reads the catalog.
-#[derive(Debug)]
-enum Task {
-    /// The database is asked.
-    Runs(AbortOnDropHandle<Result<Tables, NotReloaded>>),
-    /// It did not answer; [`Live::look`] asks again.
-    Rests,
+    /// Which configuration is in force.
+    edition: Edition,
 }
 
 /// A configuration that was not put in force; the one before it stays, whole.
@@ -84,14 +53,6 @@ pub enum NotReloaded {
     /// It could not be compared with the database, which does not answer; what it takes away is in
     /// force, and the rest follows when the database answers.
     Unchecked,
-}
-
-impl Reading {
-    /// When what a reload takes away has waited for long enough.
-    fn withdraws_at(&self) -> Option<Instant> {
-        let asked = self.asked.as_ref().filter(|asked| !asked.withdrawn);
-        asked.map(|asked| asked.since + WITHDRAWN_AFTER)
-    }
 }
 
 impl From<StartFault> for NotReloaded {
@@ -113,6 +74,7 @@ impl From<Faults> for NotReloaded {
 impl Live {
     /// The service as it was opened, with the store that it serves the clients of.
     pub fn new(opened: &Opened, kept: Option<Kept>, config: Arc<Config>) -> Self {
+        let edition = opened.service.access().edition;
         let mut live = Self {
             renewals: opened.service.renewals(),
             service: Arc::clone(&opened.service),
@@ -123,10 +85,11 @@ impl Live {
             said: None,
             reading: None,
             withdrawn: false,
+            edition,
         };
         let settings = Arc::clone(&live.service.access().settings);
         let clients = live.clients(&settings);
-        live.service.replace(live.with_clients(clients));
+        live.put(live.with_clients(clients));
         live
     }
 
@@ -157,15 +120,16 @@ impl Live {
         let changes = self.config.changes(&new);
         not_by_halves(&changes)?;
         let config = self.config.reloaded(new)?;
-        let asked = self.asked(&config, changes)?;
-        for warning in &config.warnings {
-            if !self.config.warnings.contains(warning) {
-                warn!(
-                    "{}: {}; {}",
-                    warning.variable, warning.message, warning.help
-                );
-            }
-        }
+        let known = &self.config.warnings;
+        let new = config
+            .warnings
+            .iter()
+            .filter(|warning| !known.contains(warning));
+        let warnings = new.map(Warning::line).collect();
+        let asked = Asked {
+            warnings,
+            ..self.asked(&config, changes)?
+        };
         self.read_for(Arc::new(config), Some(asked));
         Ok(())
     }
@@ -191,6 +155,7 @@ impl Live {
                 let asked = Asked {
                     since: asked.since,
                     withdrawn: asked.withdrawn,
+                    warnings: asked.warnings,
                     ..self.asked(&config, asked.changes)?
                 };
                 Some(Reading {
@@ -201,7 +166,6 @@ impl Live {
             }
             other => other,
         };
-        tell(&asked.changes);
         let before = self.service.access();
         let same = Arc::ptr_eq(&asked.cursors, &before.settings.cursors);
         let settings = match same {
@@ -214,14 +178,20 @@ impl Live {
         };
         let exposed = before.shared.exposed.first().cloned();
         let access = open::access(&config, &settings, asked.tls, exposed, clients);
+        let had = before.shared.own().map(names).unwrap_or_default();
+        let report = ReloadReport {
+            warnings: access.certificate_warning().into_iter().collect(),
+            ..ReloadReport::new(&asked.changes).with_exposed(&had, &access.shared)
+        };
         let withdrawn = waiting.as_ref().filter(|_| self.withdrawn);
-        self.service.replace(match withdrawn {
+        self.edition = self.edition.next();
+        self.put(match withdrawn {
             Some(reading) => access.within(&self.alone(&reading.config)),
             None => access,
         });
         self.config = Arc::new(config);
         self.reading = waiting;
-        info!("reloaded");
+        report.tell();
         Ok(())
     }
 
@@ -235,6 +205,7 @@ impl Live {
         Ok(Asked {
             tls: open::tls(config)?,
             changes,
+            warnings: Vec::new(),
             cursors,
             since: Instant::now(),
             withdrawn: false,
@@ -246,7 +217,7 @@ impl Live {
     ///
     /// # Errors
     /// As [`NotReloaded`] says.
-    pub async fn next(&mut self) -> Result<(), NotReloaded> {
+    pub async fn next(&mut self) -> Result<ReloadReport, NotReloaded> {
         loop {
             let since = self.reading.as_ref().and_then(Reading::withdraws_at);
             let read = tokio::select! {
@@ -333,7 +304,7 @@ impl Live {
         let clients = Arc::clone(&before.clients);
         let access = open::access(&self.config, settings, tls, exposed, clients);
         let narrowed = access.within(&self.alone(&new));
-        self.service.replace(narrowed);
+        self.put(narrowed);
         self.withdrawn = true;
         warn!("reload: waits for the database; what it takes away is in force");
     }
@@ -362,7 +333,7 @@ impl Live {
             (None, _) => None,
         };
         let clients = self.clients(&before.settings);
-        self.service.replace(Access {
+        self.put(Access {
             shared: Arc::new(before.shared.exposing(exposed)),
             clients,
             ..Access::clone(&before)
@@ -381,7 +352,7 @@ impl Live {
         config: Arc<Config>,
         asked: Asked,
         read: Result<Tables, NotReloaded>,
-    ) -> Result<(), NotReloaded> {
+    ) -> Result<ReloadReport, NotReloaded> {
         let before = self.service.access();
         let read = read.and_then(|tables| {
             self.not_unhidden(&config, &tables)?;
@@ -395,13 +366,7 @@ impl Live {
                     let (settings, tls) = (&before.settings, before.tls.clone());
                     let exposed = self.exposed(&self.judged, &self.config);
                     let clients = Arc::clone(&before.clients);
-                    self.service.replace(open::access(
-                        &self.config,
-                        settings,
-                        tls,
-                        exposed,
-                        clients,
-                    ));
+                    self.put(open::access(&self.config, settings, tls, exposed, clients));
                 }
                 return Err(faulty);
             }
@@ -411,22 +376,26 @@ impl Live {
             kept.tenants.reread(Ways::new(&config));
             self.service.set_ways(kept.tenants.ways());
         }
-        for weakness in inspect::weaknesses(&tables, &config.sensitive) {
-            warn!("{}; {}", weakness.what, weakness.help);
-        }
+        let idle = inspect::weaknesses(&tables, &config.sensitive).into_iter();
+        let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
+        let warnings = asked.warnings.into_iter().chain(idle);
         let clients = self.clients(&settings);
         self.waiting &= tables.is_empty();
         let judged = Arc::new(Judged::new(tables));
         let exposed = self.exposed(&judged, &config);
         let access = open::access(&config, &settings, asked.tls, exposed, clients);
-        tell(&asked.changes);
         let had = names(&open::built(&self.judged.now().tables, &self.config).catalog);
-        tell_of_exposed(&had, &access.shared);
+        let report = ReloadReport {
+            warnings: warnings.chain(access.certificate_warning()).collect(),
+            ..ReloadReport::new(&asked.changes).with_exposed(&had, &access.shared)
+        };
+        report.tell();
         self.withdrawn = false;
-        self.service.replace(access);
+        self.edition = self.edition.next();
+        self.put(access);
         self.config = config;
         self.judged = judged;
-        Ok(())
+        Ok(report)
     }
 
     /// Refuses a reload by which an entry hides nothing any more while a field comes: most likely it
@@ -486,7 +455,7 @@ impl Live {
                 let clients = Arc::clone(&before.clients);
                 let access = open::access(&self.config, settings, tls, exposed, clients);
                 let models = access.shared.names().len();
-                self.service.replace(access);
+                self.put(access);
                 self.waiting = false;
                 info!(models, "the database answers");
             }
@@ -506,7 +475,7 @@ impl Live {
         let settings = Arc::clone(&self.service.access().settings);
         let clients = self.clients(&settings);
         info!(revision, tokens = clients.count(), "the store was changed");
-        self.service.replace(self.with_clients(clients));
+        self.put(self.with_clients(clients));
     }
 
     fn clients(&mut self, settings: &Arc<Settings>) -> Arc<Clients> {
@@ -514,6 +483,12 @@ impl Live {
         kept.map_or_else(Arc::default, |kept| {
             Arc::new(kept.tenants.clients(settings))
         })
+    }
+
+    /// Lets in whom the configuration in force says.
+    fn put(&self, access: Access) {
+        let edition = self.edition;
+        self.service.replace(Access { edition, ..access });
     }
 
     /// Whom the service lets in, with other clients of the store.
@@ -534,21 +509,6 @@ async fn heard(kept: Option<&mut Kept>) -> Contents {
     match heard {
         Some(contents) => contents,
         None => std::future::pending().await,
-    }
-}
-
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The tables, once they are read.
-async fn read(reading: Option<&mut Reading>) -> Result<Tables, NotReloaded> {
-    match reading.map(|reading| &mut reading.task) {
-        Some(Task::Runs(task)) => task.await.unwrap_or(Err(NotReloaded::Unchecked)),
-        Some(Task::Rests) | None => std::future::pending().await,
     }
 }
 

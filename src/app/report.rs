@@ -7,34 +7,54 @@ use tracing::{info, warn};
 use crate::catalog::Catalog;
 use crate::config::Change;
 use crate::policy::Policy;
+use crate::server::ReloadReport;
 
 /// Names are listed in a line of the log up to this many.
 const LISTED: usize = 8;
 
-/// Logs what changes, before it does.
-pub(crate) fn tell(changes: &[Change]) {
-    for change in changes {
-        if change.follows {
-            info!("reload: {change}");
-        } else {
-            warn!("reload: {change}: needs a restart");
+impl ReloadReport {
+    /// What differs between two configurations, before it is known what they expose.
+    pub(crate) fn new(changes: &[Change]) -> Self {
+        let (follow, wait): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| change.follows);
+        let told = |changes: Vec<&Change>| changes.iter().map(ToString::to_string).collect();
+        Self {
+            changes: told(follow),
+            restart: told(wait),
+            ..Self::default()
         }
     }
-}
 
-/// Logs which models and fields come and go.
-pub(crate) fn tell_of_exposed(had: &BTreeSet<String>, after: &Policy) {
-    let has = after.own().map(names).unwrap_or_default();
-    let gone: Vec<&str> = had.difference(&has).map(String::as_str).collect();
-    let new: Vec<&str> = has.difference(had).map(String::as_str).collect();
-    if !gone.is_empty() {
-        info!("reload: no longer exposed: {}", listed(&gone));
+    /// With the models and fields that come and go.
+    pub(crate) fn with_exposed(self, had: &BTreeSet<String>, after: &Policy) -> Self {
+        let has = after.own().map(names).unwrap_or_default();
+        Self {
+            gone: had.difference(&has).cloned().collect(),
+            exposed: has.difference(had).cloned().collect(),
+            models: after.own().map_or(0, |catalog| catalog.models().len()),
+            ..self
+        }
     }
-    if !new.is_empty() {
-        warn!("reload: exposed from now on: {}", listed(&new));
+
+    /// Logs all of it.
+    pub(crate) fn tell(&self) {
+        for warning in &self.warnings {
+            warn!("{warning}");
+        }
+        for change in &self.changes {
+            info!("reload: {change}");
+        }
+        for change in &self.restart {
+            warn!("reload: {change}: needs a restart");
+        }
+        if !self.gone.is_empty() {
+            info!("reload: no longer exposed: {}", listed(&self.gone));
+        }
+        if !self.exposed.is_empty() {
+            warn!("reload: exposed from now on: {}", listed(&self.exposed));
+        }
+        info!(models = self.models, "reloaded");
     }
-    let models = after.own().map_or(0, |catalog| catalog.models().len());
-    info!(models, "reloaded");
 }
 
 /// Every model and field that can be read, as `model` and `model.field`.
@@ -48,7 +68,7 @@ pub(crate) fn names(catalog: &Catalog) -> BTreeSet<String> {
     fields.chain(names).collect()
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[String]) -> String {
     match names.get(..LISTED) {
         Some(first) if names.len() > LISTED => {
             format!("{}, … ({})", first.join(", "), names.len())
@@ -63,7 +83,10 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut() {
-        assert_eq!(listed(&["a", "b"]), "a, b");
-        assert_eq!(listed(&["x"; 9]), "x, x, x, x, x, x, x, x, … (9)");
+        assert_eq!(listed(&["a".to_owned(), "b".to_owned()]), "a, b");
+        assert_eq!(
+            listed(&vec!["x".to_owned(); 9]),
+            "x, x, x, x, x, x, x, x, … (9)"
+        );
     }
 }

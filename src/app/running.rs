@@ -82,7 +82,11 @@ impl App {
         let opened = open(config, Arc::clone(&metrics)).await?;
         let service = Arc::clone(&opened.service);
         let server = Server::bind(config, service, Arc::clone(&metrics)).await;
-        let server = server.map_err(StartError::Bind)?;
+        let mut server = server.map_err(StartError::Bind)?;
+        let source = match source {
+            Some(source) => Some(controlled(source, &mut server, config)?),
+            None => None,
+        };
         let address = server.address().unwrap_or(config.listen);
         let (admin, stop) = (server.admin_address(), server.stop());
         let kept = keep(&opened.service, config).await?;
@@ -113,6 +117,24 @@ impl App {
             opened,
             stop,
         })
+    }
+}
+
+/// What a service reloads from, with what its control socket is asked for, where it has one.
+fn controlled(source: Source, server: &mut Server, config: &Config) -> Result<Source, StartFault> {
+    let Some(path) = &config.control_socket else {
+        return Ok(source);
+    };
+    match server.open_control(path) {
+        Ok(requests) => Ok(source.hearing(requests)),
+        Err(error) => Err(StartFault {
+            what: format!(
+                "MCP_CONTROL_SOCKET: cannot open {}: {error}",
+                path.display()
+            ),
+            help: "name a file in a folder that is there and that the service may write to, or off"
+                .to_owned(),
+        }),
     }
 }
 

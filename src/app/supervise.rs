@@ -9,21 +9,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
 use super::notify::Notify;
 use super::{Live, NotReloaded};
 use crate::config::{Config, Faults};
+use crate::db::StartFault;
+use crate::server::{Outcome, ReloadReport, ReloadRequest, Trouble};
 
+/// How often the certificate's end is told of.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(86_400);
 /// How often files and a database that has never answered are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where a configuration is read from again, each time that a signal asks for it.
+/// Where a configuration is read from again, each time that a signal or the control socket asks for
+/// it.
 #[derive(Debug)]
 pub struct Source {
     read: fn() -> Result<Config, Faults>,
     hangup: Signal,
+    requests: Option<mpsc::Receiver<ReloadRequest>>,
 }
 
 impl Source {
@@ -33,11 +40,38 @@ impl Source {
     /// When the system does not let it be heard.
     pub fn new(read: fn() -> Result<Config, Faults>) -> io::Result<Self> {
         let hangup = signal(SignalKind::hangup())?;
-        Ok(Self { read, hangup })
+        Ok(Self {
+            read,
+            hangup,
+            requests: None,
+        })
+    }
+
+    /// The same, hearing what the control socket is asked for too.
+    pub(super) fn hearing(self, requests: mpsc::Receiver<ReloadRequest>) -> Self {
+        Self {
+            requests: Some(requests),
+            ..self
+        }
+    }
+
+    /// Waits until a reload is asked for; who waits for its outcome comes back.
+    async fn asked(&mut self) -> Option<ReloadRequest> {
+        let requested = async {
+            match &mut self.requests {
+                Some(requests) => requests.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            Some(()) = self.hangup.recv() => None,
+            Some(request) = requested => Some(request),
+            else => std::future::pending().await,
+        }
     }
 }
 
-/// Reloads on SIGHUP, takes over secret files that have changed; never ends by itself.
+/// Reloads when it is asked to, takes over secret files that have changed; never ends by itself.
 pub(crate) struct Supervisor {
     live: Live,
     source: Option<Source>,
@@ -45,6 +79,8 @@ pub(crate) struct Supervisor {
     watch: Watch,
     /// The files that a reload under way names.
     files: Vec<PathBuf>,
+    /// Those who wait to hear what becomes of it.
+    waiting: Vec<ReloadRequest>,
     /// Whether it was said that a reload waits for the database.
     unchecked: bool,
 }
@@ -58,6 +94,7 @@ impl Supervisor {
             source,
             notify,
             files: Vec::new(),
+            waiting: Vec::new(),
             unchecked: false,
         }
     }
@@ -66,21 +103,30 @@ impl Supervisor {
     pub(crate) async fn run(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The start has told it.
+        let mut daily = interval_at(Instant::now() + CERTIFICATE_EVERY, CERTIFICATE_EVERY);
         loop {
-            let hung_up = async {
+            let asked = async {
                 match &mut self.source {
-                    Some(source) => source.hangup.recv().await,
+                    Some(source) => source.asked().await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 ended = self.live.next() => self.ended(ended).await,
-                Some(()) = hung_up => {
+                request = asked => {
                     // Whatever becomes of the settings: the file may have been moved away.
                     if let Some(audit) = self.live.service().audit() {
                         audit.reopen();
                     }
+                    info!("reload: {}", if request.is_some() { "control socket" } else { "SIGHUP" });
+                    self.waiting.extend(request);
                     self.reload();
+                }
+                _ = daily.tick() => {
+                    if let Some(warning) = self.live.service().access().certificate_warning() {
+                        warn!("{warning}");
+                    }
                 }
                 _ = tick.tick() => {
                     self.live.look();
@@ -96,28 +142,22 @@ impl Supervisor {
         let Some(source) = &self.source else {
             return;
         };
-        info!("reload: SIGHUP");
         self.notify.reloading();
         self.unchecked = false;
         let config = match (source.read)() {
             Ok(config) => config,
             Err(faults) => {
-                for fault in faults.iter() {
-                    error!(
-                        "reload: {}: {}; {}",
-                        fault.variable, fault.message, fault.help
-                    );
-                }
-                return self.refused();
+                let faults = faults.iter().map(|fault| Trouble {
+                    what: format!("{}: {}", fault.variable, fault.message),
+                    help: fault.help.clone(),
+                });
+                return self.refused(faults.collect());
             }
         };
         let files = config.watched_files();
         match self.live.reload(config) {
             Ok(()) => self.files = files,
-            Err(NotReloaded::Faulty(fault)) => {
-                error!("reload: {}; {}", fault.what, fault.help);
-                self.refused();
-            }
+            Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
             Err(NotReloaded::Unchecked) => {}
         }
     }
@@ -126,10 +166,7 @@ impl Supervisor {
         info!("reload: a secret file has changed");
         self.notify.reloading();
         match self.live.reread() {
-            Err(NotReloaded::Faulty(fault)) => {
-                error!("reload: {}; {}", fault.what, fault.help);
-                self.refused();
-            }
+            Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
             Ok(()) | Err(NotReloaded::Unchecked) => {
                 self.count("done");
                 self.notify.ready();
@@ -138,20 +175,19 @@ impl Supervisor {
     }
 
     /// Tells what became of a reload.
-    async fn ended(&mut self, ended: Result<(), NotReloaded>) {
+    async fn ended(&mut self, ended: Result<ReloadReport, NotReloaded>) {
         match ended {
-            Ok(()) => {
+            Ok(report) => {
                 self.watch.look_at(std::mem::take(&mut self.files)).await;
                 self.count("done");
+                self.tell(&Outcome::Done(report));
             }
-            Err(NotReloaded::Faulty(fault)) => {
-                error!("reload: {}; {}", fault.what, fault.help);
-                return self.refused();
-            }
+            Err(NotReloaded::Faulty(fault)) => return self.refused(vec![trouble(fault)]),
             Err(NotReloaded::Unchecked) if self.unchecked => return,
             Err(NotReloaded::Unchecked) => {
                 self.unchecked = true;
                 warn!("reload: the database does not answer: tried again until it does");
+                self.tell(&Outcome::Waits);
             }
         }
         self.notify.ready();
@@ -161,10 +197,28 @@ impl Supervisor {
         self.live.service().metrics().reloaded(outcome);
     }
 
-    fn refused(&self) {
+    /// Tells those who wait.
+    fn tell(&mut self, outcome: &Outcome) {
+        for request in self.waiting.drain(..) {
+            request.tell(outcome.clone());
+        }
+    }
+
+    fn refused(&mut self, faults: Vec<Trouble>) {
         self.count("refused");
+        for Trouble { what, help } in &faults {
+            error!("reload: {what}; {help}");
+        }
         error!("reload: nothing is changed: the configuration is faulty");
+        self.tell(&Outcome::Refused { faults });
         self.notify.ready();
+    }
+}
+
+fn trouble(fault: StartFault) -> Trouble {
+    Trouble {
+        what: fault.what,
+        help: fault.help,
     }
 }
 

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
+use super::databases::Held;
 use super::{Policy, Settings};
 use crate::auth::{self, Client, Digest, Refused, Standing, TokenId, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls, Warning};
 use crate::egress::Reach;
+use crate::store::{Tenant, TenantId};
 
 /// Who is let in, and from where.
 #[derive(Debug, Clone)]
@@ -41,6 +43,35 @@ pub struct Access {
     pub tls: Option<Tls>,
     /// Who administers the service.
     pub administration: Arc<Administration>,
+    /// Which configuration it is of.
+    pub edition: Edition,
+}
+
+/// A configuration among those that were in force, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Edition {
+    /// How many reloads came before it since the start.
+    pub number: u64,
+    /// Since when it is in force.
+    pub since: DateTime<Utc>,
+}
+
+impl Edition {
+    /// That of the start.
+    pub(crate) fn first() -> Self {
+        Self {
+            number: 0,
+            since: Utc::now(),
+        }
+    }
+
+    /// That of a reload, which takes the place of this one now.
+    pub(crate) fn next(self) -> Self {
+        Self {
+            number: self.number + 1,
+            ..Self::first()
+        }
+    }
 }
 
 /// Who administers the service by the admin API, and what may be done there.
@@ -102,6 +133,19 @@ impl Access {
         }
     }
 
+    /// What is to be done about a certificate that ends soon, or has ended, as a line of the log.
+    pub fn certificate_warning(&self) -> Option<String> {
+        let warning = self.tls.as_ref()?.warning(Utc::now())?;
+        Some(warning.line())
+    }
+
+    /// The tenant of the store with this name or id.
+    pub fn tenant(&self, name: &str) -> Option<TenantId> {
+        let mut tenants = self.clients.owners.iter().map(|owner| &owner.tenant);
+        let found = tenants.find(|tenant| tenant.name == name || tenant.id.as_str() == name)?;
+        Some(found.id.clone())
+    }
+
     /// Whether this address is that of a proxy which tells of its clients.
     pub fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies
@@ -153,7 +197,14 @@ impl Access {
 #[derive(Default)]
 pub struct Clients {
     by_digest: HashMap<Digest, Known>,
+    owners: Vec<Owner>,
     freshness: Option<Arc<Freshness>>,
+}
+
+/// A tenant, and what is read for it, in the order in which names are looked up.
+pub(crate) struct Owner {
+    pub(crate) tenant: Tenant,
+    pub(crate) held: Vec<Arc<Held>>,
 }
 
 /// What is known of a digest.
@@ -177,7 +228,11 @@ pub(crate) struct Entry {
 
 impl Clients {
     /// The tokens of a store that vouches for them.
-    pub(crate) fn new(entries: impl Iterator<Item = Entry>, freshness: Arc<Freshness>) -> Self {
+    pub(crate) fn new(
+        entries: impl Iterator<Item = Entry>,
+        owners: Vec<Owner>,
+        freshness: Arc<Freshness>,
+    ) -> Self {
         let known = entries.map(|entry| {
             let known = Known {
                 policy: entry.policy,
@@ -187,6 +242,7 @@ impl Clients {
         });
         Self {
             by_digest: known.collect(),
+            owners,
             freshness: Some(freshness),
         }
     }
@@ -210,6 +266,11 @@ impl Clients {
         let known = self.by_digest.get(token.digest())?;
         let grant = known.policy.grant.as_ref()?;
         Some(Arc::clone(&grant.client))
+    }
+
+    /// The tenants of the store with their databases.
+    pub(crate) fn owners(&self) -> &[Owner] {
+        &self.owners
     }
 
     /// How many digests let somebody in, or would.

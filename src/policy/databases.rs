@@ -85,6 +85,7 @@ impl From<StartFault> for Unread {
 }
 
 /// A database that can be asked, and how it is exposed.
+#[derive(Debug)]
 pub(crate) struct Reached {
     pub(crate) db: Db,
     pub(crate) names: Vec<ModelName>,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use tokio::sync::Semaphore;
-use tracing::warn;
+use tracing::{error, warn};
 
-use super::access::{Clients, Entry, Freshness};
+use super::access::{Clients, Entry, Freshness, Owner};
 use super::databases::{Held, Ways};
 use super::exposed::{Exposed, Narrowed};
 use super::permissions::Permissions;
@@ -74,6 +74,20 @@ impl Tenants {
         for row in &contents.unreadable {
             if !self.contents.unreadable.contains(row) {
                 warn!("the store: {row} cannot be read, and grants nothing");
+            }
+        }
+        for database in &contents.databases {
+            let Some(fault) = database.url.as_ref().err() else {
+                continue;
+            };
+            let mut before = self.contents.databases.iter();
+            if !before.any(|it| it.id == database.id && it.url.is_err()) {
+                let name = &database.name;
+                error!(
+                    "the store: the URL of database {name} does not open, and nothing of it is served: \
+                     {fault}; set the key that sealed it as MCP_ENCRYPTION_KEY_PREVIOUS of every \
+                     instance, or give the URL anew"
+                );
             }
         }
         self.contents = contents;
@@ -205,9 +219,14 @@ impl Tenants {
             entries.extend(previous.map(|previous| entry(previous.digest, Some(previous.until))));
             policies.insert(token.id.clone(), made);
         }
+        let owners = contents.tenants.iter().map(|tenant| Owner {
+            held: databases.remove(&tenant.id).unwrap_or_default(),
+            tenant: tenant.clone(),
+        });
+        let owners = owners.collect();
         self.policies = policies;
         self.forget();
-        Clients::new(entries.into_iter(), Arc::clone(&self.freshness))
+        Clients::new(entries.into_iter(), owners, Arc::clone(&self.freshness))
     }
 
     /// Forgets what was spent by whom there is no more.
@@ -263,17 +282,22 @@ fn policy(
         turns: Arc::clone(&kept.turns),
         used: Arc::clone(&kept.used),
     };
-    let exposed = exposed(tenant, token, held);
+    let exposed = exposed(tenant, Some(token), held);
     Policy::new(Arc::clone(settings), may, exposed, Some(grant))
 }
 
-/// What a token sees of the databases of its tenant. A name that two of them have is that of the
-/// first.
-fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Exposed>> {
-    let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
+/// What a token, or any token, sees of the databases of its tenant. A name that two of them have is
+/// that of the first.
+pub(crate) fn exposed(
+    tenant: &Tenant,
+    token: Option<&Token>,
+    held: &[Arc<Held>],
+) -> Vec<Arc<Exposed>> {
+    let narrower = token.map(|token| token.rows.as_slice()).unwrap_or_default();
+    let rules: Vec<RowRule> = tenant.rows.iter().chain(narrower).cloned().collect();
     let names: Vec<Vec<ModelName>> = held.iter().map(|held| listed(held.record())).collect();
     let astray = astray(&rules, &names);
-    if !held.is_empty() {
+    if let (Some(token), false) = (token, held.is_empty()) {
         for model in &astray {
             warn!(
                 tenant = tenant.name,
@@ -283,20 +307,21 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Expose
             );
         }
     }
-    let listings = listings(&rules, token.models.as_deref(), &names);
+    let models = token.and_then(|token| token.models.as_deref());
+    let listings = listings(&rules, models, &names);
     let exposed = held.iter().zip(listings).map(|(held, listings)| {
         let seen = listings.into_iter().filter(|it| it.1 == Listing::Seen);
         let names = seen.map(|(name, _)| name.exposed.clone()).collect();
-        let secured = held.record().row_security;
+        // Policies of the database may tell its tokens apart.
+        let told = token.filter(|_| held.record().row_security);
         let source = Narrowed {
             held: Arc::clone(held),
             rules: rules.clone(),
-            owner: match secured {
-                // Policies of the database may tell its tokens apart.
-                true => format!("{} {} {}", tenant.id, held.record().id, token.id),
-                false => format!("{} {}", tenant.id, held.record().id),
+            owner: match told {
+                Some(token) => format!("{} {} {}", tenant.id, held.record().id, token.id),
+                None => format!("{} {}", tenant.id, held.record().id),
             },
-            whom: secured.then(|| {
+            whom: told.map(|token| {
                 Arc::new(Whom {
                     tenant: tenant.name.clone(),
                     token: token.name.clone(),
@@ -306,6 +331,13 @@ fn exposed(tenant: &Tenant, token: &Token, held: &[Arc<Held>]) -> Vec<Arc<Expose
         Arc::new(Exposed::narrowed(names, source))
     });
     exposed.collect()
+}
+
+/// A model that a rule of the tenant is about and none of its databases lists, by which nothing of
+/// them is served.
+pub(crate) fn astray_of<'t>(tenant: &'t Tenant, held: &[Arc<Held>]) -> Option<&'t str> {
+    let names: Vec<Vec<ModelName>> = held.iter().map(|held| listed(held.record())).collect();
+    astray(&tenant.rows, &names).into_iter().next()
 }
 
 /// The databases of all tenants, each after those that were there before it: one that comes later

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
 use crate::catalog::Table;
@@ -21,6 +22,7 @@ pub(crate) type Tables = Vec<(ModelName, Result<Table, String>)>;
 #[derive(Debug)]
 pub(crate) struct Judged {
     judged: Tables,
+    at: DateTime<Utc>,
     now: ArcSwap<Now>,
     reading: Shared<()>,
 }
@@ -42,6 +44,7 @@ impl Judged {
                 tables: tables.clone(),
             }),
             judged: tables,
+            at: Utc::now(),
             reading: Shared::new(EVERY),
         }
     }
@@ -49,6 +52,11 @@ impl Judged {
     /// The tables as they were when they were judged.
     pub(crate) fn judged(&self) -> &Tables {
         &self.judged
+    }
+
+    /// When they were judged.
+    pub(crate) fn at(&self) -> DateTime<Utc> {
+        self.at
     }
 
     /// What there is now.
@@ -129,7 +137,8 @@ fn tell(model: &str, before: &Result<Table, String>, after: &Result<Table, Strin
     match count(after) {
         0 => warn!(
             model,
-            "the database has changed: not served until it is back"
+            "the database has changed: not served until it is back; was it renamed? Then mend the \
+             whitelist and reload"
         ),
         after if after < count(before) => {
             warn!(
