@@ -16,15 +16,17 @@ pub(crate) use ask::{confirm, secret};
 pub(crate) use show::{as_json, lines, print_list, print_record};
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::text::visible;
 use super::{logging, output, serve};
-use crate::admin::{Admin, Ledger, Refused, Way};
+use crate::admin::{Admin, Ledger, Refused, Way, find};
 use crate::config::{self, AuditTarget, Config, Fault, Faults};
+use crate::db::Weakness;
 use crate::egress::Reach;
+use crate::inspect::{Where, advice};
 use crate::observe::{Audit, Metrics, Target};
 use crate::store::{Contents, Keys, Refusal, Store, StoreFailure, StoreFault};
 
@@ -42,6 +44,36 @@ pub(crate) fn read<T>(
 /// Everything that the store of the configuration holds.
 pub(crate) fn contents() -> Result<Contents, Failure> {
     read(async |store, _| store.contents().await.map_err(unread))
+}
+
+/// Tells what to look at again in the rules of a tenant, and of one of its tokens, by their ids;
+/// whether there is anything.
+pub(crate) fn advise(tenant: &str, token: Option<&str>) -> Result<bool, Failure> {
+    let found = read(async |store, config| {
+        let contents = store.contents().await.map_err(unread)?;
+        let reach = Reach::new(config.database_places.clone());
+        let at = Where {
+            reach: &reach,
+            query_timeout: config.query_timeout,
+        };
+        let tenant = find::tenant(&contents, tenant)?;
+        let mut tokens = contents.tokens.iter();
+        let token = token.and_then(|id| tokens.find(|it| it.id.as_str() == id));
+        Ok(advice(&contents, tenant, token, at).await)
+    })?;
+    for Weakness { what, help } in &found {
+        warn(what, help);
+    }
+    Ok(!found.is_empty())
+}
+
+/// Tells of something that is likely meant otherwise.
+pub(crate) fn warn(what: &str, help: &str) {
+    output::words(format!(
+        "warning: {}\nhelp: {}",
+        visible(what),
+        visible(help)
+    ));
 }
 
 /// A store that does not answer.
@@ -78,7 +110,7 @@ pub(crate) fn change<T>(
 }
 
 fn configuration() -> Result<Config, Failure> {
-    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    let config = config::load_here()?;
     logging::begin(&config);
     Ok(config)
 }

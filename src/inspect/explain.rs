@@ -1,19 +1,29 @@
 //! Which rule allows or denies what to a token of the store, field by field.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::auth::{Scope, Scopes};
-use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry};
+use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, Table};
 use crate::config::ModelName;
+use crate::db::{Db, Whom};
 use crate::egress::Reach;
+use crate::encode::{Numbers, Rows, Style};
+use crate::plan::{ReadPlan, Value};
 use crate::policy::databases::Reached;
 use crate::policy::directory::{self, Listing};
-use crate::policy::{Lack, Permissions};
+use crate::policy::{Lack, Permissions, Unread};
 use crate::protocol::Action;
-use crate::store::{Contents, Database, RowRule, Tenant, Token};
+use crate::sql;
+use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, Token};
+
+/// What a number of rows takes at the most.
+const COUNT_BYTES: usize = 512;
 
 /// What a token may do and see, and why.
 #[derive(Debug, Serialize)]
@@ -54,6 +64,10 @@ pub struct ModelAccess {
     /// What to look at: there are rules, and none of them is about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// How many rows are seen now; null where it was not asked for, or took too long.
+    pub seen: Option<u64>,
+    /// How many there are without the rules; null as above, and where the database itself decides.
+    pub all: Option<u64>,
     /// What leads from it to other models.
     pub relations: Vec<RelationEntry>,
     /// Its columns.
@@ -69,15 +83,57 @@ pub struct RowAccess {
     pub of: &'static str,
 }
 
-/// Explains a token of a store: one model of it, or all that its tenant's databases list.
-///
-/// Each database that is concerned is connected to, where `places` allows it.
+/// What the databases of tenants turn out to hold, each connected to once.
+#[derive(Debug)]
+pub struct Looks<'r> {
+    reach: &'r Reach,
+    query_timeout: Duration,
+    known: HashMap<DatabaseId, Result<Arc<Look>, String>>,
+}
+
+/// A database that was read.
+#[derive(Debug)]
+struct Look {
+    reached: Reached,
+    tables: Vec<Result<Table, String>>,
+}
+
+impl<'r> Looks<'r> {
+    /// Looks where databases may be.
+    pub fn new(reach: &'r Reach, query_timeout: Duration) -> Self {
+        Self {
+            reach,
+            query_timeout,
+            known: HashMap::new(),
+        }
+    }
+
+    async fn look(&mut self, database: &Database) -> Result<Arc<Look>, String> {
+        if let Some(known) = self.known.get(&database.id) {
+            return known.clone();
+        }
+        let looked = self.read(database).await.map(Arc::new);
+        let looked =
+            looked.map_err(|unread| format!("its database cannot be read: {}", unread.fault.what));
+        self.known.insert(database.id.clone(), looked.clone());
+        looked
+    }
+
+    async fn read(&self, database: &Database) -> Result<Look, Unread> {
+        let reached = Reached::new(database, self.reach, 1, self.query_timeout, None).await?;
+        let tables = reached.tables().await?;
+        Ok(Look { reached, tables })
+    }
+}
+
+/// Explains a token of a store: one model of it, or all that its tenant's databases list; rows are
+/// counted until a time, where one is given.
 pub async fn explain(
-    places: (&Reach, Duration),
+    looks: &mut Looks<'_>,
     contents: &Contents,
-    tenant: &Tenant,
-    token: &Token,
+    (tenant, token): (&Tenant, &Token),
     model: Option<&str>,
+    counts_until: Option<Instant>,
 ) -> Explained {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
     let mut databases = directory::in_turn(contents);
@@ -104,7 +160,7 @@ pub async fn explain(
         }
         if !seen.is_empty() {
             let rules = (tenant, token, &*rules);
-            models.extend(of_database(places, database, rules, &seen).await);
+            models.extend(of_database(looks, database, rules, &seen, counts_until).await);
         }
     }
     if let (Some(model), true) = (model, models.is_empty()) {
@@ -137,6 +193,8 @@ fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
         database: database.map(|database| database.name.clone()),
         rows: Vec::new(),
         warning: None,
+        seen: None,
+        all: None,
         relations: Vec::new(),
         fields: Vec::new(),
     }
@@ -184,45 +242,81 @@ fn actions(token: &Token) -> Vec<Verdict> {
 
 /// What is seen of those names in a database, which is connected to.
 async fn of_database(
-    (reach, query_timeout): (&Reach, Duration),
+    looks: &mut Looks<'_>,
     database: &Database,
     (tenant, token, rules): (&Tenant, &Token, &[RowRule]),
     seen: &[String],
+    counts_until: Option<Instant>,
 ) -> Vec<ModelAccess> {
-    let reached = Reached::new(database, reach, 1, query_timeout, None).await;
-    let tables = match &reached {
-        Ok(reached) => reached.tables().await,
-        Err(fault) => Err(fault.clone().into()),
-    };
-    let (reached, tables) = match (reached, tables) {
-        (Ok(reached), Ok(tables)) => (reached, tables),
-        (Err(_), Ok(_)) => return Vec::new(),
-        (_, Err(unread)) => {
-            let why = format!("its database cannot be read: {}", unread.fault.what);
+    let look = match looks.look(database).await {
+        Ok(look) => look,
+        Err(why) => {
             let all = seen.iter();
             return all
                 .map(|name| denied(name, Some(database), why.clone()))
                 .collect();
         }
     };
-    let wanted: Vec<_> = rules.iter().map(directory::wanted).collect();
-    let built = catalog::build(
-        reached.names.iter().zip(tables).collect(),
-        &reached.sensitive,
-        Narrowing {
-            models: Some(seen),
-            rules: &wanted,
-            ..Narrowing::default()
-        },
-    );
+    let (built, whole) = (look.built(seen, rules), look.built(seen, &[]));
     let of_tenant = tenant.rows.iter().map(|rule| (rule, "tenant"));
     let of_token = token.rows.iter().map(|rule| (rule, "token"));
     let rules: Vec<(&RowRule, &'static str)> = of_tenant.chain(of_token).collect();
-    let names = reached.names.iter();
-    let names = names.filter(|name| seen.contains(&name.exposed));
-    names
-        .map(|name| of_model(name, database, &built, &rules))
-        .collect()
+    let names = look.reached.names.iter();
+    let mut told = Vec::new();
+    for name in names.filter(|name| seen.contains(&name.exposed)) {
+        let mut access = of_model(name, database, &built, &rules);
+        if let Some(until) = counts_until {
+            let db = match database.row_security {
+                true => look.reached.db.for_whom(Arc::new(Whom {
+                    tenant: tenant.name.clone(),
+                    token: token.name.clone(),
+                })),
+                false => look.reached.db.clone(),
+            };
+            access.seen = count(&db, &built, &name.exposed, until).await;
+            // Without the names of a token the database would decide for nobody.
+            if access.verdict.allowed && !database.row_security {
+                access.all = count(&db, &whole, &name.exposed, until).await;
+            }
+        }
+        told.push(access);
+    }
+    told
+}
+
+impl Look {
+    /// What is seen of these models by these rules.
+    fn built(&self, models: &[String], rules: &[RowRule]) -> Built {
+        let wanted: Vec<_> = rules.iter().map(directory::wanted).collect();
+        let tables = self.reached.names.iter().zip(self.tables.iter().cloned());
+        catalog::build(
+            tables.collect(),
+            &self.reached.sensitive,
+            Narrowing {
+                models: Some(models),
+                rules: &wanted,
+                ..Narrowing::default()
+            },
+        )
+    }
+}
+
+/// How many rows of a model are seen, unless the database does not say in time.
+async fn count(db: &Db, built: &Built, model: &str, until: Instant) -> Option<u64> {
+    let plan = ReadPlan::of_all(built.catalog.model(model)?);
+    let statement = sql::count(&plan, db.dialect());
+    let style = Style {
+        numbers: Numbers::Native,
+        strict: false,
+        sensitive: Arc::default(),
+    };
+    let layout = Arc::clone(&statement.layout);
+    let rows = Rows::new(Vec::new(), layout, style, 1, COUNT_BYTES);
+    let fetched = tokio::time::timeout_at(until, db.fetch(&statement, rows)).await;
+    match fetched.ok()?.ok()?.finish().keys.first() {
+        Some(Some(Value::Int(count))) => u64::try_from(*count).ok(),
+        _ => None,
+    }
 }
 
 fn of_model(
@@ -252,6 +346,8 @@ fn of_model(
         warning: (rows.is_empty() && !rules.is_empty())
             .then(|| "no rule on rows reaches it: every row is seen".to_owned()),
         rows,
+        seen: None,
+        all: None,
         relations: RelationEntry::of(model, &built.catalog),
         fields: fields(model, built),
     }

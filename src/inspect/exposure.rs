@@ -10,9 +10,8 @@ use tokio::time::timeout;
 
 use super::{Cover, covers};
 use crate::catalog::{Field, Model};
-use crate::config;
 use crate::policy::access::Owner;
-use crate::policy::directory::{astray_of, exposed};
+use crate::policy::directory::{astray_of, exposed, listed};
 use crate::policy::{Access, Edition, Exposed};
 use crate::store::TenantId;
 
@@ -121,7 +120,7 @@ async fn of_tenant(owner: &Owner, at: usize, exposed: Arc<Exposed>) -> DatabaseE
         None => {
             // Why one does not answer is told by the log, and by a test of it.
             let _ = timeout(PATIENCE, exposed.prepare()).await;
-            let names = config::model_names("models", &record.models).unwrap_or_default();
+            let names = listed(record);
             let rules = covers(&tenant.rows, &names);
             found(&exposed, &rules)
                 .ok_or_else(|| "it cannot be read; a test of it says why".to_owned())

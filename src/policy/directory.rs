@@ -405,14 +405,14 @@ pub(crate) fn wanted(rule: &RowRule) -> WantedRule<'_> {
 
 /// The models of rules that are about nothing: misspelt, or not listed any more. What such a rule
 /// would have held back is not known, so that nothing may be seen.
-fn astray<'r>(rules: &'r [RowRule], listed: &[Vec<ModelName>]) -> Vec<&'r str> {
+pub(crate) fn astray<'r>(rules: &'r [RowRule], listed: &[Vec<ModelName>]) -> Vec<&'r str> {
     let models = rules.iter().map(|rule| rule.model.as_str());
     let is_listed = |model: &&str| listed.iter().flatten().any(|name| name.may_begin(model));
     models.filter(|model| !is_listed(model)).collect()
 }
 
 /// Whether a token's list of models names this one: as clients do, or with its schema.
-fn names_it(model: &str, name: &ModelName) -> bool {
+pub(crate) fn names_it(model: &str, name: &ModelName) -> bool {
     let qualified = name
         .schema
         .as_ref()

@@ -1,6 +1,11 @@
-//! `lucarne access explain`: which rule allows or denies what to a token.
+//! `lucarne access`: which rule allows or denies what to a token, and what all tokens see.
+
+mod report;
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use tokio::time::Instant;
 
 use super::Of;
 use crate::admin::find;
@@ -9,13 +14,22 @@ use crate::cli::table::{Cell, Table, columns};
 use crate::cli::text::visible;
 use crate::cli::{operator, output};
 use crate::egress::Reach;
-use crate::inspect::{self, Explained, ModelAccess, Verdict};
+use crate::inspect::{self, Explained, Looks, ModelAccess, Verdict};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   lucarne access explain --token night
+  lucarne access explain --token night --model users
+  lucarne access report --tenant acme";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  lucarne access explain --token night
   lucarne access explain --token night --model users";
+
+/// What counting rows may take in all.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// What to tell of the access of tokens.
 #[derive(Debug, Args)]
@@ -27,8 +41,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Tell what a token may do and see, and which rule says so
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Report who may see what, token by token
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Report),
 }
 
 #[derive(Debug, Args)]
@@ -46,17 +63,24 @@ struct Explain {
     json: bool,
 }
 
-/// Explains.
+/// Explains a token, or reports on all.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Task::Explain(asked) = arguments.task;
+    match arguments.task {
+        Task::Explain(asked) => explain(&asked),
+        Task::Report(asked) => report::run(&asked),
+    }
+}
+
+fn explain(asked: &Explain) -> Result<(), Failure> {
     let explained = operator::read(async |store, config| {
         let contents = store.contents().await.map_err(operator::unread)?;
         let token = find::token(&contents, asked.of.reference(&asked.token))?;
         let tenant = find::tenant(&contents, token.tenant.as_str())?;
         let model = asked.model.as_deref();
         let reach = Reach::new(config.database_places.clone());
-        let places = (&reach, config.query_timeout);
-        Ok(inspect::explain(places, &contents, tenant, token, model).await)
+        let mut looks = Looks::new(&reach, config.query_timeout);
+        let (of, until) = ((tenant, token), Instant::now() + COUNTING);
+        Ok(inspect::explain(&mut looks, &contents, of, model, Some(until)).await)
     })?;
     match asked.json {
         true => output::data(&operator::as_json(&explained)?),
@@ -99,18 +123,27 @@ fn shown(explained: &Explained, whole: bool) -> String {
 }
 
 fn rows(model: &ModelAccess) -> String {
-    let name = visible(&model.verdict.name).into_owned();
-    match &model.rows[..] {
-        [] => match &model.warning {
-            Some(warning) => format!("{name}: warning: {}\n", visible(warning)),
-            None => format!("{name}: every row\n"),
-        },
-        rules => {
-            let rules = rules.iter();
-            let rules = rules.map(|rule| format!("{} (of the {})", visible(&rule.rule), rule.of));
-            let rules: Vec<String> = rules.collect();
-            format!("{name}: rows where {}\n", rules.join(" and "))
+    let name = visible(&model.verdict.name);
+    let counted = match (model.seen, model.all) {
+        (Some(seen), Some(all)) => format!("{seen} of {all} rows now"),
+        (Some(seen), None) => format!("{seen} rows now"),
+        (None, Some(all)) => {
+            format!("of {all} rows now; how many is unknown, for counting takes too long")
         }
+        (None, None) => "how many is unknown, for counting takes too long".to_owned(),
+    };
+    format!("{name}: {}: {counted}\n", rules(model))
+}
+
+/// The rules of a model with whose they are.
+fn rules(model: &ModelAccess) -> String {
+    let rules = model.rows.iter();
+    let rules = rules.map(|rule| format!("{} (of the {})", visible(&rule.rule), rule.of));
+    let rules: Vec<String> = rules.collect();
+    match (rules.is_empty(), &model.warning) {
+        (true, Some(warning)) => format!("warning: {}", visible(warning)),
+        (true, None) => "every row".to_owned(),
+        (false, _) => format!("rows where {}", rules.join(" and ")),
     }
 }
 

@@ -96,6 +96,9 @@ enum Task {
         database: String,
         #[command(flatten)]
         of: Of,
+        /// End with exit code 1 when there are warnings
+        #[arg(long)]
+        strict: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -150,6 +153,9 @@ struct Add {
     /// Take the URL from this variable
     #[arg(long, value_name = "VARIABLE", conflicts_with = "url")]
     url_env: Option<String>,
+    /// End with exit code 1 when there are warnings
+    #[arg(long)]
+    strict: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -193,10 +199,15 @@ struct Update {
 /// Does what was asked.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.task {
-        Task::Add(add) => self::add(add),
+        Task::Add(add) => return self::add(add),
         Task::List { tenant, json } => list(tenant.as_deref(), json),
         Task::Show { database, of, json } => show(&database, &of, json),
-        Task::Test { database, of, json } => return test(&database, &of, json),
+        Task::Test {
+            database,
+            of,
+            strict,
+            json,
+        } => return test(&database, &of, strict, json),
         Task::Update(update) => self::update(update),
         Task::Remove { database, of, yes } => remove(&database, &of, yes),
         Task::Reseal { yes } => reseal(yes),
@@ -206,7 +217,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 
 const URL: &str = "URL of the database";
 
-fn add(add: Add) -> Result<(), Failure> {
+fn add(add: Add) -> Result<Exit, Failure> {
     let input = DatabaseInput {
         url: secret(URL, add.url.as_deref(), add.url_env.as_deref())?,
         name: add.name,
@@ -222,10 +233,42 @@ fn add(add: Add) -> Result<(), Failure> {
         Ok(admin.add_database(&add.tenant, input).await?)
     })?;
     print_record(&added, add.json)?;
-    match add.json {
-        true => Ok(()),
-        false => tell_covers(&added.id),
+    if !add.json {
+        tell_covers(&added.id)?;
     }
+    let weak = is_unread(&added)? | operator::advise(&added.tenant_id, None)?;
+    Ok(judged(weak && add.strict))
+}
+
+/// Whether a database that was added cannot be read, which is told.
+fn is_unread(added: &DatabaseView) -> Result<bool, Failure> {
+    let (name, probed) = probe(Reference {
+        text: &added.id,
+        tenant: None,
+    })?;
+    if let Err(Unread { fault, .. }) = &probed {
+        operator::warn(&format!("{name}: {}", fault.what), &fault.help);
+    }
+    Ok(probed.is_err())
+}
+
+fn judged(is_bad: bool) -> Exit {
+    match is_bad {
+        true => Exit::Bad,
+        false => Exit::Success,
+    }
+}
+
+/// Looks at a database, as the service would read it.
+fn probe(of: Reference<'_>) -> Result<(String, Result<Probed, Unread>), Failure> {
+    operator::read(async |store, config| {
+        let contents = store.contents().await.map_err(operator::unread)?;
+        let database = find::database(&contents, of)?;
+        let reach = Reach::new(config.database_places.clone());
+        let tenant = find::tenant(&contents, database.tenant.as_str())?;
+        let probed = inspect::probe(database, &tenant.rows, &reach, config.query_timeout).await;
+        Ok((database.name.clone(), probed))
+    })
 }
 
 fn list(tenant: Option<&str>, json: bool) -> Result<(), Failure> {
@@ -247,15 +290,8 @@ fn show(database: &str, of: &Of, json: bool) -> Result<(), Failure> {
     print_record(&DatabaseView::new(database, &contents), json)
 }
 
-fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
-    let (name, probed) = operator::read(async |store, config| {
-        let contents = store.contents().await.map_err(operator::unread)?;
-        let database = find::database(&contents, of.reference(database))?;
-        let reach = Reach::new(config.database_places.clone());
-        let tenant = find::tenant(&contents, database.tenant.as_str())?;
-        let probed = inspect::probe(database, &tenant.rows, &reach, config.query_timeout).await;
-        Ok((database.name.clone(), probed))
-    })?;
+fn test(database: &str, of: &Of, strict: bool, json: bool) -> Result<Exit, Failure> {
+    let (name, probed) = probe(of.reference(database))?;
     let probed = probed.map_err(|Unread { fault, .. }| {
         Failure::unable(format!("{name}: {}", fault.what))
             .help(fault.help)
@@ -266,10 +302,10 @@ fn test(database: &str, of: &Of, json: bool) -> Result<Exit, Failure> {
     } else {
         output::data(&told(&name, &probed))?;
     }
-    Ok(match probed.models.is_empty() {
-        true => Exit::Bad,
-        false => Exit::Success,
-    })
+    let contents = operator::contents()?;
+    let tenant = &find::database(&contents, of.reference(database))?.tenant;
+    let weak = !probed.weaknesses.is_empty() | operator::advise(tenant.as_str(), None)?;
+    Ok(judged(probed.models.is_empty() || weak && strict))
 }
 
 fn found(probed: &Probed) -> serde_json::Value {
@@ -330,9 +366,7 @@ fn tell_covers(database: &str) -> Result<(), Failure> {
     let tenant = find::tenant(&contents, database.tenant.as_str())?;
     let names = config::model_names("models", &database.models).unwrap_or_default();
     let covers = inspect::covers(&tenant.rows, &names);
-    let warning = inspect::uncovered(&covers)
-        .map(|weakness| format!("warning: {}; {}", weakness.what, weakness.help));
-    let lines: Vec<String> = covered(&covers).chain(warning).collect();
+    let lines: Vec<String> = covered(&covers).collect();
     match lines.is_empty() {
         true => Ok(()),
         false => output::data(&lines.join("\n")),
@@ -357,7 +391,8 @@ fn update(update: Update) -> Result<(), Failure> {
         let reference = update.of.reference(&update.database);
         Ok(admin.update_database(reference, patch).await?)
     })?;
-    print_record(&changed, update.json)
+    print_record(&changed, update.json)?;
+    operator::advise(&changed.tenant_id, None).map(|_| ())
 }
 
 fn remove(database: &str, of: &Of, yes: bool) -> Result<(), Failure> {

@@ -129,7 +129,7 @@ impl Show for TokenView {
             ("changed", self.updated_at.clone()),
         ];
         if let Some(until) = &self.previous_until {
-            members.insert(6, ("the one before", format!("let in until {until}")));
+            members.insert(6, ("previous token", format!("valid until {until}")));
         }
         members
     }

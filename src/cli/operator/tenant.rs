@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{LimitArguments, confirm, print_list, print_record};
 use crate::admin::{DatabaseView, TenantInput, TenantPatch, TenantView, TokenView, find};
 use crate::cli::failure::Failure;
-use crate::cli::text::counted;
+use crate::cli::text::{counted, visible};
 use crate::cli::{operator, output};
 use crate::store::{Contents, RowRule, Tenant};
 
@@ -232,7 +232,8 @@ fn update(update: Update) -> Result<(), Failure> {
     };
     let changed =
         operator::change(async |admin| Ok(admin.update_tenant(&update.tenant, patch).await?))?;
-    print_record(&changed, update.json)
+    print_record(&changed, update.json)?;
+    operator::advise(&changed.id, None).map(|_| ())
 }
 
 fn set_active(tenant: &str, active: bool, json: bool) -> Result<(), Failure> {
@@ -256,5 +257,12 @@ fn remove(name: &str, yes: bool) -> Result<(), Failure> {
     confirm(&what, yes)?;
     let id = &whole.tenant.id;
     operator::change(async |admin| Ok(admin.remove_tenant(id).await?))?;
-    output::data(&format!("removed: {}", whole.tenant.name))
+    let name = &whole.tenant.name;
+    output::data(&format!("removed: {name}"))?;
+    output::words(format!(
+        "nothing of {} is left in the store. Its name stays in the audit, for as long as you keep \
+         that, and what it had in the backups that were made before",
+        visible(name)
+    ));
+    Ok(())
 }

@@ -81,7 +81,7 @@ pub(crate) enum Task {
         token: String,
         #[command(flatten)]
         of: Of,
-        /// How long the one before is let in too, such as 1h
+        /// How long the previous one stays valid, such as 1h
         #[arg(long, value_name = "TIME", value_parser = span, default_value = "0s")]
         overlap: TimeDelta,
         /// Do not ask
@@ -226,7 +226,8 @@ fn create(create: Create) -> Result<(), Failure> {
     let tenant = &create.tenant;
     let (made, secret) =
         operator::change(async |admin| Ok(admin.create_token(tenant, input).await?))?;
-    print_once(&made, &secret, create.json)
+    print_once(&made, &secret, create.json)?;
+    operator::advise(&made.tenant_id, Some(&made.id)).map(|_| ())
 }
 
 fn list(tenant: Option<&str>, json: bool) -> Result<(), Failure> {
@@ -265,7 +266,8 @@ fn update(update: Update) -> Result<(), Failure> {
         let reference = update.of.reference(&update.token);
         Ok(admin.update_token(reference, patch).await?)
     })?;
-    print_record(&changed, update.json)
+    print_record(&changed, update.json)?;
+    operator::advise(&changed.tenant_id, Some(&changed.id)).map(|_| ())
 }
 
 fn rotate(token: &TokenView, overlap: TimeDelta, yes: bool, json: bool) -> Result<(), Failure> {

@@ -1,0 +1,137 @@
+//! What is likely meant otherwise in the rules of a tenant or token: names that are nowhere, and
+//! models that the rules leave out.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{covers, uncovered};
+use crate::catalog::{self, Narrowing, WantedRule};
+use crate::config::ModelName;
+use crate::db::Weakness;
+use crate::egress::Reach;
+use crate::policy::databases::Reached;
+use crate::policy::directory::{astray, listed, names_it, wanted};
+use crate::store::{Contents, Database, RowRule, Tenant, Token};
+use crate::suggest;
+
+/// What one database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the fields of rules are looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Where<'w> {
+    /// Where databases of the admin API may be.
+    pub reach: &'w Reach,
+    /// What a statement may take.
+    pub query_timeout: Duration,
+}
+
+/// What to look at again in a tenant's rules, and in what one of its tokens is given beside them.
+///
+/// A database with rules is connected to; what does not answer in time is told as a warning too.
+pub async fn advice(
+    contents: &Contents,
+    tenant: &Tenant,
+    token: Option<&Token>,
+    at: Where<'_>,
+) -> Vec<Weakness> {
+    let databases = contents.databases.iter();
+    let databases: Vec<&Database> = databases.filter(|it| it.tenant == tenant.id).collect();
+    // Without a database nothing is seen, and nothing can be misspelt yet.
+    if databases.is_empty() {
+        return Vec::new();
+    }
+    let of_token = token.map(|token| token.rows.as_slice()).unwrap_or_default();
+    let rules: Vec<RowRule> = tenant.rows.iter().chain(of_token).cloned().collect();
+    let mut found = by_names(tenant, token, &rules, &databases);
+    for database in databases {
+        let about = |name: &ModelName| rules.iter().any(|rule| name.may_begin(&rule.model));
+        if listed(database).iter().any(about) {
+            let read = timeout(PATIENCE, by_fields(database, &rules, at)).await;
+            found.extend(read.unwrap_or_else(|_| vec![unread(database, "no answer in time")]));
+        }
+    }
+    found
+}
+
+/// What the names alone tell.
+fn by_names(
+    tenant: &Tenant,
+    token: Option<&Token>,
+    rules: &[RowRule],
+    databases: &[&Database],
+) -> Vec<Weakness> {
+    let all: Vec<Vec<ModelName>> = databases.iter().map(|it| listed(it)).collect();
+    let names: Vec<ModelName> = all.concat();
+    let of = &tenant.name;
+    let help = |name: &str| match suggest::nearest(name, names.iter().map(|it| &*it.exposed)) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => {
+            let all: Vec<&str> = names.iter().map(|it| &*it.exposed).collect();
+            format!("its databases list {}", all.join(", "))
+        }
+    };
+    let astray = astray(rules, &all).into_iter().map(|model| Weakness {
+        what: format!(
+            "a row rule is about {model}, which no database of {of} lists: nothing is served to \
+             whom it is for"
+        ),
+        help: help(model),
+    });
+    let seen = token.and_then(|token| token.models.as_deref());
+    let nowhere = seen.unwrap_or_default().iter();
+    let nowhere = nowhere.filter(|model| !names.iter().any(|name| names_it(model, name)));
+    let nowhere = nowhere.map(|model| Weakness {
+        what: format!("the token's models name {model}, which no database of {of} lists"),
+        help: help(model),
+    });
+    let is_seen = |name: &&ModelName| {
+        seen.is_none_or(|models| models.iter().any(|model| names_it(model, name)))
+    };
+    let bare: Vec<ModelName> = names.iter().filter(is_seen).cloned().collect();
+    let bare = uncovered(&covers(rules, &bare)).map(|weakness| Weakness {
+        what: format!("{of}: {}", weakness.what),
+        ..weakness
+    });
+    astray.chain(nowhere).chain(bare).collect()
+}
+
+/// What the tables of a database tell of rules about them.
+async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec<Weakness> {
+    let reached = Reached::new(database, at.reach, 1, at.query_timeout, None).await;
+    let read = match &reached {
+        Ok(reached) => reached.tables().await.map_err(|unread| unread.fault.what),
+        Err(fault) => Err(fault.what.clone()),
+    };
+    let (Ok(reached), Ok(tables)) = (&reached, &read) else {
+        return vec![unread(database, read.as_ref().err().map_or("", |it| it))];
+    };
+    let wanted = rules.iter().map(wanted);
+    let wanted: Vec<WantedRule<'_>> = wanted.collect();
+    let built = catalog::build(
+        reached.names.iter().zip(tables.iter().cloned()).collect(),
+        &reached.sensitive,
+        Narrowing {
+            rules: &wanted,
+            ..Narrowing::default()
+        },
+    );
+    let missing = built.missing.into_iter();
+    missing
+        .map(|missing| Weakness {
+            what: format!("{} is not served: {}", missing.name, missing.reason),
+            help: "mend the rule or the list of models".to_owned(),
+        })
+        .collect()
+}
+
+fn unread(database: &Database, why: &str) -> Weakness {
+    Weakness {
+        what: format!(
+            "{} cannot be read, so that its rules could not be compared: {why}",
+            database.name
+        ),
+        help: format!("lucarne database test {} says more", database.name),
+    }
+}
