@@ -5,6 +5,7 @@ mod field_types;
 mod given_relations;
 pub(crate) mod notify;
 mod open;
+mod reading;
 mod reload;
 mod report;
 mod running;

@@ -4,8 +4,10 @@
 //! a [`Failure`], and only here is either turned into what a shell sees.
 
 mod check;
+mod control;
 mod demo;
 mod exit;
+mod exposed;
 mod failure;
 mod logging;
 mod manual;
@@ -13,9 +15,11 @@ mod operator;
 mod output;
 mod query;
 mod reference;
+mod reload;
 mod serve;
 mod snippet;
 mod stdio;
+mod summary;
 mod table;
 mod text;
 mod token;
@@ -85,6 +89,12 @@ enum Command {
     /// Tell what is exposed, what is hidden and why, and what is weak
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// Tell what the running service exposes now
+    #[command(after_help = exposed::EXAMPLES)]
+    Exposed(exposed::Arguments),
+    /// Have the running service reload its settings
+    #[command(after_help = reload::EXAMPLES)]
+    Reload,
     /// Ask the service: one message, or a prompt without one
     #[command(after_help = query::EXAMPLES)]
     Query(query::Arguments),
@@ -172,6 +182,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Serve => serve::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => return check::run(&arguments),
+        Command::Exposed(arguments) => exposed::run(&arguments),
+        Command::Reload => reload::run(),
         Command::Query(arguments) => return query::run(&arguments),
         Command::Stdio => stdio::run(),
         Command::Token(arguments) => token::run(arguments),

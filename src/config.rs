@@ -9,6 +9,7 @@ mod admin;
 mod change;
 mod check;
 mod client;
+mod control;
 mod database;
 mod dotenv;
 mod fault;
@@ -22,6 +23,7 @@ mod origins;
 mod places;
 mod raw;
 mod relations;
+mod rights;
 mod secrets;
 mod store;
 mod tls;
@@ -36,12 +38,13 @@ use secrecy::{SecretBox, SecretString};
 
 pub use self::change::{Change, Origin as SettingOrigin, Setting, Settings};
 pub use self::client::{SharedToken, certificate_file, listen_address, shared_token};
+pub use self::control::control_socket;
 pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
 pub use self::field_types::{FieldType, GivenType};
 pub use self::given::{database_url, model_names, sensitive, tenant_url};
-pub use self::load::load;
+pub use self::load::{load, load_here};
 pub use self::models::ModelName;
 pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
 pub use self::places::{DatabasePlaces, HostRule, temporary_folder};
@@ -83,6 +86,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.
     pub admin_listen: Option<SocketAddr>,
+    /// The socket by which whoever owns the service speaks to it.
+    pub control_socket: Option<PathBuf>,
     /// What the service proves itself with, where it speaks TLS.
     pub tls: Option<TlsFiles>,
     /// `Host` values answered.

@@ -103,7 +103,29 @@ pub enum Output<'c> {
     },
 }
 
-impl ReadPlan<'_> {
+impl<'c> ReadPlan<'c> {
+    /// Every row of a model that may be seen, to be counted.
+    pub fn of_all(model: &'c Model) -> Self {
+        Self {
+            model,
+            joins: Joins::of(model),
+            output: Output::Rows {
+                fields: Vec::new(),
+                expand: Vec::new(),
+            },
+            filter: Condition::All(Vec::new()),
+            order: Vec::new(),
+            page: Page {
+                limit: 0,
+                offset: 0,
+                seek: None,
+            },
+            total: Total::Exact,
+            format: Format::Objects,
+            zone: None,
+        }
+    }
+
     /// Whether no two rows can share all sort keys.
     pub fn has_unique_order(&self) -> bool {
         match self.output {

@@ -11,7 +11,7 @@ pub(crate) mod quota;
 mod toolbox;
 mod window;
 
-pub use access::{Access, Administration, Clients};
+pub use access::{Access, Administration, Clients, Edition};
 pub use budget::{Budget, Tally};
 pub use databases::{Unread, Ways};
 pub use exposed::Exposed;

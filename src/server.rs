@@ -6,6 +6,8 @@
 mod admin;
 mod catch_panic;
 mod connection;
+mod control;
+mod exposed;
 pub mod gate;
 mod listener;
 mod mcp;
@@ -15,9 +17,11 @@ mod router;
 
 pub use admin::openapi;
 pub use connection::stdio::Piped;
+pub use control::{Outcome, ReloadReport, ReloadRequest, Trouble};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -26,7 +30,7 @@ use connection::{sessions, sse};
 use listener::inherited::Inherited;
 use listener::slots::Slots;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -97,6 +101,7 @@ pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
     admin: Option<TcpListener>,
+    control: Option<control::Control>,
 }
 
 /// How an end went.
@@ -144,6 +149,7 @@ impl Server {
             )),
             listener,
             admin,
+            control: None,
         })
     }
 
@@ -162,6 +168,16 @@ impl Server {
             .and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Opens the control socket at a path; what comes back are the reloads that it is asked for.
+    ///
+    /// # Errors
+    /// A folder that is not there or may not be written to, and a file that is no socket.
+    pub fn open_control(&mut self, path: &Path) -> io::Result<mpsc::Receiver<ReloadRequest>> {
+        let (control, asked) = control::Control::open(path)?;
+        self.control = Some(control);
+        Ok(asked)
+    }
+
     /// What ends the service: cancel `stopping` for a graceful end, `cut` for one at once.
     pub fn stop(&self) -> Stop {
         self.app.stop.clone()
@@ -173,6 +189,7 @@ impl Server {
             app,
             listener,
             admin,
+            control,
         } = self;
         let (stop, tracker) = (app.stop.clone(), app.tracker.clone());
         let mut listeners = JoinSet::new();
@@ -189,6 +206,9 @@ impl Server {
                 Arc::clone(&app),
                 true,
             ));
+        }
+        if let Some(control) = control {
+            listeners.spawn(control.serve(Arc::clone(&app)));
         }
         stop.stopping.cancelled().await;
         tracker.close();

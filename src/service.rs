@@ -307,7 +307,7 @@ impl Service {
         let known = Action::parse(read.action);
         let action = known.map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
-        let mut entry = self.entry(caller, action, model);
+        let mut entry = self.entry(caller, action, model, policy.settings.slow_query);
         // Kept until its line is written: no more lines wait than there are places.
         let turn = self.turn(policy).await;
         let result = match &turn {

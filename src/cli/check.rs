@@ -6,7 +6,7 @@
 mod baseline;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 
 /// Reads configuration and catalog, and judges them.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let config = config::load(config::environment(Some(Path::new(".env")))?)?;
+    let config = config::load_here()?;
     let enabled = config.enabled;
     let config = Config {
         enabled: true,

@@ -1,21 +1,19 @@
 //! `lucarne serve`: the service, from its configuration to its end.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::text::{counted, visible};
-use super::{logging, output};
+use super::{logging, output, summary};
 use crate::app::notify::Notify;
-use crate::app::{App, Opened, Running, Source, StartError};
-use crate::config::{self, Config, DatabaseUrl, Engine, Faults, LogFormat};
-use crate::db::{StartFault, Weakness};
+use crate::app::{App, Running, Source, StartError};
+use crate::config::{self, Config, Faults, LogFormat};
+use crate::db::StartFault;
 use crate::server::{BindFault, Stop, Stopped};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -24,8 +22,6 @@ Examples:
   lucarne serve
   MCP_LISTEN=127.0.0.1:8001 MCP_LOG=debug lucarne serve";
 
-/// Lines of a start at the most; warnings beyond are counted.
-const START_LINES: usize = 6;
 /// Ports that are tried for a free one beside one that is in use.
 const NEAR_PORTS: u16 = 20;
 
@@ -38,14 +34,14 @@ pub(super) fn run() -> Result<(), Failure> {
         let running = start(&config, Some(source)).await?;
         // Whoever reads that it listens may end it from then on.
         let signals = signals(running.stop())?;
-        announce(&config, &running).await;
+        summary::announce(&config, &running).await;
         end(running, signals, config.log_format).await
     })
 }
 
 /// The configuration as environment, `.env` and secret files have it now.
 fn configuration() -> Result<Config, Faults> {
-    config::load(config::environment(Some(Path::new(".env")))?)
+    config::load_here()
 }
 
 /// A runtime of all cores.
@@ -106,112 +102,6 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
             token.cancel();
         }
     }))
-}
-
-/// Says in a few lines what is served, and what is weak about it.
-async fn announce(config: &Config, running: &Running) {
-    let weaknesses = running.opened.weaknesses().await;
-    let (version, address) = (env!("CARGO_PKG_VERSION"), running.address);
-    let scheme = if config.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    info!("lucarne {version} listens on {scheme}://{address}");
-    let mut lines = 1;
-    if let Some(admin) = running.admin {
-        let api = match config.store.is_some() && !config.admin_tokens.is_empty() {
-            true => format!(", the admin API is at http://{admin}/admin/api"),
-            false => String::new(),
-        };
-        info!("metrics are at http://{admin}/metrics{api}");
-        lines += 1;
-    }
-    if let (Some(clients), Some(store)) = (&running.store, &config.store) {
-        info!("lets in {clients}, by the store in {store}");
-        lines += 1;
-    }
-    say(config, &running.opened, &weaknesses, lines);
-}
-
-/// Says what is read and what is weak, in so many lines that with those before it a start is read.
-pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Weakness], before: usize) {
-    let lines = before + usize::from(serves(config, opened));
-    let configured = config.warnings.iter().map(|warning| {
-        format!(
-            "{}: {}; {}",
-            warning.variable, warning.message, warning.help
-        )
-    });
-    let missing = opened.missing.iter().map(|missing| {
-        format!(
-            "MCP_ALLOWED_MODELS: {} is not served: {}",
-            missing.name, missing.reason
-        )
-    });
-    let weak = weaknesses
-        .iter()
-        .map(|weakness| format!("{}; {}", weakness.what, weakness.help));
-    let warnings: Vec<String> = configured.chain(missing).chain(weak).collect();
-    let room = START_LINES.saturating_sub(lines);
-    let shown = if warnings.len() > room {
-        room - 1
-    } else {
-        warnings.len()
-    };
-    for warning in &warnings[..shown] {
-        warn!("{}", visible(warning));
-    }
-    let left = warnings.len() - shown;
-    if left > 0 {
-        warn!("{left} more warnings: lucarne check tells them");
-    }
-}
-
-/// Says whether anything is served, and what; gives back whether that took a line.
-fn serves(config: &Config, opened: &Opened) -> bool {
-    if !config.enabled {
-        info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
-        return true;
-    }
-    let Some(url) = &config.database else {
-        return false;
-    };
-    let policy = opened.service.policy();
-    match policy.own() {
-        Some(catalog) => {
-            let models = catalog.models();
-            let fields: usize = models.iter().map(|model| model.fields().len()).sum();
-            info!(
-                "reads {url}, read-only: {} with {}, {} hidden (lucarne check lists them)",
-                counted(models.len(), "model"),
-                counted(fields, "field"),
-                opened.hidden.len(),
-            );
-        }
-        None => {
-            if let Some(StartFault { what, help }) = &opened.absent {
-                warn!("{}", visible(&format!("{what}: waited for; {help}")));
-                return true;
-            }
-            let help = is_it_there(url).map_or(String::new(), |help| format!("; {help}"));
-            warn!("{url} does not answer: requests are refused until it does{help}");
-        }
-    }
-    true
-}
-
-/// The command that asks whether a server runs where it is looked for.
-fn is_it_there(url: &DatabaseUrl) -> Option<String> {
-    let DatabaseUrl::Server(server) = url else {
-        return None;
-    };
-    let (host, port) = server.address.rsplit_once(':')?;
-    let host = host.trim_matches(['[', ']']);
-    Some(match server.engine {
-        Engine::MySql => format!("try mysqladmin ping -h {host} -P {port}"),
-        _ => format!("try pg_isready -h {host} -p {port}"),
-    })
 }
 
 impl From<StartFault> for Failure {

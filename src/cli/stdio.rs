@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::token::new_token;
-use super::{logging, serve};
+use super::{logging, serve, summary};
 use crate::app::App;
 use crate::config::{self, Config};
 
@@ -43,7 +43,7 @@ async fn answer(config: Config) -> Result<(), Failure> {
     let running = App::start_piped(&config).await?;
     let signals = serve::signals(running.stop())?;
     let weaknesses = running.opened.weaknesses().await;
-    serve::say(&config, &running.opened, &weaknesses, 0);
+    summary::say(&config, &running.opened, &weaknesses, 0);
     let served = running.serve(tokio::io::stdin(), tokio::io::stdout()).await;
     signals.abort();
     served.map_err(|error| {

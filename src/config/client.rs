@@ -55,7 +55,7 @@ pub fn shared_token(vars: &[(String, String)]) -> Result<Option<SharedToken>, Fa
 }
 
 /// The first value that is not empty: the environment's comes before that of the file.
-fn value<'a>(vars: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(vars: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut values = vars.iter().filter(|var| var.0 == name).map(|var| &*var.1);
     values.find(|value| !value.is_empty())
 }

@@ -40,6 +40,13 @@ impl fmt::Display for Warning {
     }
 }
 
+impl Warning {
+    /// As one line of a log.
+    pub fn line(&self) -> String {
+        format!("{}: {}; {}", self.variable, self.message, self.help)
+    }
+}
+
 impl From<Fault> for Warning {
     fn from(fault: Fault) -> Self {
         Self {

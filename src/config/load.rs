@@ -1,7 +1,7 @@
 //! From what was typed to what is meant.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
@@ -17,8 +17,8 @@ use super::relations::{self, GivenRelation};
 use super::secrets::{self, Secret};
 use super::variables::{self, VARIABLES};
 use super::{
-    AuditTarget, Config, LogFormat, Numbers, Page, TOOL_COPIES, TlsFiles, memory, models, network,
-    places, store,
+    AuditTarget, Config, LogFormat, Numbers, Page, TOOL_COPIES, TlsFiles, control, dotenv, memory,
+    models, network, places, store,
 };
 use crate::sensitive::Sensitive;
 
@@ -157,6 +157,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         relations: relations(&mut check, raw.mcp_relations),
         listen,
         admin_listen,
+        control_socket: control::read(&mut check, raw.mcp_control_socket.as_deref(), &vars),
         tls: tls(&mut check, raw.mcp_tls_cert, raw.mcp_tls_key),
         allowed_hosts: network::hosts(&mut check, raw.mcp_allowed_hosts, listen),
         allowed_origins: network::origins(&mut check, raw.mcp_allowed_origins),
@@ -241,6 +242,24 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
     warn_of_weaknesses(&mut check, &config, is_set("MCP_ALLOWED_HOSTS"));
     needed.settle(&mut check);
     finish(check, config)
+}
+
+/// Reads the configuration of the environment and of `.env` in this folder, with warnings of files
+/// whose rights are too wide.
+///
+/// # Errors
+/// As [`load`], and a `.env` that cannot be read.
+pub fn load_here() -> Result<Config, Faults> {
+    let file = Path::new(".env");
+    let own = dotenv::environment(Some(file))?;
+    let given = dotenv::environment(None)?;
+    // Those of the file come after those of the process.
+    let of_file = own.iter().skip(given.len());
+    let mut of_file = of_file.filter(|var| !var.1.is_empty());
+    let holds_secret = of_file.any(|var| variables::is_secret(&var.0));
+    let mut config = load(own)?;
+    config.warn_of_open_files(holds_secret.then_some(file));
+    Ok(config)
 }
 
 fn finish(mut check: Check, config: Config) -> Result<Config, Faults> {
@@ -477,6 +496,11 @@ fn warn_of_weaknesses(check: &mut Check, config: &Config, hosts_are_named: bool)
             }
             _ => {}
         }
+    }
+    if config.enabled && config.store.is_some() && config.audit.is_none() {
+        let message = "unset: nothing records who asked for what, and who changed the store";
+        let help = "for example MCP_AUDIT_FILE=/var/log/lucarne/audit.jsonl";
+        check.warn("MCP_AUDIT_FILE", message, help);
     }
     network::unguarded(check, config);
     if config.rate_limit == 0 {

@@ -33,6 +33,7 @@ pub(super) struct Raw {
     pub(super) mcp_relations: Option<String>,
     pub(super) mcp_listen: String,
     pub(super) mcp_admin_listen: Option<String>,
+    pub(super) mcp_control_socket: Option<String>,
     pub(super) mcp_tls_cert: Option<String>,
     pub(super) mcp_tls_key: Option<String>,
     pub(super) mcp_allowed_hosts: Option<String>,

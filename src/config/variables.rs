@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::change;
+
 /// A variable of the environment that the service reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -98,6 +100,10 @@ pub const VARIABLES: &[Variable] = &[
     unset(
         "MCP_ADMIN_LISTEN",
         "a second address for /health, /ready and /metrics without a token",
+    ),
+    unset(
+        "MCP_CONTROL_SOCKET",
+        "a socket for lucarne reload and lucarne exposed, or off; unset: the one of systemd's RuntimeDirectory, else none",
     ),
     unset(
         "MCP_TLS_CERT",
@@ -260,6 +266,98 @@ pub const VARIABLES: &[Variable] = &[
     variable("MCP_LOG_FORMAT", "text", "text or json"),
 ];
 
+/// The variables by what they are about, in the order of `.env.example` and of the README.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    (
+        "The service",
+        &[
+            "MCP_ENABLED",
+            "MCP_TOKEN",
+            "MCP_REQUIRE_AUTH",
+            "MCP_LISTEN",
+            "MCP_ADMIN_LISTEN",
+            "MCP_CONTROL_SOCKET",
+        ],
+    ),
+    (
+        "The data",
+        &[
+            "DATABASE_URL",
+            "MCP_ALLOWED_MODELS",
+            "MCP_HIDDEN_FIELDS",
+            "MCP_REVEAL_FIELDS",
+            "MCP_FIELD_TYPES",
+            "MCP_RELATIONS",
+            "MCP_READONLY",
+            "MCP_NUMBERS",
+        ],
+    ),
+    (
+        "Limits",
+        &[
+            "MCP_RATE_LIMIT",
+            "MCP_RATE_WINDOW",
+            "MCP_DEFAULT_LIMIT",
+            "MCP_MAX_LIMIT",
+            "MCP_MAX_MESSAGE_BYTES",
+            "MCP_MAX_RESPONSE_BYTES",
+            "MCP_TOOL_MAX_BYTES",
+            "MCP_MAX_CONNECTIONS",
+            "MCP_MAX_CONNECTIONS_PER_ADDRESS",
+            "MCP_MAX_REQUESTS",
+            "MCP_MAX_MEMORY_BYTES",
+            "MCP_TOKEN_RATE_LIMIT",
+            "MCP_IDLE_TIMEOUT",
+            "MCP_QUERY_TIMEOUT",
+            "MCP_SLOW_QUERY",
+            "MCP_SCAN_LIMIT",
+        ],
+    ),
+    (
+        "TLS, browsers and proxies",
+        &[
+            "MCP_TLS_CERT",
+            "MCP_TLS_KEY",
+            "MCP_ALLOWED_HOSTS",
+            "MCP_ALLOWED_ORIGINS",
+            "MCP_ALLOW_QUERY_TOKEN",
+            "MCP_TRUSTED_PROXIES",
+        ],
+    ),
+    (
+        "The connection to the database",
+        &["MCP_POOL_SIZE", "MCP_PGBOUNCER"],
+    ),
+    ("Several instances", &["MCP_CURSOR_KEY"]),
+    (
+        "Clients with tokens of their own",
+        &[
+            "MCP_STORE",
+            "MCP_STORE_GRACE",
+            "MCP_STORE_DATABASES",
+            "MCP_ENCRYPTION_KEY",
+            "MCP_ENCRYPTION_KEY_PREVIOUS",
+        ],
+    ),
+    (
+        "Administration by HTTP",
+        &[
+            "MCP_ADMIN_TOKEN",
+            "MCP_PAGE",
+            "MCP_ADMIN_READ",
+            "MCP_ALLOWED_DATABASE_HOSTS",
+            "MCP_DATABASE_FOLDER",
+        ],
+    ),
+    ("Audit", &["MCP_AUDIT_FILE", "MCP_AUDIT_ON_ERROR"]),
+    ("Log", &["MCP_LOG", "MCP_LOG_FORMAT"]),
+];
+
+/// Whether a reload puts a change of a variable in force; else it waits for a restart.
+pub fn follows_reload(name: &str) -> bool {
+    change::follows(name)
+}
+
 /// The names that other applications use beside ours, one edit away.
 const NAMES_OF_OTHERS: &[&str] = &["DATABASE_URI"];
 
@@ -306,6 +404,16 @@ pub(super) fn nearest(name: &str) -> Option<Cow<'static, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_variable_is_of_one_group() {
+        let grouped = GROUPS.iter().flat_map(|(_, names)| names.iter().copied());
+        let mut grouped: Vec<&str> = grouped.collect();
+        let mut known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        grouped.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(grouped, known);
+    }
 
     #[test]
     fn names_are_too_far_apart_to_be_confused() {

@@ -100,6 +100,15 @@ fn every_example_runs() {
                 assert!(ended.err.contains(said), "{line}: {}", ended.err);
                 continue;
             }
+            if line.contains("lucarne reload") || line.contains("lucarne exposed") {
+                // They ask a service of this folder, and there is none.
+                let ended = Run::new()
+                    .set("MCP_CONTROL_SOCKET", "none.sock")
+                    .shell(&line);
+                let said = "no service answers at none.sock";
+                assert!(ended.err.contains(said), "{line}: {}", ended.err);
+                continue;
+            }
             let run = Run::with(service)
                 .with_sample()
                 .with_store()
@@ -107,7 +116,8 @@ fn every_example_runs() {
                     "requests.jsonl",
                     "{\"action\":\"list\",\"model\":\"users\"}\n",
                 )
-                .file("audit.jsonl", "");
+                .file("audit.jsonl", "")
+                .set("MCP_AUDIT_FILE", "store-audit.jsonl");
             let address = service.address.to_string();
             let ended = match served(&line) {
                 Some(sign) => run

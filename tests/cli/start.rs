@@ -18,7 +18,7 @@ fn started(run: &Run) -> Vec<String> {
         .collect();
     let (last, lines) = lines.split_last().unwrap();
     assert_eq!(last, "stopped: 0 sockets closed, 0 requests cut");
-    assert!(lines.len() <= 6, "{lines:#?}");
+    assert!(lines.len() <= 9, "{lines:#?}");
     lines.to_vec()
 }
 
@@ -60,13 +60,22 @@ fn switched_off_is_said() {
 }
 
 #[test]
-fn what_is_served_is_said_in_a_line() {
-    let lines = started(&with_sample());
-    assert_eq!(lines.len(), 2, "{lines:?}");
+fn what_is_served_and_what_is_hidden_is_said() {
+    let lines = started(&with_sample().set("MCP_AUDIT_FILE", "audit.jsonl"));
+    assert_eq!(lines.len(), 5, "{lines:?}");
     assert_eq!(
         lines[1],
         "INFO reads SQLite file sample.db, read-only: 3 models with 38 fields, 5 hidden \
          (lucarne check lists them)"
+    );
+    assert_eq!(
+        lines[2],
+        "INFO serves users, tickets, change_log; the file is opened for reading alone"
+    );
+    assert!(lines[3].starts_with("INFO hides users.password_hash (built-in: password_hash), "));
+    assert_eq!(
+        lines[4],
+        "INFO records each request in audit.jsonl; what cannot be recorded is refused"
     );
 }
 
@@ -77,11 +86,13 @@ fn many_warnings_are_counted() {
         .set("MCP_READONLY", "0")
         .set("MCP_ALLOWED_HOSTS", "*")
         .set("MCP_ALLOWED_ORIGINS", "*")
-        .set("MCP_ALLOWED_MODELS", "users,ticket");
+        .set("MCP_ALLOWED_MODELS", "users,ticket")
+        .set("MCP_ALLOW_QUERY_TOKEN", "true")
+        .set("MCP_HIDDEN_FIELDS", "users.nothing");
     let lines = started(&run);
-    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert_eq!(lines.len(), 9, "{lines:?}");
     assert!(lines[1].contains(": 1 model with 13 fields, 4 hidden"));
-    assert_eq!(lines[5], "WARN 2 more warnings: lucarne check tells them");
+    assert_eq!(lines[8], "WARN 2 more warnings: lucarne check tells them");
 }
 
 #[test]

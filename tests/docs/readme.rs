@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lucarne::cli::Exit;
-use lucarne::config::variables::VARIABLES;
+use lucarne::config::variables::{GROUPS, VARIABLES, follows_reload};
 use serde_json::Value;
 
 use crate::support::{Demo, blocks, document, exchanges, table};
@@ -41,22 +41,41 @@ pub(crate) fn shows(shown: &Value, real: &Value) -> Result<(), String> {
 
 #[test]
 fn the_variables_are_those_of_the_code() {
-    let rows: String = VARIABLES
-        .iter()
-        .map(|variable| {
-            let default = variable.default.map(|default| format!("`{default}`"));
-            let default = default.as_deref().unwrap_or("–");
-            format!(
-                "| `{}` | {default} | {} |\n",
-                variable.name, variable.meaning
-            )
-        })
-        .collect();
-    let table = format!("| Variable | Default | Meaning |\n| --- | --- | --- |\n{rows}\n");
+    let row = |name: &&str| {
+        let variable = VARIABLES.iter().find(|known| known.name == *name).unwrap();
+        let default = variable.default.map(|default| format!("`{default}`"));
+        let default = default.as_deref().unwrap_or("–");
+        let by = match follows_reload(name) {
+            true => "reload",
+            false => "restart",
+        };
+        format!("| `{name}` | {default} | {by} | {} |\n", variable.meaning)
+    };
+    let tables = GROUPS.iter().map(|(title, names)| {
+        let rows: String = names.iter().map(row).collect();
+        format!("### {title}\n\n| Variable | Default | Changes by | Meaning |\n| --- | --- | --- | --- |\n{rows}\n")
+    });
+    let tables: String = tables.collect();
     assert!(
-        document("README.md").contains(&table),
-        "the table of the README should be\n{table}"
+        document("README.md").contains(&tables),
+        "the tables of the README should be\n{tables}"
     );
+}
+
+#[test]
+fn the_example_has_the_variables_by_the_same_groups() {
+    let example = document(".env.example");
+    let groups = example.split("# --- ").skip(1).map(|group| {
+        let (title, rest) = group.split_once('\n').unwrap();
+        let names = rest.lines().filter_map(|line| {
+            let (name, _) = line.trim_start_matches('#').split_once('=')?;
+            let is_name = |text: &str| text.chars().all(|it| it.is_ascii_uppercase() || it == '_');
+            is_name(name).then_some(name)
+        });
+        (title, names.collect::<Vec<_>>())
+    });
+    let expected = GROUPS.iter().map(|(title, names)| (*title, names.to_vec()));
+    assert_eq!(groups.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 
 #[test]

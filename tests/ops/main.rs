@@ -6,12 +6,15 @@
 mod admin;
 mod audit;
 mod clock;
+mod control;
+mod deploy;
 mod faults;
 mod floods;
 mod fuzz;
 mod fuzz_tokens;
 mod limits;
 mod metrics;
+mod mistakes;
 #[path = "../common/planning.rs"]
 #[allow(unreachable_pub, reason = "it is a library to the targets in fuzz/")]
 mod planning;

@@ -13,6 +13,7 @@ mod api;
 mod common;
 mod crossing;
 mod data;
+mod exposure;
 mod life;
 mod looks;
 mod matrix;

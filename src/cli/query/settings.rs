@@ -21,6 +21,23 @@ pub(crate) fn service(url: Option<&str>) -> Result<Service, Failure> {
     Ok(Service::listening(at, certificate))
 }
 
+/// The socket by which the service of this folder is spoken to, else the one of the unit.
+pub(crate) fn control_socket() -> Result<PathBuf, Failure> {
+    const OF_UNIT: &str = "/run/lucarne/control.sock";
+    if let Some(named) = config::control_socket(&environment()?)? {
+        return Ok(named);
+    }
+    match Path::new(OF_UNIT).exists() {
+        true => Ok(OF_UNIT.into()),
+        false => Err(
+            Failure::unable("the service here has no control socket").help(
+                "set MCP_CONTROL_SOCKET=/run/lucarne/control.sock, or run it by lucarne.service; \
+             without one kill -HUP reloads, and the log tells how that went",
+            ),
+        ),
+    }
+}
+
 /// The token given by `--token`, else that of `MCP_TOKEN` or `MCP_TOKEN_FILE`, where it may be sent
 /// to this service.
 ///
@@ -60,9 +77,10 @@ pub(crate) fn token(
 }
 
 /// What only a service with a port reads.
-const OF_LISTENERS: [&str; 12] = [
+const OF_LISTENERS: [&str; 13] = [
     "MCP_LISTEN",
     "MCP_ADMIN_LISTEN",
+    "MCP_CONTROL_SOCKET",
     "MCP_TLS_CERT",
     "MCP_TLS_KEY",
     "MCP_ALLOWED_HOSTS",

@@ -3,12 +3,40 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::db::Weakness;
+
 /// One thing.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "One{T}")]
 pub(super) struct One<T> {
     /// The thing itself.
     pub(super) data: T,
+}
+
+/// What was made or changed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Changed{T}")]
+pub(super) struct Changed<T> {
+    /// The thing as it is now.
+    pub(super) data: T,
+    /// What of it is likely meant otherwise: names that are nowhere, models that rules leave out.
+    pub(super) warnings: Vec<Trouble>,
+}
+
+/// What is wrong, and what to do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Trouble {
+    pub(super) what: String,
+    pub(super) help: String,
+}
+
+impl From<Weakness> for Trouble {
+    fn from(weakness: Weakness) -> Self {
+        Self {
+            what: weakness.what,
+            help: weakness.help,
+        }
+    }
 }
 
 /// A list.

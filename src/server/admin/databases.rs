@@ -7,15 +7,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::answer::{List, One};
+use super::answer::{Changed, List, One, Trouble};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
 use super::tenants::OfTenant;
 use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, find};
 use crate::db::Usage;
-use crate::inspect::{Probed, probe};
+use crate::inspect::{self, Probed, probe};
 use crate::policy::Unread;
+use crate::server::exposed::ExposureView;
 use crate::store::Database;
 
 /// Databases that are looked at together.
@@ -39,13 +40,6 @@ pub(super) struct Look {
     missing: Vec<Missing>,
     /// What its role could do beyond reading what is served.
     warnings: Vec<Trouble>,
-}
-
-/// What is wrong, and what to do.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Trouble {
-    pub(super) what: String,
-    pub(super) help: String,
 }
 
 /// A model that is served.
@@ -119,12 +113,7 @@ impl From<Probed> for Look {
             missing: missing
                 .map(|(name, reason)| Missing { name, reason })
                 .collect(),
-            warnings: warnings
-                .map(|weakness| Trouble {
-                    what: weakness.what,
-                    help: weakness.help,
-                })
-                .collect(),
+            warnings: warnings.map(Trouble::from).collect(),
         }
     }
 }
@@ -168,9 +157,10 @@ pub(super) async fn list(
 pub(super) async fn add(
     desk: Desk,
     asked: Asked<Nothing, DatabaseInput>,
-) -> Result<One<DatabaseView>, Refusal> {
-    let added = desk.admin()?.add_database(&asked.part, asked.body).await?;
-    Ok(added.into())
+) -> Result<Changed<DatabaseView>, Refusal> {
+    let data = desk.admin()?.add_database(&asked.part, asked.body).await?;
+    let warnings = desk.advice(&data.tenant_id, None).await;
+    Ok(Changed { data, warnings })
 }
 
 pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<DatabaseView>, Refusal> {
@@ -182,10 +172,11 @@ pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Datab
 pub(super) async fn update(
     desk: Desk,
     asked: Asked<OfTenant, DatabasePatch>,
-) -> Result<One<DatabaseView>, Refusal> {
+) -> Result<Changed<DatabaseView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    let changed = desk.admin()?.update_database(reference, asked.body).await?;
-    Ok(changed.into())
+    let data = desk.admin()?.update_database(reference, asked.body).await?;
+    let warnings = desk.advice(&data.tenant_id, None).await;
+    Ok(Changed { data, warnings })
 }
 
 pub(super) async fn remove(
@@ -199,8 +190,13 @@ pub(super) async fn remove(
 pub(super) async fn test(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Look>, Refusal> {
     let contents = desk.contents().await?;
     let database = find::database(&contents, asked.query.reference(&asked.part))?;
+    let advice = desk.advice(database.tenant.as_str(), None);
     let look = match look(&desk, database).await {
-        Ok(probed) => probed.into(),
+        Ok(probed) => {
+            let mut look = Look::from(probed);
+            look.warnings.extend(advice.await);
+            look
+        }
         Err(trouble) => Look {
             fault: Some(trouble),
             ..Look::default()
@@ -225,6 +221,15 @@ pub(super) async fn health(desk: Desk, asked: Asked<OfTenant>) -> Result<List<He
         .collect();
     let looks: Vec<Health> = stream::iter(looks).buffered(AT_ONCE).collect().await;
     Ok(own.into_iter().chain(looks).collect())
+}
+
+pub(super) async fn exposed(desk: Desk, asked: Asked<OfTenant>) -> Result<ExposureView, Refusal> {
+    let of = match &asked.query {
+        OfTenant { tenant: None } => None,
+        of => of.find(&desk.contents().await?)?.map(|of| of.id.clone()),
+    };
+    let exposure = inspect::exposure(desk.access(), of.as_ref()).await;
+    Ok(exposure.into())
 }
 
 /// The health of a tenant's database.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::answer::Trouble;
 use super::refusal::Refusal;
 use crate::admin::{Admin, Ledger, Way};
+use crate::inspect::{Where, advice};
 use crate::observe::Metrics;
 use crate::policy::Access;
 use crate::server::App;
@@ -68,6 +70,26 @@ impl Desk {
     /// Everything that the store holds now.
     pub(super) async fn contents(&self) -> Result<Contents, Refusal> {
         Ok(self.store()?.contents().await?)
+    }
+
+    /// What to look at again in the rules of a tenant, and of one of its tokens, by their ids.
+    pub(super) async fn advice(&self, tenant: &str, token: Option<&str>) -> Vec<Trouble> {
+        // What was changed is changed, whether it can be looked at or not.
+        let Ok(contents) = self.contents().await else {
+            return Vec::new();
+        };
+        let at = Where {
+            reach: &self.access.administration.reach,
+            query_timeout: self.access.settings.query_timeout,
+        };
+        let tenant = contents.tenants.iter().find(|it| it.id.as_str() == tenant);
+        let mut tokens = contents.tokens.iter();
+        let token = token.and_then(|id| tokens.find(|it| it.id.as_str() == id));
+        let found = match tenant {
+            Some(tenant) => advice(&contents, tenant, token, at).await,
+            None => Vec::new(),
+        };
+        found.into_iter().map(Trouble::from).collect()
     }
 
     /// The store, unless it has never answered.

@@ -4,8 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answer::{List, One};
-use super::databases::Trouble;
+use super::answer::{List, One, Trouble};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::Asked;

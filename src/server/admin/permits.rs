@@ -11,7 +11,7 @@ use super::route::Asked;
 use super::tenants::OfTenant;
 use crate::admin::find;
 use crate::auth::{Caller, Client, TokenId};
-use crate::inspect::{self, Explained, Verdict};
+use crate::inspect::{self, Explained, Looks, Verdict};
 use crate::server::connection::native;
 
 /// How the audit names the way of what is asked here.
@@ -145,7 +145,8 @@ pub(super) async fn explain(
     let tenant = find::tenant(&contents, token.tenant.as_str())?;
     let access = desk.access();
     let places = (&access.administration.reach, access.settings.query_timeout);
-    let explained = inspect::explain(places, &contents, tenant, token, None).await;
+    let mut looks = Looks::new(places.0, places.1);
+    let explained = inspect::explain(&mut looks, &contents, (tenant, token), None, None).await;
     Ok(PermitsView::from(explained).into())
 }
 

@@ -45,6 +45,11 @@ pub(super) fn routes() -> Vec<Route> {
             "Each database, the service's own first: whether it answers, and what of it is served",
             databases::health,
         ),
+        get("getExposed").to(
+            "/exposed",
+            "What is exposed now: of each database the models, and what is hidden by which rule",
+            databases::exposed,
+        ),
         get("listTokens").to("/tokens", "Every token of tenants", tokens::list),
         create("createToken").to(
             "/tenants/{tenant}/tokens",

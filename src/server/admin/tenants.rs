@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::answer::{List, One};
+use super::answer::{Changed, List, One};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
@@ -15,7 +15,7 @@ use crate::store::{Contents, Tenant};
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OfTenant {
     /// The name or id of a tenant, whose records alone are meant.
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
 }
 
 impl OfTenant {
@@ -55,9 +55,10 @@ pub(super) async fn show(desk: Desk, asked: Asked) -> Result<One<TenantView>, Re
 pub(super) async fn update(
     desk: Desk,
     asked: Asked<Nothing, TenantPatch>,
-) -> Result<One<TenantView>, Refusal> {
-    let changed = desk.admin()?.update_tenant(&asked.part, asked.body).await?;
-    Ok(changed.into())
+) -> Result<Changed<TenantView>, Refusal> {
+    let data = desk.admin()?.update_tenant(&asked.part, asked.body).await?;
+    let warnings = desk.advice(&data.id, None).await;
+    Ok(Changed { data, warnings })
 }
 
 pub(super) async fn remove(desk: Desk, asked: Asked) -> Result<One<TenantView>, Refusal> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::answer::{List, One};
+use super::answer::{Changed, List, One};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
@@ -27,17 +27,13 @@ pub(super) struct Issued {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rotation {
-    /// How long the token before is let in too; 0 where nothing is given.
+    /// How long the previous token stays valid; 0 where nothing is given.
     #[serde(default)]
     overlap_seconds: u32,
 }
 
 fn exposed<S: Serializer>(token: &SecretString, into: S) -> Result<S::Ok, S::Error> {
     into.serialize_str(token.expose_secret())
-}
-
-fn issued((view, token): (TokenView, SecretString)) -> One<Issued> {
-    Issued { view, token }.into()
 }
 
 pub(super) async fn list(desk: Desk, asked: Asked<OfTenant>) -> Result<List<TokenView>, Refusal> {
@@ -53,9 +49,11 @@ pub(super) async fn list(desk: Desk, asked: Asked<OfTenant>) -> Result<List<Toke
 pub(super) async fn create(
     desk: Desk,
     asked: Asked<Nothing, TokenInput>,
-) -> Result<One<Issued>, Refusal> {
-    let made = desk.admin()?.create_token(&asked.part, asked.body).await?;
-    Ok(issued(made))
+) -> Result<Changed<Issued>, Refusal> {
+    let (view, token) = desk.admin()?.create_token(&asked.part, asked.body).await?;
+    let warnings = desk.advice(&view.tenant_id, Some(&view.id)).await;
+    let data = Issued { view, token };
+    Ok(Changed { data, warnings })
 }
 
 pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<TokenView>, Refusal> {
@@ -67,10 +65,11 @@ pub(super) async fn show(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Token
 pub(super) async fn update(
     desk: Desk,
     asked: Asked<OfTenant, TokenPatch>,
-) -> Result<One<TokenView>, Refusal> {
+) -> Result<Changed<TokenView>, Refusal> {
     let reference = asked.query.reference(&asked.part);
-    let changed = desk.admin()?.update_token(reference, asked.body).await?;
-    Ok(changed.into())
+    let data = desk.admin()?.update_token(reference, asked.body).await?;
+    let warnings = desk.advice(&data.tenant_id, Some(&data.id)).await;
+    Ok(Changed { data, warnings })
 }
 
 pub(super) async fn remove(desk: Desk, asked: Asked<OfTenant>) -> Result<One<TokenView>, Refusal> {
@@ -84,6 +83,6 @@ pub(super) async fn rotate(
 ) -> Result<One<Issued>, Refusal> {
     let reference = asked.query.reference(&asked.part);
     let overlap = TimeDelta::seconds(asked.body.overlap_seconds.into());
-    let rotated = desk.admin()?.rotate_token(reference, overlap).await?;
-    Ok(issued(rotated))
+    let (view, token) = desk.admin()?.rotate_token(reference, overlap).await?;
+    Ok(Issued { view, token }.into())
 }
