@@ -63,7 +63,11 @@ fn told(report: &Report) -> String {
     lines.extend(marked("no longer exposed: ", &report.gone));
     lines.extend(marked("exposed from now on: ", &report.exposed));
     lines.extend(marked("warning: ", &report.warnings));
-    lines.push(format!("reloaded: {}", counted(report.models, "model")));
+    lines.push(match report.models {
+        // The databases are those of tenants.
+        0 => "reloaded".to_owned(),
+        models => format!("reloaded: {}", counted(models, "model")),
+    });
     lines.join("\n")
 }
 

@@ -72,13 +72,17 @@ fn an_admin_token_is_its_own() {
         ("MCP_ADMIN_TOKEN", "an-admin-token-that-is-long"),
         ("MCP_ADMIN_LISTEN", "127.0.0.1:9090"),
         ("MCP_STORE", "sqlite:store.db"),
+        ("MCP_AUDIT_FILE", "stderr"),
     ];
     let config = enabled(&vars);
     assert_eq!(config.admin_tokens.len(), 1);
     assert!(config.warnings.is_empty());
     assert!(enabled(&[]).admin_tokens.is_empty());
     assert_eq!(warned(&enabled(&vars[..2])), ["MCP_ADMIN_TOKEN"]);
-    assert_eq!(warned(&enabled(&[vars[0], vars[2]])), ["MCP_ADMIN_TOKEN"]);
+    assert_eq!(
+        warned(&enabled(&[vars[0], vars[2], vars[3]])),
+        ["MCP_ADMIN_TOKEN"]
+    );
     let shared = [
         &[("MCP_ADMIN_TOKEN", "a-token-that-is-long"), vars[1]][..],
         ENABLED,
@@ -91,7 +95,11 @@ fn an_admin_token_is_its_own() {
 
 #[test]
 fn beside_a_store_a_token_alone_or_a_database_alone_is_warned_of() {
-    let store = [("MCP_ENABLED", "true"), ("MCP_STORE", "sqlite:store.db")];
+    let store = [
+        ("MCP_ENABLED", "true"),
+        ("MCP_STORE", "sqlite:store.db"),
+        ("MCP_AUDIT_FILE", "stderr"),
+    ];
     for alone in [
         ("MCP_TOKEN", "a-token-that-is-long"),
         ("DATABASE_URL", "sqlite:shop.db"),
@@ -99,6 +107,8 @@ fn beside_a_store_a_token_alone_or_a_database_alone_is_warned_of() {
         assert_eq!(warned(&config(&[&store[..], &[alone]].concat())), [alone.0]);
     }
     assert_eq!(warned(&enabled(&store)), [""; 0]);
+    // What clients of a store ask for is worth a record.
+    assert_eq!(warned(&enabled(&store[..2])), ["MCP_AUDIT_FILE"]);
 }
 
 #[test]
