@@ -23,7 +23,7 @@
 //! through [`admin`], which judges a change and records it. [`egress`] decides which databases of
 //! tenants may be connected to. [`observe`] keeps the metrics and the chained audit.
 //!
-//! `docs/protocol.md` is what clients and operators may rely on, `docs/architecture.md` the house
+//! `docs/protocol.md` is what clients and operators may rely on, `docs/internals/architecture.md` the house
 //! with its glossary, `docs/adr/` why it stands as it does.
 
 pub mod admin;

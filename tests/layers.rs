@@ -1,4 +1,4 @@
-//! The layers hold: `docs/architecture.md` says what each module may use, and here its tables are
+//! The layers hold: `docs/internals/architecture.md` says what each module may use, and here its tables are
 //! compared with the source.
 //!
 //! A new use that fails here either belongs elsewhere, or changes the design: then change the
@@ -83,7 +83,7 @@ fn sql_that_is_no_constant_is_trusted_where_it_is_listed() {
 
 /// The rows under that heading: the name in the first column, and those in the second.
 fn table(heading: &str) -> Vec<(String, Vec<String>)> {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/internals/architecture.md")).unwrap();
     let (_, below) = text.split_once(heading).unwrap();
     let rows = below
         .lines()

@@ -1,6 +1,6 @@
 //! Measures the built service against the floors of the same machine, in the same run.
 //!
-//! `cargo bench --bench gateway -- --help` tells the options, `docs/performance.md` the method.
+//! `cargo bench --bench gateway -- --help` tells the options, `docs/internals/performance.md` the method.
 //! The program starts itself again for what must be a process of its own: the load client, the
 //! echo, and the loops that read a database as fast as it goes.
 #![allow(

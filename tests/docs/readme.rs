@@ -123,7 +123,13 @@ fn pages() -> Vec<String> {
             .map(|name| format!("{folder}{name}"))
             .collect::<Vec<_>>()
     };
-    [within(""), within("docs/"), within("docs/adr/")].concat()
+    [
+        within(""),
+        within("docs/"),
+        within("docs/internals/"),
+        within("docs/adr/"),
+    ]
+    .concat()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! docs/security.md and the pages beside it name tests that there are, and the lock file holds what
+//! docs/internals/security.md and the pages beside it name tests that there are, and the lock file holds what
 //! they promise of libraries.
 
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_requirement_has_its_line_and_every_test_is_there() {
-    let page = document("docs/security.md");
+    let page = document("docs/internals/security.md");
     let tests = tests();
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
     for (letter, count) in REQUIREMENTS {
@@ -98,14 +98,20 @@ fn every_requirement_has_its_line_and_every_test_is_there() {
         }
     }
     for name in named(&page) {
-        assert!(tests.contains(name), "docs/security.md names {name}");
+        assert!(
+            tests.contains(name),
+            "docs/internals/security.md names {name}"
+        );
     }
 }
 
 #[test]
 fn every_fault_that_is_told_of_has_its_tests() {
     let tests = tests();
-    for page in ["docs/reliability.md", "docs/security-questions.md"] {
+    for page in [
+        "docs/internals/reliability.md",
+        "docs/security-questions.md",
+    ] {
         for name in named(&document(page)) {
             let within = format!("{name}::");
             let there = tests

@@ -2,7 +2,7 @@
 //! planner and the cursor; the query string is in `fuzz_tokens`.
 //!
 //! `LUCARNE_FUZZ` is the number of inputs of each (20,000 unless set), `LUCARNE_FUZZ_SEED` another
-//! seed. docs/reliability.md holds what longer runs found.
+//! seed. docs/internals/reliability.md holds what longer runs found.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
