@@ -1,6 +1,7 @@
 //! What the service says of itself at its start: what it serves, from where, what is hidden, where
 //! requests are recorded, and what is weak.
 
+use indexmap::IndexMap;
 use tracing::{info, warn};
 
 use super::text::{counted, visible};
@@ -100,12 +101,18 @@ fn serves(config: &Config, opened: &Opened) -> usize {
             if opened.hidden.is_empty() {
                 return 2;
             }
-            let hidden = opened.hidden.iter();
-            let hidden = hidden.map(|it| format!("{}.{} ({})", it.model, it.field, it.rule));
-            let hidden: Vec<String> = hidden.collect();
+            // The log is read by more people than the configuration: it names no hidden field.
+            let mut by_model: IndexMap<&str, usize> = IndexMap::new();
+            for hidden in &opened.hidden {
+                *by_model.entry(&hidden.model).or_default() += 1;
+            }
+            let counts = by_model
+                .iter()
+                .map(|(model, count)| format!("{} of {model}", counted(*count, "field")));
+            let counts: Vec<String> = counts.collect();
             info!(
                 "hides {}",
-                named(&hidden.iter().map(String::as_str).collect::<Vec<_>>())
+                named(&counts.iter().map(String::as_str).collect::<Vec<_>>())
             );
             return 3;
         }
