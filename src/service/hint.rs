@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::Source;
 use super::page::room;
 use crate::catalog::Model;
-use crate::encode::Rows;
+use crate::encode::{Rows, looks_like_document};
 use crate::plan::{self, Column, ReadPlan, Value};
 use crate::sql;
 use crate::suggest;
@@ -54,6 +54,13 @@ async fn held(
     value: &Value,
     name: &str,
 ) -> Option<String> {
+    let wanted = match value {
+        // Of what looks like a document nothing is told, not even that it is not there.
+        Value::Text(text) if looks_like_document(text) => return None,
+        Value::Text(text) if text.chars().count() <= MAX_LENGTH => text.clone(),
+        Value::Bool(value) => value.to_string(),
+        _ => return None,
+    };
     let limit = source.terms.policy.settings.limits.scan_limit;
     let most = limit.map_or(MAX_ROWS, |limit| limit.min(MAX_ROWS));
     if model.table_rows().is_none_or(|rows| rows > most) {
@@ -83,11 +90,6 @@ async fn held(
         _ => None,
     });
     let short = plain.filter(|text| text.chars().count() <= MAX_LENGTH);
-    let wanted = match value {
-        Value::Text(text) if text.chars().count() <= MAX_LENGTH => text.clone(),
-        Value::Bool(value) => value.to_string(),
-        _ => return None,
-    };
     let near = suggest::by_distance(&wanted, short.collect());
     let asked = match value {
         Value::Bool(_) => wanted,

@@ -86,7 +86,7 @@ async fn expressions_are_exact_as_decimals_are() {
             ),
             (
                 r#"{"$sum":{"$div":[{"$mul":[{"$add":["price",1]},{"$sub":["quantity",1]}]},2]}}"#,
-                "60.62",
+                "62.27",
             ),
             (r#"{"$sum":{"$mul":["f",2]}}"#, "22.0"),
         ] {
