@@ -16,6 +16,7 @@ const SERVICE: u32 = 65_534;
 
 /// A folder that both may write, and the program where both may read it; none without the rights to
 /// be somebody else.
+#[expect(clippy::print_stdout, reason = "what is skipped is said")]
 fn place() -> Option<(TempDir, PathBuf)> {
     if !rustix::process::geteuid().is_root() {
         println!("SKIPPED: not root, who alone can be two users");

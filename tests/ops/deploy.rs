@@ -47,7 +47,7 @@ impl Shop {
         connection.execute(AssertSqlSafe(create)).await.unwrap();
         let mut filled = PgConnection::connect(&shop.url()).await.unwrap();
         let sample = include_str!("../../schema/postgres.sql");
-        filled.execute(sqlx::raw_sql(sample)).await.unwrap();
+        filled.execute(sample).await.unwrap();
         filled.close().await.unwrap();
         Some(shop)
     }

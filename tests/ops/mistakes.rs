@@ -232,9 +232,7 @@ async fn in_the_role(told: &mut Vec<Told>) {
         "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE notes (id int PRIMARY KEY);
          GRANT SELECT ON users TO {name}"
     );
-    own.execute(sqlx::raw_sql(AssertSqlSafe(tables)))
-        .await
-        .unwrap();
+    own.execute(AssertSqlSafe(tables)).await.unwrap();
     let folder = Folder::new().await;
     folder.configure(&format!(
         "DATABASE_URL=postgres://{name}@127.0.0.1:5432/{name}\nMCP_ALLOWED_MODELS=users,notes"

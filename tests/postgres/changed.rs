@@ -111,8 +111,8 @@ async fn a_value_of_another_type_is_never_taken_for_one() {
             Ok(found) => break found,
             Err(refused) => assert!(refused.starts_with("invalid_value"), "{refused}"),
         }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(20));
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert!(found.contains(r#""data":[{"id":2,"#), "{found}");
     let refused = asked.ask("query", "t", r#"{"filters":{"m":"old"}}"#).await;

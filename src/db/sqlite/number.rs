@@ -73,8 +73,8 @@ impl Number {
         }
     }
 
-    fn made(self, sign: Sign, other: Self) -> Option<Self> {
-        if let (Self::Exact(one), Self::Exact(other)) = (&self, &other) {
+    fn made(&self, sign: Sign, other: &Self) -> Option<Self> {
+        if let (Self::Exact(one), Self::Exact(other)) = (self, other) {
             return Some(Self::Exact(match sign {
                 Sign::Plus => one + other,
                 Sign::Minus => one - other,
@@ -166,7 +166,7 @@ impl Program {
                 Step::Constant(digits) => Number::Exact(digits.clone()),
                 Step::Make(sign) => {
                     let (other, one) = (made.pop()?, made.pop()?);
-                    one.made(*sign, other)?
+                    one.made(*sign, &other)?
                 }
             };
             made.push(next);
@@ -203,7 +203,7 @@ impl Aggregate<Running, Option<Value>> for All {
         };
         running.number = match (running.number.take(), self.total) {
             (None, _) => Some(next),
-            (Some(number), Total::Sum) => number.made(Sign::Plus, next),
+            (Some(number), Total::Sum) => number.made(Sign::Plus, &next),
             (Some(number), total) => {
                 let replaces = match total {
                     Total::Least => next.is_less(&number),

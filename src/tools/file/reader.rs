@@ -101,10 +101,16 @@ impl<'t> Reader<'t> {
     }
 
     /// A fault of a member.
-    pub(super) fn at(&mut self, table: &dyn TableLike, name: &str, message: String, help: String) {
+    pub(super) fn at(
+        &mut self,
+        table: &dyn TableLike,
+        name: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.fault(
             table.get(name).and_then(Item::span),
-            format!("{name} {message}"),
+            format!("{name} {}", message.into()),
             help,
         );
     }

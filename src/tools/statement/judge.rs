@@ -113,13 +113,12 @@ impl<'n> Judge<'n> {
             return None;
         };
         let is_list = parameters[number].is_list();
-        match (is_list, self.lists.contains(&at)) {
-            (true, false) => self.fault(
+        if is_list && !self.lists.contains(&at) {
+            self.fault(
                 at,
                 format!(":{name} is a list"),
                 format!("write IN (:{name})"),
-            ),
-            (false, true) | (true, true) | (false, false) => {}
+            );
         }
         Some((number, is_list))
     }
@@ -303,7 +302,7 @@ impl<'n> Judge<'n> {
             },
             _ => function.name.to_string().replace(['"', '`'], ""),
         };
-        let is_named = self.names.functions.iter().any(|known| *known == name);
+        let is_named = self.names.functions.contains(&name);
         let is_plain =
             function.name.0.len() == 1 && functions::is_built_in(self.names.dialect, &name);
         if !is_named && !is_plain {
