@@ -142,7 +142,10 @@ async fn no_answer_depends_on_what_is_hidden_in_text() {
                 };
                 let (one, two) = (ask("one").await, ask("two").await);
                 assert_eq!(one, two, "{name} {params}");
+                // A hint repeats what the client asked for.
+                let asked = |text: &str| format!(r#"has no \"{text}\""#);
                 let shown = one.to_string();
+                let shown = shown.replace(&asked("AAA"), "").replace(&asked("ZZZ"), "");
                 assert!(!shown.contains("AAA") && !shown.contains("ZZZ"), "{shown}");
             }
             for limit in [1, 3] {

@@ -1,5 +1,6 @@
 //! A WebSocket to the service: opened with a token, then a message and its answer at a time.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -97,6 +98,10 @@ impl Client {
                 Some(Err(Error::Capacity(_))) => {
                     return Err(Failure::unable("the answer is too large to take")
                         .help("ask for fewer rows with \"limit\""));
+                }
+                // The system tells of a close as a reset where a message was not read.
+                Some(Err(Error::Io(error))) if error.kind() == ErrorKind::ConnectionReset => {
+                    return Err(self.closed(None));
                 }
                 Some(Err(error)) => {
                     return Err(Failure::unable(format!(
