@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::tools::parameter::{Fallback, Known, Source};
 
 const WHOLE: &str = r#"
 [[tool]]

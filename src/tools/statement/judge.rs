@@ -1,13 +1,14 @@
 //! What a statement may be made of: each kind of node is named, and what is not named is refused.
 
+mod expression;
+
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Distinct, Expr, Function, FunctionArgumentClause, FunctionArguments,
-    GroupByExpr, Ident, InTarget, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor, Value,
-    ValueWithSpan, Visitor,
+    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
+    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
+    Visitor,
 };
 use sqlparser::tokenizer::Location;
 
@@ -15,48 +16,7 @@ use super::scope::{Scope, folded};
 use super::{Names, fault};
 use crate::sql::Dialect;
 use crate::suggest;
-use crate::tools::{Fault, Text, functions};
-
-/// Types that a value may be made: those of the engines themselves, by the first word of their names.
-const TYPES: &[&str] = &[
-    "bigint",
-    "binary",
-    "bool",
-    "boolean",
-    "bytea",
-    "char",
-    "character",
-    "date",
-    "datetime",
-    "dec",
-    "decimal",
-    "double",
-    "float",
-    "float4",
-    "float8",
-    "int",
-    "int2",
-    "int4",
-    "int8",
-    "integer",
-    "interval",
-    "json",
-    "jsonb",
-    "nchar",
-    "numeric",
-    "real",
-    "signed",
-    "smallint",
-    "text",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "unsigned",
-    "uuid",
-    "varchar",
-    "year",
-    "blob",
-];
+use crate::tools::{Fault, Text};
 
 /// Walks a statement, and keeps what is wrong with it.
 pub(super) struct Judge<'n> {
@@ -292,198 +252,6 @@ impl<'n> Judge<'n> {
             }
         }
     }
-
-    fn call(&mut self, function: &Function) {
-        let at = function.name.span().start;
-        let name = match &function.name.0[..] {
-            [ObjectNamePart::Identifier(name)] => match name.quote_style {
-                None => name.value.to_ascii_lowercase(),
-                Some(_) => name.value.clone(),
-            },
-            _ => function.name.to_string().replace(['"', '`'], ""),
-        };
-        let is_named = self.names.functions.contains(&name);
-        let is_plain =
-            function.name.0.len() == 1 && functions::is_built_in(self.names.dialect, &name);
-        if !is_named && !is_plain {
-            let near = suggest::nearest(&name, functions::built_in(self.names.dialect));
-            let help = match near {
-                Some(near) => format!("did you mean {near}?"),
-                None => {
-                    format!("if it only reads what it is given, name it: functions = [\"{name}\"]")
-                }
-            };
-            self.fault(
-                at,
-                format!("the function {name} is not one that a tool may call"),
-                help,
-            );
-        }
-        let plain_parameters = matches!(function.parameters, FunctionArguments::None);
-        let plain_clauses = match &function.args {
-            FunctionArguments::List(list) => list.clauses.iter().all(|clause| {
-                matches!(
-                    clause,
-                    FunctionArgumentClause::OrderBy(_)
-                        | FunctionArgumentClause::Limit(_)
-                        | FunctionArgumentClause::Separator(_)
-                )
-            }),
-            FunctionArguments::None => true,
-            FunctionArguments::Subquery(_) => false,
-        };
-        if function.uses_odbc_syntax || !plain_parameters || !plain_clauses {
-            self.fault(
-                at,
-                format!("{name} is called in a way that a tool may not use"),
-                "write name(argument, …)",
-            );
-        }
-    }
-
-    fn data_type(&mut self, data_type: &DataType, at: Location) {
-        let text = data_type.to_string().to_ascii_lowercase();
-        let text = text.strip_suffix("[]").unwrap_or(&text);
-        let word = text.split(['(', ' ']).next().unwrap_or(text);
-        if !TYPES.contains(&word) || text.contains(['"', '.', '`']) {
-            self.fault(
-                at,
-                format!("{text} is no type that a tool may make"),
-                "use the engine's own types of numbers, texts, dates and documents",
-            );
-        }
-    }
-
-    fn expression(&mut self, expr: &Expr) {
-        let at = expr.span().start;
-        match expr {
-            Expr::Function(function) => self.call(function),
-            Expr::Cast {
-                data_type, format, ..
-            } => {
-                self.data_type(data_type, at);
-                if format.is_some() {
-                    self.fault(at, "CAST with a format", "write CAST(… AS type)");
-                }
-            }
-            Expr::TypedString(string) => self.data_type(&string.data_type, at),
-            Expr::Convert {
-                data_type, styles, ..
-            } => {
-                if let Some(data_type) = data_type {
-                    self.data_type(data_type, at);
-                }
-                if !styles.is_empty() {
-                    self.fault(at, "CONVERT with a style", "write CAST(… AS type)");
-                }
-            }
-            Expr::In { target, global, .. } => match target {
-                InTarget::List(members) => {
-                    if let [
-                        Expr::Value(ValueWithSpan {
-                            value: Value::Placeholder(_),
-                            span,
-                        }),
-                    ] = &members[..]
-                    {
-                        self.lists.insert(span.start);
-                    }
-                    if *global {
-                        self.fault(at, "GLOBAL IN", "write IN");
-                    }
-                }
-                InTarget::Subquery(_) => {}
-                InTarget::Table { .. } | InTarget::Unnest(_) => {
-                    self.fault(at, "IN a table", "write IN (SELECT column FROM …)");
-                }
-            },
-            Expr::BinaryOp { op, .. }
-            | Expr::AnyOp { compare_op: op, .. }
-            | Expr::AllOp { compare_op: op, .. } => {
-                if matches!(
-                    op,
-                    BinaryOperator::PGCustomBinaryOperator(_)
-                        | BinaryOperator::Assignment
-                        | BinaryOperator::Custom(_)
-                ) {
-                    self.fault(
-                        at,
-                        format!("the operator {op} is not one that a tool may use"),
-                        "use the engine's own operators",
-                    );
-                }
-            }
-            Expr::Collate { collation, .. } if collation.0.len() > 1 => {
-                self.fault(
-                    at,
-                    format!("the collation {collation} is of another schema"),
-                    "use one of the engine's own",
-                );
-            }
-            Expr::Identifier(name) if is_of_session(name) => {
-                let help = "the caller's own are parameters: from = \"caller.token\"";
-                self.fault(at, format!("{} tells of the session", name.value), help);
-            }
-            Expr::Identifier(name) if name.value.starts_with('@') => {
-                self.fault(
-                    at,
-                    "a variable of the session",
-                    "declare a parameter, and write :name",
-                );
-            }
-            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
-                self.fault(
-                    at,
-                    "* takes columns that are not named",
-                    "write the columns out",
-                );
-            }
-            Expr::Identifier(_)
-            | Expr::CompoundIdentifier(_)
-            | Expr::CompoundFieldAccess { .. }
-            | Expr::IsFalse(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::IsDistinctFrom(..)
-            | Expr::IsNotDistinctFrom(..)
-            | Expr::Between { .. }
-            | Expr::Like { any: false, .. }
-            | Expr::ILike { any: false, .. }
-            | Expr::SimilarTo { .. }
-            | Expr::RLike { .. }
-            | Expr::UnaryOp { .. }
-            | Expr::AtTimeZone { .. }
-            | Expr::Extract { .. }
-            | Expr::Ceil { .. }
-            | Expr::Floor { .. }
-            | Expr::Position { .. }
-            | Expr::Substring { .. }
-            | Expr::Trim { .. }
-            | Expr::Overlay { .. }
-            | Expr::Collate { .. }
-            | Expr::Nested(_)
-            | Expr::Value(_)
-            | Expr::Case { .. }
-            | Expr::Exists { .. }
-            | Expr::Subquery(_)
-            | Expr::GroupingSets(_)
-            | Expr::Cube(_)
-            | Expr::Rollup(_)
-            | Expr::Tuple(_)
-            | Expr::Array(_)
-            | Expr::Interval(_) => {}
-            _ => self.fault(
-                at,
-                "an expression of a kind that a tool may not use",
-                "write it in plain SQL",
-            ),
-        }
-    }
 }
 
 impl Visitor for Judge<'_> {
@@ -608,21 +376,6 @@ impl Visitor for Judge<'_> {
         self.expression(expr);
         ControlFlow::Continue(())
     }
-}
-
-/// Whether a bare word is a function of the session on some engine.
-fn is_of_session(name: &Ident) -> bool {
-    let word = name.value.to_ascii_lowercase();
-    name.quote_style.is_none()
-        && matches!(
-            &*word,
-            "current_user"
-                | "session_user"
-                | "system_user"
-                | "current_role"
-                | "current_catalog"
-                | "current_schema"
-        )
 }
 
 /// Whether a body is made of SELECTs and VALUES alone; those in parentheses are looked at by
