@@ -70,6 +70,7 @@ pub struct Model {
     description: Option<Box<str>>,
     estimated_rows: Option<u64>,
     secured: bool,
+    runs_code: bool,
     definition: Option<u64>,
     inherited: bool,
     fields: Vec<Field>,
@@ -131,6 +132,16 @@ impl Model {
     /// Whether the database itself says which rows are seen (row security), by code of its own.
     pub fn is_secured(&self) -> bool {
         self.secured
+    }
+
+    /// Whether code of others may run when the model is read: functions of a view, of a policy, of
+    /// its table's owner or of the tables that its rules look at, another server's tables.
+    pub fn runs_code(&self) -> bool {
+        let of_rules = self.rules.iter().flat_map(Rule::steps);
+        self.runs_code
+            || self.secured
+            || !matches!(self.kind, Kind::Table | Kind::MaterializedView)
+            || of_rules.map(|step| step.there).any(Self::runs_code)
     }
 
     /// How many rows the database believes the table to have: what reading it costs, and nothing to

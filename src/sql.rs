@@ -34,7 +34,7 @@ pub use self::identity::DIGEST;
 
 use self::column::{alias, column_of};
 use self::shapes::Shapes;
-use crate::catalog::{Field, Kind, Model, Rule, TableName};
+use crate::catalog::{Field, Model, TableName};
 use crate::encode::{Cell, Layout, Member, Shape};
 use crate::plan::{
     Column, Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, Zone,
@@ -64,8 +64,7 @@ pub struct Statement {
     pub values: Values,
     /// What its columns are.
     pub layout: Arc<Layout>,
-    /// Whether more than tables is read, and with it code that is not ours may run: functions of a
-    /// view or a policy, another server's tables.
+    /// Whether a model is read that runs code which is not ours ([`Model::runs_code`]).
     pub runs_code: bool,
     /// Whether each of its steps is over soon: no view, no text to look into, nothing to group.
     pub is_brief: bool,
@@ -155,7 +154,7 @@ pub fn rows(
             &select,
             dialect,
             layout,
-            runs_code(plan.model),
+            plan.model.runs_code(),
         )];
     }
     source(&mut select, plan.model, dialect);
@@ -164,7 +163,7 @@ pub fn rows(
     if let Output::Groups { by, .. } = &plan.output {
         groups::group_by(&mut select, by, dialect);
     }
-    let runs_code = plan.joins.models().any(runs_code);
+    let runs_code = plan.joins.models().any(Model::runs_code);
     let is_brief = matches!(plan.output, Output::Rows { .. }) && !plan.filter.looks_into_text();
     pages(select, width, plan, dialect)
         .into_iter()
@@ -305,7 +304,7 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     source(&mut select, plan.model, dialect);
     filter(&mut select, &plan.filter, dialect);
     select.limit(1);
-    Statement::new(&select, dialect, Arc::new(layout), runs_code(plan.model)).brief(true)
+    Statement::new(&select, dialect, Arc::new(layout), plan.model.runs_code()).brief(true)
 }
 
 /// The statement that asks a server's planner how many rows the filter leaves; its one row is the
@@ -328,7 +327,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
         text: text.into(),
         values,
         layout: Arc::default(),
-        runs_code: plan.joins.models().any(runs_code),
+        runs_code: plan.joins.models().any(Model::runs_code),
         is_brief: false,
     })
 }
@@ -360,7 +359,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
         select.expr(Expr::cust("COUNT(*)"));
     }
     let layout = Arc::new(Layout::count());
-    let runs_code = plan.joins.models().any(runs_code);
+    let runs_code = plan.joins.models().any(Model::runs_code);
     Statement::new(&select, dialect, layout, runs_code)
 }
 
@@ -552,13 +551,6 @@ impl<'s> Columns<'s> {
         }
         Some(self.add(told.finally(Expr::cust("0")).into()))
     }
-}
-
-fn runs_code(model: &Model) -> bool {
-    let of_rules = model.rules().iter().flat_map(Rule::steps);
-    model.is_secured()
-        || !matches!(model.kind(), Kind::Table | Kind::MaterializedView)
-        || of_rules.map(|step| step.there).any(runs_code)
 }
 
 fn table(name: &TableName) -> TableRef {

@@ -265,6 +265,7 @@ fn made(name: &str, table: &Table, rules: Vec<Option<String>>, hidden: &mut Vec<
         description: table.comment.as_deref().map(Into::into),
         estimated_rows: table.estimated_rows,
         secured: table.secured,
+        runs_code: table.runs_code,
         definition: table.definition,
         inherited: table.inherited,
         fields,

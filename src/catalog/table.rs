@@ -80,6 +80,9 @@ pub struct Table {
     pub estimated_rows: Option<u64>,
     /// Whether the database itself shows the role some of the rows alone (row security).
     pub secured: bool,
+    /// Whether code of others may run when it is read, though it is a table: functions of its owner
+    /// that the server calls while it plans (PostgreSQL).
+    pub runs_code: bool,
     /// What tells this definition of its columns from others, where a statement might be answered by
     /// another one without a failure (MySQL).
     pub definition: Option<u64>,
@@ -111,6 +114,7 @@ impl Table {
             comment: None,
             estimated_rows: None,
             secured: false,
+            runs_code: false,
             definition: None,
             columns,
             withheld: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sea_query::Values;
 
 use super::shapes::Whole;
-use super::{Dialect, Statement, condition, runs_code, source};
+use super::{Dialect, Statement, condition, source};
 use crate::catalog::{FieldType, Kind, Model};
 use crate::encode::{Cell, Datum, Layout};
 use crate::plan::{Comparison, Condition, Term, Value};
@@ -111,7 +111,7 @@ impl Lookup {
             };
             let mut select = select.clone();
             select.and_where(condition::expr(&test, dialect));
-            Statement::new(&select, dialect, Arc::clone(&layout), runs_code(model)).brief(true)
+            Statement::new(&select, dialect, Arc::clone(&layout), model.runs_code()).brief(true)
         };
         let statements: Vec<Statement> = SIZES.into_iter().map(written).collect();
         let first = statements.first()?.values.0.len().checked_sub(1)?;

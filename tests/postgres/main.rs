@@ -18,6 +18,7 @@ mod filters;
 mod gets;
 mod lost;
 mod order;
+mod planner;
 mod pooler;
 mod role;
 mod start;

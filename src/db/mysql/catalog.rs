@@ -169,6 +169,7 @@ async fn table(
         comment,
         estimated_rows,
         secured: false,
+        runs_code: false,
         definition: Some(definition),
         columns,
         withheld: Vec::new(),

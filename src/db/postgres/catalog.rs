@@ -6,10 +6,10 @@ use sea_query::{Alias, Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sqlx::postgres::types::Oid;
 use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Row as _};
 
-use super::{columns, relations, session};
+use super::{code, columns, is_at_rest, relations, session};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::{Failure, FailureKind, bound};
+use crate::db::{Failure, bound};
 use crate::sql::{Dialect, documents};
 use crate::suggest;
 
@@ -40,6 +40,7 @@ pub(super) async fn tables(
     let columns = columns::read(connection, &wanted).await?;
     let withheld = withheld(connection, &wanted).await?;
     let relations = relations::read(connection, &wanted).await?;
+    let running = code::running(connection, &wanted).await?;
     let mut tables = Vec::with_capacity(names.len());
     for known in found {
         let known = match known {
@@ -66,6 +67,7 @@ pub(super) async fn tables(
             comment: known.comment.clone(),
             estimated_rows: estimate(connection, known).await?,
             secured: known.secured,
+            runs_code: running.contains(&known.oid),
             definition: None,
             columns,
             withheld: withheld.get(&known.oid).cloned().unwrap_or_default(),
@@ -341,7 +343,7 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
 /// What looking into the rows of a table may take.
 const LOOKING: &str = "SET LOCAL statement_timeout = 1000";
 
-/// The number that a statement tells of a table's rows; none where it takes too long.
+/// The number that a statement tells of a table's rows; none where it takes too long or fails.
 async fn looked_up<T>(
     connection: &mut PgConnection,
     select: &SelectStatement,
@@ -364,7 +366,8 @@ where
         .map_err(Failure::from_driver);
     looking.rollback().await.map_err(Failure::from_driver)?;
     match told {
-        Err(failure) if *failure.kind() == FailureKind::Timeout => Ok(None),
+        // What an owner lets the planner call may fail, and keeps no other table away.
+        Err(failure) if is_at_rest(&failure) => Ok(None),
         told => told.map(Some),
     }
 }

@@ -218,6 +218,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         comment: None,
         estimated_rows,
         secured: false,
+        runs_code: false,
         definition: Some(definition_of(known, &rows)),
         row_id: match known.stored && !known.without_rowid && row_id.is_none() {
             true => free_row_id(&columns),
