@@ -57,7 +57,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = app::open(&config, Arc::new(Metrics::default()))
         .await
         .map_err(|fault| fault.what)?;
-    let token = Tokens::new(&config.tokens).check(TOKEN).ok_or("no token")?;
+    let token = Tokens::new(&config.service.tokens)
+        .check(TOKEN)
+        .ok_or("no token")?;
     let caller = Caller {
         token,
         client: None,

@@ -200,7 +200,7 @@ mod tests {
                 folder.display().to_string(),
             ));
         }
-        Reach::new(config::load(vars).unwrap().database_places)
+        Reach::new(config::load(vars).unwrap().admin.places)
     }
 
     async fn judged(reach: &Reach, url: &str) -> Result<Way, OutOfReach> {

@@ -135,15 +135,15 @@ impl Server {
         metrics: Arc<Metrics>,
     ) -> Result<Self, BindFault> {
         let mut inherited = Inherited::of_environment();
-        let listener = bind("MCP_LISTEN", config.listen, &mut inherited).await?;
-        let admin = match config.admin_listen {
+        let listener = bind("MCP_LISTEN", config.service.listen, &mut inherited).await?;
+        let admin = match config.service.admin_listen {
             Some(address) => Some(bind("MCP_ADMIN_LISTEN", address, &mut inherited).await?),
             None => None,
         };
         Ok(Self {
             app: Arc::new(App::new(
                 config,
-                listener.local_addr().unwrap_or(config.listen),
+                listener.local_addr().unwrap_or(config.service.listen),
                 service,
                 metrics,
             )),
@@ -255,14 +255,14 @@ impl App {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            enabled: config.enabled,
+            enabled: config.service.enabled,
             listens,
             service,
             gate: gate::Gate::default(),
             metrics,
             sessions: sessions::Sessions::default(),
             slots: Slots::default(),
-            memory: Memory::new(config.max_memory_bytes),
+            memory: Memory::new(config.limits.max_memory_bytes),
             told: Windows::default(),
             streams: sse::Streams::default(),
             administered: Semaphore::new(ADMINISTERED),

@@ -92,7 +92,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
 
 /// How the databases of tenants are reached, where there is a store.
 fn ways(config: &Config) -> Option<Arc<Ways>> {
-    let store = config.store.as_ref().filter(|_| config.enabled);
+    let store = config.store.url.as_ref().filter(|_| config.service.enabled);
     store.map(|_| Arc::new(Ways::new(config)))
 }
 
@@ -122,17 +122,21 @@ impl Own {
     }
 
     async fn read(config: &Config) -> Result<Self, StartFault> {
-        let url = config.database.as_ref().filter(|_| config.enabled);
+        let url = config
+            .data
+            .database
+            .as_ref()
+            .filter(|_| config.service.enabled);
         let Some(url) = url else {
             // Without a database of its own they are those of the store.
-            let exposed = (!config.enabled).then(|| waiting(config));
+            let exposed = (!config.service.enabled).then(|| waiting(config));
             return Ok(Self::unread(None, exposed));
         };
         let db = Db::new(&Options {
             url: url.clone(),
-            pool_size: config.pool_size,
-            query_timeout: config.query_timeout,
-            pgbouncer: config.pgbouncer,
+            pool_size: config.pool.size,
+            query_timeout: config.limits.query_timeout,
+            pgbouncer: config.pool.pgbouncer,
             tenant: None,
         })
         .map_err(named)?;
@@ -146,7 +150,7 @@ impl Own {
                 let built = served(built(&tables, config), &db, config).await?;
                 let judged = Arc::new(Judged::new(tables));
                 let (hidden, missing) = (built.hidden.clone(), built.missing.clone());
-                let exposed = exposed(&db, built, &config.sensitive, (&judged, 0));
+                let exposed = exposed(&db, built, &config.data.sensitive, (&judged, 0));
                 Ok(Self {
                     hidden,
                     missing,
@@ -169,7 +173,7 @@ impl Own {
 
 /// The database of a configuration that has not answered yet.
 pub(crate) fn waiting(config: &Config) -> Arc<Exposed> {
-    let names = config.models.iter().map(|name| name.exposed.clone());
+    let names = config.data.models.iter().map(|name| name.exposed.clone());
     Arc::new(Exposed::waiting(names.collect()))
 }
 
@@ -193,28 +197,28 @@ pub(crate) fn exposed(
 /// What a configuration says for everybody.
 pub(crate) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
     Settings {
-        read_only: config.read_only,
+        read_only: config.data.read_only,
         limits: Limits {
-            default_limit: config.default_limit,
-            max_limit: config.max_limit,
-            scan_limit: config.scan_limit,
+            default_limit: config.limits.default_limit,
+            max_limit: config.limits.max_limit,
+            scan_limit: config.limits.scan_limit,
         },
         cursors,
-        numbers: config.numbers,
-        max_response_bytes: config.max_response_bytes,
-        tool_max_bytes: config.tool_max_bytes,
-        query_timeout: config.query_timeout,
-        slow_query: config.slow_query,
-        audit_denies: config.audit_denies,
+        numbers: config.data.numbers,
+        max_response_bytes: config.limits.max_response_bytes,
+        tool_max_bytes: config.limits.tool_max_bytes,
+        query_timeout: config.limits.query_timeout,
+        slow_query: config.limits.slow_query,
+        audit_denies: config.audit.denies,
         connections: ConnectionLimits {
-            max_message_bytes: config.max_message_bytes,
-            rate_limit: config.rate_limit,
-            rate_window: config.rate_window,
-            idle_timeout: config.idle_timeout,
-            max_connections: config.max_connections,
-            max_requests: config.max_requests,
-            max_per_address: config.max_connections_per_address,
-            token_rate_limit: config.token_rate_limit.unwrap_or_default(),
+            max_message_bytes: config.limits.max_message_bytes,
+            rate_limit: config.limits.rate_limit,
+            rate_window: config.limits.rate_window,
+            idle_timeout: config.limits.idle_timeout,
+            max_connections: config.limits.max_connections,
+            max_requests: config.limits.max_requests,
+            max_per_address: config.limits.max_connections_per_address,
+            token_rate_limit: config.limits.token_rate_limit.unwrap_or_default(),
         },
     }
 }
@@ -229,7 +233,7 @@ pub(crate) fn access(
 ) -> Access {
     Access {
         settings: Arc::clone(settings),
-        tokens: Tokens::new(&config.tokens),
+        tokens: Tokens::new(&config.service.tokens),
         shared: Arc::new(Policy::new(
             Arc::clone(settings),
             Permissions::ALL,
@@ -237,23 +241,24 @@ pub(crate) fn access(
             None,
         )),
         clients,
-        require_auth: config.require_auth,
-        hosts: config.allowed_hosts.clone(),
-        origins: config.allowed_origins.clone(),
-        query_token: config.allow_query_token,
-        proxies: config.trusted_proxies.clone(),
+        require_auth: config.service.require_auth,
+        hosts: config.network.allowed_hosts.clone(),
+        origins: config.network.allowed_origins.clone(),
+        query_token: config.network.allow_query_token,
+        proxies: config.network.trusted_proxies.clone(),
         tls,
         edition: Edition::first(),
         administration: Arc::new(Administration {
-            has_store: config.store.is_some() && config.enabled,
-            tokens: Tokens::new(&config.admin_tokens),
-            reach: Reach::new(config.database_places.clone()),
+            has_store: config.store.url.is_some() && config.service.enabled,
+            tokens: Tokens::new(&config.admin.tokens),
+            reach: Reach::new(config.admin.places.clone()),
             place: config
+                .data
                 .database
                 .as_ref()
                 .map_or_else(String::new, ToString::to_string),
-            page: config.page,
-            reads: config.admin_read,
+            page: config.admin.page,
+            reads: config.admin.read,
             settings: config.settings.told().into(),
             warnings: config.warnings.clone().into(),
         }),
@@ -262,7 +267,7 @@ pub(crate) fn access(
 
 /// Certificate and key as they are now, where the configuration names them.
 pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
-    let loaded = config.tls.as_ref().map(TlsFiles::load).transpose();
+    let loaded = config.network.tls.as_ref().map(TlsFiles::load).transpose();
     loaded.map_err(|fault| StartFault {
         what: format!("{}: {}", fault.variable, fault.message),
         help: fault.help,
@@ -270,7 +275,7 @@ pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
 }
 
 pub(crate) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
-    match &config.cursor_key {
+    match &config.instances.cursor_key {
         Some(key) => Ok(CursorKey::new(key.expose_secret())),
         None => CursorKey::random().map_err(|_| StartFault {
             what: "the operating system gives no randomness".to_owned(),
@@ -281,18 +286,22 @@ pub(crate) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
 
 /// Reads the tables of the whitelist.
 pub(crate) async fn tables(db: &Db, config: &Config) -> Result<Tables, Failure> {
-    let tables = db.tables(&config.models).await?;
-    Ok(config.models.iter().cloned().zip(tables).collect())
+    let tables = db.tables(&config.data.models).await?;
+    Ok(config.data.models.iter().cloned().zip(tables).collect())
 }
 
 /// The catalog of a configuration.
 pub(crate) fn built(tables: &Tables, config: &Config) -> Built {
     let mut tables = tables.clone();
-    let mistyped = given(config, &config.relations, &mut tables);
+    let mistyped = given(config, &config.data.relations, &mut tables);
     let tables = tables.iter().map(|(name, table)| (name, table.clone()));
     Built {
         mistyped,
-        ..catalog::build(tables.collect(), &config.sensitive, Narrowing::default())
+        ..catalog::build(
+            tables.collect(),
+            &config.data.sensitive,
+            Narrowing::default(),
+        )
     }
 }
 
@@ -303,21 +312,21 @@ fn given(
     relations: &[GivenRelation],
     tables: &mut Tables,
 ) -> Option<catalog::Mistyped> {
-    let mistyped = field_types::give(&config.field_types, tables).err();
+    let mistyped = field_types::give(&config.data.field_types, tables).err();
     let unrelated = given_relations::give(relations, tables).err();
     mistyped.or(unrelated)
 }
 
 /// The catalog of what two configurations both expose of the tables of one of them.
 pub(crate) fn built_within(tables: &Tables, config: &Config, other: &Config) -> (Built, Sensitive) {
-    let sensitive = config.sensitive.or(&other.sensitive);
+    let sensitive = config.data.sensitive.or(&other.data.sensitive);
     let mut tables = tables.clone();
-    let mut relations = config.relations.clone();
-    relations.retain(|relation| other.relations.contains(relation));
+    let mut relations = config.data.relations.clone();
+    relations.retain(|relation| other.data.relations.contains(relation));
     let mistyped = given(config, &relations, &mut tables);
     let both = tables
         .iter()
-        .filter(|(name, _)| other.models.contains(name));
+        .filter(|(name, _)| other.data.models.contains(name));
     let both = both.map(|(name, table)| (name, table.clone())).collect();
     let built = catalog::build(both, &sensitive, Narrowing::default());
     (Built { mistyped, ..built }, sensitive)
@@ -332,11 +341,12 @@ pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Bui
         return Ok(built);
     }
     let wanted: Vec<&str> = config
+        .data
         .models
         .iter()
         .map(|name| name.exposed.as_str())
         .collect();
-    let place = match &config.database {
+    let place = match &config.data.database {
         Some(DatabaseUrl::Sqlite(file)) => file
             .path()
             .file_name()

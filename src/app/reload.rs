@@ -111,7 +111,7 @@ impl Live {
     /// # Errors
     /// When nothing was changed, and why.
     pub fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
-        if new.enabled != self.config.enabled {
+        if new.service.enabled != self.config.service.enabled {
             return Err(NotReloaded::Faulty(StartFault {
                 what: "MCP_ENABLED: cannot change while the service runs".to_owned(),
                 help: "restart the service".to_owned(),
@@ -376,7 +376,7 @@ impl Live {
             kept.tenants.reread(Ways::new(&config));
             self.service.set_ways(kept.tenants.ways());
         }
-        let idle = inspect::weaknesses(&tables, &config.sensitive).into_iter();
+        let idle = inspect::weaknesses(&tables, &config.data.sensitive).into_iter();
         let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
         let warnings = asked.warnings.into_iter().chain(idle);
         let clients = self.clients(&settings);
@@ -402,12 +402,12 @@ impl Live {
     /// is the one that was hidden, under another name.
     fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), StartFault> {
         let judged = self.judged.judged();
-        let before = inspect::entries(judged, &self.config.sensitive);
-        let mut lost = inspect::entries(tables, &new.sensitive);
+        let before = inspect::entries(judged, &self.config.data.sensitive);
+        let mut lost = inspect::entries(tables, &new.data.sensitive);
         lost.retain(|entry| {
             entry.0 == "MCP_HIDDEN_FIELDS"
                 && !before.contains(entry)
-                && self.config.sensitive.names(&entry.1)
+                && self.config.data.sensitive.names(&entry.1)
         });
         let had = names(&open::built(judged, &self.config).catalog);
         let has = names(&open::built(tables, new).catalog);
@@ -437,10 +437,10 @@ impl Live {
                 let built = open::built(&now.tables, config);
                 warn_of_missing(&built);
                 let of = (judged, now.number);
-                Some(open::exposed(db, built, &config.sensitive, of))
+                Some(open::exposed(db, built, &config.data.sensitive, of))
             }
             Some(_) => Some(open::waiting(config)),
-            None => (!config.enabled).then(|| open::waiting(config)),
+            None => (!config.service.enabled).then(|| open::waiting(config)),
         }
     }
 

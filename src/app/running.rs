@@ -87,7 +87,7 @@ impl App {
             Some(source) => Some(controlled(source, &mut server, config)?),
             None => None,
         };
-        let address = server.address().unwrap_or(config.listen);
+        let address = server.address().unwrap_or(config.service.listen);
         let (admin, stop) = (server.admin_address(), server.stop());
         let kept = keep(&opened.service, config).await?;
         Ok(Running {
@@ -122,7 +122,7 @@ impl App {
 
 /// What a service reloads from, with what its control socket is asked for, where it has one.
 fn controlled(source: Source, server: &mut Server, config: &Config) -> Result<Source, StartFault> {
-    let Some(path) = &config.control_socket else {
+    let Some(path) = &config.service.control_socket else {
         return Ok(source);
     };
     match server.open_control(path) {

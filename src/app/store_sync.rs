@@ -57,18 +57,18 @@ impl Drop for Kept {
 /// # Errors
 /// A store that cannot be right.
 pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, StartFault> {
-    let (Some(url), Some(ways)) = (config.store.clone(), service.ways()) else {
+    let (Some(url), Some(ways)) = (config.store.url.clone(), service.ways()) else {
         return Ok(None);
     };
     let place = Place {
         url,
-        keys: Keys::new(&config.encryption_keys),
-        exposed: config.database.clone(),
+        keys: Keys::new(&config.store.keys),
+        exposed: config.data.database.clone(),
     };
-    let freshness = Arc::new(Freshness::new(config.store_grace));
+    let freshness = Arc::new(Freshness::new(config.store.grace));
     let mut keeper = Keeper {
         service: Arc::clone(service),
-        grace: config.store_grace,
+        grace: config.store.grace,
         place,
         freshness: Arc::clone(&freshness),
         state: None,

@@ -46,14 +46,10 @@ pub(super) struct Arguments {
 
 /// Reads configuration and catalog, and judges them.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let config = config::load_here()?;
-    let enabled = config.enabled;
-    let config = Config {
-        enabled: true,
-        // A look is no start: nothing of it is recorded.
-        audit: None,
-        ..config
-    };
+    let mut config = config::load_here()?;
+    let enabled = std::mem::replace(&mut config.service.enabled, true);
+    // A look is no start: nothing of it is recorded.
+    config.audit.target = None;
     let (opened, weaknesses) = serve::runtime()?.block_on(async {
         let opened = app::open(&config, Arc::new(Metrics::default())).await?;
         let weaknesses = opened.weaknesses().await;
@@ -70,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut report = Report::new(&config, enabled, &opened, weaknesses);
-    if config.store.is_some() {
+    if config.store.url.is_some() {
         report.add_rules(operator::contents().ok().as_ref());
     }
     if let Some(file) = &arguments.baseline {
@@ -95,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// A database that does not answer: nothing could be checked, which is no success.
 fn silent(config: &Config) -> Failure {
-    let place = config.database.as_ref().map(ToString::to_string);
+    let place = config.data.database.as_ref().map(ToString::to_string);
     let place = place.unwrap_or_else(|| "the database".to_owned());
     Failure::unable(format!(
         "DATABASE_URL: nothing answers: {place} could not be checked"
@@ -104,9 +100,11 @@ fn silent(config: &Config) -> Failure {
 }
 
 fn setup_sql(config: &Config, opened: &Opened) -> Result<String, Failure> {
-    opened.setup_sql().ok_or_else(|| match &config.database {
-        Some(url) => Failure::unable(format!("--setup-sql: {} has no roles", url.engine()))
-            .help("let the service run as a user of the system who may read the file alone"),
-        None => Failure::unable("--setup-sql: no database is named").help("set DATABASE_URL"),
-    })
+    opened
+        .setup_sql()
+        .ok_or_else(|| match &config.data.database {
+            Some(url) => Failure::unable(format!("--setup-sql: {} has no roles", url.engine()))
+                .help("let the service run as a user of the system who may read the file alone"),
+            None => Failure::unable("--setup-sql: no database is named").help("set DATABASE_URL"),
+        })
 }

@@ -98,6 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         // What the demo decided by itself is not to be reloaded.
         let running = serve::start(&config, None).await?;
         let place = config
+            .data
             .database
             .as_ref()
             .map(ToString::to_string)
@@ -107,7 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         output::data(&screen(tokens, &place, &created, &running))?;
         let playing = play::begin(running.address, [Some(token.clone()), guest]);
         let playing = arguments.traffic.then(|| tokio::spawn(playing));
-        let ended = serve::end(running, signals, config.log_format).await;
+        let ended = serve::end(running, signals, config.log.format).await;
         playing.inspect(|playing| playing.abort());
         ended
     })

@@ -24,7 +24,7 @@ const SILENCED: [(&str, &str); 8] = [
 
 /// Begins to write logs as the configuration says; a second call changes nothing.
 pub(super) fn begin(config: &Config) {
-    let filter = filter(&config.log_filter);
+    let filter = filter(&config.log.filter);
     let colours = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
@@ -33,7 +33,7 @@ pub(super) fn begin(config: &Config) {
         .with_writer(io::stderr)
         .with_ansi(colours)
         .with_target(false);
-    let _ = match config.log_format {
+    let _ = match config.log.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };

@@ -51,10 +51,10 @@ pub(crate) fn contents() -> Result<Contents, Failure> {
 pub(crate) fn advise(tenant: &str, token: Option<&str>) -> Result<bool, Failure> {
     let found = read(async |store, config| {
         let contents = store.contents().await.map_err(unread)?;
-        let reach = Reach::new(config.database_places.clone());
+        let reach = Reach::new(config.admin.places.clone());
         let at = Where {
             reach: &reach,
-            query_timeout: config.query_timeout,
+            query_timeout: config.limits.query_timeout,
         };
         let tenant = find::tenant(&contents, tenant)?;
         let mut tokens = contents.tokens.iter();
@@ -89,13 +89,13 @@ pub(crate) fn change<T>(
     serve::runtime()?.block_on(async {
         let store = open(&config).await?;
         let audit = audit(&config)?;
-        let (who, reach) = (user(), Reach::new(config.database_places.clone()));
+        let (who, reach) = (user(), Reach::new(config.admin.places.clone()));
         let admin = Admin {
             store: &store,
             reach: &reach,
             ledger: Ledger {
                 audit: audit.as_ref(),
-                denies: config.audit_denies,
+                denies: config.audit.denies,
                 way: Way::Command,
                 who: &who,
                 token: None,
@@ -116,26 +116,26 @@ fn configuration() -> Result<Config, Failure> {
 }
 
 async fn open(config: &Config) -> Result<Store, Failure> {
-    let Some(place) = &config.store else {
+    let Some(place) = &config.store.url else {
         return Err(Failure::unable("MCP_STORE: no store is named")
             .help("for example MCP_STORE=sqlite:/var/lib/lucarne/store.db, here or in .env"));
     };
-    let keys = Keys::new(&config.encryption_keys);
-    Ok(Store::reach(place, keys, config.database.as_ref()).await?)
+    let keys = Keys::new(&config.store.keys);
+    Ok(Store::reach(place, keys, config.data.database.as_ref()).await?)
 }
 
 fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
-    let target = match &config.audit {
+    let target = match &config.audit.target {
         None => return Ok(None),
         Some(AuditTarget::StandardError) => Target::StandardError,
         Some(AuditTarget::File(path)) => Target::File(path.clone()),
     };
     match Audit::open(target, Arc::new(Metrics::default())) {
         Ok(audit) => {
-            audit.set_denies(config.audit_denies);
+            audit.set_denies(config.audit.denies);
             Ok(Some(audit))
         }
-        Err(error) if config.audit_denies => Err(Failure::unable(format!(
+        Err(error) if config.audit.denies => Err(Failure::unable(format!(
             "MCP_AUDIT_FILE: cannot be written to, so nothing is changed: {error}"
         ))
         .help("run this as the user of the service")),

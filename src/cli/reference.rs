@@ -1,6 +1,6 @@
 //! The variables as help and manual list them, from the table that the service reads them by.
 
-use crate::config::variables::{VARIABLES, Variable};
+use crate::config::variables::{self, Variable};
 
 use super::text::width;
 
@@ -9,7 +9,7 @@ const COLUMNS: usize = 80;
 
 /// Every variable with its default and meaning, as a block of help.
 pub(super) fn variables() -> String {
-    let entries: Vec<String> = VARIABLES.iter().map(entry).collect();
+    let entries: Vec<String> = variables::all().map(entry).collect();
     format!(
         "Variables, of the environment or of .env:\n{}",
         entries.join("\n")

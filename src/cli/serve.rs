@@ -35,7 +35,7 @@ pub(super) fn run() -> Result<(), Failure> {
         // Whoever reads that it listens may end it from then on.
         let signals = signals(running.stop())?;
         summary::announce(&config, &running).await;
-        end(running, signals, config.log_format).await
+        end(running, signals, config.log.format).await
     })
 }
 
@@ -147,7 +147,7 @@ async fn unbindable(fault: &BindFault, config: &Config) -> Failure {
 
 /// An address beside this one that is free, and that the configuration wants for nothing else.
 async fn free_near(address: SocketAddr, config: &Config) -> Option<SocketAddr> {
-    let wanted = [Some(config.listen), config.admin_listen];
+    let wanted = [Some(config.service.listen), config.service.admin_listen];
     for step in 1..=NEAR_PORTS {
         let near = SocketAddr::new(address.ip(), address.port().checked_add(step)?);
         let wanted = wanted.iter().flatten();

@@ -18,7 +18,7 @@ Examples:
 /// Answers until the input ends.
 pub(super) fn run() -> Result<(), Failure> {
     let config = configuration()?;
-    if !config.enabled {
+    if !config.service.enabled {
         return Err(Failure::unable("MCP is switched off").help("set MCP_ENABLED=true"));
     }
     logging::begin(&config);

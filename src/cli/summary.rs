@@ -19,7 +19,7 @@ const NAMED: usize = 6;
 pub(super) async fn announce(config: &Config, running: &Running) {
     let weaknesses = running.opened.weaknesses().await;
     let (version, address) = (env!("CARGO_PKG_VERSION"), running.address);
-    let scheme = if config.tls.is_some() {
+    let scheme = if config.network.tls.is_some() {
         "https"
     } else {
         "http"
@@ -27,14 +27,14 @@ pub(super) async fn announce(config: &Config, running: &Running) {
     info!("lucarne {version} listens on {scheme}://{address}");
     let mut lines = 1;
     if let Some(admin) = running.admin {
-        let api = match config.store.is_some() && !config.admin_tokens.is_empty() {
+        let api = match config.store.url.is_some() && !config.admin.tokens.is_empty() {
             true => format!(", the admin API is at http://{admin}/admin/api"),
             false => String::new(),
         };
         info!("metrics are at http://{admin}/metrics{api}");
         lines += 1;
     }
-    if let (Some(clients), Some(store)) = (&running.store, &config.store) {
+    if let (Some(clients), Some(store)) = (&running.store, &config.store.url) {
         info!("lets in {clients}, by the store in {store}");
         lines += 1;
     }
@@ -78,11 +78,11 @@ pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Weakness], bef
 
 /// Says whether anything is served, and what of it is hidden; gives back how many lines that took.
 fn serves(config: &Config, opened: &Opened) -> usize {
-    if !config.enabled {
+    if !config.service.enabled {
         info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
         return 1;
     }
-    let Some(url) = &config.database else {
+    let Some(url) = &config.data.database else {
         return 0;
     };
     let policy = opened.service.policy();
@@ -148,14 +148,14 @@ fn named(names: &[&str]) -> String {
 
 /// Says where requests are recorded; whether that took a line.
 fn audits(config: &Config) -> bool {
-    let Some(audit) = &config.audit else {
+    let Some(audit) = &config.audit.target else {
         return false;
     };
     let place = match audit {
         AuditTarget::StandardError => "standard error".to_owned(),
         AuditTarget::File(path) => path.display().to_string(),
     };
-    let otherwise = match config.audit_denies {
+    let otherwise = match config.audit.denies {
         true => "what cannot be recorded is refused",
         false => "what cannot be recorded is answered all the same",
     };

@@ -5,59 +5,11 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::variables::{self, VARIABLES};
-
-/// The variables that a reload puts in force, and which change of each may let somebody see more; a
-/// change of any other waits for a restart.
-const FOLLOWS: &[(&str, Widens)] = &[
-    ("MCP_TOKEN", Widens::Elsewhere),
-    ("MCP_TOKEN_FILE", Widens::Never),
-    ("MCP_ALLOWED_MODELS", Widens::Added),
-    ("MCP_READONLY", Widens::Never),
-    ("MCP_RATE_LIMIT", Widens::Never),
-    ("MCP_RATE_WINDOW", Widens::Never),
-    ("MCP_HIDDEN_FIELDS", Widens::Removed),
-    ("MCP_REVEAL_FIELDS", Widens::Added),
-    ("MCP_FIELD_TYPES", Widens::Any),
-    ("MCP_RELATIONS", Widens::Never),
-    ("MCP_TLS_CERT", Widens::Any),
-    ("MCP_TLS_KEY", Widens::Any),
-    ("MCP_ALLOWED_HOSTS", Widens::Any),
-    ("MCP_ALLOWED_ORIGINS", Widens::Added),
-    ("MCP_ALLOW_QUERY_TOKEN", Widens::Any),
-    ("MCP_TRUSTED_PROXIES", Widens::Added),
-    ("MCP_DEFAULT_LIMIT", Widens::Never),
-    ("MCP_MAX_LIMIT", Widens::Never),
-    ("MCP_MAX_MESSAGE_BYTES", Widens::Never),
-    ("MCP_MAX_RESPONSE_BYTES", Widens::Never),
-    ("MCP_TOOL_MAX_BYTES", Widens::Never),
-    ("MCP_NUMBERS", Widens::Never),
-    ("MCP_MAX_CONNECTIONS", Widens::Never),
-    ("MCP_MAX_CONNECTIONS_PER_ADDRESS", Widens::Never),
-    ("MCP_TOKEN_RATE_LIMIT", Widens::Never),
-    ("MCP_IDLE_TIMEOUT", Widens::Never),
-    ("MCP_SLOW_QUERY", Widens::Never),
-    ("MCP_SCAN_LIMIT", Widens::Never),
-    ("MCP_CURSOR_KEY", Widens::Never),
-    ("MCP_CURSOR_KEY_FILE", Widens::Never),
-    ("MCP_REQUIRE_AUTH", Widens::Any),
-    ("MCP_ADMIN_TOKEN", Widens::Any),
-    ("MCP_ADMIN_TOKEN_FILE", Widens::Any),
-    ("MCP_PAGE", Widens::Any),
-    ("MCP_ADMIN_READ", Widens::Any),
-    ("MCP_ALLOWED_DATABASE_HOSTS", Widens::Added),
-    ("MCP_DATABASE_FOLDER", Widens::Any),
-    ("MCP_AUDIT_ON_ERROR", Widens::Never),
-];
-
-/// Whether a reload puts a change of a variable in force.
-pub(super) fn follows(name: &str) -> bool {
-    FOLLOWS.iter().any(|(follows, _)| *follows == name)
-}
+use super::variables;
 
 /// Which change of a variable may let somebody in, or see more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Widens {
+pub(super) enum Widens {
     /// None.
     Never,
     /// Any.
@@ -113,9 +65,7 @@ impl Settings {
     pub(super) fn read(vars: &[(String, String)]) -> Self {
         let mut settings = Self::default();
         for name in variables::names() {
-            let secret = VARIABLES
-                .iter()
-                .any(|known| known.secret && known.name == name);
+            let secret = variables::is_secret(&name);
             let typed = vars.iter().find(|var| var.0 == name && !var.1.is_empty());
             if let Some((_, value)) = typed.filter(|_| !secret) {
                 settings.note(&name, value);
@@ -140,17 +90,17 @@ impl Settings {
         variables::names()
             .filter(|name| differs(name))
             .map(|name| {
-                let known = VARIABLES.iter().find(|known| known.name == name);
+                let known = variables::find(&name);
                 let default = known.and_then(|known| known.default);
                 let (before, after) = (self.value(&name).or(default), new.value(&name).or(default));
                 let shown = |text: Option<&str>| text.unwrap_or("unset").to_owned();
                 let values = known
                     .is_none_or(|known| !known.secret)
                     .then(|| (shown(before), shown(after)));
-                let follows = FOLLOWS.iter().find(|(follows, _)| *follows == name);
+                let follows = variables::follows(&name);
                 Change {
                     follows: follows.is_some(),
-                    widens: follows.is_some_and(|(_, widens)| widens.by(before, after, elsewhere)),
+                    widens: follows.is_some_and(|widens| widens.by(before, after, elsewhere)),
                     values,
                     variable: name.into_owned(),
                 }
@@ -167,7 +117,7 @@ impl Settings {
 
     /// What is in force after a reload of `new`: what waits for a restart stays as it is here.
     pub(super) fn reloaded(&self, new: &Self) -> Self {
-        let follows = |name: &str| FOLLOWS.iter().any(|(follows, _)| *follows == name);
+        let follows = |name: &str| variables::follows(name).is_some();
         let kept = self.0.iter().filter(|(name, _)| !follows(name));
         let taken = new.0.iter().filter(|(name, _)| follows(name));
         let both = kept.chain(taken);
@@ -179,7 +129,7 @@ impl Settings {
 
     /// Every variable as it counts, for those who administer: no secret's value.
     pub fn told(&self) -> Vec<Setting> {
-        let told = VARIABLES.iter().map(|known| {
+        let told = variables::all().map(|known| {
             let file = format!("{}_FILE", known.name);
             let typed = self.value(known.name);
             let from = match typed {
@@ -195,7 +145,7 @@ impl Settings {
                 secret: known.secret,
                 value: value.map(str::to_owned),
                 from,
-                follows: FOLLOWS.iter().any(|(follows, _)| *follows == known.name),
+                follows: known.follows.is_some(),
             }
         });
         told.collect()
@@ -291,13 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_is_in_the_table() {
-        for (name, _) in FOLLOWS {
-            assert!(variables::is_known(name), "{name}");
-        }
-    }
-
-    #[test]
     fn differences_are_told_by_name_and_secrets_without_their_value() {
         let mut before = settings(&[("MCP_LISTEN", "127.0.0.1:1"), ("MCP_READONLY", "true")]);
         let mut after = settings(&[("MCP_RATE_LIMIT", "7"), ("MCP_NUMBERS", "")]);
@@ -307,11 +250,11 @@ mod tests {
             told(&before, &after),
             [
                 ("MCP_TOKEN: changed".to_owned(), true),
-                ("MCP_RATE_LIMIT: 60 -> 7".to_owned(), true),
                 (
                     "MCP_LISTEN: 127.0.0.1:1 -> 127.0.0.1:8000".to_owned(),
                     false
                 ),
+                ("MCP_RATE_LIMIT: 60 -> 7".to_owned(), true),
             ]
         );
         assert!(!format!("{before:?}").contains("s3same"));

@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -123,6 +124,18 @@ impl Check {
             self.fault(variable, Reason::new(what, help));
         }
         seconds.map(Duration::from_secs_f64)
+    }
+
+    /// A path without control characters, which no operator means.
+    pub(super) fn path(&mut self, variable: &str, text: &str) -> PathBuf {
+        if text.chars().any(char::is_control) {
+            let reason = Reason::new(
+                format!("expected a path, not {}", quoted(text)),
+                "write the path without quotes or line breaks",
+            );
+            self.fault(variable, reason);
+        }
+        PathBuf::from(text)
     }
 
     /// Whether a variable has a fault already.

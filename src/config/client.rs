@@ -11,7 +11,7 @@ use super::address;
 use super::check::Check;
 use super::fault::Faults;
 use super::secrets::{self, Secret};
-use super::variables::VARIABLES;
+use super::variables;
 
 /// The token that a client shows, exactly as it was found.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct SharedToken {
 /// The address of `MCP_LISTEN`, or its default.
 pub fn listen_address(vars: &[(String, String)]) -> Result<SocketAddr, Faults> {
     const NAME: &str = "MCP_LISTEN";
-    let default = VARIABLES.iter().find(|variable| variable.name == NAME);
+    let default = variables::find(NAME);
     let default = default.and_then(|variable| variable.default);
     let text = value(vars, NAME).or(default).unwrap_or_default();
     address::parse(text).map_err(|reason| Faults::one(reason.of(NAME)))

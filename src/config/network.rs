@@ -1,14 +1,105 @@
-//! Where the service listens, and whom it answers.
+//! Whom the service answers: TLS, hosts, browsers and proxies.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
+use serde::Deserialize;
 
-use super::Config;
 use super::address;
+use super::change::Widens;
 use super::check::Check;
-use super::fault::{Reason, quoted};
+use super::fault::{Faults, Reason, quoted};
 use super::origins::{self, AllowedHosts, AllowedOrigins};
+use super::reader::Reader;
+use super::variables::{Group, unset, variable};
+
+/// The variables of this concern.
+pub(super) const GROUP: Group = Group {
+    title: "TLS, browsers and proxies",
+    variables: &[
+        unset(
+            "MCP_TLS_CERT",
+            "a PEM file with the certificate and its chain: MCP_LISTEN then speaks TLS alone",
+        )
+        .follows(Widens::Any),
+        unset(
+            "MCP_TLS_KEY",
+            "a PEM file with the certificate's private key",
+        )
+        .follows(Widens::Any),
+        unset(
+            "MCP_ALLOWED_HOSTS",
+            "Host values answered; unset: loopback names and the listen address; * for any",
+        )
+        .follows(Widens::Any),
+        unset(
+            "MCP_ALLOWED_ORIGINS",
+            "browser origins let in, such as https://app.example.com",
+        )
+        .follows(Widens::Added),
+        variable(
+            "MCP_ALLOW_QUERY_TOKEN",
+            "true",
+            "whether /mcp/ws takes ?token=",
+        )
+        .follows(Widens::Any),
+        unset(
+            "MCP_TRUSTED_PROXIES",
+            "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8",
+        )
+        .follows(Widens::Added),
+    ],
+};
+
+/// Whom the service answers.
+#[derive(Debug)]
+pub struct Network {
+    /// What the service proves itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// `Host` values answered.
+    pub allowed_hosts: AllowedHosts,
+    /// Browser origins let in.
+    pub allowed_origins: AllowedOrigins,
+    /// Whether the WebSocket route takes `?token=`.
+    pub allow_query_token: bool,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and its chain, as PEM.
+    pub cert: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+}
+
+/// The variables as they were typed.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Typed {
+    mcp_tls_cert: Option<String>,
+    mcp_tls_key: Option<String>,
+    mcp_allowed_hosts: Option<String>,
+    mcp_allowed_origins: Option<String>,
+    mcp_allow_query_token: String,
+    mcp_trusted_proxies: Option<String>,
+}
+
+pub(super) fn read(reader: &mut Reader, listen: SocketAddr) -> Result<Network, Faults> {
+    let typed: Typed = reader.typed()?;
+    let check = &mut reader.check;
+    let query_token = &typed.mcp_allow_query_token;
+    Ok(Network {
+        tls: tls(check, typed.mcp_tls_cert, typed.mcp_tls_key),
+        allowed_hosts: hosts(check, typed.mcp_allowed_hosts, listen),
+        allowed_origins: origins(check, typed.mcp_allowed_origins),
+        allow_query_token: check.boolean("MCP_ALLOW_QUERY_TOKEN", query_token, false),
+        trusted_proxies: proxies(check, typed.mcp_trusted_proxies),
+    })
+}
 
 pub(super) fn listen(check: &mut Check, text: &str) -> SocketAddr {
     let stand_in = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -37,41 +128,12 @@ pub(super) fn admin_listen(
     Some(admin)
 }
 
-/// Judges `MCP_REQUIRE_AUTH=false`: it is for one machine and its developer.
-pub(super) fn unguarded(check: &mut Check, config: &Config) {
-    const NAME: &str = "MCP_REQUIRE_AUTH";
-    if config.require_auth || !config.enabled {
-        return;
-    }
-    let fault = if !config.listen.ip().is_loopback() {
-        Some((
-            format!("false would let anyone in at {}", config.listen),
-            "set MCP_LISTEN=127.0.0.1:8000, or leave MCP_REQUIRE_AUTH out",
-        ))
-    } else if !config.trusted_proxies.is_empty() {
-        Some((
-            "false would let in whoever reaches the proxies of MCP_TRUSTED_PROXIES".to_owned(),
-            "leave one of the two out",
-        ))
-    } else {
-        None
-    };
-    match fault {
-        Some((message, help)) => check.fault(NAME, Reason::new(message, help)),
-        None => check.warn(
-            NAME,
-            "false lets every program of this machine in without a token",
-            "for development alone",
-        ),
-    }
-}
-
 /// Whether a list is, or holds, the entry that stands for everything.
 fn has_star(list: &str) -> bool {
     list.split(',').any(|entry| entry.trim() == "*")
 }
 
-pub(super) fn hosts(check: &mut Check, list: Option<String>, listen: SocketAddr) -> AllowedHosts {
+fn hosts(check: &mut Check, list: Option<String>, listen: SocketAddr) -> AllowedHosts {
     const NAME: &str = "MCP_ALLOWED_HOSTS";
     match list {
         None => AllowedHosts::local(listen),
@@ -91,7 +153,7 @@ pub(super) fn hosts(check: &mut Check, list: Option<String>, listen: SocketAddr)
     }
 }
 
-pub(super) fn origins(check: &mut Check, list: Option<String>) -> AllowedOrigins {
+fn origins(check: &mut Check, list: Option<String>) -> AllowedOrigins {
     const NAME: &str = "MCP_ALLOWED_ORIGINS";
     match list {
         Some(list) if has_star(&list) => {
@@ -106,7 +168,7 @@ pub(super) fn origins(check: &mut Check, list: Option<String>) -> AllowedOrigins
     }
 }
 
-pub(super) fn proxies(check: &mut Check, list: Option<String>) -> Vec<IpNet> {
+fn proxies(check: &mut Check, list: Option<String>) -> Vec<IpNet> {
     const NAME: &str = "MCP_TRUSTED_PROXIES";
     let networks = check.list(NAME, &list.unwrap_or_default(), |entry| {
         let network = entry.parse().map(|network: IpNet| network.trunc()).ok();
@@ -123,4 +185,21 @@ pub(super) fn proxies(check: &mut Check, list: Option<String>) -> Vec<IpNet> {
         check.warn(NAME, message, "name the networks of your proxies alone");
     }
     networks
+}
+
+fn tls(check: &mut Check, cert: Option<String>, key: Option<String>) -> Option<TlsFiles> {
+    const NAMES: [&str; 2] = ["MCP_TLS_CERT", "MCP_TLS_KEY"];
+    let mut read = |name, text: Option<String>| text.map(|text| check.path(name, &text));
+    let (missing, set) = match (read(NAMES[0], cert), read(NAMES[1], key)) {
+        (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
+        (None, None) => return None,
+        (Some(_), None) => (NAMES[1], NAMES[0]),
+        (None, Some(_)) => (NAMES[0], NAMES[1]),
+    };
+    let message = format!("missing, and needed when {set} is set");
+    check.fault(
+        missing,
+        Reason::new(message, format!("set both, or unset {set}")),
+    );
+    None
 }

@@ -13,7 +13,7 @@ impl Config {
     /// Warns of files with secrets that every user may read: the `.env` file, where it holds one,
     /// those of `…_FILE` variables, and the key of the certificate.
     pub(super) fn warn_of_open_files(&mut self, dotenv: Option<&Path>) {
-        let key = self.tls.as_ref().map(|tls| tls.key.as_path());
+        let key = self.network.tls.as_ref().map(|tls| tls.key.as_path());
         let files = self.secret_files.iter().map(std::path::PathBuf::as_path);
         let files = dotenv.into_iter().chain(files).chain(key);
         let warnings: Vec<Warning> = files.filter(|file| is_open(file)).map(warning).collect();

@@ -1,16 +1,62 @@
-//! `MCP_STORE`, the keys that seal what is in it, and the token that administers it.
+//! The store of tenants and their tokens, and the keys that seal what is in it.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use secrecy::{SecretBox, SecretString};
+use secrecy::SecretBox;
+use serde::Deserialize;
 
-use super::change::Settings;
-use super::check::Check;
 use super::database::{DatabaseUrl, Engine, ServerUrl};
-use super::fault::{Reason, quoted};
-use super::secrets::{self, Secret};
+use super::fault::{Faults, Reason, quoted};
+use super::limits::DAY;
+use super::reader::{Forms, Reader};
+use super::secrets;
+use super::variables::{Group, secret, variable};
+
+/// The variables of this concern.
+pub(super) const GROUP: Group = Group {
+    title: "Clients with tokens of their own",
+    variables: &[
+        secret(
+            "MCP_STORE",
+            "where tenants and their tokens are kept: sqlite:… or postgres://…; unset: nowhere",
+        ),
+        variable(
+            "MCP_STORE_GRACE",
+            "300",
+            "seconds that a store may be away before its tokens are refused",
+        ),
+        variable(
+            "MCP_STORE_DATABASES",
+            "32",
+            "databases of tenants that are open at once, each with MCP_POOL_SIZE connections",
+        ),
+        secret(
+            "MCP_ENCRYPTION_KEY",
+            "seals the credentials in the store: 32 bytes in base64 or 64 hex digits",
+        ),
+        secret(
+            "MCP_ENCRYPTION_KEY_PREVIOUS",
+            "the key before it, still read until lucarne database reseal was run",
+        ),
+    ],
+};
+
+/// Where tenants and their tokens are kept. Its faults count whether or not the service is enabled:
+/// the commands that fill it need no service.
+#[derive(Debug)]
+pub struct Store {
+    /// Where it is; none where there is none.
+    pub url: Option<StoreUrl>,
+    /// How long what is known of a store that does not answer is served.
+    pub grace: Duration,
+    /// Databases of tenants that are open at once.
+    pub databases: usize,
+    /// What seals the credentials in the store.
+    pub keys: EncryptionKeys,
+}
 
 /// Where tenants, their databases and their tokens are kept.
 ///
@@ -47,83 +93,73 @@ pub struct EncryptionKeys {
     pub previous: Option<Arc<SecretBox<[u8; 32]>>>,
 }
 
-/// Reads the secrets of the store, whose faults count whether or not the service is enabled: the
-/// commands that fill it need no service.
-pub(super) struct Reader<'l> {
-    pub(super) check: &'l mut Check,
-    pub(super) settings: &'l mut Settings,
-    pub(super) enabled: bool,
+/// The variables as they were typed.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(super) struct Typed {
+    mcp_store: Option<String>,
+    mcp_store_file: Option<String>,
+    mcp_store_grace: String,
+    mcp_store_databases: String,
+    mcp_encryption_key: Option<String>,
+    mcp_encryption_key_file: Option<String>,
+    mcp_encryption_key_previous: Option<String>,
+    mcp_encryption_key_previous_file: Option<String>,
 }
 
-/// A secret in its two forms: the variable's own text, and the file that `…_FILE` names.
-type Forms<'f> = (Option<String>, Option<&'f PathBuf>);
+pub(super) fn read(reader: &mut Reader) -> Result<Store, Faults> {
+    let typed: Typed = reader.typed()?;
+    let url = url(reader, (typed.mcp_store, typed.mcp_store_file));
+    let current = (typed.mcp_encryption_key, typed.mcp_encryption_key_file);
+    let previous = (
+        typed.mcp_encryption_key_previous,
+        typed.mcp_encryption_key_previous_file,
+    );
+    let keys = keys(reader, current, previous);
+    let check = &mut reader.check;
+    Ok(Store {
+        url,
+        grace: check.seconds("MCP_STORE_GRACE", &typed.mcp_store_grace, 0..=DAY),
+        databases: check.number(
+            "MCP_STORE_DATABASES",
+            &typed.mcp_store_databases,
+            1..=100_000,
+        ),
+        keys,
+    })
+}
 
-impl Reader<'_> {
-    /// Where the store is.
-    pub(super) fn url(
-        &mut self,
-        typed: Option<String>,
-        file: Option<&PathBuf>,
-    ) -> Option<StoreUrl> {
-        let (variable, text) = self.find("MCP_STORE", (typed, file))?;
-        let (url, ignored) = self.check.accept(&variable, parse(&text))?;
-        for name in ignored {
-            let message = format!(
-                "the parameter {} means nothing here and is left out",
-                quoted(&name)
-            );
-            self.check
-                .warn(&variable, message, "take it out of the URL");
-        }
-        Some(url)
+fn url(reader: &mut Reader, forms: Forms) -> Option<StoreUrl> {
+    let (variable, text) = reader.secret("MCP_STORE", forms)?;
+    let (url, ignored) = reader.check.accept(&variable, parse(&text))?;
+    for name in ignored {
+        let message = format!(
+            "the parameter {} means nothing here and is left out",
+            quoted(&name)
+        );
+        let help = "take it out of the URL";
+        reader.check.warn(&variable, message, help);
     }
+    Some(url)
+}
 
-    /// The keys that open and seal.
-    pub(super) fn keys(&mut self, current: Forms<'_>, previous: Forms<'_>) -> EncryptionKeys {
-        const NAMES: [&str; 2] = ["MCP_ENCRYPTION_KEY", "MCP_ENCRYPTION_KEY_PREVIOUS"];
-        let is_set = |forms: &Forms<'_>| forms.0.is_some() || forms.1.is_some();
-        if is_set(&previous) && !is_set(&current) {
-            let message = format!("set, and {} is not", NAMES[0]);
-            let help = format!("set {} too: it seals from now on", NAMES[0]);
-            self.check.fault(NAMES[1], Reason::new(message, help));
-        }
-        EncryptionKeys {
-            current: self.key(NAMES[0], current),
-            previous: self.key(NAMES[1], previous),
-        }
+/// The keys that open and seal.
+fn keys(reader: &mut Reader, current: Forms, previous: Forms) -> EncryptionKeys {
+    const NAMES: [&str; 2] = ["MCP_ENCRYPTION_KEY", "MCP_ENCRYPTION_KEY_PREVIOUS"];
+    let is_set = |forms: &Forms| forms.0.is_some() || forms.1.is_some();
+    if is_set(&previous) && !is_set(&current) {
+        let message = format!("set, and {} is not", NAMES[0]);
+        let help = format!("set {} too: it seals from now on", NAMES[0]);
+        reader.check.fault(NAMES[1], Reason::new(message, help));
     }
-
-    /// The tokens of the admin API.
-    pub(super) fn admin_tokens(
-        &mut self,
-        typed: Option<String>,
-        file: Option<&PathBuf>,
-    ) -> Vec<SecretString> {
-        let found = self.find("MCP_ADMIN_TOKEN", (typed, file));
-        found.map_or_else(Vec::new, |(variable, text)| {
-            secrets::tokens(self.check, &variable, &text)
-        })
-    }
-
-    fn key(&mut self, name: &str, forms: Forms<'_>) -> Option<Arc<SecretBox<[u8; 32]>>> {
-        let (variable, text) = self.find(name, forms)?;
-        let key = self.check.accept(&variable, secrets::encryption_key(&text));
-        key.map(Arc::new)
-    }
-
-    /// The form that was set and its text.
-    fn find(&mut self, name: &str, (typed, file): Forms<'_>) -> Option<(String, String)> {
-        let mut of_file = Check::default();
-        let found = secrets::find(self.check, &mut of_file, name, typed, file);
-        self.check.faults.extend(of_file.faults);
-        match found {
-            Secret::Found { text, .. } if !self.enabled && secrets::is_placeholder(&text) => None,
-            Secret::Found { variable, text } => {
-                self.settings.note(name, &text);
-                Some((variable, text))
-            }
-            Secret::Missing | Secret::Faulty => None,
-        }
+    let mut key = |name, forms| {
+        let (variable, text) = reader.secret(name, forms)?;
+        let key = secrets::encryption_key(&text);
+        reader.check.accept(&variable, key).map(Arc::new)
+    };
+    EncryptionKeys {
+        current: key(NAMES[0], current),
+        previous: key(NAMES[1], previous),
     }
 }
 

@@ -3,7 +3,9 @@ mod names;
 mod secrets;
 mod store;
 
-use super::variables::VARIABLES;
+use std::time::Duration;
+
+use super::variables;
 use super::*;
 
 const ENABLED: &[(&str, &str)] = &[
@@ -49,43 +51,72 @@ fn warned(config: &Config) -> Vec<&str> {
 #[test]
 fn nothing_set_is_the_defaults() {
     let config = config(&[]);
-    assert!(!config.enabled && config.read_only && config.allow_query_token && !config.pgbouncer);
-    assert!(config.tokens.is_empty() && config.database.is_none() && config.cursor_key.is_none());
+    assert!(
+        !config.service.enabled
+            && config.data.read_only
+            && config.network.allow_query_token
+            && !config.pool.pgbouncer
+    );
+    assert!(
+        config.service.tokens.is_empty()
+            && config.data.database.is_none()
+            && config.instances.cursor_key.is_none()
+    );
     let models: Vec<&str> = config
+        .data
         .models
         .iter()
         .map(|model| model.exposed.as_str())
         .collect();
     assert_eq!(models, ["users", "tickets", "change_log"]);
-    assert_eq!((config.rate_limit, config.rate_window.as_secs()), (60, 60));
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
-    assert_eq!((config.admin_listen, config.scan_limit), (None, None));
-    assert!(config.allowed_hosts.allows("localhost:8000"));
-    assert_eq!(config.allowed_origins, AllowedOrigins::Only(Vec::new()));
-    assert_eq!((config.default_limit, config.max_limit), (50, 100));
     assert_eq!(
-        (config.max_message_bytes, config.max_response_bytes),
+        (
+            config.limits.rate_limit,
+            config.limits.rate_window.as_secs()
+        ),
+        (60, 60)
+    );
+    assert_eq!(config.service.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(
+        (config.service.admin_listen, config.limits.scan_limit),
+        (None, None)
+    );
+    assert!(config.network.allowed_hosts.allows("localhost:8000"));
+    assert_eq!(
+        config.network.allowed_origins,
+        AllowedOrigins::Only(Vec::new())
+    );
+    assert_eq!(
+        (config.limits.default_limit, config.limits.max_limit),
+        (50, 100)
+    );
+    assert_eq!(
+        (
+            config.limits.max_message_bytes,
+            config.limits.max_response_bytes
+        ),
         (65_536, 1_048_576)
     );
     assert_eq!(
-        (config.tool_max_bytes, config.max_connections),
+        (config.limits.tool_max_bytes, config.limits.max_connections),
         (40_960, 1024)
     );
     assert_eq!(
         (
-            config.idle_timeout.as_secs(),
-            config.query_timeout.as_secs()
+            config.limits.idle_timeout.as_secs(),
+            config.limits.query_timeout.as_secs()
         ),
         (300, 5)
     );
-    assert!((4..=32).contains(&config.pool_size));
+    assert!((4..=32).contains(&config.pool.size));
     assert_eq!(
-        (config.numbers, config.log_format),
+        (config.data.numbers, config.log.format),
         (Numbers::Native, LogFormat::Text)
     );
-    assert_eq!(config.log_filter, "info");
+    assert_eq!(config.log.filter, "info");
     assert!(
         config
+            .data
             .sensitive
             .hides_field("users", "password_hash")
             .is_some()
@@ -106,13 +137,12 @@ fn the_first_settings_as_printed_load() {
         ("DATABASE_URI", "mssql://other"),
     ];
     let config = config(&printed);
-    assert!(config.tokens.is_empty() && config.warnings.is_empty());
+    assert!(config.service.tokens.is_empty() && config.warnings.is_empty());
 }
 
 #[test]
 fn every_fault_is_reported_at_once_by_name() {
-    let vars: Vec<(&str, &str)> = VARIABLES
-        .iter()
+    let vars: Vec<(&str, &str)> = variables::all()
         .map(|variable| (variable.name, "\u{1}=.s3same"))
         .filter(|(name, _)| *name != "MCP_HIDDEN_FIELDS")
         .collect();
@@ -130,9 +160,7 @@ fn every_fault_is_reported_at_once_by_name() {
     for (name, text) in &found {
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.starts_with(&format!("error: {name}: ")) && text.contains("\nhelp: "));
-        let secret = VARIABLES
-            .iter()
-            .any(|variable| variable.secret && variable.name == name);
+        let secret = variables::is_secret(name);
         assert!(!secret || !text.contains("s3same"), "{text}");
     }
 }
@@ -198,11 +226,17 @@ fn lists_of_the_network() {
         ("MCP_ADMIN_LISTEN", "localhost:9090"),
     ]);
     assert!(
-        config.allowed_hosts.allows("db.example.com:1")
-            && !config.allowed_hosts.allows("localhost")
+        config.network.allowed_hosts.allows("db.example.com:1")
+            && !config.network.allowed_hosts.allows("localhost")
     );
-    assert!(config.allowed_origins.allows("https://app.example.com"));
+    assert!(
+        config
+            .network
+            .allowed_origins
+            .allows("https://app.example.com")
+    );
     let networks: Vec<String> = config
+        .network
         .trusted_proxies
         .iter()
         .map(ToString::to_string)
@@ -210,6 +244,7 @@ fn lists_of_the_network() {
     assert_eq!(networks, ["10.0.0.0/8", "192.168.1.5/32", "fd00::/8"]);
     assert_eq!(
         config
+            .service
             .admin_listen
             .map(|admin| admin.to_string())
             .as_deref(),
@@ -219,14 +254,14 @@ fn lists_of_the_network() {
     for admin in ["127.0.0.1:8000", "0.0.0.0:8000"] {
         assert_eq!(faulty(&[("MCP_ADMIN_LISTEN", admin)]), ["MCP_ADMIN_LISTEN"]);
     }
-    assert!(blank.allowed_hosts.allows("localhost"));
+    assert!(blank.network.allowed_hosts.allows("localhost"));
 }
 
 #[test]
 fn page_sizes_fit_together() {
     let limits = |vars: &[(&str, &str)]| {
         let config = config(vars);
-        (config.default_limit, config.max_limit)
+        (config.limits.default_limit, config.limits.max_limit)
     };
     assert_eq!(limits(&[("MCP_MAX_LIMIT", "20")]), (20, 20));
     assert_eq!(
@@ -253,7 +288,7 @@ fn log_filters_are_read_as_tracing_does() {
         ("lucarne::server=trace", "lucarne::server=trace"),
         ("[read]=debug", "[read]=debug"),
     ] {
-        assert_eq!(config(&[("MCP_LOG", typed)]).log_filter, filter);
+        assert_eq!(config(&[("MCP_LOG", typed)]).log.filter, filter);
     }
     for typed in [
         "inof",
@@ -274,9 +309,18 @@ fn sensitive_fields_are_configured() {
         ("MCP_HIDDEN_FIELDS", "users.email, *_note"),
         ("MCP_REVEAL_FIELDS", "users.tokens_used"),
     ]);
-    assert!(config.sensitive.hides_field("users", "email").is_some());
-    assert!(config.sensitive.hides_member("a_note"));
-    assert_eq!(config.sensitive.hides_field("users", "tokens_used"), None);
+    assert!(
+        config
+            .data
+            .sensitive
+            .hides_field("users", "email")
+            .is_some()
+    );
+    assert!(config.data.sensitive.hides_member("a_note"));
+    assert_eq!(
+        config.data.sensitive.hides_field("users", "tokens_used"),
+        None
+    );
     let vars = [
         ("MCP_HIDDEN_FIELDS", "x."),
         ("MCP_REVEAL_FIELDS", "token,users.*"),
@@ -293,7 +337,9 @@ fn sensitive_fields_are_configured() {
 
 #[test]
 fn types_of_fields_are_given_to_sqlite_alone() {
-    let given = config(&[("MCP_FIELD_TYPES", "users.at=unix_ms, users.id = uuid")]).field_types;
+    let given = config(&[("MCP_FIELD_TYPES", "users.at=unix_ms, users.id = uuid")])
+        .data
+        .field_types;
     let given: Vec<_> = given
         .iter()
         .map(|it| (&*it.model, &*it.field, it.given))

@@ -35,11 +35,11 @@ impl Ways {
     /// As the configuration says.
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            reach: Reach::new(config.database_places.clone()),
-            query_timeout: config.query_timeout,
-            pool_size: config.pool_size,
+            reach: Reach::new(config.admin.places.clone()),
+            query_timeout: config.limits.query_timeout,
+            pool_size: config.pool.size,
             rooms: Rooms {
-                most: config.store_databases,
+                most: config.store.databases,
                 open: Mutex::default(),
                 freed: Notify::new(),
             },

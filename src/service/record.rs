@@ -29,7 +29,7 @@ pub(crate) async fn audit(
     config: &Config,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Audit>, StartFault> {
-    let target = match &config.audit {
+    let target = match &config.audit.target {
         None => return Ok(None),
         Some(AuditTarget::StandardError) => Target::StandardError,
         Some(AuditTarget::File(path)) => Target::File(path.clone()),
@@ -39,7 +39,7 @@ pub(crate) async fn audit(
         help: "name a file of the audit's own, in a folder that the service may write to"
             .to_owned(),
     })?;
-    audit.set_denies(config.audit_denies);
+    audit.set_denies(config.audit.denies);
     // A disk that hangs is told of as one that refuses; the start does not wait for it.
     let _ = tokio::time::timeout(PATIENCE, audit.begin()).await;
     Ok(Some(audit))

@@ -31,7 +31,7 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     }
     assert_eq!(service.budget.tokens_counted(), 2);
     let mut next = configured(names[1]);
-    next.token_rate_limit = Some(3);
+    next.limits.token_rate_limit = Some(3);
     let next = crate::app::open(&next, Arc::default()).await.unwrap();
     let next = Arc::into_inner(next.service).unwrap().access.into_inner();
     service.replace(Arc::into_inner(next).unwrap());

@@ -152,7 +152,7 @@ fn exit_codes_are_in_the_help_and_the_manual() {
 fn every_variable_is_in_the_long_help_and_the_manual() {
     let help = help(&[], "--help");
     let manual = Run::new().lucarne(&["man"]).out;
-    for variable in lucarne::config::variables::VARIABLES {
+    for variable in lucarne::config::variables::all() {
         let default = variable
             .default
             .map(|default| format!(" [default: {default}]"));

@@ -182,7 +182,7 @@ fn all_faults_come_at_once_and_none_shows_a_secret() {
         .collect();
     assert_eq!(
         variables,
-        ["MCP_TOKNE", "MCP_ENABLED", "DATABASE_URL", "MCP_LISTEN"]
+        ["MCP_TOKNE", "MCP_ENABLED", "MCP_LISTEN", "DATABASE_URL"]
     );
     assert_eq!(ended.err.lines().count(), 8, "{}", ended.err);
     assert!(!ended.err.contains("s3same"), "{}", ended.err);

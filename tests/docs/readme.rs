@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lucarne::cli::Exit;
-use lucarne::config::variables::{GROUPS, VARIABLES, follows_reload};
+use lucarne::config::variables::{GROUPS, Variable};
 use serde_json::Value;
 
 use crate::support::{Demo, blocks, document, exchanges, table};
@@ -41,18 +41,21 @@ pub(crate) fn shows(shown: &Value, real: &Value) -> Result<(), String> {
 
 #[test]
 fn the_variables_are_those_of_the_code() {
-    let row = |name: &&str| {
-        let variable = VARIABLES.iter().find(|known| known.name == *name).unwrap();
+    let row = |variable: &Variable| {
         let default = variable.default.map(|default| format!("`{default}`"));
         let default = default.as_deref().unwrap_or("–");
-        let by = match follows_reload(name) {
+        let by = match variable.follows_reload() {
             true => "reload",
             false => "restart",
         };
-        format!("| `{name}` | {default} | {by} | {} |\n", variable.meaning)
+        format!(
+            "| `{}` | {default} | {by} | {} |\n",
+            variable.name, variable.meaning
+        )
     };
-    let tables = GROUPS.iter().map(|(title, names)| {
-        let rows: String = names.iter().map(row).collect();
+    let tables = GROUPS.iter().map(|group| {
+        let rows: String = group.variables.iter().map(row).collect();
+        let title = group.title;
         format!("### {title}\n\n| Variable | Default | Changes by | Meaning |\n| --- | --- | --- | --- |\n{rows}\n")
     });
     let tables: String = tables.collect();
@@ -74,7 +77,10 @@ fn the_example_has_the_variables_by_the_same_groups() {
         });
         (title, names.collect::<Vec<_>>())
     });
-    let expected = GROUPS.iter().map(|(title, names)| (*title, names.to_vec()));
+    let expected = GROUPS.iter().map(|group| {
+        let names = group.variables.iter().map(|variable| variable.name);
+        (group.title, names.collect::<Vec<_>>())
+    });
     assert_eq!(groups.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 

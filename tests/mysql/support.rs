@@ -168,10 +168,10 @@ pub(crate) fn configured(url: &str, models: &str, more: &[(&str, &str)]) -> Conf
 /// The database of a configuration.
 pub(crate) fn database(config: &Config) -> Db {
     Db::new(&Options {
-        url: config.database.clone().unwrap(),
-        pool_size: config.pool_size,
-        query_timeout: config.query_timeout,
-        pgbouncer: config.pgbouncer,
+        url: config.data.database.clone().unwrap(),
+        pool_size: config.pool.size,
+        query_timeout: config.limits.query_timeout,
+        pgbouncer: config.pool.pgbouncer,
         tenant: None,
     })
     .unwrap()
@@ -277,9 +277,13 @@ impl Asker {
 
 /// The catalog of a configuration's whitelist.
 pub(crate) async fn built(db: &Db, config: &Config) -> Built {
-    let tables = db.tables(&config.models).await.unwrap();
-    let tables = config.models.iter().zip(tables).collect();
-    catalog::build(tables, &config.sensitive, catalog::Narrowing::default())
+    let tables = db.tables(&config.data.models).await.unwrap();
+    let tables = config.data.models.iter().zip(tables).collect();
+    catalog::build(
+        tables,
+        &config.data.sensitive,
+        catalog::Narrowing::default(),
+    )
 }
 
 /// Tries again until it holds, for at most that long.

@@ -171,7 +171,7 @@ async fn a_pooler_that_was_not_named_is_a_fault() {
         let config = configured(&place.url_through(pooler.port), "t", &[]);
         let db = Db::new(&options(&config)).unwrap();
         let failure = db
-            .tables(&config.models)
+            .tables(&config.data.models)
             .await
             .expect_err("no session that reads only");
         let fault = db.start_fault(&failure).unwrap();

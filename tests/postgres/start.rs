@@ -9,7 +9,10 @@ use crate::support::{Database, configured, options};
 async fn told(url: &str, variables: &[(&str, &str)]) -> Option<StartFault> {
     let config = configured(url, "users", variables);
     let db = Db::new(&options(&config)).unwrap();
-    let failure = db.tables(&config.models).await.expect_err("no database");
+    let failure = db
+        .tables(&config.data.models)
+        .await
+        .expect_err("no database");
     db.start_fault(&failure)
 }
 

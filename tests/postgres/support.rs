@@ -164,28 +164,31 @@ pub(crate) fn database(config: &Config) -> Db {
 
 pub(crate) fn options(config: &Config) -> Options {
     Options {
-        url: config.database.clone().unwrap(),
-        pool_size: config.pool_size,
-        query_timeout: config.query_timeout,
-        pgbouncer: config.pgbouncer,
+        url: config.data.database.clone().unwrap(),
+        pool_size: config.pool.size,
+        query_timeout: config.limits.query_timeout,
+        pgbouncer: config.pool.pgbouncer,
         tenant: None,
     }
 }
 
 /// The whitelist of a configuration in a database.
 pub(crate) async fn built(config: &Config, db: &Db) -> Result<Built, Failure> {
-    let tables = db.tables(&config.models).await?;
-    let named: Vec<_> = config.models.iter().zip(tables).collect();
+    let tables = db.tables(&config.data.models).await?;
+    let named: Vec<_> = config.data.models.iter().zip(tables).collect();
     Ok(catalog::build(
         named,
-        &config.sensitive,
+        &config.data.sensitive,
         catalog::Narrowing::default(),
     ))
 }
 
 /// The table of one name.
 pub(crate) async fn table(db: &Db, config: &Config, at: usize) -> Result<Table, String> {
-    db.tables(&config.models).await.unwrap().swap_remove(at)
+    db.tables(&config.data.models)
+        .await
+        .unwrap()
+        .swap_remove(at)
 }
 
 /// A service that is asked as a transport would.

@@ -94,7 +94,7 @@ impl Served {
         let opened = app::open(&config, Arc::new(Metrics::default()))
             .await
             .unwrap();
-        let token = Tokens::new(&config.tokens).check(TOKEN).unwrap();
+        let token = Tokens::new(&config.service.tokens).check(TOKEN).unwrap();
         let caller = Caller {
             token,
             client: None,

@@ -9,7 +9,7 @@ use crate::support::{Place, tenant};
 
 async fn opened(url: &str) -> Result<Store, lucarne::store::StoreFault> {
     let config = config::load([("MCP_STORE".to_owned(), url.to_owned())]).unwrap();
-    Store::open(config.store.as_ref().unwrap(), Keys::default(), None).await
+    Store::open(config.store.url.as_ref().unwrap(), Keys::default(), None).await
 }
 
 #[tokio::test]

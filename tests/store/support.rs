@@ -84,11 +84,11 @@ impl Place {
 
     pub(crate) async fn open(&self, vars: &[(&str, &str)]) -> Result<Store, StoreFault> {
         let config = self.config(vars);
-        let keys = Keys::new(&config.encryption_keys);
+        let keys = Keys::new(&config.store.keys);
         Store::open(
-            config.store.as_ref().unwrap(),
+            config.store.url.as_ref().unwrap(),
             keys,
-            config.database.as_ref(),
+            config.data.database.as_ref(),
         )
         .await
     }
@@ -100,8 +100,8 @@ impl Place {
             ("MCP_ENCRYPTION_KEY", key.to_owned()),
         ];
         let config = config::load(given.map(|(name, value)| (name.to_owned(), value))).unwrap();
-        let keys = Keys::new(&config.encryption_keys);
-        Store::open(config.store.as_ref().unwrap(), keys, None).await
+        let keys = Keys::new(&config.store.keys);
+        Store::open(config.store.url.as_ref().unwrap(), keys, None).await
     }
 
     /// Runs a statement past the store.

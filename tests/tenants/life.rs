@@ -417,8 +417,8 @@ async fn a_copy_that_went_another_way_is_read_whatever_its_revision() {
     // Here a token is made, there one is revoked: both stores are at the same revision.
     let (_, other) = running.token(&tenant, token("other")).await;
     let config = configured(&copy, &[]);
-    let keys = Keys::new(&config.encryption_keys);
-    let copied = Store::open(config.store.as_ref().unwrap(), keys, None);
+    let keys = Keys::new(&config.store.keys);
+    let copied = Store::open(config.store.url.as_ref().unwrap(), keys, None);
     let copied = copied.await.unwrap();
     let revoked = copied.update_token(&agent.id, |token| token.active = false);
     revoked.await.unwrap();

@@ -442,7 +442,7 @@ async fn a_table_that_no_policy_guards_is_warned_of() {
     };
     let running = start(&[]).await;
     let (_, database) = secured.tenant(&running, 1).await;
-    let reach = Reach::new(configured(&running.folder, &[]).database_places);
+    let reach = Reach::new(configured(&running.folder, &[]).admin.places);
     let probed = inspect::probe(&database, &[], &reach, Duration::from_secs(5)).await;
     let told = probed.unwrap().weaknesses;
     let told: Vec<&str> = told.iter().map(|it| it.what.as_str()).collect();

@@ -99,8 +99,8 @@ pub(crate) async fn start(variables: &[(&str, &str)]) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(&folder, variables);
     let store = Store::open(
-        config.store.as_ref().unwrap(),
-        Keys::new(&config.encryption_keys),
+        config.store.url.as_ref().unwrap(),
+        Keys::new(&config.store.keys),
         None,
     );
     let store = store.await.unwrap();

@@ -109,8 +109,8 @@ impl Report {
             help: weakness.help,
         }));
         Self {
-            database: config.database.as_ref().map(ToString::to_string),
-            store: config.store.as_ref().map(ToString::to_string),
+            database: config.data.database.as_ref().map(ToString::to_string),
+            store: config.store.url.as_ref().map(ToString::to_string),
             enabled,
             exposed: models.iter().map(|model| model.fields.len()).sum(),
             hidden: models.iter().map(|model| model.hidden.len()).sum(),

@@ -56,11 +56,11 @@ impl Desk {
     /// Makes a tenant with the sample as its database, and a token that may do little; gives that
     /// token back. A sample on a server whose URL leaves out who reads it has none.
     pub(super) async fn fill(&self, config: &Config, url: &str) -> Result<Option<String>, Failure> {
-        let (Some(place), Ok(whole)) = (&config.store, whole(url)) else {
+        let (Some(place), Ok(whole)) = (&config.store.url, whole(url)) else {
             return Ok(None);
         };
         let failed = |what: &str| Failure::unable(format!("the store of the demo: {what}"));
-        let store = Store::open(place, Keys::new(&config.encryption_keys), None).await;
+        let store = Store::open(place, Keys::new(&config.store.keys), None).await;
         let store = store?;
         let made = store.create_tenant(NewTenant {
             name: "harbour".to_owned(),

@@ -77,8 +77,8 @@ fn explain(asked: &Explain) -> Result<(), Failure> {
         let token = find::token(&contents, asked.of.reference(&asked.token))?;
         let tenant = find::tenant(&contents, token.tenant.as_str())?;
         let model = asked.model.as_deref();
-        let reach = Reach::new(config.database_places.clone());
-        let mut looks = Looks::new(&reach, config.query_timeout);
+        let reach = Reach::new(config.admin.places.clone());
+        let mut looks = Looks::new(&reach, config.limits.query_timeout);
         let (of, until) = ((tenant, token), Instant::now() + COUNTING);
         Ok(inspect::explain(&mut looks, &contents, of, model, Some(until)).await)
     })?;

@@ -264,9 +264,10 @@ fn probe(of: Reference<'_>) -> Result<(String, Result<Probed, Unread>), Failure>
     operator::read(async |store, config| {
         let contents = store.contents().await.map_err(operator::unread)?;
         let database = find::database(&contents, of)?;
-        let reach = Reach::new(config.database_places.clone());
+        let reach = Reach::new(config.admin.places.clone());
         let tenant = find::tenant(&contents, database.tenant.as_str())?;
-        let probed = inspect::probe(database, &tenant.rows, &reach, config.query_timeout).await;
+        let probed =
+            inspect::probe(database, &tenant.rows, &reach, config.limits.query_timeout).await;
         Ok((database.name.clone(), probed))
     })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::address::Service;
 use super::credential::Token;
 use crate::cli::failure::Failure;
-use crate::config::variables::VARIABLES;
+use crate::config::variables;
 use crate::config::{self, DatabaseUrl};
 
 /// The service at `--url`, else the one at `MCP_LISTEN` with the certificate of `MCP_TLS_CERT`.
@@ -131,20 +131,19 @@ pub(crate) fn handed_on() -> Result<HandedOn, Failure> {
         if value.is_empty() || asked.contains(&&*name) || OF_LISTENERS.contains(&&*name) {
             continue;
         }
-        let is_secret = |name: &str| VARIABLES.iter().any(|it| it.secret && it.name == name);
-        if is_secret(&name) {
+        if variables::is_secret(&name) {
             if let Some(path) = relative_file(&name, &value) {
                 all.relative.push((name.clone(), whole(&path)?));
             }
             if name != "DATABASE_URL" {
                 all.secrets.push(name);
             }
-        } else if name.strip_suffix("_FILE").is_some_and(is_secret)
+        } else if name.strip_suffix("_FILE").is_some_and(variables::is_secret)
             || (name == "MCP_AUDIT_FILE" && value != "stderr")
         {
             let path = whole(Path::new(&value))?;
             all.plain.push((name, path.display().to_string()));
-        } else if VARIABLES.iter().any(|it| it.name == name) {
+        } else if variables::find(&name).is_some() {
             all.plain.push((name, value));
         }
     }

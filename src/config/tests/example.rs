@@ -18,8 +18,7 @@ fn example(uncommented: bool) -> Vec<(String, String)> {
 #[test]
 fn the_example_file_is_the_defaults() {
     let set: BTreeMap<String, String> = example(false).into_iter().collect();
-    let defaults = VARIABLES
-        .iter()
+    let defaults = variables::all()
         .filter_map(|variable| Some((variable.name.to_owned(), variable.default?.to_owned())));
     assert_eq!(set, defaults.collect());
     let (example, default) = (load(example(false)).unwrap(), config(&[]));
@@ -29,7 +28,7 @@ fn the_example_file_is_the_defaults() {
 #[test]
 fn the_example_file_tells_the_meaning_of_each_variable() {
     let text = include_str!("../../../.env.example");
-    for variable in VARIABLES {
+    for variable in variables::all() {
         let mark = if variable.default.is_some() { "" } else { "#" };
         let lines = format!("# {}\n{mark}{}=", variable.meaning, variable.name);
         assert!(text.contains(&lines), "{lines}");
@@ -37,14 +36,14 @@ fn the_example_file_tells_the_meaning_of_each_variable() {
     let lines = text
         .lines()
         .filter(|line| line.contains('=') && !line.starts_with("# "));
-    assert_eq!(lines.count(), VARIABLES.len());
+    assert_eq!(lines.count(), variables::all().count());
 }
 
 #[test]
 fn every_example_in_the_example_file_is_valid() {
     let vars = example(true);
-    assert_eq!(vars.len(), VARIABLES.len());
+    assert_eq!(vars.len(), variables::all().count());
     let config = load(vars).unwrap();
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
-    assert!(config.database.is_some() && config.cursor_key.is_some());
+    assert!(config.data.database.is_some() && config.instances.cursor_key.is_some());
 }

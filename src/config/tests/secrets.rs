@@ -17,9 +17,17 @@ fn enabled_needs_a_token_and_a_database() {
         assert_eq!(faulty(&vars), ["MCP_TOKEN", "DATABASE_URL"]);
     }
     let config = enabled(&[]);
-    assert_eq!(config.tokens[0].expose_secret(), "a-token-that-is-long");
     assert_eq!(
-        config.database.as_ref().map(ToString::to_string).as_deref(),
+        config.service.tokens[0].expose_secret(),
+        "a-token-that-is-long"
+    );
+    assert_eq!(
+        config
+            .data
+            .database
+            .as_ref()
+            .map(ToString::to_string)
+            .as_deref(),
         Some("SQLite file shop.db")
     );
     assert!(config.warnings.is_empty());
@@ -44,7 +52,9 @@ fn disabled_forgives_what_only_an_enabled_service_needs() {
     ] {
         let config = config(vars);
         assert!(
-            config.tokens.is_empty() && config.database.is_none() && config.warnings.is_empty()
+            config.service.tokens.is_empty()
+                && config.data.database.is_none()
+                && config.warnings.is_empty()
         );
     }
     for vars in [
@@ -55,10 +65,10 @@ fn disabled_forgives_what_only_an_enabled_service_needs() {
     ] {
         let config = config(vars);
         assert_eq!(warned(&config), [vars[0].0]);
-        assert!(config.tokens.is_empty() && config.database.is_none());
+        assert!(config.service.tokens.is_empty() && config.data.database.is_none());
     }
     let kept = config(&ENABLED[1..]);
-    assert!(kept.tokens.len() == 1 && kept.database.is_some());
+    assert!(kept.service.tokens.len() == 1 && kept.data.database.is_some());
     assert_eq!(faulty(&[("MCP_RATE_LIMIT", "x")]), ["MCP_RATE_LIMIT"]);
     assert_eq!(faulty(&[("MCP_TOKNE", "x")]), ["MCP_TOKNE"]);
     assert_eq!(
@@ -82,9 +92,12 @@ fn secrets_come_from_files() {
         ("MCP_TOKEN_FILE", &token),
         ("DATABASE_URL_FILE", &url),
     ]);
-    assert_eq!(config.tokens[0].expose_secret(), "a-token-that-is-long");
     assert_eq!(
-        config.database.as_ref().unwrap().to_string(),
+        config.service.tokens[0].expose_secret(),
+        "a-token-that-is-long"
+    );
+    assert_eq!(
+        config.data.database.as_ref().unwrap().to_string(),
         "PostgreSQL at db:5432/shop"
     );
     assert_eq!(

@@ -7,13 +7,18 @@ const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 #[test]
 fn with_a_store_token_and_database_may_be_absent() {
     let config = config(&[("MCP_ENABLED", "true"), ("MCP_STORE", "sqlite:store.db")]);
-    assert!(config.tokens.is_empty() && config.database.is_none());
+    assert!(config.service.tokens.is_empty() && config.data.database.is_none());
     assert_eq!(
-        config.store.as_ref().map(ToString::to_string).as_deref(),
+        config
+            .store
+            .url
+            .as_ref()
+            .map(ToString::to_string)
+            .as_deref(),
         Some("SQLite file store.db")
     );
-    assert_eq!(config.store_grace, Duration::from_secs(300));
-    assert!(config.encryption_keys.current.is_none());
+    assert_eq!(config.store.grace, Duration::from_secs(300));
+    assert!(config.store.keys.current.is_none());
     // What is given all the same must be right.
     let vars = [("MCP_TOKEN", "a b"), ("MCP_STORE", "sqlite:store.db")];
     assert_eq!(
@@ -25,8 +30,8 @@ fn with_a_store_token_and_database_may_be_absent() {
 #[test]
 fn without_a_store_there_is_none() {
     let config = enabled(&[]);
-    assert!(config.store.is_none());
-    assert!(config.encryption_keys.current.is_none() && config.encryption_keys.previous.is_none());
+    assert!(config.store.url.is_none());
+    assert!(config.store.keys.current.is_none() && config.store.keys.previous.is_none());
 }
 
 #[test]
@@ -58,9 +63,9 @@ fn keys_are_read_and_not_shown() {
         ),
         ("MCP_ENCRYPTION_KEY_PREVIOUS", KEY),
     ]);
-    let current = config.encryption_keys.current.as_ref().unwrap();
+    let current = config.store.keys.current.as_ref().unwrap();
     assert_eq!(current.expose_secret(), &[0xab; 32]);
-    let previous = config.encryption_keys.previous.as_ref().unwrap();
+    let previous = config.store.keys.previous.as_ref().unwrap();
     assert_eq!(previous.expose_secret(), &[0; 32]);
     let shown = format!("{config:?}");
     assert!(!shown.contains("abab") && !shown.contains("171"), "{shown}");
@@ -75,9 +80,9 @@ fn an_admin_token_is_its_own() {
         ("MCP_AUDIT_FILE", "stderr"),
     ];
     let config = enabled(&vars);
-    assert_eq!(config.admin_tokens.len(), 1);
+    assert_eq!(config.admin.tokens.len(), 1);
     assert!(config.warnings.is_empty());
-    assert!(enabled(&[]).admin_tokens.is_empty());
+    assert!(enabled(&[]).admin.tokens.is_empty());
     assert_eq!(warned(&enabled(&vars[..2])), ["MCP_ADMIN_TOKEN"]);
     assert_eq!(
         warned(&enabled(&[vars[0], vars[2], vars[3]])),
@@ -116,7 +121,7 @@ fn without_a_token_only_a_loopback_address_is_open() {
     let open = ("MCP_REQUIRE_AUTH", "false");
     let url = ("DATABASE_URL", "sqlite:shop.db");
     let config = config(&[("MCP_ENABLED", "true"), url, open]);
-    assert!(config.tokens.is_empty() && !config.require_auth);
+    assert!(config.service.tokens.is_empty() && !config.service.require_auth);
     assert!(warned(&config).contains(&open.0));
     for other in [
         ("MCP_LISTEN", "0.0.0.0:8000"),
@@ -127,5 +132,5 @@ fn without_a_token_only_a_loopback_address_is_open() {
             [open.0]
         );
     }
-    assert!(enabled(&[]).require_auth);
+    assert!(enabled(&[]).service.require_auth);
 }

@@ -248,7 +248,7 @@ mod tests {
     fn sessions(url: &str) -> Sessions {
         let given = [("DATABASE_URL", url), ("MCP_TOKEN", "a-token-for-tests")];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let database = config::load(given).unwrap().database.unwrap();
+        let database = config::load(given).unwrap().data.database.unwrap();
         let DatabaseUrl::Server(server) = &database else {
             panic!("a server");
         };

@@ -27,7 +27,7 @@ pub struct Piped(App);
 impl Piped {
     /// The service of a configuration; `stop` ends it before its input does.
     pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
-        let mut app = App::new(config, config.listen, service, metrics);
+        let mut app = App::new(config, config.service.listen, service, metrics);
         app.stop = stop;
         Self(app)
     }

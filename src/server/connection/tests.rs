@@ -39,7 +39,12 @@ async fn gone() -> (Arc<App>, Admitted) {
         },
         policy: service.policy(),
     };
-    let app = App::new(&config, config.listen, Arc::clone(&service), Arc::default());
+    let app = App::new(
+        &config,
+        config.service.listen,
+        Arc::clone(&service),
+        Arc::default(),
+    );
     service.replace(Access {
         tokens: Tokens::new(&[]),
         ..Access::clone(&access)

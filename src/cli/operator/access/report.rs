@@ -53,8 +53,8 @@ pub(super) fn run(asked: &Report) -> Result<(), Failure> {
         let contents = store.contents().await.map_err(operator::unread)?;
         let of = asked.tenant.as_deref();
         let of = of.map(|name| find::tenant(&contents, name)).transpose()?;
-        let reach = Reach::new(config.database_places.clone());
-        let mut looks = Looks::new(&reach, config.query_timeout);
+        let reach = Reach::new(config.admin.places.clone());
+        let mut looks = Looks::new(&reach, config.limits.query_timeout);
         let mut tokens = Vec::new();
         for token in &contents.tokens {
             let tenant = contents.tenants.iter().find(|it| it.id == token.tenant);
