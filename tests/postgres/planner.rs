@@ -165,7 +165,7 @@ async fn tables_that_run_code_are_known() {
         let config = configured(&place.url_as(&roles.reader), models, &[]);
         let db = database(&config);
         let mut told = Vec::new();
-        for at in 0..config.models.len() {
+        for at in 0..config.data.models.len() {
             told.push(table(&db, &config, at).await.unwrap().runs_code);
         }
         told
