@@ -66,13 +66,6 @@ export async function ask(path, body, method) {
   return (await asked.json()).data;
 }
 
-/** The same, of a list that may not be there. */
-export const askOr = (path, other) => ask(path).catch(error => {
-  if (error instanceof Refused && error.status === 404) return other;
-  throw error;
-});
-
-
 export async function send(url, more = {}) {
   const mine = ended;
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
@@ -85,9 +78,8 @@ export async function send(url, more = {}) {
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && mine === ended) {
-    leave('The token of this tab is not valid any more.');
-  }
+  // Failures are counted after a token was found wrong: one that is right never waits for them.
+  if ((answer.status === 401 || told.code === 'too_many_failures') && mine === ended) leave('The token of this tab is not valid any more.');
   throw new Refused(answer.status, told);
 }
 
@@ -97,24 +89,24 @@ export async function base() {
   return `${tls ? 'https' : 'http'}://${location.hostname}:${listen.split(':').pop()}`;
 }
 
-/** Reads the stream of traffic until the token is gone; begins again where it broke off. */
+/** Reads the stream of traffic until the token is gone; where it broke off all is read anew, for a service that was started again counts from one. */
 export async function follow() {
   const mine = ended;
-  const [traffic, series] = await Promise.all([ask('/traffic'), ask('/series')]);
-  batch(() => {
-    requests.value = traffic;
-    points.value = series.seconds;
-  });
   for (let wait = 500; !mine.signal.aborted; wait = Math.min(wait * 2, 15_000)) {
     try {
-      const last = requests.value.at(-1)?.number ?? 0;
-      const answer = await send(`../admin/api/traffic/stream?after=${last}`);
+      const [traffic, series] = await Promise.all([ask('/traffic'), ask('/series')]);
+      batch(() => {
+        requests.value = traffic;
+        points.value = series.seconds;
+      });
+      const answer = await send(`../admin/api/traffic/stream?after=${traffic.at(-1)?.number ?? 0}`);
       flowing.value = true;
       wait = 500;
       for await (const told of events(answer)) take(told);
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) return;
+    } catch {
+      // It is tried again; where the token is gone the loop ends.
     }
+    if (mine.signal.aborted) return;
     flowing.value = false;
     await new Promise(resume => setTimeout(resume, wait));
   }

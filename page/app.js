@@ -74,7 +74,7 @@ const Frame = live(() => {
 let after = 0;
 addEventListener('keydown', event => {
   const target = /** @type {HTMLElement} */ (event.target);
-  const typing = target.closest?.('input, textarea, select, dialog');
+  const typing = target.closest?.('input, textarea, select, dialog[open]');
   if (event.ctrlKey && event.key === 'Enter') {
     document.querySelector('form[data-sends]')?.dispatchEvent(new Event('submit', { cancelable: true }));
     return;

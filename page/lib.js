@@ -1,11 +1,11 @@
 // What the views are made of: Preact's elements by htm's templates, and components that are drawn
 // anew when a signal that they read changes.
 
-import { Component, h, render, Fragment } from './vendor/preact.js';
-import { batch, computed, effect, signal, untracked } from './vendor/signals.js';
+import { Component, h, render } from './vendor/preact.js';
+import { batch, effect, signal, untracked } from './vendor/signals.js';
 import htm from './vendor/htm.js';
 
-export { batch, computed, effect, signal, untracked, render, Fragment, Component };
+export { batch, signal, render };
 export const html = htm.bind(h);
 
 /**

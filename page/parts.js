@@ -87,19 +87,30 @@ export function resource(get) {
     }
   };
   again();
-  const show = draw => {
+  /** Draws a part of a view. */
+  const part = draw => {
     const { data, error } = state.value;
-    if (data !== undefined) return draw(data);
-    return html`<${Head} />${error ? html`<${Fault} error=${error} again=${again} />` : html`<p class="quiet" aria-busy="true">One moment …</p>`}`;
+    return data !== undefined ? draw(data) : error ? html`<${Fault} error=${error} again=${again} />` : html`<p class="quiet" aria-busy="true">One moment …</p>`;
   };
-  return { again, show };
+  /** Draws a whole view, which has its head from the beginning. */
+  const show = draw => state.value.data !== undefined ? draw(state.value.data) : html`<${Head} />${part(draw)}`;
+  return { again, part, show };
 }
 
 /** A field of a form with its label, its explanation and its fault. */
 export const Field = ({ label, help, fault, children, id }) => html`<div class="field"><label for=${id}>${label}${help && html` <small>${help}</small>`}</label>
   ${children}${fault && html`<span class="fault" id=${`${id}-fault`}>${fault}</span>`}</div>`;
 
-export const Dialog = ({ title, close, children }) => html`<dialog aria-label=${title} ref=${it => { if (it && !it.open) it.showModal(); }} onClose=${close}><h2>${title}</h2>${children}</dialog>`;
+/** What had the focus before a dialog, or before the first of several. */
+let opener = null;
+/** Opens a dialog that was drawn; once it is gone the focus is where it was, or at the head of the view. Always the same function, for another one would be called anew by each drawing. */
+const opened = it => {
+  if (it) {
+    if (!document.activeElement.closest('dialog')) opener = document.activeElement;
+    it.showModal();
+  } else setTimeout(() => { if (document.activeElement === document.body) (opener?.isConnected && opener !== document.body ? opener : document.querySelector('.frame h1'))?.focus(); });
+};
+export const Dialog = ({ title, close, children }) => html`<dialog aria-label=${title} ref=${opened} onClose=${close}><h2>${title}</h2>${children}</dialog>`;
 
 const question = signal(null);
 /** Asks before something is done, and does it. */
@@ -133,7 +144,7 @@ export function Chart({ points, kind = 'line', label, unit }) {
 export const Why = view(({ number: of }) => {
   const explained = resource(() => ask(`/traffic/${of}`));
   const done = signal('');
-  return () => explained.show(it => html`<div class="why"><div><h3>${it.code === 'ok' ? 'What was judged' : 'Why'}</h3>
+  return () => explained.part(it => html`<div class="why"><div><h3>${it.code === 'ok' ? 'What was judged' : 'Why'}</h3>
       <ol>${it.why.map(step => html`<li class=${step.state}><span>${step.text}<span class="away"> (${step.state})</span></span></li>`)}</ol>
       <p class="note">${it.filters.length > 0 && `Its filter names ${some(it.filters)}. `}${it.digest && `The audit has it under ${it.digest}, ${moment(it.at)}.`}</p></div>
     <div><h3>${it.code === 'ok' ? 'Answered' : 'What would let it through'}</h3>

@@ -46,6 +46,7 @@ pub mod sample;
 pub mod sensitive;
 pub mod server;
 pub mod service;
+pub mod snippet;
 pub mod sql;
 pub mod store;
 mod suggest;

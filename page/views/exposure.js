@@ -59,7 +59,7 @@ const Compared = view(() => {
     return html`<div class="bar"><${Check} on=${alone.value} change=${on => { alone.value = on; }}>Only what differs<//><span class="quiet">${counted(differ.length, 'difference')} in ${counted(lines.length, 'line')}</span>
       ${reads && html`<button onClick=${() => count(names, ids)}>Count the rows of each</button>`}</div>
     ${alone.value && !differ.length ? html`<${Empty}><p>They may and see the same.</p><//>`
-      : html`<${Table} heads=${['What', ...both.map(it => `~${it.tenant} / ${it.token}`)].map((it, at) => at ? it : it)} rows=${(alone.value ? differ : lines).map(it => it.slice(0, 3))} />`}`;
+      : html`<${Table} heads=${['What', ...both.map(it => `~${it.tenant} / ${it.token}`)]} rows=${(alone.value ? differ : lines).map(it => it.slice(0, 3))} />`}`;
   };
 });
 
@@ -67,7 +67,7 @@ export const Exposure = view(({ query }) => {
   const wanted = new URLSearchParams(query);
   const text = signal('');
   const ids = signal([wanted.get('token') || '', wanted.get('against') || '']);
-  const known = resource(() => role.value === 'client' ? described() : Promise.all([ask('/exposed').catch(error => { if (error.status === 404) return []; throw error; }), ...['/tokens', '/config', '/databases', '/service'].map(it => ask(it))]));
+  const known = resource(() => role.value === 'client' ? described() : Promise.all([...['/exposed', '/tokens', '/config', '/databases', '/service'].map(it => ask(it))]));
   const seen = signal(null);
   const look = () => { const chosen = ids.value.filter(Boolean); seen.value = chosen.length ? resource(() => Promise.all(chosen.map(id => ask(`/tokens/${id}/access`)))) : null; };
   look();
@@ -81,17 +81,17 @@ export const Exposure = view(({ query }) => {
     return html`<${Head}><b>${counted(models.length, 'model')}</b> with <b>${counted(models.flatMap(it => it.fields).length, 'field')}</b> ${models.length === 1 ? 'is' : 'are'} shown${databases.length > 1 ? ` of ${counted(databases.length, 'database')}` : ''}${hidden ? html`, <b>${counted(hidden, 'field')}</b> ${hidden === 1 ? 'is' : 'are'} hidden, each by the rule beside it` : ''}.<//>
     ${tokens.length > 0 && html`<${Part} title="What a token sees" tools=${html`${pick(0)}${pick(1)}`}>
       ${!seen.value ? html`<p class="quiet">Choose one, to see what of all this is left to it, and a second one to compare them field by field.</p>`
-        : seen.value.show(both => both[1] ? html`<${Compared} both=${both} ids=${ids.value} reads=${service.reads} />` : html`<${Seen} access=${both[0]} />`)}<//>`}
+        : seen.value.part(both => both[1] ? html`<${Compared} both=${both} ids=${ids.value} reads=${service.reads} />` : html`<${Seen} access=${both[0]} />`)}<//>`}
     <${Part} title="By database" tools=${html`<${Search} of=${text} />`}>
-    ${!models.length && html`<${Empty}><p>Nothing is exposed: the whitelist of each database (MCP_ALLOWED_MODELS for the service's own) says what would be.</p><//>`}
+    ${!models.length && !databases.some(it => it.fault) && html`<${Empty}><p>Nothing is exposed: the whitelist of each database (MCP_ALLOWED_MODELS for the service's own) says what would be.</p><//>`}
     ${databases.map(database => html`${(database.name || databases.length > 1) && html`<h3 class="of">${database.name ? `${database.tenant} / ${database.name}` : 'DATABASE_URL'}<small> ${database.place}</small></h3>`}
-      ${database.fault && html`<p class="fault">${database.fault}</p>`}${database.missing.map(it => html`<p class="warn"><code>${it.name}</code> is not served: ${it.reason}</p>`)}
+      ${database.fault && html`<p class="fault gap"><b>${database.name || database.place}</b>: ${database.fault}.</p>`}${database.missing.map(it => html`<p class="warn"><code>${it.name}</code> is not served: ${it.reason}</p>`)}
       ${database.models.map(model => {
         const name = it => `${model.name}.${it.name}`;
         const fields = model.fields.filter(it => fits(name(it), it.type));
         const gone = model.hidden.filter(it => fits(name(it), it.rule));
         return fields.length + gone.length > 0 && html`<details class="sheet model" open=${!!words || models.length < 5}>
-          <summary>${model.name}<small>${some(model.kind, counted(model.fields.length, 'field'), model.hidden.length && `${model.hidden.length} hidden`, model.table !== model.name && model.table)}</small></summary>
+          <summary>${model.name}<small> ${some(model.kind, counted(model.fields.length, 'field'), model.hidden.length && `${model.hidden.length} hidden`, model.table !== model.name && model.table)}</small></summary>
           ${model.rows.length > 0 && html`<p class="note">Rows where <${Codes} all=${model.rows} by=" and " /></p>`}
           <${Table} heads=${['Field', 'Type, or what hides it', '']} rows=${[
             ...fields.map(it => [html`<code>${it.name}</code>`, html`${it.type}<${Sub}>${some(it.indexed && 'indexed', it.comment)}<//>`, role.value === 'operator' && html`<${Copy} text=${hides(database, name(it), lists)} label="Copy what hides it" of=${name(it)} />`]),

@@ -31,12 +31,12 @@ export const Overview = view(() => {
     const today = minutes.filter(it => it.at * 1000 >= new Date().setHours(0, 0, 0, 0));
     const later = seconds.filter(it => it.at > (minutes.at(-1)?.at ?? 0) + 59);
     const hours = Array.from({ length: new Date().getHours() + 1 }, (_, hour) => [`${hour}:00`, sum(today.filter(it => new Date(it.at * 1000).getHours() === hour), 'rows')]);
-    return html`<${Head} state=${html`<${State} no=${away.length}>${away.length ? `${counted(away.length, 'database')} away` : 'Answering, read-only'}<//>`}>
+    return html`<${Head} state=${html`<${State} no=${!flowing.value || away.length}>${!flowing.value ? 'Broken off, and tried again' : away.length ? `${counted(away.length, 'database')} away` : 'Answering, read-only'}<//>`}>
       ${service.place ? html`<b>${service.place}</b>, ` : 'The databases of tenants, '}up ${ago(service.since)}.
       ${service.place && html` <a href="#/exposure"><b>${counted(service.models, 'model')}</b></a> with <b>${counted(service.fields, 'field')}</b> ${are(service.models)} shown, <b>${counted(service.hidden, 'field')}</b> ${are(service.hidden)} hidden.`}
       ${tenants.length > 0 && ` ${counted(tenants.length, 'database')} of tenants.`} <a href="#/sockets">${counted(open, 'socket')}</a> ${are(open)} open.
       ${warnings.length ? html` ${counted(warnings.length, 'thing')} ${are(warnings.length)} weak, below.` : ' Nothing is weak.'}
-      ${!flowing.value && html` <span class="no">The figures stand still: the stream of traffic broke off.</span>`}<//>
+      ${!flowing.value && html` <span class="no">The figures stand still: the service does not answer.</span>`}<//>
     ${away.map(it => html`<p class="fault"><b>${it.name || it.place}</b>: ${it.fault?.what}. ${it.fault?.help}.</p>`)}
     <dl class="figures">
       <${Figure} name="Requests" value=${number(Math.round(recent * 10) / 10)} unit="a second" label="Requests in ten seconds, over ten minutes" points=${steps(seconds, all => sum(all, 'requests'))} />

@@ -78,7 +78,7 @@ export const Tenants = records('tenant', ['/tokens', '/databases'], ({ edit, rem
     return it ? ask(path(it), body, 'PATCH') : ask('/tenants', { ...given(body), limits: given(body.limits) });
   });
   return (tenants, tokens, databases) => ({
-    make: () => make(null), heads: ['Tenant', 'Rows', '~Databases', '~Tokens', '~Limits', ''], empty: 'No tenant yet. Make one, give it a database, then a token.',
+    make: () => make(null), heads: ['Tenant', '~Rows', '~Databases', '~Tokens', '~Limits', ''], empty: 'No tenant yet. Make one, give it a database, then a token.',
     said: tenants.length ? html`<b>${counted(tenants.length, 'tenant')}</b>, each with databases and tokens of its own. Rows that its rules leave out none of its tokens sees.` : 'Whom databases and tokens of the store belong to.',
     rows: it => [{ key: it.id, look: ['who'], cells: [
       html`${it.name}<${Sub}>${it.description}<//>${!it.active && html`<${State} no>not active<//>`}`, it.rows.length ? html`<${Rules} all=${it.rows} />` : 'every row',
@@ -104,9 +104,9 @@ export const Tokens = records('token', ['/tenants', '/scopes'], ({ all, edit, re
   });
   const rotate = it => confirm(`Rotate ${it.name}?`, 'It gets another secret. The one before is let in for an hour more.', 'Rotate it', async () => { made.value = await ask(`${path(it)}/rotate`, { overlap_seconds: 3_600 }); await all.again(); });
   return (tokens, tenants, scopes) => ({
-    make: tenants.length > 0 && (() => make(null, tenants, scopes)), heads: ['Token', 'May', 'Sees', '~Limits', '~Ends', '~Last used', ''], empty: tenants.length ? 'No token yet.' : first,
+    make: tenants.length > 0 && (() => make(null, tenants, scopes)), heads: ['Token', '~May', '~Sees', '~Limits', '~Ends', '~Last used', ''], empty: tenants.length ? 'No token yet.' : first,
     said: tokens.length ? html`<b>${counted(tokens.length, 'token')}</b> of the store, <b>${tokens.filter(it => it.state === 'active').length}</b> of them active. What is taken from one is in force at once.` : 'What clients of a tenant are let in by.',
-    rows: it => [{ key: it.id, look: ['who'], cells: [
+    rows: it => [{ key: it.id, look: ['who', '', '', '', 'tail'], cells: [
       html`${it.name}<${Sub}>${it.tenant}, <span class="tail">…${it.suffix}</span><//><${State} no=${it.state !== 'active'}>${it.state}<//>`, html`${some(it.scopes)}<${Sub}>${it.tools && `by ${some(it.tools)} alone`}<//>`,
       html`${it.models ? some(it.models) || 'no model' : 'all of its tenant'}<${Rules} all=${it.rows} />`, bounds(it.limits), it.expires_at ? day(it.expires_at) : 'never', moment(it.last_used_at),
       html`<a href=${`#/exposure?token=${it.id}`}>Sees what?<span class="away"> ${it.name}</span></a><${Do} what="Change" of=${it.name} act=${() => make(it, tenants, scopes)} /><${Do} what="Rotate" of=${it.name} act=${() => rotate(it)} />
@@ -135,7 +135,7 @@ export const Databases = records('database', ['/tenants'], ({ edit, remove, path
     : answers === undefined ? 'One moment …' : !answers ? html`<${State} no>does not answer<//> <${Warning} it=${fault} />`
     : html`<${State}>answers<//> ${some(models.map(it => `${it.name} (${counted(it.fields, 'field')})`), `${hidden} hidden`)}${missing.map(it => html`<${Warning} it=${{ what: it.name, help: it.reason }} />`)}${warnings.map(it => html`<${Warning} it=${it} />`)}`;
   return (databases, tenants) => ({
-    make: tenants.length > 0 && (() => make(null, tenants)), heads: ['Database', 'Models', '~Hidden', '~Revealed', ''], empty: tenants.length ? 'No database yet.' : first,
+    make: tenants.length > 0 && (() => make(null, tenants)), heads: ['Database', '~Models', '~Hidden', '~Revealed', ''], empty: tenants.length ? 'No database yet.' : first,
     said: databases.length ? html`<b>${counted(databases.length, 'database')}</b> of tenants. Their URLs are sealed, and shown to nobody.` : 'What the tokens of a tenant read.',
     rows: it => [{ key: it.id, look: ['who'], cells: [
       html`${it.name}<${Sub}>${it.tenant}, ${it.place}<//>${it.fault && html`<span class="fault">${it.fault}</span>`}`, html`<${Codes} all=${list(it.models)} />`, it.hidden || '–', it.reveal || '–',

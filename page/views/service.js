@@ -70,35 +70,25 @@ export const Settings = view(() => {
     return html`<${Head} state=${html`<${Copy} text=${env} label="Copy as .env" />`}><b>${set.length}</b> of ${counted(settings.length, 'variable')} are set, the others have their defaults. ${service.reload ? html`The last reload was ${service.reload.outcome === 'done' ? 'taken up' : html`<b class="no">refused</b>`} at ${moment(service.reload.at)}.` : 'Nothing was reloaded since the start.'}<//>
     ${warnings.map(it => html`<${Warning} it=${it} />`)}
     <div class="bar"><${Search} of=${text} /><${Check} on=${own.value} change=${on => { own.value = on; }}>Only what is set<//></div>
-    <div class="gap">${shown.length ? html`<${Table} heads=${['Variable', 'Value', '~From', '~Follows']} rows=${shown.map(it => ({ key: it.name, cells: [
+    <div class="gap">${shown.length ? html`<${Table} heads=${['Variable', 'Value', '~From', '~Follows']} rows=${shown.map(it => ({ key: it.name, look: ['', '', '', 'tail'], cells: [
       html`<code>${it.name}</code><${Sub}>${it.meaning}<//>`,
       html`${it.secret ? html`<span class="quiet">${it.from === 'default' ? 'not set' : 'set, and never shown'}</span>` : it.value === null ? html`<span class="quiet">unset</span>` : html`<code>${it.value}</code>`}<${Sub}>${!it.secret && it.default !== null && it.default !== it.value && `default ${it.default}`}<//>`,
       { default: 'default', set: 'environment or .env', file: 'a file' }[it.from], it.follows_reload ? 'a reload' : 'a restart'] }))} />` : html`<${Empty}><p>No variable fits the filter.</p><//>`}</div>`;
   });
 });
 
-const pretty = it => JSON.stringify(it, null, 2);
-const servers = (name, server) => pretty({ [name]: { lucarne: server } });
-const bearer = variable => ({ Authorization: `Bearer ${variable}` });
-
-/**
- * The blocks of `lucarne config`, by client: where each goes, and what it says.
- */
-export const blocks = url => [
-  ['vscode', 'VS Code', '.vscode/mcp.json', pretty({ inputs: [{ type: 'promptString', id: 'lucarne-token', description: 'MCP_TOKEN of the Lucarne service', password: true }], servers: { lucarne: { type: 'http', url, headers: bearer('${input:lucarne-token}') } } })],
-  ['claude', 'Claude Code', '.mcp.json', servers('mcpServers', { type: 'http', url, headers: bearer('${MCP_TOKEN}') })],
-  ['cursor', 'Cursor', '.cursor/mcp.json', servers('mcpServers', { url, headers: bearer('${env:MCP_TOKEN}') })],
-  ['codex', 'Codex', '~/.codex/config.toml', `[mcp_servers.lucarne]\nurl = ${JSON.stringify(url)}\nbearer_token_env_var = "MCP_TOKEN"`],
-  ['gemini', 'Gemini CLI', '.gemini/settings.json', servers('mcpServers', { httpUrl: url, headers: bearer('${MCP_TOKEN}') })],
-  ['generic', 'Any other', 'the file where the client keeps its mcpServers', servers('mcpServers', { type: 'http', url, headers: bearer('${MCP_TOKEN}') })],
-];
+/** The blocks of `lucarne config`, which the program makes of its own. */
+const blocks = () => send(new URL('../clients.json', import.meta.url)).then(it => it.json());
 
 export const Connect = view(() => {
-  const known = resource(() => role.value === 'client' ? Promise.resolve(location.origin) : base());
+  const known = resource(() => Promise.all([role.value === 'client' ? location.origin : base(), blocks()]));
   const chosen = signal('claude');
-  return () => known.show(url => html`<${Head}>Agents ask by MCP at <code>${url}/mcp</code>, programs by the WebSocket at <code>${url.replace('http', 'ws')}/mcp/ws</code>. Each needs a token; none stands in these blocks.<//>
-    <${Chips} of=${chosen} label="Client" all=${blocks('').map(([key, name]) => [key, name])} />
-    ${blocks(`${url}/mcp`).filter(([key]) => key === chosen.value).map(([key, , place, text]) => html`<${Part} title=${`Goes into ${place}`}><${Command} text=${text} />
-      <p class="note">The same by a command, which also says what else the client needs:</p><${Command} text=${`lucarne config ${key} --url ${url}`} /><//>`)}
-    <${Part} title="A first request"><${Command} text=${`lucarne query list users --url ${url.replace('http', 'ws')}`} /><//>`);
+  return () => known.show(([url, clients]) => {
+    const { name, title, place, block } = clients.find(it => it.name === chosen.value);
+    return html`<${Head}>Agents ask by MCP at <code>${url}/mcp</code>, programs by the WebSocket at <code>${url.replace('http', 'ws')}/mcp/ws</code>. Each needs a token; none stands in these blocks.<//>
+    <${Chips} of=${chosen} label="Client" all=${clients.map(it => [it.name, it.title])} />
+    <${Part} title=${title}><p class="note">It ${place}.</p><${Command} text=${block.replaceAll('{url}', `${url}/mcp`)} />
+      <p class="note">The same by a command:</p><${Command} text=${`lucarne config ${name} --url ${url}`} /><//>
+    <${Part} title="A first request"><${Command} text=${`lucarne query list users --url ${url.replace('http', 'ws')}`} /><//>`;
+  });
 });

@@ -50,7 +50,7 @@ export const Traffic = view(({ query }) => {
       <button class="chip" aria-pressed=${!!paused.value} onClick=${() => { paused.value = paused.value ? null : requests.value; }}>Pause</button><${Search} of=${text} />`}>
       ${list.length ? html`<${Requests} list=${list} first=${Number(wanted.get('open'))} />` : html`<${Empty}><p>${all.length ? 'Nothing here fits the filter.' : 'No request yet: the first one appears here by itself.'}</p><//>`}<//>
     <${Part} title="Sums of the last week" tools=${html`<${Chips} of=${by} label="Sums by" all=${['token', 'model', 'tenant', 'hour'].map(it => [it, `By ${it}`])} then=${it => { sums.value = resource(() => ask(`/analytics?by=${it}`)); }} />`}>
-      ${sums.value.show(data => !data.length ? html`<${Empty}><p>Nothing was counted yet.</p><//>` : by.value === 'hour'
+      ${sums.value.part(data => !data.length ? html`<${Empty}><p>Nothing was counted yet.</p><//>` : by.value === 'hour'
         ? html`<div class="sheet figure"><${Chart} kind="bars" label="Requests by hour" unit="requests" points=${data.map(it => [moment(it.hour), it.requests])} /></div>`
         : html`<${Table} heads=${[word(by.value), '#Requests', '#Refused', '#Rows', '#Bytes']} rows=${data.map(it => [of(it), number(it.requests), number(it.errors), number(it.rows), size(it.bytes)])} />`)}<//>`;
   };

@@ -1,12 +1,10 @@
 //! `lucarne config`: the block that connects an agent's client to the service.
 
-mod client;
-mod text;
-
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
 use super::operator::{self, Of};
@@ -14,7 +12,7 @@ use super::output;
 use super::query::address::Service;
 use super::query::settings;
 use crate::admin::{TokenView, find};
-use client::Client;
+use crate::snippet::{Child, Client, Reach};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -46,18 +44,14 @@ pub(super) struct Arguments {
     of: Of,
 }
 
-/// How the client reaches the service.
-enum Reach {
-    Http(String),
-    WebSocket(String),
-    Stdio(Child),
-}
+impl ValueEnum for Client {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-/// The service as the client starts it.
-struct Child {
-    command: String,
-    /// What is set here and no secret: clients hand on little of their own environment.
-    variables: Vec<(String, String)>,
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.title()))
+    }
 }
 
 /// Prints the block on standard output, and on standard error where it goes.
@@ -119,40 +113,6 @@ fn whose(token: &str, of: &Of) -> Result<String, Failure> {
         token.suffix
     ))
 }
-
-impl Child {
-    /// What the service is started with: all that is no secret, and by `reference` the database's
-    /// URL, unless a file holds it.
-    fn environment(&self, reference: Option<String>) -> Vec<(&str, String)> {
-        let mut all = vec![("MCP_ENABLED", "true".to_owned())];
-        let reference = reference.filter(|_| self.secret().is_some());
-        all.extend(reference.map(|reference| (DATABASE, reference)));
-        let plain = self.variables.iter();
-        all.extend(plain.map(|(name, value)| (name.as_str(), value.clone())));
-        all
-    }
-
-    /// The secret that the client must have.
-    fn secret(&self) -> Option<&'static str> {
-        let in_file = self
-            .variables
-            .iter()
-            .any(|(name, _)| name == "DATABASE_URL_FILE");
-        (!in_file).then_some(DATABASE)
-    }
-}
-
-impl Reach {
-    /// The variable of the secret that the block refers to.
-    fn secret(&self) -> Option<&'static str> {
-        match self {
-            Self::Http(_) | Self::WebSocket(_) => Some("MCP_TOKEN"),
-            Self::Stdio(child) => child.secret(),
-        }
-    }
-}
-
-const DATABASE: &str = "DATABASE_URL";
 
 /// `lucarne` where the shell finds this very program by that name, else its whole path.
 pub(super) fn own_command() -> String {

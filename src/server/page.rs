@@ -17,7 +17,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::get;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
+
+use crate::snippet::{Client, Reach};
 
 use super::gate::admission;
 use super::{App, reply};
@@ -93,10 +96,21 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The HTML as it is served, and the digest of all files, which names the folder that they are in.
-static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
+/// The blocks of `lucarne config`, which the page shows.
+const CLIENTS: &str = "clients.json";
+
+/// What is made of the files once: the digest of all names the folder that they are in.
+struct Made {
+    html: String,
+    clients: String,
+    hash: String,
+}
+
+static PAGE: LazyLock<Made> = LazyLock::new(|| {
+    let clients = clients();
     let mut sum = Sha256::new();
     sum.update(HTML);
+    sum.update(&clients);
     for Asset(name, _, bytes) in ASSETS {
         sum.update(name);
         sum.update(bytes);
@@ -106,8 +120,26 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
         // Writing into memory cannot fail.
         let _ = write!(hash, "{byte:02x}");
     }
-    (HTML.replace(HERE, &hash), hash)
+    Made {
+        html: HTML.replace(HERE, &hash),
+        clients,
+        hash,
+    }
 });
+
+/// How each client is connected to a service at `{url}`.
+fn clients() -> String {
+    let reach = Reach::Http("{url}".to_owned());
+    let all = Client::ALL.map(|client| {
+        json!({
+            "name": client.name(),
+            "title": client.title(),
+            "place": client.place(&reach),
+            "block": client.block(&reach),
+        })
+    });
+    json!(all).to_string()
+}
 
 /// The routes of the page.
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
@@ -171,7 +203,7 @@ fn moved(to: &'static str) -> Response<Body> {
 }
 
 async fn html(headers: HeaderMap) -> Response<Body> {
-    let (html, hash) = &*PAGE;
+    let Made { html, hash, .. } = &*PAGE;
     let tag = format!("\"{hash}\"");
     let known = headers.get_all(IF_NONE_MATCH).into_iter();
     let mut known = known
@@ -192,9 +224,15 @@ async fn html(headers: HeaderMap) -> Response<Body> {
 }
 
 async fn asset(Path((hash, name)): Path<(String, String)>) -> Response<Body> {
-    let found = ASSETS.iter().find(|Asset(known, ..)| *known == name);
-    match found.filter(|_| hash == PAGE.1) {
-        Some(Asset(_, kind, bytes)) => {
+    let found = match &*name {
+        CLIENTS => Some(("application/json", PAGE.clients.as_bytes())),
+        _ => ASSETS
+            .iter()
+            .find(|Asset(known, ..)| *known == name)
+            .map(|Asset(_, kind, bytes)| (*kind, *bytes)),
+    };
+    match found.filter(|_| hash == PAGE.hash) {
+        Some((kind, bytes)) => {
             let mut response = file(kind, bytes);
             let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
             response.headers_mut().insert(CACHE_CONTROL, forever);

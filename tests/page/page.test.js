@@ -24,7 +24,7 @@ async function calm({ wrong, asked, violations, page }, url, allowed = /$^/) {
 
 /** What axe has against a view, told in a line each. */
 async function axe(page) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   return violations.map((it) => `${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.split('\n')[1]}`).join(' | ')}`);
 }
 
@@ -65,8 +65,8 @@ for (const [state, { variables, fill: filled, ways }] of Object.entries(STATES))
         await go(it.page, view);
         await look(view || 'overview');
       }
-      // What is not there is told so by its status, which browsers write down.
-      await calm(it, service.url, /status of 404/);
+      // An audit that is not there is told so by its status, which browsers write down.
+      await calm(it, service.url, state === 'empty' ? /status of 404/ : undefined);
       await it.context.close();
     });
   });
@@ -139,7 +139,7 @@ describe('what is asked of it', () => {
     await it.page.getByLabel('Only what differs').uncheck();
     await it.page.getByText('26 rows').waitFor();
     assert.deepEqual(await axe(it.page), []);
-    await calm(it, service.url, /status of 404/);
+    await calm(it, service.url);
     await it.context.close();
   });
 
@@ -209,6 +209,8 @@ describe('what is asked of it', () => {
       }
       assert.fail(`${name} is not reached`);
     };
+    /** Sees that the focus is where a dialog was asked for. */
+    const focused = (name) => page.waitForFunction((text) => document.activeElement.textContent.trim().replace(/\s+/g, ' ').startsWith(text), name);
     await reach('New token');
     await page.keyboard.press('Enter');
     await reach('Name');
@@ -227,20 +229,24 @@ describe('what is asked of it', () => {
     await page.getByRole('dialog', { name: 'The token' }).waitFor();
     assert.notEqual(await page.locator('dialog code').innerText(), secret);
     await page.keyboard.press('Escape');
-    await page.evaluate(() => { /** @type {any} */ (document.activeElement)?.blur(); });
+    await focused('Rotate by-hand');
     await reach('Revoke by-hand');
     await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Revoke: by-hand?' }).waitFor();
     await page.keyboard.press('Enter');
     await page.locator('tr', { hasText: 'by-hand' }).getByText('revoked').waitFor();
+    await focused('Let in again by-hand');
     await reach('Remove by-hand');
     await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Remove by-hand?' }).waitFor();
     await page.keyboard.press('Enter');
     await page.locator('tr', { hasText: 'by-hand' }).waitFor({ state: 'detached' });
-    await page.evaluate(() => { /** @type {any} */ (document.activeElement)?.blur(); });
+    // What had the focus is gone: it is at the head of the view.
+    await focused('Tokens');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    // A key counts from the moment on that the dialog is closed.
     await page.keyboard.press('/');
     await page.waitForFunction(() => document.activeElement?.getAttribute('type') === 'search');
     await calm(it, service.url);
@@ -271,7 +277,7 @@ describe('what is asked of it', () => {
     await settled(it.page);
     const url = `http://${service.address}`;
     const names = await it.page.getByRole('group', { name: 'Client' }).getByRole('button').allInnerTexts();
-    assert.ok(names.length > 4, names.join());
+    assert.equal(names.length, 12, names.join());
     for (const name of names) {
       await it.page.getByRole('button', { name, exact: true }).click();
       const [block, command] = await it.page.locator('.command code').allInnerTexts();
@@ -284,6 +290,14 @@ describe('what is asked of it', () => {
 
   test('a wrong token is told so, and so is one that is revoked while the page is open', async () => {
     const it = await tab(chromium);
+    /** Waits until the token of the others is what it was. */
+    const valid = async () => {
+      for (let tries = 0; ; tries += 1) {
+        if (await service.ask('/scopes').then(() => true, () => false)) return;
+        assert.ok(tries < 100, 'the reload is in force');
+        await it.page.waitForTimeout(100);
+      }
+    };
     await it.page.goto(service.url);
     await it.page.getByLabel('Token', { exact: true }).fill('wrong');
     await it.page.getByRole('button', { name: 'Open' }).click();
@@ -297,7 +311,15 @@ describe('what is asked of it', () => {
     assert.equal(await it.page.evaluate(() => sessionStorage.length), 0);
     assert.deepEqual(await axe(it.page), []);
     service.reload({});
-    await calm(it, service.url, /status of 401/);
+    await valid();
+    // Where so many failed before that an address has to wait, a token that is wrong is told so too.
+    await enter(it.page, service.url);
+    for (let failures = 0; failures < 12; failures += 1) await fetch(`http://${service.admin}/admin/api/scopes`, { headers: { Authorization: 'Bearer wrong' } });
+    service.reload({ MCP_ADMIN_TOKEN: 'another-token-of-operators' });
+    await it.page.getByText('not valid any more').waitFor({ timeout: 20_000 });
+    service.reload({});
+    await valid();
+    await calm(it, service.url, /status of (401|429)/);
     await it.context.close();
   });
 });

@@ -1,42 +1,96 @@
 //! The clients that a configuration is known for: the block of each, and where it goes.
 
-use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::{Child, Reach, text};
 
 /// A client, or a library of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Client {
-    /// VS Code with GitHub Copilot
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// VS Code with GitHub Copilot.
     Vscode,
-    /// Claude Code
+    /// Claude Code.
     Claude,
-    /// Cursor
+    /// Cursor.
     Cursor,
-    /// Codex
+    /// Codex.
     Codex,
-    /// Gemini CLI
+    /// Gemini CLI.
     Gemini,
-    /// Zed
+    /// Zed.
     Zed,
-    /// Windsurf
+    /// Windsurf.
     Windsurf,
-    /// Continue
+    /// Continue.
     Continue,
-    /// goose
+    /// goose.
     Goose,
-    /// LangChain in Python, by langchain-mcp-adapters
+    /// LangChain in Python, by langchain-mcp-adapters.
     Langchain,
-    /// OpenAI Agents in Python
+    /// OpenAI Agents in Python.
     OpenaiAgents,
-    /// Whatever else reads mcpServers
+    /// Whatever else reads mcpServers.
     Generic,
 }
 
 impl Client {
+    /// All that are known, in the order in which they are offered.
+    pub const ALL: [Self; 12] = [
+        Self::Vscode,
+        Self::Claude,
+        Self::Cursor,
+        Self::Codex,
+        Self::Gemini,
+        Self::Zed,
+        Self::Windsurf,
+        Self::Continue,
+        Self::Goose,
+        Self::Langchain,
+        Self::OpenaiAgents,
+        Self::Generic,
+    ];
+
+    /// Its name in commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vscode => "vscode",
+            Self::Claude => "claude",
+            Self::Cursor => "cursor",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Zed => "zed",
+            Self::Windsurf => "windsurf",
+            Self::Continue => "continue",
+            Self::Goose => "goose",
+            Self::Langchain => "langchain",
+            Self::OpenaiAgents => "openai-agents",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Vscode => "VS Code with GitHub Copilot",
+            Self::Claude => "Claude Code",
+            Self::Cursor => "Cursor",
+            Self::Codex => "Codex",
+            Self::Gemini => "Gemini CLI",
+            Self::Zed => "Zed",
+            Self::Windsurf => "Windsurf",
+            Self::Continue => "Continue",
+            Self::Goose => "goose",
+            Self::Langchain => "LangChain in Python, by langchain-mcp-adapters",
+            Self::OpenaiAgents => "OpenAI Agents in Python",
+            Self::Generic => "Whatever else reads mcpServers",
+        }
+    }
+
     /// The block, with a reference where the secret goes: no secret stands in a file.
-    pub(super) fn block(self, reach: &Reach) -> String {
+    #[must_use]
+    pub fn block(self, reach: &Reach) -> String {
         match self {
             Self::Vscode => format!("{:#}", vscode(reach)),
             Self::Codex => text::codex(reach),
@@ -86,7 +140,8 @@ impl Client {
     }
 
     /// Which file the block goes into, and what the client needs besides.
-    pub(super) fn place(self, reach: &Reach) -> String {
+    #[must_use]
+    pub fn place(self, reach: &Reach) -> String {
         let file = match self {
             Self::Vscode => ".vscode/mcp.json",
             Self::Claude => ".mcp.json",
