@@ -1,10 +1,12 @@
 //! What bounds clients: the sliding window, of which no span ever admits more than its number, and
 //! the memory that all of them share.
 
+mod arrival;
 mod keyed;
 mod memory;
 mod meter;
 
+pub use arrival::Arrival;
 pub use keyed::Windows;
 pub use memory::{Memory, Pressure, Reserved, Share};
 pub use meter::{Meter, Weight};

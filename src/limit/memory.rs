@@ -14,11 +14,19 @@ const PIECE: usize = 1024;
 ///
 /// Whoever takes from it says beforehand how much it may need at the most, and gives back what it
 /// did not need. What is given to one client is at most three quarters, so that a client that never
-/// reads its answers leaves room for the others.
+/// reads its answers leaves room for the others. Messages that are half received take a quarter of
+/// it at the most, and of that one client three quarters.
 #[derive(Debug)]
 pub struct Memory<K> {
     pool: Arc<Pool>,
-    shares: Mutex<HashMap<K, Weak<Semaphore>>>,
+    shares: Mutex<HashMap<K, Known>>,
+}
+
+/// What clients were given that are there.
+#[derive(Debug)]
+struct Known {
+    own: Weak<Semaphore>,
+    own_parts: Weak<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -26,6 +34,10 @@ struct Pool {
     free: Arc<Semaphore>,
     /// The pieces that one client may have.
     each: u32,
+    /// For messages that are half received, within all.
+    parts: Arc<Semaphore>,
+    /// The pieces of these that one client may have.
+    each_parts: u32,
     /// Those who wait for memory at this moment.
     waiting: AtomicUsize,
 }
@@ -34,6 +46,7 @@ struct Pool {
 #[derive(Debug, Clone)]
 pub struct Share {
     own: Arc<Semaphore>,
+    own_parts: Arc<Semaphore>,
     pool: Arc<Pool>,
 }
 
@@ -48,15 +61,24 @@ pub struct Reserved {
     all: OwnedSemaphorePermit,
 }
 
+/// Bytes that are taken for a message that is half received.
+#[derive(Debug)]
+pub(super) struct Part {
+    _parts: [OwnedSemaphorePermit; 2],
+    _reserved: Reserved,
+}
+
 impl<K: Eq + Hash> Memory<K> {
     /// A budget of so many bytes.
     pub fn new(bytes: usize) -> Self {
         let pieces = pieces(bytes);
-        let each = pieces - pieces / 4;
+        let (each, parts) = (pieces - pieces / 4, pieces.div_ceil(4));
         Self {
             pool: Arc::new(Pool {
                 free: Arc::new(Semaphore::new(pieces as usize)),
                 each,
+                parts: Arc::new(Semaphore::new(parts as usize)),
+                each_parts: parts - parts / 4,
                 waiting: AtomicUsize::new(0),
             }),
             shares: Mutex::default(),
@@ -67,19 +89,28 @@ impl<K: Eq + Hash> Memory<K> {
     pub fn share(&self, client: K) -> Share {
         // A table of counts is sound whatever a panicking holder was about to do.
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = match shares.get(&client).and_then(Weak::upgrade) {
-            Some(own) => own,
-            None => {
-                shares.retain(|_, own| own.strong_count() > 0);
-                let own = Arc::new(Semaphore::new(self.pool.each as usize));
-                shares.insert(client, Arc::downgrade(&own));
-                own
-            }
-        };
-        Share {
-            own,
+        let known = shares.get(&client);
+        // What is held keeps its semaphore, though nobody may have a share any more.
+        let own = known.and_then(|known| known.own.upgrade());
+        let own_parts = known.and_then(|known| known.own_parts.upgrade());
+        let is_known = own.is_some() && own_parts.is_some();
+        let of = |most: u32| Arc::new(Semaphore::new(most as usize));
+        let share = Share {
+            own: own.unwrap_or_else(|| of(self.pool.each)),
+            own_parts: own_parts.unwrap_or_else(|| of(self.pool.each_parts)),
             pool: Arc::clone(&self.pool),
+        };
+        if !is_known {
+            let is_there =
+                |known: &Known| known.own.strong_count() > 0 || known.own_parts.strong_count() > 0;
+            shares.retain(|_, known| is_there(known));
+            let known = Known {
+                own: Arc::downgrade(&share.own),
+                own_parts: Arc::downgrade(&share.own_parts),
+            };
+            shares.insert(client, known);
         }
+        share
     }
 
     /// Tells whether somebody waits for memory.
@@ -115,6 +146,37 @@ impl Share {
         let free = Arc::clone(&self.pool.free);
         let all = free.acquire_many_owned(pieces).await.ok()?;
         Some(Reserved { own, all })
+    }
+
+    /// Takes so many bytes for a message that is half received, or all that one client may have for
+    /// such where that is less, if they are free.
+    pub(super) fn try_part(&self, bytes: usize) -> Option<Part> {
+        let pieces = pieces(bytes).min(self.pool.each_parts);
+        let take = |from: &Arc<Semaphore>| Arc::clone(from).try_acquire_many_owned(pieces).ok();
+        let parts = [take(&self.own_parts)?, take(&self.pool.parts)?];
+        Some(Part {
+            _parts: parts,
+            _reserved: self.try_reserve(pieces as usize * PIECE)?,
+        })
+    }
+
+    /// As [`Share::try_part`], and waits for them; in the order of those who wait.
+    pub(super) async fn part(&self, bytes: usize) -> Option<Part> {
+        let pieces = pieces(bytes).min(self.pool.each_parts);
+        let _waiting = Waiting::new(&self.pool);
+        let own = Arc::clone(&self.own_parts);
+        let own = own.acquire_many_owned(pieces).await.ok()?;
+        let all = Arc::clone(&self.pool.parts);
+        let all = all.acquire_many_owned(pieces).await.ok()?;
+        Some(Part {
+            _parts: [own, all],
+            _reserved: self.reserve(pieces as usize * PIECE).await?,
+        })
+    }
+
+    /// Tells whether somebody waits for memory.
+    pub(super) fn pressure(&self) -> Pressure {
+        Pressure(Arc::clone(&self.pool))
     }
 }
 

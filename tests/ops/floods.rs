@@ -346,3 +346,74 @@ async fn connections_that_ask_for_nothing_are_bounded_and_dropped() {
         memory(&served, "VmHWM")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_are_half_received_take_a_quarter_of_the_memory() {
+    const LARGEST: usize = 4 * 1024 * 1024;
+    let folder = Folder::new().await;
+    let other = "another-token-of-the-tests";
+    folder.configure(&format!(
+        "MCP_TOKEN={TOKEN},{other}\nMCP_RATE_LIMIT=0\nMCP_MAX_MESSAGE_BYTES={LARGEST}\n\
+         MCP_MAX_MEMORY_BYTES={}",
+        16 * LARGEST
+    ));
+    let served = folder.serve().await;
+    let mut client = served.connect(other).await;
+    assert_eq!(code(&ask(&mut client, LIST).await), "ok");
+    let before = memory(&served, "VmRSS");
+    // A long frame, a message in parts, and a body, of each of which the end never comes.
+    let mut long = vec![TEXT, 0x80 | 127];
+    long.extend((LARGEST as u64).to_be_bytes());
+    long.extend([0; 4]);
+    long.resize(LARGEST - 1_000, b'x');
+    let mut parts = frame(0x01, &[b'x'; 60_000]);
+    parts.extend(frame(0x00, &[b'x'; 60_000]).repeat(60));
+    let mut body = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nX-MCP-Token: {TOKEN}\r\nContent-Type: application/json\r\n\
+         Content-Length: {LARGEST}\r\n\r\n",
+        served.address
+    )
+    .into_bytes();
+    body.resize(LARGEST - 1_000, b'x');
+    let closed = Arc::new(AtomicUsize::new(0));
+    let mut floods = Vec::new();
+    for number in 0..90 {
+        let (mut stream, bytes) = match number % 3 {
+            0 => (raw(&served, None).await, long.clone()),
+            1 => (raw(&served, None).await, parts.clone()),
+            _ => (
+                TcpStream::connect(served.address).await.unwrap(),
+                body.clone(),
+            ),
+        };
+        let closed = Arc::clone(&closed);
+        floods.push(tokio::spawn(async move {
+            let _ = stream.write_all(&bytes).await;
+            // Whatever it is told: it is told something, and the connection ends.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            closed.fetch_add(1, Ordering::Relaxed);
+        }));
+    }
+    // Another one is answered meanwhile, and its own long message is taken.
+    let begun = Instant::now();
+    let mut answered = 0;
+    while closed.load(Ordering::Relaxed) < 90 {
+        assert_eq!(code(&ask(&mut client, LIST).await), "ok");
+        answered += 1;
+        if answered == 20 {
+            let padded = format!("{LIST}{}", " ".repeat(LARGEST / 2));
+            assert_eq!(code(&ask(&mut client, &padded).await), "ok");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(begun.elapsed() < 10 * PATIENCE, "they are kept");
+    }
+    let most = memory(&served, "VmHWM");
+    println!(
+        "90 half messages of 4 MB ended within {:?}, {answered} answered to another meanwhile; \
+         {before} KB before, {most} KB at the most",
+        begun.elapsed()
+    );
+    assert!(answered > 20);
+    // A quarter of the memory, of which parts are kept twice while they are joined.
+    assert!(most < before + 64 * 1024, "{before} KB, then {most} KB");
+}

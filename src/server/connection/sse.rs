@@ -250,8 +250,7 @@ async fn posted(
         ))
     })?;
     session.heard(Some(Instant::now()));
-    let memory = admitted.memory(app).await?;
-    let read = mcp::http::text(&admitted.policy, &parts.headers, body).await;
+    let read = mcp::http::text(app, &admitted, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
     let counted = admitted.count(app, weight).await;
     let read = read.and_then(|text| match counted {
@@ -265,6 +264,7 @@ async fn posted(
         }
         Err(refusal) => return Ok(refusal),
     };
+    let memory = admitted.memory(app, text.len()).await?;
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {

@@ -11,12 +11,14 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::in_flight::Answers;
+use super::outgoing::Outgoing;
 use super::{IN_FLIGHT, events};
 use crate::auth::{Caller, TokenId};
 use crate::config::Config;
-use crate::limit::{Meter, Weight};
+use crate::error::{Error, ErrorKind};
+use crate::limit::{Arrival, Meter, Weight};
 use crate::observe::Metrics;
-use crate::policy::Tally;
+use crate::policy::{Form, Tally};
 use crate::server::{App, GRACE, Stop, mcp};
 use crate::service::{Change, PolicyReceiver, Service};
 
@@ -77,7 +79,8 @@ async fn run(
     let mut policy = PolicyReceiver::new(&app.service, None, app.service.policy());
     let max_bytes = policy.policy().settings.connections.max_message_bytes;
     let mut meter = Meter::new(policy.policy().window());
-    let mut lines = lines(input, max_bytes);
+    let share = app.memory.share(caller.holder());
+    let mut lines = lines(input, Arrival::new(share.clone(), max_bytes), max_bytes);
     let mut answers = Answers::as_ready();
     let mut reading = true;
     while reading || !answers.is_empty() {
@@ -112,9 +115,16 @@ async fn run(
                 let admitted = app.service.admit(of, weight, Tally::Own(&mut meter)).await;
                 match (admitted, line) {
                     (Ok(()), Ok(line)) => {
-                        let (channel, caller) = (&channel, &caller);
+                        let (channel, caller, share) = (&channel, &caller, &share);
+                        let bytes = line.len() + policy.answer_bytes(Form::Tool);
                         answers.push(Box::pin(async move {
-                            channel.answer(app, &policy, caller, &line).await.into()
+                            // Those before it give theirs back when they are written.
+                            let Some(memory) = share.reserve(bytes).await else {
+                                let error = Error::from(ErrorKind::Overloaded);
+                                return mcp::refused(&line, &error).into();
+                            };
+                            let answer = channel.answer(app, &policy, caller, &line).await;
+                            Outgoing::new(answer, memory)
                         }));
                     }
                     (Ok(()), Err(TooLong(beginning))) => {
@@ -137,15 +147,18 @@ async fn run(
 
 async fn write(
     output: &mut (impl AsyncWrite + Unpin),
-    answer: impl Into<Vec<u8>>,
+    answer: impl Into<Outgoing>,
 ) -> io::Result<()> {
     let answer = answer.into();
     if answer.is_empty() {
         return Ok(());
     }
-    let mut answer = events::one_line(answer);
-    answer.push(b'\n');
-    output.write_all(&answer).await?;
+    let answer = answer.map(|answer| {
+        let mut line = events::one_line(answer);
+        line.push(b'\n');
+        line
+    });
+    output.write_all(answer.as_ref()).await?;
     output.flush().await
 }
 
@@ -156,12 +169,14 @@ struct TooLong(Vec<u8>);
 /// given up without losing half of it.
 fn lines(
     input: impl AsyncRead + Send + Unpin + 'static,
+    mut arrival: Arrival,
     max_bytes: usize,
 ) -> mpsc::Receiver<Result<String, TooLong>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut input = BufReader::new(input);
-        while let Ok(Some(line)) = line(&mut input, max_bytes).await {
+        while let Ok(Some(line)) = line(&mut input, &mut arrival, max_bytes).await {
+            arrival.whole();
             let blank = matches!(&line, Ok(line) if line.trim().is_empty());
             if !blank && sender.send(line).await.is_err() {
                 return;
@@ -174,6 +189,7 @@ fn lines(
 /// The next line without its end; `None` at the end of the input.
 async fn line(
     input: &mut (impl AsyncBufRead + Unpin),
+    arrival: &mut Arrival,
     max_bytes: usize,
 ) -> io::Result<Option<Result<String, TooLong>>> {
     let mut line = Vec::new();
@@ -187,6 +203,11 @@ async fn line(
         let taken = end.unwrap_or(read.len());
         let room = max_bytes - line.len();
         too_long |= taken > room;
+        arrival.came(taken.min(room));
+        // There is nobody to make room for by giving up: it is waited for.
+        while arrival.room().await.is_err() {
+            arrival.whole();
+        }
         line.extend_from_slice(&read[..taken.min(room)]);
         let last = end.is_some() || read.is_empty();
         let used = end.map_or(taken, |end| end + 1);
@@ -205,11 +226,13 @@ async fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::Memory;
 
     #[tokio::test]
     async fn lines_are_bounded_and_the_last_needs_no_end() {
         let input: &[u8] = b"one\r\n\ntoo long for this\ntwo\n\xff\nlast";
-        let mut lines = lines(input, 8);
+        let arrival = Arrival::new(Memory::new(1024).share(()), 8);
+        let mut lines = lines(input, arrival, 8);
         let mut found = Vec::new();
         while let Some(line) = lines.recv().await {
             found.push(line.unwrap_or_else(|TooLong(beginning)| format!("-{}", beginning.len())));

@@ -32,7 +32,7 @@ use super::outgoing::{Outgoing, PATIENCE};
 use super::{IN_FLIGHT, frames, native, sessions};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
-use crate::limit::{Meter, Reserved, Share, Weight};
+use crate::limit::{Arrival, Meter, Reserved, Share, Weight};
 use crate::policy::{ConnectionLimits, Form, Policy, Tally};
 use crate::server::listener::stream::Stream;
 use crate::server::{App, mcp};
@@ -77,6 +77,10 @@ pub(crate) async fn serve(
     dialect: Option<Dialect>,
 ) -> End {
     let channel = mcp::Channel::default();
+    let share = app.memory.share(caller.holder());
+    let largest = policy.settings.connections.max_message_bytes;
+    let arrival = Arrival::new(share.clone(), largest);
+    socket.get_mut().count_arrivals(arrival);
     let mut session = Session {
         app,
         caller,
@@ -85,7 +89,7 @@ pub(crate) async fn serve(
         channel: &channel,
         meter: Meter::new(policy.window()),
         policy: PolicyReceiver::new(&app.service, Some(caller.token), policy),
-        share: app.memory.share(caller.holder()),
+        share,
         waiting: None,
         answers: Answers::in_order(),
         ready: VecDeque::new(),
@@ -247,7 +251,12 @@ impl Session<'_> {
         match message {
             // A pong that waits in our memory must be the last one.
             Some(Ok(Message::Ping(_))) => self.while_answering(socket.flush()).await?,
-            Some(Ok(message)) => self.take(message).await,
+            Some(Ok(message)) => {
+                if message.is_text() || message.is_binary() {
+                    socket.get_mut().arrived();
+                }
+                self.take(message).await;
+            }
             // What was read before the client's last word is answered.
             Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
                 self.closing = Some(Closing::BY_CLIENT);

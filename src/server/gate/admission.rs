@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
-use crate::limit::{Reserved, Weight};
+use crate::limit::{Arrival, Reserved, Weight};
 use crate::policy::{Form, Limited, Policy, Tally};
 use crate::server::connection::outgoing::PATIENCE;
 use crate::server::listener::slots::{self, NoPlace, Place};
@@ -62,24 +62,34 @@ impl Admitted {
         })
     }
 
-    /// Sets memory aside for a request and its answer, and waits for it where others have it.
+    /// What counts the bytes of a request while they come.
+    pub(crate) fn arrival(&self, app: &App) -> Arrival {
+        let largest = self.policy.settings.connections.max_message_bytes;
+        Arrival::new(app.memory.share(self.caller.holder()), largest)
+    }
+
+    /// Sets memory aside for a request of so many bytes and its answer, and waits for it where others
+    /// have it.
     ///
     /// # Errors
     /// None that comes free in time.
-    pub(crate) async fn memory(&self, app: &App) -> Result<Reserved, Refused> {
-        let settings = &self.policy.settings;
-        let bytes = settings.connections.max_message_bytes + self.policy.answer_bytes(Form::Tool);
+    pub(crate) async fn memory(&self, app: &App, request: usize) -> Result<Reserved, Refused> {
+        let bytes = request + self.policy.answer_bytes(Form::Tool);
         let share = app.memory.share(self.caller.holder());
         if let Some(memory) = share.try_reserve(bytes) {
             return Ok(memory);
         }
         let memory = timeout(PATIENCE, share.reserve(bytes)).await;
-        memory.ok().flatten().ok_or_else(|| {
-            let error = Error::from(ErrorKind::Overloaded);
-            app.service.rejected(&self.caller, &error);
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            reply::later(status, &error.to_string(), RETRY_SECONDS).into()
-        })
+        let memory = memory.ok().flatten();
+        memory.ok_or_else(|| self.busy(app))
+    }
+
+    /// The refusal of a request that there is no memory for.
+    pub(crate) fn busy(&self, app: &App) -> Refused {
+        let error = Error::from(ErrorKind::Overloaded);
+        app.service.rejected(&self.caller, &error);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        reply::later(status, &error.to_string(), RETRY_SECONDS).into()
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connections::Connection;
 use crate::config::Tls;
-use crate::limit::Pressure;
+use crate::limit::{Arrival, Pressure};
 
 /// How long a client may take to read a little of what is written.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +39,8 @@ pub(crate) struct Stream {
     stalled: Option<Stalled>,
     pressure: Pressure,
     read: Arc<AtomicU64>,
+    /// What has come of a message, once there is more than one.
+    arrival: Option<Arrival>,
     /// Whose answers are to be written though nothing more comes.
     asker: Option<Connection>,
     /// Since when nothing more comes.
@@ -87,6 +89,7 @@ impl Stream {
             stalled: None,
             pressure,
             read: Arc::default(),
+            arrival: None,
             asker: None,
             ended: None,
         })
@@ -101,6 +104,19 @@ impl Stream {
     /// Counts the bytes that came.
     pub(crate) fn read(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read)
+    }
+
+    /// Counts from now on what comes of each message, and reads no more of one than there is memory
+    /// for.
+    pub(crate) fn count_arrivals(&mut self, arrival: Arrival) {
+        self.arrival = Some(arrival);
+    }
+
+    /// Begins to count anew, for a message is whole.
+    pub(crate) fn arrived(&mut self) {
+        if let Some(arrival) = &mut self.arrival {
+            arrival.whole();
+        }
     }
 
     /// Whether the other side has said that nobody is there.
@@ -174,6 +190,13 @@ impl AsyncRead for Stream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(arrival) = &mut this.arrival
+            && ready!(arrival.poll_room(context)).is_err()
+        {
+            // What still comes is passed over.
+            this.arrival = None;
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
         let before = into.filled().len();
         let read = match &mut this.inner {
             Inner::Plain(stream) => Pin::new(stream).poll_read(context, into),
@@ -182,6 +205,9 @@ impl AsyncRead for Stream {
         let came = into.filled().len() - before;
         if came > 0 {
             this.read.fetch_add(came as u64, Ordering::Relaxed);
+            if let Some(arrival) = &mut this.arrival {
+                arrival.came(came);
+            }
         } else if matches!(read, Poll::Ready(Ok(()))) && this.outlasts(context) {
             return Poll::Pending;
         }

@@ -17,8 +17,8 @@ use super::channel::Subscription;
 use super::message::{self, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR, id_of};
 use super::revision::{self, Era};
 use super::{Context, dispatch, frail};
-use crate::limit::Weight;
-use crate::policy::{Limited, Policy};
+use crate::limit::{Arrival, Weight};
+use crate::policy::Limited;
 use crate::protocol;
 use crate::server::App;
 use crate::server::connection::events;
@@ -47,11 +47,7 @@ pub(in crate::server) async fn answer(
 
 async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let memory = match admitted.memory(app).await {
-        Ok(memory) => memory,
-        Err(refused) => return refused.into_response(),
-    };
-    let read = text(&admitted.policy, &parts.headers, body).await;
+    let read = text(app, admitted, &parts.headers, body).await;
     let weight = read.as_deref().map_or(Weight::Read, message::weight);
     let counted = admitted.count(app, weight).await;
     let text = match read {
@@ -61,6 +57,10 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
     if let Err(over) = counted {
         return limited(&text, over);
     }
+    let memory = match admitted.memory(app, text.len()).await {
+        Ok(memory) => memory,
+        Err(refused) => return refused.into_response(),
+    };
     let context = Context {
         app,
         policy: &admitted.policy,
@@ -116,9 +116,10 @@ pub(in crate::server) async fn only_post() -> Response<Body> {
 /// The body of a POST, bounded in size and time.
 ///
 /// # Errors
-/// The refusal of another type, of too much and of too slow.
+/// The refusal of another type, of too much, of too slow and of what there is no memory for.
 pub(in crate::server) async fn text(
-    policy: &Policy,
+    app: &App,
+    admitted: &Admitted,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refused> {
@@ -135,19 +136,22 @@ pub(in crate::server) async fn text(
         let hint = Some("send the body as it is, without Content-Encoding");
         return Err(reply::refusal(status, error, hint).into());
     }
-    let max_bytes = policy.settings.connections.max_message_bytes;
-    let bytes = match timeout(BODY_TIMEOUT, whole(body, max_bytes)).await {
+    let max_bytes = admitted.policy.settings.connections.max_message_bytes;
+    let mut arrival = admitted.arrival(app);
+    let bytes = match timeout(BODY_TIMEOUT, whole(body, max_bytes, &mut arrival)).await {
         Ok(Ok(Whole::All(bytes))) => bytes,
         Ok(Ok(Whole::Beginning(beginning))) => {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             let id = protocol::find_id(&beginning);
             return Err(refusal(status, id, &Fault::too_large(max_bytes)).into());
         }
+        Ok(Ok(Whole::Late)) => return Err(admitted.busy(app)),
         Ok(Err(_)) => {
             let error = "The request broke off";
             let status = StatusCode::BAD_REQUEST;
             return Err(reply::refusal(status, error, None).into());
         }
+        Err(_) if arrival.waits() => return Err(admitted.busy(app)),
         Err(_) => {
             let error = "The request took too long to arrive";
             let status = StatusCode::REQUEST_TIMEOUT;
@@ -175,13 +179,23 @@ enum Whole {
     All(Vec<u8>),
     /// Of one that is too large.
     Beginning(Vec<u8>),
+    /// Of one that there is no memory for.
+    Late,
 }
 
-async fn whole(mut body: Body, max_bytes: usize) -> Result<Whole, axum::Error> {
+async fn whole(
+    mut body: Body,
+    max_bytes: usize,
+    arrival: &mut Arrival,
+) -> Result<Whole, axum::Error> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let data = frame?.into_data().unwrap_or_default();
         let room = max_bytes - bytes.len();
+        arrival.came(data.len());
+        if arrival.room().await.is_err() {
+            return Ok(Whole::Late);
+        }
         bytes.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
             return Ok(Whole::Beginning(bytes));

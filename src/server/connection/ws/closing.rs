@@ -1,6 +1,7 @@
 //! How a socket ends: for which reason, with which code, and with a last word that arrives.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use futures_util::stream::FusedStream as _;
@@ -100,6 +101,12 @@ impl Closing {
         reason: "text frames only",
     };
 
+    pub(super) const LATE: Self = Self {
+        end: End::Refused("no memory for the message"),
+        code: CloseCode::Again,
+        reason: "server is busy, try again",
+    };
+
     /// Whether what was read before it is not answered any more.
     pub(super) fn withdraws(self) -> bool {
         matches!(self.end, End::TurnedAway(_) | End::Ended)
@@ -139,6 +146,7 @@ impl Closing {
         };
         match error {
             WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(Self::TOO_LARGE),
+            WsError::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => Some(Self::LATE),
             WsError::Utf8(_) => refused("invalid UTF-8", CloseCode::Invalid),
             WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
             WsError::Protocol(_) => refused("protocol error", CloseCode::Protocol),
