@@ -1,0 +1,188 @@
+//! The columns of a statement, and how each arrives.
+
+use std::sync::Arc;
+
+use sea_query::{CaseStatement, Expr, ExprTrait as _, SelectStatement};
+
+use super::column::{alias, column_of};
+use super::{Dialect, column, groups, large, term};
+use crate::catalog::Field;
+use crate::encode::{Cell, Member, Shape};
+use crate::plan::{Column, Shown, Source, Term, cursor};
+
+/// The columns of a statement as they are added.
+pub(super) struct Columns<'s> {
+    select: &'s mut SelectStatement,
+    pub(super) dialect: Dialect,
+    pub(super) max_bytes: usize,
+    pub(super) count: usize,
+    /// Each a condition that holds where a value is too large.
+    too_large: Vec<Expr>,
+    /// Each a condition that holds where a sort key is too large for a cursor.
+    keys_too_large: Vec<Expr>,
+    /// Whether each has a name, by which it is selected again.
+    pub(super) named: bool,
+    /// The fields that were added.
+    added: Vec<(Column<'s>, Cell)>,
+}
+
+impl<'s> Columns<'s> {
+    pub(super) fn new(select: &'s mut SelectStatement, dialect: Dialect, max_bytes: usize) -> Self {
+        Self {
+            select,
+            dialect,
+            max_bytes,
+            count: 0,
+            too_large: Vec::new(),
+            keys_too_large: Vec::new(),
+            named: false,
+            added: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, expr: Expr) -> usize {
+        match self.named {
+            true => self.select.expr_as(expr, groups::name(self.count)),
+            false => self.select.expr(expr),
+        };
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// Fields of a source, each under its own name.
+    pub(super) fn fields(
+        &mut self,
+        source: Source,
+        fields: impl Iterator<Item = &'s Field>,
+    ) -> Vec<Member> {
+        fields
+            .map(|field| {
+                let cell = self.column(Column { source, field });
+                Member::compound(field.name(), cell, Arc::clone(field.parts()))
+            })
+            .collect()
+    }
+
+    /// A member of each row.
+    pub(super) fn shown(&mut self, shown: &Shown<'s>) -> Member {
+        let parts = Arc::clone(shown.term.field().parts());
+        Member::compound(&shown.name, self.term(&shown.term), parts)
+    }
+
+    /// A term as it is sent.
+    pub(super) fn term(&mut self, term: &Term<'s>) -> Cell {
+        match term {
+            Term::Column(column) => self.column(*column),
+            Term::Part(..) | Term::Number(_) | Term::Member(..) => {
+                let (value, shape) = term::shape(term, self.dialect);
+                self.plain(value, shape)
+            }
+        }
+    }
+
+    /// A field's column; the one that is there already where the field was added before.
+    pub(super) fn column(&mut self, column: Column<'s>) -> Cell {
+        if let Some((_, cell)) = self.added.iter().find(|added| added.0 == column) {
+            return *cell;
+        }
+        let field = column.field;
+        let value = column_of(alias(column.source), field);
+        let (expr, shape) = column::projected(value.clone(), field, self.dialect);
+        let cell = self.guarded(&value, expr, shape, field);
+        self.added.push((column, cell));
+        cell
+    }
+
+    /// A column whose values are small.
+    pub(super) fn plain(&mut self, expr: Expr, shape: Shape) -> Cell {
+        Cell {
+            index: self.add(expr),
+            shape,
+            guarded: false,
+        }
+    }
+
+    /// A column whose value comes from a field, or instead of it its size.
+    pub(super) fn guarded(
+        &mut self,
+        value: &Expr,
+        projected: Expr,
+        shape: Shape,
+        field: &Field,
+    ) -> Cell {
+        let (cell, too_large) = self.measured(value, projected, shape, field, self.max_bytes);
+        self.too_large.extend(too_large);
+        cell
+    }
+
+    /// A sort key, which has to fit a cursor; as it stands there already where it is sent anyway.
+    pub(super) fn key(&mut self, term: &Term<'s>) -> Cell {
+        let value = term::ordered(term, self.dialect);
+        let Term::Column(column) = term else {
+            let (_, shape) = term::shape(term, self.dialect);
+            // SQLite orders numbers that are computed as floats, and so they go on.
+            let shape = match self.dialect {
+                Dialect::Sqlite => Shape::Native,
+                _ => shape,
+            };
+            let value = match shape {
+                Shape::Computed => term::shape(term, self.dialect).0,
+                _ => value,
+            };
+            return self.plain(value, shape);
+        };
+        let field = column.field;
+        let sent = self.added.iter().find(|added| added.0 == *column);
+        if let Some((_, cell)) = sent.filter(|_| column::is_key(field)) {
+            return *cell;
+        }
+        let (expr, shape) = column::key(value.clone(), field, self.dialect);
+        let limit = self.max_bytes.min(cursor::MAX_LENGTH);
+        let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
+        self.keys_too_large.extend(too_large);
+        cell
+    }
+
+    /// A column of values of at most so many bytes, and where a value is larger.
+    fn measured(
+        &mut self,
+        value: &Expr,
+        projected: Expr,
+        shape: Shape,
+        field: &Field,
+        max_bytes: usize,
+    ) -> (Cell, Option<Expr>) {
+        let size = large::size(value, field, self.dialect);
+        let exceeds = size
+            .clone()
+            .map(|size| large::exceeds(value, size, max_bytes, field, self.dialect));
+        let guarded = size.is_some();
+        let expr = match size.zip(exceeds.clone()) {
+            Some((size, exceeds)) => large::guarded(projected, size, exceeds, field, self.dialect),
+            None => projected,
+        };
+        let cell = Cell {
+            guarded,
+            ..self.plain(expr, shape)
+        };
+        (cell, exceeds)
+    }
+
+    /// The last column: 1 where any value of the row is too large, 2 where only sort keys are.
+    pub(super) fn oversize(&mut self) -> Option<usize> {
+        let any = |conditions: &mut Vec<Expr>| {
+            let conditions = std::mem::take(conditions).into_iter();
+            conditions.reduce(|one, other| one.or(other))
+        };
+        let mut told = CaseStatement::new();
+        let values = any(&mut self.too_large).map(|any| (any, "1"));
+        let keys = any(&mut self.keys_too_large).map(|any| (any, "2"));
+        if values.is_none() && keys.is_none() {
+            return None;
+        }
+        for (any, code) in values.into_iter().chain(keys) {
+            told = told.case(any, Expr::cust(code));
+        }
+        Some(self.add(told.finally(Expr::cust("0")).into()))
+    }
+}
