@@ -91,6 +91,8 @@ pub enum Shape {
         /// Digits after the point of a unit.
         units: Option<u8>,
     },
+    /// The same in one column: their sum and how many they are, as the text `12.50/3`.
+    Ratio,
     /// Text that is JSON.
     Json,
     /// A time of day whose fraction may end in zeros.

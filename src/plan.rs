@@ -15,6 +15,7 @@ mod number;
 mod page;
 mod path;
 mod projection;
+mod summary;
 mod term;
 mod value;
 pub mod zone;
@@ -24,10 +25,11 @@ pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
 pub use date::DatePart;
 pub use expansion::Expansion;
-pub use joins::{Join, Joins, Source, Sources};
+pub use joins::{Join, Joins, Rows, Source, Sources};
 pub use number::{Number, Operation, QUOTIENT_SCALE};
 pub use page::{Format, Page};
 pub use projection::Shown;
+pub use summary::Summary;
 pub use term::{Column, Term};
 pub use value::{infinity, of_class, of_field, typed};
 pub use zone::Zone;
@@ -194,17 +196,13 @@ impl<'c> ReadPlan<'c> {
                 sources
             }
             Output::Groups { by, aggregates, .. } => {
-                let terms = aggregates.iter().filter_map(|it| it.term.as_ref());
-                let tested = aggregates.iter().flat_map(|it| it.filter.terms());
-                let keys = by.iter().map(|key| &key.term);
-                keys.chain(terms)
-                    .chain(tested)
-                    .flat_map(Term::sources)
-                    .collect()
+                let told = aggregates.iter().flat_map(Aggregate::sources);
+                let keys = by.iter().flat_map(|key| key.term.sources());
+                keys.chain(told).collect()
             }
         };
         let ordered = self.order.iter().flat_map(Order::sources);
-        let tested = self.filter.terms().into_iter().flat_map(Term::sources);
+        let tested = self.filter.sources();
         self.joins
             .way_to(shown.into_iter().chain(ordered).chain(tested))
     }
@@ -214,7 +212,7 @@ impl<'c> ReadPlan<'c> {
         if self.joins.is_empty() {
             return Sources::default();
         }
-        let mut terms = self.filter.terms();
+        let mut sources = self.filter.sources();
         if let Output::Groups {
             by,
             aggregates,
@@ -222,15 +220,12 @@ impl<'c> ReadPlan<'c> {
             ..
         } = &self.output
         {
-            terms.extend(by.iter().map(|key| &key.term));
+            sources.extend(by.iter().flat_map(|key| key.term.sources()));
             // Which groups remain depends on what is told of them.
             let told = aggregates.iter().filter(|_| !having.is_everything());
-            for aggregate in told {
-                terms.extend(&aggregate.term);
-                terms.extend(aggregate.filter.terms());
-            }
+            sources.extend(told.flat_map(Aggregate::sources));
         }
-        self.joins.way_to(terms.into_iter().flat_map(Term::sources))
+        self.joins.way_to(sources)
     }
 
     /// What a cursor of this read is bound to.
@@ -316,12 +311,16 @@ pub fn rows<'c>(
     let zone = zone::read(params)?;
     names.zone = zone;
     let mut counts = filter::Counts::default();
+    let groups = aggregate::asked(params);
+    if queries && !groups {
+        names.computed = projection::compute(params, &mut names, &mut counts)?;
+    }
     let filter = counts.filters(params, &mut names, queries)?;
-    let (output, order) = if aggregate::asked(params) {
+    let (output, order) = if groups {
         aggregate::read(params, &mut names, &mut counts)?
     } else {
         let output = projection::read(params, &mut names)?;
-        let order = projection::order(params, &mut names, &output)?;
+        let order = projection::order(params, &mut names)?;
         (output, order)
     };
     let joins = names.joins;

@@ -13,6 +13,7 @@ mod identity;
 mod join;
 mod large;
 pub mod lookup;
+mod many;
 mod mysql;
 pub mod number;
 mod postgres;
@@ -162,7 +163,9 @@ pub fn rows(
         groups::group_by(&mut select, by, dialect);
     }
     let runs_code = plan.joins.models().any(Model::runs_code);
-    let is_brief = matches!(plan.output, Output::Rows { .. }) && !plan.filter.looks_into_text();
+    let is_brief = matches!(plan.output, Output::Rows { .. })
+        && !plan.joins.has_many()
+        && !plan.filter.looks_into_text();
     pages(select, width, plan, dialect)
         .into_iter()
         .map(|select| {

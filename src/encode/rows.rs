@@ -378,6 +378,10 @@ fn write_cell<R: Row>(
             };
             value::mean(out, sum, &count, style);
         }
+        Shape::Ratio => {
+            let (sum, count) = value::ratio(first);
+            value::mean(out, sum, &count, style);
+        }
         shape => value::write(out, first, shape, parts, style),
     }
     Ok(())

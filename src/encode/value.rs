@@ -211,6 +211,16 @@ impl Added {
     }
 }
 
+/// A sum, and how many were added, of one text that the database wrote.
+pub(super) fn ratio(told: Datum<'_>) -> (Added, Datum<'static>) {
+    let Datum::Text(text) = told else {
+        return (Added::Nothing, Datum::Null);
+    };
+    let (sum, count) = text.split_once('/').unwrap_or((&text, ""));
+    let count = count.parse().map_or(Datum::Null, Datum::Int);
+    (Added::Exact(sum.to_owned()), count)
+}
+
 /// Adds the parts of a sum.
 pub(super) fn added(parts: [Datum<'_>; 3], scale: u8) -> Added {
     let [high, low, rest] = parts;

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use super::condition::Condition;
 use super::date::DatePart;
 use super::filter::{Counts, array};
+use super::joins::Source;
 use super::number;
 use super::path::Names;
 use super::projection::{is_alias, sort_names, sortable};
@@ -17,7 +18,7 @@ use crate::protocol::{Kind, decode_string, kind};
 /// Keys, and aggregates, of one request at the most.
 const MAX_MEMBERS: usize = 16;
 
-const FUNCTIONS: &str = "$count $count_distinct $sum $avg $min $max";
+pub(super) const FUNCTIONS: &str = "$count $count_distinct $sum $avg $min $max";
 const PARTS: &str = "$year $quarter $month $week $day $weekday $hour";
 
 /// What the rows of a group have in common.
@@ -56,6 +57,13 @@ impl<'c> Aggregate<'c> {
             _ => Field::of_counts(),
         }
     }
+
+    /// Whose rows it is made of.
+    pub fn sources(&self) -> Vec<Source> {
+        let mut sources = self.filter.sources();
+        sources.extend(self.term.iter().flat_map(Term::sources));
+        sources
+    }
 }
 
 /// What is computed of a group.
@@ -71,8 +79,42 @@ pub enum Function {
 }
 
 impl Function {
+    /// Every function.
+    pub const ALL: [Self; 6] = [
+        Self::Count,
+        Self::CountDistinct,
+        Self::Sum,
+        Self::Avg,
+        Self::Min,
+        Self::Max,
+    ];
+
+    /// The word that asks for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Count => "$count",
+            Self::CountDistinct => "$count_distinct",
+            Self::Sum => "$sum",
+            Self::Avg => "$avg",
+            Self::Min => "$min",
+            Self::Max => "$max",
+        }
+    }
+
+    /// Whether it tells a number of rows, or of values, even of none.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Count | Self::CountDistinct)
+    }
+
+    /// The function of that word.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|function| function.word() == word)
+    }
+
     /// Whether it takes what an expression makes of numbers.
-    fn is_of_numbers(self) -> bool {
+    pub(super) fn is_of_numbers(self) -> bool {
         matches!(self, Self::Sum | Self::Avg | Self::Min | Self::Max)
     }
 }
@@ -238,18 +280,9 @@ fn aggregate<'c>(
         Some(raw) => counts.filter(raw, names)?,
         None => Condition::All(Vec::new()),
     };
-    let computed = match function {
-        "$count" => Function::Count,
-        "$count_distinct" => Function::CountDistinct,
-        "$sum" => Function::Sum,
-        "$avg" => Function::Avg,
-        "$min" => Function::Min,
-        "$max" => Function::Max,
-        _ => {
-            return Err(
-                misnamed(function, "is no function").with_hint(format!("functions: {FUNCTIONS}"))
-            );
-        }
+    let Some(computed) = Function::parse(function) else {
+        let error = misnamed(function, "is no function");
+        return Err(error.with_hint(format!("functions: {FUNCTIONS}")));
     };
     let place = || format!("aggregate.{alias}.{function}");
     let term = match kind(operand) {
@@ -272,7 +305,7 @@ fn aggregate<'c>(
 }
 
 /// What an aggregate is of, by its name; `*` are the rows.
-fn named<'c>(
+pub(super) fn named<'c>(
     function: Function,
     name: &str,
     names: &mut Names<'c>,

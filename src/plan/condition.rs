@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::joins::Joins;
+use super::joins::{Joins, Rows, Source};
 use super::term::{Column, Term};
 use crate::catalog::{Field, FieldType};
 use crate::value::Value;
@@ -25,6 +25,15 @@ pub enum Condition<'c> {
         /// What is tested.
         comparison: Comparison,
         /// Whether the test must fail; it then holds for NULL, unless NULL is what is tested.
+        negated: bool,
+    },
+    /// Whether a relation to many leads to a row of which something holds.
+    Some {
+        /// The rows.
+        rows: Box<Rows<'c>>,
+        /// What must hold of one of them.
+        filter: Box<Condition<'c>>,
+        /// Whether there must be no such row.
         negated: bool,
     },
 }
@@ -77,7 +86,7 @@ impl<'c> Condition<'c> {
     pub fn is_equality(&self) -> bool {
         match self {
             Self::All(conditions) => conditions.iter().all(Self::is_equality),
-            Self::Any(_) => false,
+            Self::Any(_) | Self::Some { .. } => false,
             Self::Test {
                 comparison,
                 negated,
@@ -99,17 +108,53 @@ impl<'c> Condition<'c> {
                 let told = matches!(kind, FieldType::Text | FieldType::Enum | FieldType::Boolean);
                 told.then_some((*column, value)).into_iter().collect()
             }
-            Self::Any(_) | Self::Test { .. } => Vec::new(),
+            Self::Any(_) | Self::Test { .. } | Self::Some { .. } => Vec::new(),
         }
     }
 
-    /// What is tested, each as often as it is.
+    /// What is tested, each as often as it is, and what that is made of.
     pub fn terms(&self) -> Vec<&Term<'c>> {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
                 conditions.iter().flat_map(Condition::terms).collect()
             }
-            Self::Test { term, .. } => vec![term],
+            Self::Test { term, .. } => term.parts(),
+            Self::Some { filter, .. } => filter.terms(),
+        }
+    }
+
+    /// Whose rows are tested.
+    pub fn sources(&self) -> Vec<Source> {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().flat_map(Condition::sources).collect()
+            }
+            Self::Test { term, .. } => term.sources(),
+            Self::Some { rows, filter, .. } => {
+                let mut sources = filter.sources();
+                sources.push(rows.source);
+                sources
+            }
+        }
+    }
+
+    /// What is tested, by its names: fields, paths, and relations to many.
+    pub fn names(&self, joins: &Joins<'c>) -> Vec<String> {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                let names = conditions.iter().flat_map(|one| one.names(joins));
+                names.collect()
+            }
+            Self::Test { term, .. } => {
+                let of_rows = |term: &&Term<'_>| !matches!(term, Term::Member(..));
+                let terms = term.parts().into_iter().filter(of_rows);
+                terms.map(|term| term.name(joins).into_owned()).collect()
+            }
+            Self::Some { rows, filter, .. } => {
+                let mut names = filter.names(joins);
+                names.push(joins.way(rows.source));
+                names
+            }
         }
     }
 
@@ -120,6 +165,7 @@ impl<'c> Condition<'c> {
                 conditions.iter().any(Self::looks_into_text)
             }
             Self::Test { comparison, .. } => matches!(comparison, Comparison::Text(_)),
+            Self::Some { filter, .. } => filter.looks_into_text(),
         }
     }
 
@@ -131,6 +177,7 @@ impl<'c> Condition<'c> {
                 .iter()
                 .flat_map(Condition::foreign_texts)
                 .collect(),
+            Self::Some { filter, .. } => filter.foreign_texts(),
             Self::Test {
                 term, comparison, ..
             } => {
@@ -144,7 +191,12 @@ impl<'c> Condition<'c> {
                     Comparison::In { values, .. } => values.iter().any(foreign),
                     Comparison::Text(pattern) => !pattern.text.is_ascii(),
                 };
-                found.then_some(term).into_iter().collect()
+                let own = found.then_some(term).into_iter();
+                let within = match term {
+                    Term::Summary(summary) => summary.filter.foreign_texts(),
+                    _ => Vec::new(),
+                };
+                own.chain(within).collect()
             }
         }
     }
@@ -157,7 +209,14 @@ impl<'c> Condition<'c> {
             }
             Self::Test {
                 term, comparison, ..
-            } => guards(term.field(), comparison),
+            } => {
+                let within = match term {
+                    Term::Summary(summary) => summary.filter.weighs_documents(),
+                    _ => false,
+                };
+                within || guards(term.field(), comparison)
+            }
+            Self::Some { filter, .. } => filter.weighs_documents(),
         }
     }
 
@@ -189,9 +248,18 @@ impl<'c> Condition<'c> {
                 comparison,
                 negated,
             } => {
-                let name = term.name(joins);
+                let name = term.identity(joins);
                 let text = format!("{}{name:?}{comparison:?};", u8::from(*negated));
                 into.update(text.as_bytes());
+            }
+            Self::Some {
+                rows,
+                filter,
+                negated,
+            } => {
+                let way = joins.way(rows.source);
+                into.update(format!("{}{way:?}:", u8::from(*negated)).as_bytes());
+                into.update(filter.digest(joins));
             }
         }
         into.finalize().into()

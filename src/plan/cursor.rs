@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 
 use super::condition::Condition;
 use super::joins::{Joins, Source, Sources};
-use super::term::Term;
 use super::{Order, OrderKey, Output, Value};
 use crate::catalog::Stored;
 use crate::error::{Error, ErrorKind};
@@ -68,7 +67,7 @@ pub(super) fn binding<'c>(
         true => Sources::default(),
         false => {
             let ordered = order.iter().flat_map(Order::sources);
-            let tested = filter.terms().into_iter().flat_map(Term::sources);
+            let tested = filter.sources();
             let keys = match output {
                 Output::Groups { by, .. } => by.as_slice(),
                 Output::Rows { .. } => &[],
@@ -98,9 +97,9 @@ pub(super) fn binding<'c>(
         let name = match &key.key {
             // A position means another value where others are declared.
             OrderKey::Term(term) if term.field().stored() == Stored::Position => {
-                format!("{:?}{:?}", term.name(joins), term.field().values())
+                format!("{:?}{:?}", term.identity(joins), term.field().values())
             }
-            OrderKey::Term(term) => format!("{:?}", term.name(joins)),
+            OrderKey::Term(term) => format!("{:?}", term.identity(joins)),
             OrderKey::Row => format!("{:?}", base.distinction()),
             OrderKey::Output(index) => index.to_string(),
         };

@@ -26,8 +26,7 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     };
     for (_, join) in plan.joins.iter() {
         let target = join.model;
-        let here = plan.joins.model(join.parent);
-        let pointed = join.relation.pairs(here, target).next();
+        let pointed = join.relation.pairs(join.here, target).next();
         if let Some((_, to)) = pointed
             && guard.is_large(target)
             && !join.relation.is_served()
@@ -40,9 +39,9 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     }
     let served = guard.served(&plan.filter);
     if served == Served::No && !plan.filter.is_everything() {
-        let first = plan.filter.terms();
-        let first = first.first().map(|term| term.name(&plan.joins));
-        return Err(refused(&first.unwrap_or_default(), plan.model));
+        let names = plan.filter.names(&plan.joins);
+        let first = names.first().map(String::as_str);
+        return Err(refused(first.unwrap_or_default(), plan.model));
     }
     let first = plan.order.first().map(|order| &order.key);
     match (&plan.output, first) {
@@ -101,7 +100,8 @@ impl Guard<'_, '_> {
                 Comparison::Text(_) => Served::No,
                 _ => Served::Range,
             },
-            Condition::Test { .. } => Served::No,
+            // Each row is looked at, to see what belongs to it.
+            Condition::Test { .. } | Condition::Some { .. } => Served::No,
         }
     }
 
@@ -113,13 +113,13 @@ impl Guard<'_, '_> {
             return false;
         }
         while let Some(Join {
-            parent, relation, ..
+            parent,
+            here,
+            relation,
+            ..
         }) = join
         {
-            if !relation
-                .fields(self.joins.model(*parent))
-                .any(Field::is_indexed)
-            {
+            if !relation.fields(here).any(Field::is_indexed) {
                 return false;
             }
             join = self.joins.join(*parent);

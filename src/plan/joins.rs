@@ -6,8 +6,10 @@ use super::date::DatePart;
 use crate::catalog::{Model, Relation};
 use crate::error::{Error, ErrorKind};
 
-/// Relations of one request at the most.
+/// Different relations of one request at the most.
 pub(super) const MAX_RELATIONS: usize = 8;
+/// Sources of one statement at the most: what is asked of many rows reads them anew each time.
+const MAX_SOURCES: usize = 32;
 
 /// Which of a request's rows are meant: those of the model itself, or those that a relation leads
 /// to.
@@ -35,19 +37,33 @@ impl Sources {
     }
 }
 
-/// The row that a relation to one leads to from a row of another source.
+/// What a relation leads to from a row of another source: a row, or any number of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Join<'c> {
     /// Where it leads from.
     pub parent: Source,
+    /// The model that it leads from.
+    pub here: &'c Model,
     /// The relation.
     pub relation: &'c Relation,
     /// The model that it leads to.
     pub model: &'c Model,
 }
 
-/// The sources of one request, as a tree whose root is the model itself. Equal paths share a source,
-/// and each comes after its parent.
+/// The rows that a relation to many leads to, and those that are joined to each: what is asked of
+/// them is asked beside the row that they belong to.
+#[derive(Debug, Clone)]
+pub struct Rows<'c> {
+    /// The rows.
+    pub source: Source,
+    /// Where they lead from.
+    pub join: Join<'c>,
+    /// What relations to one lead to from them, parents first.
+    pub joined: Vec<(Source, Join<'c>)>,
+}
+
+/// The sources of one request, as a tree whose root is the model itself. Equal paths of relations to
+/// one share a source, and each comes after its parent.
 #[derive(Debug)]
 pub struct Joins<'c> {
     base: &'c Model,
@@ -63,7 +79,8 @@ impl<'c> Joins<'c> {
         }
     }
 
-    /// The source that a relation leads to from another one; the same each time.
+    /// The source that a relation leads to from another one: to one the same each time, to many
+    /// another each time.
     ///
     /// # Errors
     /// `Too many relations`.
@@ -74,22 +91,82 @@ impl<'c> Joins<'c> {
         model: &'c Model,
     ) -> Result<Source, Error> {
         let same = |join: &Join<'_>| join.parent == parent && std::ptr::eq(join.relation, relation);
-        let at = match self.joins.iter().position(same) {
-            Some(at) => at,
-            None if self.joins.len() == MAX_RELATIONS => {
-                return Err(ErrorKind::TooManyRelations(MAX_RELATIONS).into());
-            }
-            None => {
-                self.joins.push(Join {
-                    parent,
-                    relation,
-                    model,
-                });
-                self.joins.len() - 1
-            }
+        let known = match relation.is_to_many() {
+            true => None,
+            false => self.joins.iter().position(same),
         };
-        // No more than the largest number of relations.
-        Ok(Source(at as u8 + 1))
+        if let Some(at) = known {
+            return Ok(Source(at as u8 + 1));
+        }
+        let too_many = || Error::from(ErrorKind::TooManyRelations(MAX_RELATIONS));
+        if self.joins.len() == MAX_SOURCES {
+            let hint = format!("what is asked of many rows {MAX_SOURCES} times is too much");
+            return Err(too_many().with_hint(hint));
+        }
+        self.joins.push(Join {
+            parent,
+            here: self.model(parent),
+            relation,
+            model,
+        });
+        match self.different() > MAX_RELATIONS {
+            true => Err(too_many()),
+            // No more than the largest number of sources.
+            false => Ok(Source(self.joins.len() as u8)),
+        }
+    }
+
+    /// How many different relations the request follows.
+    fn different(&self) -> usize {
+        let sources = (1..=self.joins.len()).map(|at| Source(at as u8));
+        let new = |source: &Source| !(1..source.0).any(|at| self.is_alike(Source(at), *source));
+        sources.filter(new).count()
+    }
+
+    /// Whether two sources are led to by the same relations.
+    fn is_alike(&self, one: Source, other: Source) -> bool {
+        match (self.join(one), self.join(other)) {
+            (Some(one), Some(other)) => {
+                std::ptr::eq(one.relation, other.relation)
+                    && self.is_alike(one.parent, other.parent)
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
+    /// Whether a source is, or is led to by, many rows of a source.
+    pub fn is_of_many(&self, mut source: Source) -> bool {
+        while let Some(join) = self.join(source) {
+            if join.relation.is_to_many() {
+                return true;
+            }
+            source = join.parent;
+        }
+        false
+    }
+
+    /// Whether any relation leads to many rows.
+    pub fn has_many(&self) -> bool {
+        self.joins.iter().any(|join| join.relation.is_to_many())
+    }
+
+    /// The rows of a source that a relation to many leads to, with all that is joined to them; none
+    /// of another source.
+    pub(super) fn rows(&self, source: Source) -> Option<Rows<'c>> {
+        let join = *self.join(source)?;
+        let mut reached = vec![source];
+        let mut joined = Vec::new();
+        for (at, join) in self.iter() {
+            if !join.relation.is_to_many() && reached.contains(&join.parent) {
+                reached.push(at);
+                joined.push((at, *join));
+            }
+        }
+        Some(Rows {
+            source,
+            join,
+            joined,
+        })
     }
 
     /// Whether the model is read without others.
@@ -129,6 +206,18 @@ impl<'c> Joins<'c> {
     pub fn models(&self) -> impl Iterator<Item = &'c Model> {
         let joined = self.joins.iter().map(|join| join.model);
         std::iter::once(self.base).chain(joined)
+    }
+
+    /// The path of relations to a source: `Album.Artist`.
+    pub fn way(&self, source: Source) -> String {
+        let mut steps = Vec::new();
+        let mut at = source;
+        while let Some(join) = self.join(at) {
+            steps.push(quoted(join.relation.name()));
+            at = join.parent;
+        }
+        steps.reverse();
+        steps.join(".")
     }
 
     /// The path to a field of a source, and to a part of its date: `Album.Artist.Name`.

@@ -10,9 +10,9 @@ use super::date::DatePart;
 use super::joins::{Joins, Source};
 use super::term::{Column, Term};
 use super::zone::Zone;
-use super::{field_not_allowed, filter};
+use super::{Shown, field_not_allowed, filter};
 use crate::catalog::{Catalog, Field, Model, Relation};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remark};
 use crate::suggest;
 
 /// Relations of one path at the most.
@@ -21,13 +21,43 @@ const MAX_STEPS: usize = 4;
 /// The names that a request may use, and the sources that it needs for those it used.
 #[derive(Debug)]
 pub(super) struct Names<'c> {
+    /// The model that names begin at.
     pub(super) model: &'c Model,
+    /// The source that they begin at.
+    base: Source,
+    /// How many relations to many lead there.
+    pub(super) level: usize,
     /// None where a name is a field of the model and nothing else.
     catalog: Option<&'c Catalog>,
     pub(super) joins: Joins<'c>,
     /// By whose clock parts of dates are told.
     pub(super) zone: Option<Zone>,
+    /// Values by names of the client's own.
+    pub(super) computed: Vec<Shown<'c>>,
+    /// Whether paths may lead along a relation to many.
+    leads: Leads,
 }
+
+/// Whether paths may lead along a relation to many, and along which they did.
+#[derive(Debug, Clone, Copy)]
+enum Leads {
+    Never,
+    Once,
+    To(Source),
+}
+
+/// A relation to many, as it is found by its name or a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'c> {
+    /// Where it leads from.
+    pub(super) parent: Source,
+    pub(super) relation: &'c Relation,
+    pub(super) target: &'c Model,
+}
+
+/// The names around those that begin at many rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outer<'c>(&'c Model, Source);
 
 /// Why a name means nothing.
 #[derive(Debug)]
@@ -48,9 +78,13 @@ impl<'c> Names<'c> {
     pub(super) fn own(model: &'c Model) -> Self {
         Self {
             model,
+            base: Source::BASE,
+            level: 0,
             catalog: None,
             joins: Joins::of(model),
             zone: None,
+            computed: Vec::new(),
+            leads: Leads::Never,
         }
     }
 
@@ -68,11 +102,12 @@ impl<'c> Names<'c> {
     /// As [`Unresolved`] says.
     pub(super) fn term(&mut self, name: &str) -> Result<Term<'c>, Unresolved> {
         if let Some(field) = self.model.field(name) {
-            return Ok(Term::own(field));
+            let source = self.base;
+            return Ok(Term::Column(Column { source, field }));
         }
         let steps = self.catalog.and_then(|_| steps(name));
         let Some(mut steps) = steps.filter(|steps| steps.len() > 1) else {
-            let hint = suggest::fields(name, self.model);
+            let hint = self.hint(name);
             return Err(Unresolved::Unknown { hint });
         };
         let part = match steps.last() {
@@ -89,7 +124,7 @@ impl<'c> Names<'c> {
             let hint = suggest::fields(name, self.model);
             return Err(Unresolved::Unknown { hint });
         };
-        let source = self.follow(&steps)?;
+        let source = self.follow(&steps, name)?;
         let model = self.joins.model(source);
         let found = model.field(&field.name);
         let column = found.map(|field| Column { source, field });
@@ -110,14 +145,33 @@ impl<'c> Names<'c> {
         }
     }
 
+    /// What may be meant by a name alone.
+    fn hint(&self, name: &str) -> String {
+        let begins = |relation: &&Relation| {
+            let rest = relation.name().strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with("_by_"))
+        };
+        let relations = self.model.relations().iter().filter(begins);
+        let relations: Vec<&str> = relations.map(Relation::name).collect();
+        match relations[..] {
+            _ if self.catalog.is_none() || name.is_empty() => suggest::fields(name, self.model),
+            [] => suggest::fields(name, self.model),
+            _ => format!(
+                "relations of {}: {}",
+                self.model.name(),
+                relations.join(", ")
+            ),
+        }
+    }
+
     /// The source that relations lead to, one after the other.
-    fn follow(&mut self, steps: &[Step<'_>]) -> Result<Source, Unresolved> {
+    fn follow(&mut self, steps: &[Step<'_>], path: &str) -> Result<Source, Unresolved> {
         if steps.len() > MAX_STEPS {
             return Err(Unresolved::Refused(
                 ErrorKind::PathTooLong(MAX_STEPS).into(),
             ));
         }
-        let mut source = Source::BASE;
+        let mut source = self.base;
         for step in steps {
             let model = self.joins.model(source);
             source = match self.to_one(model, &step.name) {
@@ -125,17 +179,129 @@ impl<'c> Names<'c> {
                     .joins
                     .follow(source, relation, target)
                     .map_err(Unresolved::Refused)?,
-                None => {
-                    return Err(match self.to_many(model, &step.name) {
-                        Some(relation) => Unresolved::Many(relation.name().into()),
-                        None => Unresolved::Unknown {
+                None => match self.to_many(model, &step.name) {
+                    Some(relation) => self.follow_many(source, relation, path)?,
+                    None => {
+                        return Err(Unresolved::Unknown {
                             hint: hint(&step.name, model),
-                        },
-                    });
-                }
+                        });
+                    }
+                },
             };
         }
         Ok(source)
+    }
+
+    /// The rows that a relation to many leads to, where a path may lead along it: all paths of a
+    /// value along the same.
+    fn follow_many(
+        &mut self,
+        source: Source,
+        relation: &'c Relation,
+        path: &str,
+    ) -> Result<Source, Unresolved> {
+        let target = self.catalog.and_then(|catalog| relation.target(catalog));
+        let many = || Unresolved::Many(relation.name().into());
+        let target = target.ok_or_else(many)?;
+        match self.leads {
+            Leads::Never => Err(many()),
+            Leads::Once => {
+                let rows = self.joins.follow(source, relation, target);
+                let rows = rows.map_err(Unresolved::Refused)?;
+                self.leads = Leads::To(rows);
+                Ok(rows)
+            }
+            Leads::To(rows) => match self.joins.join(rows) {
+                Some(join) if join.parent == source && std::ptr::eq(join.relation, relation) => {
+                    Ok(rows)
+                }
+                _ => Err(Unresolved::Refused(
+                    ErrorKind::InvalidExpression(Remark {
+                        name: Some(path.into()),
+                        what: "leads along another relation to many",
+                    })
+                    .into(),
+                )),
+            },
+        }
+    }
+
+    /// Lets paths lead along a relation to many, until it is asked where they led.
+    pub(super) fn lead_once(&mut self) {
+        self.leads = Leads::Once;
+    }
+
+    /// The rows that paths led to.
+    pub(super) fn led(&mut self) -> Option<Source> {
+        match std::mem::replace(&mut self.leads, Leads::Never) {
+            Leads::To(rows) => Some(rows),
+            Leads::Never | Leads::Once => None,
+        }
+    }
+
+    /// Lets names begin at many rows.
+    pub(super) fn enter(&mut self, rows: Source) -> Outer<'c> {
+        let outer = Outer(self.model, self.base);
+        (self.model, self.base) = (self.joins.model(rows), rows);
+        self.level += 1;
+        outer
+    }
+
+    /// Lets names begin where they did.
+    pub(super) fn leave(&mut self, outer: Outer<'c>) {
+        (self.model, self.base) = (outer.0, outer.1);
+        self.level -= 1;
+    }
+
+    /// The relation to many of that name, or at the end of a path of that text; `None` where it is
+    /// none.
+    pub(super) fn many(&mut self, name: &str) -> Option<Result<Found<'c>, Unresolved>> {
+        let catalog = self.catalog?;
+        let steps = match self.to_many(self.model, name) {
+            Some(_) => vec![Step {
+                name: Cow::Borrowed(name),
+                quoted: true,
+            }],
+            None => steps(name)?,
+        };
+        let (last, way) = steps.split_last()?;
+        let mut model = self.model;
+        for step in way {
+            (_, model) = self.to_one(model, &step.name)?;
+        }
+        let relation = self.to_many(model, &last.name)?;
+        let target = relation.target(catalog)?;
+        if steps.len() > MAX_STEPS {
+            let error = ErrorKind::PathTooLong(MAX_STEPS).into();
+            return Some(Err(Unresolved::Refused(error)));
+        }
+        let found = self.follow(way, name).map(|parent| Found {
+            parent,
+            relation,
+            target,
+        });
+        Some(found)
+    }
+
+    /// A value by a name of the client's own; many rows have none.
+    pub(super) fn computed(&self, name: &str) -> Option<&Term<'c>> {
+        let mut computed = self.computed.iter().filter(|_| self.level == 0);
+        Some(&computed.find(|shown| shown.name == name)?.term)
+    }
+
+    /// Which relations lead to many rows.
+    pub(super) fn many_hint(&self) -> String {
+        let many = self.model.relations().iter();
+        let many = many.filter(|relation| relation.is_to_many());
+        let names: Vec<&str> = many.map(Relation::name).collect();
+        match names[..] {
+            [] => format!("no relation of {} leads to many rows", self.model.name()),
+            _ => format!(
+                "relations to many of {}: {}",
+                self.model.name(),
+                names.join(", ")
+            ),
+        }
     }
 
     /// A field of the row that a key leads to, as a path: what rows are better asked for by than by
@@ -144,7 +310,7 @@ impl<'c> Names<'c> {
         let Term::Column(Column { source, field }) = term else {
             return None;
         };
-        let catalog = self.catalog.filter(|_| *source == Source::BASE)?;
+        let catalog = self.catalog.filter(|_| *source == self.base)?;
         self.model.to_one().find_map(|relation| {
             let target = relation.target(catalog)?;
             let mut pairs = relation.pairs(self.model, target);

@@ -1,15 +1,17 @@
 //! `fields`, `compute`, `sort`: what of the rows, and in which order.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::filter::array;
+use super::filter::{Counts, array};
 use super::number;
 use super::path::Names;
+use super::summary;
 use super::term::Term;
 use super::{Object, Order, OrderKey, Output, expansion, field_not_allowed, present};
-use crate::catalog::{Distinction, Field, Model};
+use crate::catalog::{Distinction, Field, Model, Stored};
 use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -21,7 +23,7 @@ const MAX_COMPUTED: usize = 16;
 const MAX_ALIAS: usize = 128;
 
 /// A member of each row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shown<'c> {
     /// Its name in the answer.
     pub name: Cow<'c, str>,
@@ -39,7 +41,7 @@ impl<'c> Shown<'c> {
     }
 }
 
-/// Reads `fields`, `compute` and `expand`.
+/// Reads `fields` and `expand`, after what `compute` gave.
 pub(super) fn read<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Output<'c>, Error> {
     let model = names.model;
     let mut fields = match present(params, "fields") {
@@ -62,7 +64,12 @@ pub(super) fn read<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Out
             fields
         }
     };
-    compute(params, names, &mut fields)?;
+    let both = names.computed.iter();
+    let mut both = both.filter(|shown| fields.iter().any(|other| other.name == shown.name));
+    if let Some(shown) = both.next() {
+        return Err(misnamed(&shown.name, "names two members"));
+    }
+    fields.extend(names.computed.iter().cloned());
     let expand = expansion::read(params, names)?;
     let doubled = fields.iter().find(|shown| {
         let mut expanded = expand.iter();
@@ -74,14 +81,14 @@ pub(super) fn read<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Out
     }
 }
 
-/// Reads `compute`: values by names of the client's own, after the fields.
-fn compute<'c>(
+/// Reads `compute`: values by names of the client's own.
+pub(super) fn compute<'c>(
     params: &Object<'_>,
     names: &mut Names<'c>,
-    fields: &mut Vec<Shown<'c>>,
-) -> Result<(), Error> {
+    counts: &mut Counts,
+) -> Result<Vec<Shown<'c>>, Error> {
     let Some(raw) = present(params, "compute") else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let members = (kind(raw) == Kind::Object)
         .then(|| Object::parse(raw.get()))
@@ -91,15 +98,16 @@ fn compute<'c>(
             parameter: "compute",
             expected: "an object of names and paths or expressions",
         })?;
+    let mut computed = Vec::with_capacity(members.len());
     for (name, raw) in members.iter() {
         if !is_alias(name) {
             return Err(misnamed(name, "is no name of 1 to 128 characters"));
         }
-        if fields.iter().any(|other| other.name == name) {
-            return Err(misnamed(name, "names two members"));
-        }
-        let term = match kind(raw) {
-            Kind::Object => {
+        let term = match (kind(raw), Object::parse(raw.get())) {
+            (Kind::Object, Some(members)) if summary::is_asked(&members) => {
+                Term::Summary(Arc::new(summary::read(name, &members, names, counts)?))
+            }
+            (Kind::Object, _) => {
                 let number = number::read(raw, &format!("compute.{name}"), names)?;
                 Term::Number(Box::new(number))
             }
@@ -110,12 +118,12 @@ fn compute<'c>(
                 term.map_err(|unresolved| unresolved.of_field(&path, names.model))?
             }
         };
-        fields.push(Shown {
+        computed.push(Shown {
             name: Cow::Owned(name.to_owned()),
             term,
         });
     }
-    Ok(())
+    Ok(computed)
 }
 
 /// Whether a client may call a value by this name.
@@ -124,7 +132,7 @@ pub(super) fn is_alias(name: &str) -> bool {
 }
 
 /// A name that cannot be there, as an error repeats it.
-fn misnamed(name: &str, what: &'static str) -> Error {
+pub(super) fn misnamed(name: &str, what: &'static str) -> Error {
     let name = Some(name.into());
     ErrorKind::InvalidExpression(Remark { name, what }).into()
 }
@@ -133,18 +141,8 @@ fn misnamed(name: &str, what: &'static str) -> Error {
 pub(super) fn order<'c>(
     params: &Object<'_>,
     names: &mut Names<'c>,
-    output: &Output<'c>,
 ) -> Result<Vec<Order<'c>>, Error> {
     let model = names.model;
-    let computed = present(params, "compute").and_then(|raw| Object::parse(raw.get()));
-    let computed = |name: &str| {
-        computed.as_ref()?.get(name)?;
-        let Output::Rows { fields, .. } = output else {
-            return None;
-        };
-        let mut shown = fields.iter();
-        Some(shown.find(|shown| shown.name == name)?.term.clone())
-    };
     let mut order: Vec<Order<'c>> = Vec::new();
     let mut push = |term: Term<'c>, descending| {
         let key = OrderKey::Term(term);
@@ -153,7 +151,7 @@ pub(super) fn order<'c>(
         }
     };
     for name in sort_names(params)? {
-        let plain = computed(&name).is_some() || model.field(&name).is_some();
+        let plain = names.computed(&name).is_some() || model.field(&name).is_some();
         let (name, descending) = match plain {
             true => (&*name, false),
             false => match name.strip_prefix('-') {
@@ -161,8 +159,8 @@ pub(super) fn order<'c>(
                 None => (&*name, false),
             },
         };
-        let term = match computed(name) {
-            Some(term) => ordered(name, term, model)?,
+        let term = match names.computed(name) {
+            Some(term) => ordered(name, term.clone(), model)?,
             None => sortable(name, names)?,
         };
         push(term, descending);
@@ -189,8 +187,11 @@ pub(super) fn sortable<'c>(name: &str, names: &mut Names<'c>) -> Result<Term<'c>
 
 /// A value that has an order.
 fn ordered<'c>(name: &str, term: Term<'c>, model: &Model) -> Result<Term<'c>, Error> {
-    match term.field() {
-        field if field.is_sortable() => Ok(term),
+    let field = term.field();
+    // Told of many rows, such a value has no position any more.
+    let is_placed = matches!(term, Term::Summary(_)) && field.stored() == Stored::Position;
+    match field {
+        field if field.is_sortable() && !is_placed => Ok(term),
         field => Err(field_not_allowed(name, model).with_hint(format!(
             "values of type {} have no order",
             field.field_type().name()

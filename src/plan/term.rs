@@ -1,10 +1,12 @@
 //! What is tested, sorted by, grouped by or shown: a column of a source, or what is made of it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::date::DatePart;
 use super::joins::{Joins, Source};
 use super::number::Number;
+use super::summary::Summary;
 use super::zone::Zone;
 use crate::catalog::Field;
 
@@ -47,6 +49,8 @@ pub enum Term<'c> {
     Part(Column<'c>, DatePart, Option<Zone>),
     /// What an expression makes of numbers.
     Number(Box<Number<'c>>),
+    /// What is told of many rows.
+    Summary(Arc<Summary<'c>>),
     /// A member of the groups, by its position, and the field whose type it has.
     Member(usize, &'c Field),
 }
@@ -59,6 +63,7 @@ impl PartialEq for Term<'_> {
                 (one, part, zone) == (other, its_part, its_zone)
             }
             (Self::Number(one), Self::Number(other)) => one == other,
+            (Self::Summary(one), Self::Summary(other)) => Arc::ptr_eq(one, other),
             (Self::Member(one, _), Self::Member(other, _)) => one == other,
             _ => false,
         }
@@ -77,6 +82,7 @@ impl<'c> Term<'c> {
             Self::Column(column) => column.field,
             Self::Part(_, part, _) => part.field(),
             Self::Number(number) => number.field(),
+            Self::Summary(summary) => summary.told.field(),
             Self::Member(_, field) => field,
         }
     }
@@ -86,6 +92,7 @@ impl<'c> Term<'c> {
         match self {
             Self::Column(column) | Self::Part(column, ..) => vec![column.source],
             Self::Number(number) => number.sources().collect(),
+            Self::Summary(summary) => summary.sources(),
             Self::Member(..) => Vec::new(),
         }
     }
@@ -94,6 +101,7 @@ impl<'c> Term<'c> {
     pub fn is_nullable(&self) -> bool {
         match self {
             Self::Column(column) => column.is_nullable(),
+            Self::Summary(summary) => !summary.told.function.counts(),
             // What is no date has no part, and what is divided by zero is none.
             Self::Part(..) | Self::Number(_) | Self::Member(..) => true,
         }
@@ -110,7 +118,31 @@ impl<'c> Term<'c> {
             Self::Column(column) => {
                 column.source == Source::BASE && column.field.is_sorted_by_index()
             }
-            Self::Part(..) | Self::Number(_) | Self::Member(..) => false,
+            Self::Part(..) | Self::Number(_) | Self::Summary(_) | Self::Member(..) => false,
+        }
+    }
+
+    /// The terms that it is made of, itself among them.
+    pub fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Summary(summary) => {
+                let mut parts = vec![self];
+                parts.extend(&summary.told.term);
+                parts.extend(summary.filter.terms());
+                parts
+            }
+            _ => vec![self],
+        }
+    }
+
+    /// What makes it different from others of a request.
+    pub(super) fn identity(&self, joins: &Joins<'c>) -> String {
+        match self {
+            Self::Summary(summary) => {
+                let filter = summary.filter.digest(joins);
+                format!("{} {filter:?}", self.name(joins))
+            }
+            _ => self.name(joins).into_owned(),
         }
     }
 
@@ -126,6 +158,7 @@ impl<'c> Term<'c> {
             Self::Number(number) => {
                 Cow::Owned(number.name(&|column| path(column, None).into_owned()))
             }
+            Self::Summary(summary) => Cow::Owned(summary.name(joins)),
             Self::Member(index, _) => Cow::Owned(format!("#{index}")),
         }
     }

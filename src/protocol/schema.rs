@@ -7,7 +7,7 @@ mod answer;
 mod filters;
 
 pub use answer::{Data, Echoed, Response};
-pub use filters::{FieldFilter, Filters, Operators};
+pub use filters::{Counted, FieldFilter, Filters, Many, Operators};
 
 use indexmap::IndexMap;
 use schemars::transform::{RecursiveTransform, Transform as _};
@@ -153,8 +153,9 @@ pub struct QueryParams {
     pub cursor: Option<String>,
     /// Only these fields; of other models by paths: `["Name","Album.Artist.Name"]`.
     pub fields: Option<Vec<String>>,
-    /// Values by names of your own, after the fields: `{"artist":"Album.Artist.Name"}`.
-    pub compute: Option<IndexMap<String, Operand>>,
+    /// Values by names of your own, after the fields: `{"artist":"Album.Artist.Name"}`, and what is
+    /// told of many rows: `{"albums":{"$count":"Album"}}`.
+    pub compute: Option<IndexMap<String, Computed>>,
     /// Fields to sort by, `-` before one for descending: `["-created_at","id"]`.
     #[schemars(length(max = 16))]
     pub sort: Option<Vec<String>>,
@@ -250,7 +251,7 @@ pub enum DatePart {
     Hour(String),
 }
 
-/// What is computed of a group: one function, and perhaps of which of its rows.
+/// What is computed of rows: one function, and perhaps of which of them.
 #[derive(JsonSchema)]
 #[schemars(
     deny_unknown_fields,
@@ -276,7 +277,7 @@ pub struct Aggregate {
     /// The largest.
     #[schemars(rename = "$max", with = "Operand", default)]
     pub max: Option<Operand>,
-    /// Of which rows of the group.
+    /// Of which rows.
     #[schemars(rename = "where", with = "Filters", default)]
     pub filter: Option<Filters>,
 }
@@ -294,6 +295,16 @@ pub enum Operand {
     Constant(f64),
     /// Made of others.
     Made(Box<Made>),
+}
+
+/// A value of each row.
+#[derive(JsonSchema)]
+#[schemars(untagged, transform = plainly)]
+pub enum Computed {
+    /// A path, a constant, or a number that is made of others.
+    Own(Operand),
+    /// What is told of the rows that a relation leads to; `where` says which of them.
+    OfMany(Box<Aggregate>),
 }
 
 /// What is made of numbers, exactly as decimals are.

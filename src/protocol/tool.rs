@@ -11,7 +11,8 @@ use super::Action;
 const OPERATORS: &str = "Field and value, or operators: {\"amount\":{\"$gte\":10,\"$lt\":20}}. \
     $eq $ne $gt $gte $lt $lte $between $null; $in $nin, up to 1000 values; for text $contains \
     $startswith $endswith, in any case $icontains $istartswith $iendswith. $and, $or take lists of \
-    such objects, $not one. At most 64 conditions.";
+    such objects, $not one. A relation to many: {\"orders\":{\"$none\":{}}}, $some, $every, \
+    {\"$count\":{\"$gte\":3},\"where\":{}}. At most 100 conditions.";
 /// The keys of groups.
 const GROUPS: &str = "Fields or paths; of a date a part: \
     \"created_at.$month\", and $year $quarter $week $day $weekday (1 is Monday) $hour.";
@@ -79,7 +80,7 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("filters", true) => ("object", OPERATORS),
         ("filters", false) => (
             "object",
-            "Field and value, all equal: {\"status\": \"open\"}; null where there is none.",
+            "Field and value, all equal: {\"status\":\"open\"}; null where there is none.",
         ),
         ("cursor", true) => ("string", "Of the answer before."),
         ("cursor", false) => ("string", "The next_cursor of the same call."),
@@ -89,11 +90,12 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ),
         ("fields", _) => (
             "array",
-            "Only these; a path leads on: [\"title\", \"user.team.name\"].",
+            "Only these; a path leads on: [\"title\",\"user.team.name\"].",
         ),
         ("compute", _) => (
             "object",
-            "More values, named by you: {\"team\": \"user.team.name\"}, or made of numbers.",
+            "More values, named by you: {\"team\":\"user.team.name\"}, made of numbers, or of \
+             many rows: {\"n\":{\"$count\":\"orders\"}}.",
         ),
         ("sort", _) => (
             "array",
@@ -104,17 +106,26 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("aggregate", _) => ("object", FUNCTIONS),
         ("having", _) => (
             "object",
-            "Filters over members of groups: {\"n\": {\"$gt\": 5}}.",
+            "Filters over members of groups: {\"n\":{\"$gt\":5}}.",
         ),
         ("zone", _) => ("string", "Of parts of dates: Europe/Paris."),
         ("format", true) => ("string", "columns costs less."),
         ("format", false) => ("string", "columns: names once."),
         _ => (
             "array",
-            "Relations to follow, each an object: [\"user\", \"user.team\"].",
+            "Relations to follow, each an object: [\"user\",\"user.team\"].",
         ),
     }
 }
+
+/// What the answer of a page tells beside its rows.
+const PAGE: [(&str, &str); 5] = [
+    ("total", "integer"),
+    ("count", "integer"),
+    ("has_more", "boolean"),
+    ("next_cursor", "string"),
+    ("truncated", "boolean"),
+];
 
 /// What a tool gives: the answer without `id` and `status`, or an error. Of its members those are
 /// named that a client goes on by.
@@ -127,13 +138,8 @@ pub fn output(action: Action) -> Value {
     let more: &[(&str, &str)] = match action {
         Action::Get | Action::Whoami => &[],
         Action::Describe => &[("count", "integer"), ("truncated", "boolean")],
-        Action::List | Action::Query => &[
-            ("count", "integer"),
-            ("has_more", "boolean"),
-            ("next_cursor", "string"),
-            ("total", "integer"),
-            ("truncated", "boolean"),
-        ],
+        Action::List => &PAGE[1..],
+        Action::Query => &PAGE,
     };
     let mut properties = Map::from_iter([("data".to_owned(), data)]);
     let errors = ["error", "code", "hint"].map(|name| (name, "string"));
@@ -143,7 +149,7 @@ pub fn output(action: Action) -> Value {
     json!({
         "type": "object",
         "properties": properties,
-        "anyOf": [{ "required": ["data"] }, { "required": ["error"] }],
+        "minProperties": 1,
     })
 }
 

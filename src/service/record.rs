@@ -13,7 +13,7 @@ use crate::db::{Db, StartFault};
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
 use crate::observe::{Analytics, Asked, Audit, Figures, Metrics, Obstacle, Recent, Record, Target};
-use crate::plan::{Condition, Joins, Term};
+use crate::plan::{Condition, Joins};
 use crate::policy::{Limited, Policy};
 
 /// From when on a request counts as slow, where MCP_SLOW_QUERY does not say.
@@ -234,9 +234,7 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
 
 /// Takes the names of the fields that a filter tests, each once; of other models' by its path.
 pub(super) fn name<'c>(filter: &Condition<'c>, joins: &Joins<'c>, into: &mut Vec<String>) {
-    let of_rows = |term: &&Term<'_>| !matches!(term, Term::Member(..));
-    let terms = filter.terms().into_iter().filter(of_rows);
-    into.extend(terms.map(|term| term.name(joins).into_owned()));
+    into.extend(filter.names(joins));
     into.sort_unstable();
     into.dedup();
 }

@@ -9,7 +9,11 @@ use crate::plan::{Source, Value};
 
 /// The alias of a source's table.
 pub(super) fn alias(source: Source) -> &'static str {
-    const JOINED: [&str; 8] = ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"];
+    const JOINED: [&str; 32] = [
+        "e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10", "e11", "e12", "e13",
+        "e14", "e15", "e16", "e17", "e18", "e19", "e20", "e21", "e22", "e23", "e24", "e25", "e26",
+        "e27", "e28", "e29", "e30", "e31",
+    ];
     match source.index() {
         0 => BASE,
         index => JOINED[index - 1],

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sea_query::{CaseStatement, Expr, ExprTrait as _, SelectStatement};
 
 use super::column::{alias, column_of};
-use super::{Dialect, column, groups, large, term};
-use crate::catalog::Field;
+use super::{Dialect, column, groups, large, many, number, term};
+use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
-use crate::plan::{Column, Shown, Source, Term, cursor};
+use crate::plan::{Column, Function, Shown, Source, Summary, Term, cursor};
 
 /// The columns of a statement as they are added.
 pub(super) struct Columns<'s> {
@@ -73,6 +73,7 @@ impl<'s> Columns<'s> {
     pub(super) fn term(&mut self, term: &Term<'s>) -> Cell {
         match term {
             Term::Column(column) => self.column(*column),
+            Term::Summary(summary) => many::cell(self, summary),
             Term::Part(..) | Term::Number(_) | Term::Member(..) => {
                 let (value, shape) = term::shape(term, self.dialect);
                 self.plain(value, shape)
@@ -118,6 +119,9 @@ impl<'s> Columns<'s> {
     /// A sort key, which has to fit a cursor; as it stands there already where it is sent anyway.
     pub(super) fn key(&mut self, term: &Term<'s>) -> Cell {
         let value = term::ordered(term, self.dialect);
+        if let Term::Summary(summary) = term {
+            return self.key_of_many(summary, value);
+        }
         let Term::Column(column) = term else {
             let (_, shape) = term::shape(term, self.dialect);
             // SQLite orders numbers that are computed as floats, and so they go on.
@@ -141,6 +145,29 @@ impl<'s> Columns<'s> {
         let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
         self.keys_too_large.extend(too_large);
         cell
+    }
+
+    /// A sort key that is told of many rows.
+    fn key_of_many(&mut self, summary: &Summary<'_>, value: Expr) -> Cell {
+        let field = summary.told.field();
+        match (&summary.told.term, summary.told.function) {
+            (Some(Term::Column(_)), Function::Min | Function::Max) => {
+                let (expr, shape) = column::key(value.clone(), field, self.dialect);
+                let limit = self.max_bytes.min(cursor::MAX_LENGTH);
+                let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
+                self.keys_too_large.extend(too_large);
+                cell
+            }
+            // SQLite orders sums as floats, and so they go on.
+            _ if matches!(field.field_type(), FieldType::Decimal { .. }) => {
+                let (value, shape) = match self.dialect {
+                    Dialect::Sqlite => (value, Shape::Native),
+                    _ => number::told(value, false, self.dialect),
+                };
+                self.plain(value, shape)
+            }
+            _ => self.plain(value, Shape::Native),
+        }
     }
 
     /// A column of values of at most so many bytes, and where a value is larger.

@@ -6,7 +6,7 @@ use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 use super::column::bound;
 use super::compare::{Operator, compare, equal, operand, spellings};
 use super::search::{Search, cases};
-use super::{Dialect, documents, mysql, postgres, term};
+use super::{Dialect, documents, many, mysql, postgres, term};
 use crate::catalog::Field;
 use crate::plan::{Comparison, Condition, Pattern, Place, Value};
 
@@ -32,7 +32,7 @@ pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
             negated,
         } => {
             let value = Tested {
-                column: term::value(term, dialect),
+                column: term::compared(term, dialect),
                 field: term.field(),
                 nullable: term.is_nullable(),
                 dialect,
@@ -40,6 +40,17 @@ pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
             match negated {
                 false => value.test(comparison),
                 true => value.complement(comparison),
+            }
+        }
+        Condition::Some {
+            rows,
+            filter,
+            negated,
+        } => {
+            let exists = many::exists(rows, filter, dialect);
+            match negated {
+                false => exists,
+                true => exists.not(),
             }
         }
     }

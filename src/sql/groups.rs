@@ -114,9 +114,15 @@ pub(super) fn ordered(
 }
 
 /// An aggregate in a dialect.
-struct Told<'t, 'c> {
+pub(super) struct Told<'t, 'c> {
     aggregate: &'t Aggregate<'c>,
     dialect: Dialect,
+}
+
+impl<'t, 'c> Told<'t, 'c> {
+    pub(super) fn of(aggregate: &'t Aggregate<'c>, dialect: Dialect) -> Self {
+        Self { aggregate, dialect }
+    }
 }
 
 impl Told<'_, '_> {
@@ -239,7 +245,7 @@ impl Told<'_, '_> {
     }
 
     /// As it is compared where groups are selected again.
-    fn compared(&self) -> Expr {
+    pub(super) fn compared(&self) -> Expr {
         let of_field = matches!(self.aggregate.term, Some(Term::Column(_)));
         let sums = of_field && self.aggregate.function == Function::Sum;
         match self
@@ -252,7 +258,7 @@ impl Told<'_, '_> {
     }
 
     /// As groups are ordered by it.
-    fn computed(&self) -> Expr {
+    pub(super) fn computed(&self) -> Expr {
         let dialect = self.dialect;
         let Some(term) = &self.aggregate.term else {
             return match self.aggregate.filter.is_everything() {

@@ -1,11 +1,11 @@
-//! The rows that relations to one lead to, each joined to its row at the most once.
+//! The rows that relations lead to: those to one are joined to their row, each at the most once.
 
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
 use super::{Columns, Dialect, alias, column_of, compare, documents, identity, rule, table};
 use crate::catalog::{Model, Relation, TableName};
 use crate::encode::Member;
-use crate::plan::{Expansion, Joins, Sources};
+use crate::plan::{Expansion, Join, Joins, Source, Sources};
 
 /// The alias of the target where the first of several rows is looked for.
 const FIRST: &str = "f";
@@ -32,7 +32,7 @@ pub(super) fn member<'p>(
 }
 
 /// Joins the rows of the sources that are needed; one that may not be seen is as one that is not
-/// there.
+/// there. What belongs to many rows is read where they are.
 pub(super) fn all(
     select: &mut SelectStatement,
     joins: &Joins<'_>,
@@ -40,45 +40,63 @@ pub(super) fn all(
     dialect: Dialect,
 ) {
     for (source, join) in joins.iter().filter(|(source, _)| needed.has(*source)) {
-        let there = alias(source);
-        let lead = Lead {
-            here: (alias(join.parent), joins.model(join.parent)),
-            relation: join.relation,
-            target: join.model,
-        };
-        if let Some(on) = lead.on(there, dialect) {
-            select.left_join(table(join.model.table()).alias(there), on);
+        if !joins.is_of_many(source) {
+            one(select, source, join, dialect);
         }
     }
 }
 
-/// How a relation to one leads from a row to another.
+/// Joins the row that a relation to one leads to.
+pub(super) fn one(select: &mut SelectStatement, source: Source, join: &Join<'_>, dialect: Dialect) {
+    let there = alias(source);
+    if let Some(on) = Lead::of(join).on(there, dialect) {
+        select.left_join(table(join.model.table()).alias(there), on);
+    }
+}
+
+/// How a relation leads from a row to others.
 pub(super) struct Lead<'l> {
-    /// The row that has the key: its alias, and its model.
+    /// The row that it leads from: its alias, and its model.
     pub(super) here: (&'l str, &'l Model),
     pub(super) relation: &'l Relation,
-    /// The model that the key points to.
+    /// The model that it leads to.
     pub(super) target: &'l Model,
 }
 
+impl<'l> Lead<'l> {
+    /// The lead of a join.
+    pub(super) fn of(join: &Join<'l>) -> Self {
+        Self {
+            here: (alias(join.parent), join.here),
+            relation: join.relation,
+            target: join.model,
+        }
+    }
+}
+
 impl Lead<'_> {
-    /// Where a row of the target, under that alias, is the one that is meant.
+    /// Where a row of the target, under that alias, is one that is meant.
     pub(super) fn on(&self, there: &str, dialect: Dialect) -> Option<Expr> {
-        match self.relation.is_unique() {
+        match self.relation.is_unique() || self.relation.is_to_many() {
             true => self.pointed(there, dialect),
             false => self.first(there, dialect),
         }
     }
 
-    /// Where a row of the target is pointed to, and may be seen.
+    /// Where the key of one points to the other, and a row of the target may be seen.
     fn pointed(&self, there: &str, dialect: Dialect) -> Option<Expr> {
         let ((here, model), target) = (self.here, self.target);
+        let many = self.relation.is_to_many();
         let pairs = self.relation.pairs(model, target);
-        let pairs = pairs.map(|(from, to)| compare::key_equal((here, from), (there, to), dialect));
+        let pairs = pairs.map(|(from, to)| match many {
+            false => compare::key_equal((here, from), (there, to), dialect),
+            true => compare::key_equal((there, to), (here, from), dialect),
+        });
         let rules = target.rules().iter();
         let rules = rules.map(|one| rule::rule(there, one, dialect));
         // A key points to rows of the table itself, never to those of tables that inherit from it.
-        let own = target.is_inherited().then(|| own(there, target.table()));
+        let (alias, pointed) = if many { (here, model) } else { (there, target) };
+        let own = pointed.is_inherited().then(|| own(alias, pointed.table()));
         pairs
             .chain(rules)
             .chain(own)

@@ -71,7 +71,7 @@ impl Shapes {
             Term::Column(column) => {
                 column.source == Source::BASE && std::ptr::eq(column.field, field)
             }
-            Term::Part(..) | Term::Number(_) | Term::Member(..) => false,
+            Term::Part(..) | Term::Number(_) | Term::Summary(_) | Term::Member(..) => false,
         };
         let whole = fields.len() == all.len() && fields.iter().zip(all).all(own);
         whole.then(|| Arc::clone(&self.of(plan.model, dialect, max_bytes).whole))

@@ -2,27 +2,39 @@
 
 use sea_query::Expr;
 
-use super::{Dialect, alias, column_of, documents, groups, mysql, number, postgres};
+use super::{Dialect, alias, column_of, documents, groups, many, mysql, number, postgres};
 use crate::catalog::Stored;
 use crate::encode::Shape;
 use crate::plan::{Column, DatePart, Term, Zone};
 
-/// The value of a term, as it is compared.
+/// The value of a term.
 ///
-/// But for constants of expressions it holds no bound value: engines take two parameters of one value for two expressions.
+/// But for constants of expressions, and for what is told of many rows, it holds no bound value: engines take two parameters of one value for two expressions.
 pub(super) fn value(term: &Term<'_>, dialect: Dialect) -> Expr {
     match term {
         Term::Column(Column { source, field }) => column_of(alias(*source), field),
         Term::Part(column, part, zone) => date_part(column, *part, *zone, dialect),
         Term::Number(number) => number::value(number, dialect),
+        Term::Summary(summary) => many::ordered(summary, dialect),
         Term::Member(index, _) => groups::member(*index),
+    }
+}
+
+/// The value of a term as it is tested.
+pub(super) fn compared(term: &Term<'_>, dialect: Dialect) -> Expr {
+    match term {
+        Term::Number(number) => number::ordered(number, dialect),
+        Term::Summary(summary) => many::compared(summary, dialect),
+        _ => value(term, dialect),
     }
 }
 
 /// The value of a term as rows are ordered and grouped by it.
 pub(super) fn ordered(term: &Term<'_>, dialect: Dialect) -> Expr {
-    if let Term::Number(number) = term {
-        return number::ordered(number, dialect);
+    match term {
+        Term::Number(number) => return number::ordered(number, dialect),
+        Term::Summary(summary) => return many::ordered(summary, dialect),
+        _ => {}
     }
     documents::ordered(value(term, dialect), term.field(), dialect)
 }

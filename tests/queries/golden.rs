@@ -183,6 +183,15 @@ fn told_condition<'c>(condition: &Condition<'c>, joins: &Joins<'c>) -> String {
             };
             format!("{not}{} {comparison}", term.name(joins))
         }
+        Condition::Some {
+            rows,
+            filter,
+            negated,
+        } => {
+            let word = if *negated { "none" } else { "some" };
+            let filter = told_condition(filter, joins);
+            format!("{word} of {}: {filter}", joins.way(rows.source))
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod golden;
 mod groups;
 mod hidden;
 mod large;
+mod many;
 mod million;
 mod odd;
 mod oddities;

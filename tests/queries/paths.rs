@@ -12,7 +12,7 @@ use crate::support::Served;
 
 /// People and what they sent, in a shop of several keys: composite ones, one to itself, several to
 /// one model, and some that point to nothing.
-const SHOP: &str = "
+pub(crate) const SHOP: &str = "
     CREATE TABLE countries (code VARCHAR(2) PRIMARY KEY, name VARCHAR(20));
     CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20), country VARCHAR(2), boss_id INT,
         born DATE, secret VARCHAR(20),
@@ -30,7 +30,7 @@ const SHOP: &str = "
     INSERT INTO parts VALUES (1, 1, 1, 1), (2, 1, 1, 2), (3, 1, 2, 3), (4, 2, 1, 4), (5, NULL, 1, 5),
         (6, 3, 1, 6), (7, 4, 1, 7)";
 
-const MODELS: &str = "countries,people,orders,parts";
+pub(crate) const MODELS: &str = "countries,people,orders,parts";
 
 fn lines(script: &str) -> Vec<String> {
     let statements = script.split(';').map(str::trim);
@@ -40,7 +40,7 @@ fn lines(script: &str) -> Vec<String> {
         .collect()
 }
 
-async fn shops() -> Vec<Engine> {
+pub(crate) async fn shops() -> Vec<Engine> {
     let hidden = [("MCP_HIDDEN_FIELDS", "secret")];
     let mut engines = vec![Engine::sqlite(Served::with(SHOP, MODELS, &hidden).await)];
     engines.extend(Engine::postgres(lines(SHOP), MODELS, &hidden).await);

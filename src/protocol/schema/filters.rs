@@ -18,7 +18,7 @@ pub struct Filters {
     /// The rows that this does not find.
     #[schemars(rename = "$not", with = "Filters", default)]
     pub not: Option<Box<Filters>>,
-    /// Conditions by field.
+    /// Conditions by field, by path, and by relation to many.
     #[schemars(flatten)]
     pub fields: IndexMap<String, FieldFilter>,
 }
@@ -29,6 +29,39 @@ pub struct Filters {
 pub enum FieldFilter {
     /// The value.
     Plain(Plain),
+    /// The operators.
+    Operators(Box<Operators>),
+    /// What holds of the rows that a relation to many leads to.
+    Many(Box<Many>),
+}
+
+/// What holds of the rows that a relation to many leads to: all that is said of them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1), transform = plainly)]
+pub struct Many {
+    /// Of at least one of them.
+    #[schemars(rename = "$some", with = "Filters", default)]
+    pub some: Option<Filters>,
+    /// Of none of them.
+    #[schemars(rename = "$none", with = "Filters", default)]
+    pub none: Option<Filters>,
+    /// Of each of them, be there any or not.
+    #[schemars(rename = "$every", with = "Filters", default)]
+    pub every: Option<Filters>,
+    /// How many there are.
+    #[schemars(rename = "$count", with = "Counted", default)]
+    pub count: Option<Counted>,
+    /// Which of them are counted.
+    #[schemars(rename = "where", with = "Filters", default)]
+    pub filter: Option<Filters>,
+}
+
+/// A number, or operators on it.
+#[derive(JsonSchema)]
+#[schemars(untagged, transform = plainly)]
+pub enum Counted {
+    /// Just so many.
+    Number(u64),
     /// The operators.
     Operators(Box<Operators>),
 }
