@@ -39,7 +39,7 @@ export class Wire {
       socket.onopen = () => done(socket);
       socket.onmessage = ({ data }) => this.waiting.shift()?.done({ answer: JSON.parse(data), bytes: new Blob([data]).size });
       socket.onclose = ({ code, reason }) => {
-        const why = new Error(reason || (code === 1006 ? 'It was not let in: is the token right, and is there a place?' : `The socket was closed (${code}).`));
+        const why = new Error(reason || (code === 1006 ? 'It was not let in: is the token right, and are there not too many connections?' : `The socket was closed (${code}).`));
         failed(why);
         this.waiting.splice(0).forEach(it => it.failed(why));
       };

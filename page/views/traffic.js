@@ -11,10 +11,10 @@ const SLOW = 50;
 /** Codes that say too little by themselves. */
 const WORDS = {
   missing: 'no token', invalid: 'unknown token', revoked: 'revoked token', rotated: 'rotated token', expired: 'expired token', too_many: 'too many attempts',
-  host: 'host not allowed', origin: 'origin not allowed', full: 'no place left', unavailable: 'database away', cancelled: 'client gone', read_only: 'nothing is written here',
+  host: 'host not allowed', origin: 'origin not allowed', full: 'too many connections', unavailable: 'database away', cancelled: 'client gone', read_only: 'nothing is written here',
 };
 const word = code => { const text = WORDS[code] || code.replaceAll('_', ' '); return text[0].toUpperCase() + text.slice(1); };
-export const who = it => it.token || (it.digest === 'local' ? 'anyone here' : it.digest ? 'MCP_TOKEN' : 'a stranger');
+export const who = it => it.token || (it.digest === 'local' ? 'anyone here' : it.digest ? 'MCP_TOKEN' : 'unknown client');
 
 /** Requests, each of which opens to why it was refused. */
 export const Requests = view(({ first }) => {

@@ -210,13 +210,17 @@ impl From<Refused> for Failure {
 
 /// The faults of a record, by the options that its members are given by.
 fn named_as_options(faults: &Faults) -> Failure {
-    let named = faults.iter().map(|fault| Fault {
-        variable: match fault.variable.as_str() {
-            "name" | "url" => fault.variable.clone(),
-            "expires_at" => "--expires".to_owned(),
-            member => format!("--{}", member.replace('_', "-")),
+    let named = faults.iter().map(|fault| match fault.variable.as_str() {
+        "name" | "url" => fault.clone(),
+        "expires_at" => Fault {
+            variable: "--expires".to_owned(),
+            help: format!("{}; or a span such as 30d, or never", fault.help),
+            ..fault.clone()
         },
-        ..fault.clone()
+        member => Fault {
+            variable: format!("--{}", member.replace('_', "-")),
+            ..fault.clone()
+        },
     });
     match Faults::none_or(named.collect()) {
         Err(faults) => Failure::Misconfigured(faults),

@@ -13,16 +13,34 @@ use super::variables;
 ///
 /// [`load`](super::load) takes the first value that is not empty, so the file never overrides the
 /// process and fills what is empty there. In the file `${NAME}` is replaced and any other `$`
-/// stands for itself. Lines of other applications are never a fault; a faulty line of ours is one
+/// stands for itself. A secret that the process has in either form is not taken from the file in the
+/// other. Lines of other applications are never a fault; a faulty line of ours is one
 /// that names file and line and not the value, as is a file that cannot be read.
 pub fn environment(dotenv: Option<&Path>) -> Result<Vec<(String, String)>, Faults> {
     let mut faults = Vec::new();
     let mut vars = process(std::env::vars_os(), &mut faults);
     if let Some(path) = dotenv {
-        vars.extend(file(path, &mut faults));
+        let own = file(path, &mut faults);
+        let own: Vec<_> = own
+            .into_iter()
+            .filter(|(name, _)| !is_set_by_its_other_form(name, &vars))
+            .collect();
+        vars.extend(own);
     }
     Faults::none_or(faults)?;
     Ok(vars)
+}
+
+/// Whether a secret has its value as a variable where the file names one of its files, or the other
+/// way round.
+fn is_set_by_its_other_form(name: &str, vars: &[(String, String)]) -> bool {
+    let secret = name.strip_suffix("_FILE").unwrap_or(name);
+    let other = match secret == name {
+        true => format!("{name}_FILE"),
+        false => secret.to_owned(),
+    };
+    let is_set = |(name, value): &(String, String)| *name == other && !value.is_empty();
+    variables::is_secret(secret) && vars.iter().any(is_set)
 }
 
 fn process(
@@ -359,6 +377,23 @@ mod tests {
         let paths: Vec<_> = vars.iter().filter(|pair| pair.0 == "PATH").collect();
         assert_eq!(paths.len(), 2);
         assert_eq!(paths[1].1, "from-file");
+    }
+
+    #[test]
+    fn a_secret_of_the_process_takes_the_place_of_both_forms_in_the_file() {
+        let process = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        for (name, set, value, expected) in [
+            ("MCP_TOKEN_FILE", "MCP_TOKEN", "x", true),
+            ("MCP_TOKEN", "MCP_TOKEN_FILE", "/run/token", true),
+            ("DATABASE_URL_FILE", "DATABASE_URL", "sqlite:x", true),
+            ("MCP_TOKEN_FILE", "MCP_TOKEN", "", false),
+            ("MCP_TOKEN", "MCP_TOKEN", "x", false),
+            ("MCP_AUDIT_FILE", "MCP_AUDIT", "x", false),
+            ("MCP_LOG", "MCP_LOG_FILE", "x", false),
+        ] {
+            let found = is_set_by_its_other_form(name, &process(set, value));
+            assert_eq!(found, expected, "{name} {set}={value}");
+        }
     }
 
     #[cfg(unix)]

@@ -8,7 +8,7 @@ mod words;
 
 use serde_json::{Value, json};
 
-use words::{by_code, by_code_remedy, word};
+use words::{by_code, by_code_remedy, way, word};
 
 use crate::auth::Client;
 use crate::observe::{Asked, Obstacle, Whose};
@@ -173,7 +173,7 @@ impl Known<'_> {
             address, transport, ..
         } = self.asked;
         Some(match stage {
-            Stage::Place => format!("it came from {address}, by {transport}"),
+            Stage::Place => format!("it came from {address}, by {}", way(transport)),
             Stage::Token => {
                 let grant = self.policy.and_then(|policy| policy.grant.as_ref());
                 let end = grant.and_then(|grant| grant.expires_at);

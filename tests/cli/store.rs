@@ -459,7 +459,7 @@ fn what_is_wrong_is_told_with_its_remedy() {
                 "soon",
             ],
             2,
-            "error: --expires: expected a date",
+            "error: --expires: expected a date or a time with its zone, not \"soon\"\nhelp: for example 2031-12-31, or 2031-12-31T18:00:00Z; or a span such as 30d, or never",
         ),
         (
             &["tenant", "create", "x", "--rows", "company_id = 42"],

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod advice;
 mod along;
 mod api;
 #[path = "../common/mod.rs"]

@@ -9,6 +9,17 @@ pub(super) fn word(text: &str) -> String {
     }
 }
 
+/// How people name a transport.
+pub(super) fn way(transport: &str) -> &str {
+    match transport {
+        "ws" => "WebSocket",
+        "http" => "MCP over HTTP",
+        "sse" => "MCP over SSE",
+        "admin" => "the admin API",
+        other => other,
+    }
+}
+
 /// What a code means, where no more is known.
 pub(super) fn by_code(code: &str) -> &'static str {
     match code {
@@ -39,7 +50,7 @@ pub(super) fn by_code(code: &str) -> &'static str {
         "budget_spent" => "the rows of its day are read",
         "timeout" => "the database did not answer in time",
         "response_too_large" => "one record is larger than an answer may be",
-        "overloaded" => "no place came free in time",
+        "overloaded" => "too many requests were at work, and none ended in time",
         "unavailable" => "the database does not answer",
         "cancelled" => "its client was gone before the answer came",
         _ => "the service failed",
