@@ -38,15 +38,9 @@ impl Tokens {
         )
     }
 
-    /// The valid token that this is.
+    /// The place of a valid token among them, from 1.
     ///
     /// Every valid token is compared, each to its end: the time tells nothing.
-    pub fn check(&self, token: &str) -> Option<TokenId> {
-        let given = TokenId::of(token);
-        self.holds(&given).then_some(given)
-    }
-
-    /// The place of a valid token among them, from 1. All are compared here as well.
     pub fn place(&self, token: &str) -> Option<usize> {
         let given = digest(token);
         let places = (1..).zip(&self.0);
@@ -380,8 +374,8 @@ mod tests {
     #[test]
     fn only_the_very_token_is_valid() {
         let tokens = tokens();
-        assert!(tokens.check("first-token-of-all").is_some());
-        assert!(tokens.check("second-token-here").is_some());
+        assert!(tokens.holds(&TokenId::of("first-token-of-all")));
+        assert!(tokens.holds(&TokenId::of("second-token-here")));
         for wrong in [
             "",
             "first-token-of-al",
@@ -392,7 +386,7 @@ mod tests {
             "first-token-of-allfirst-token-of-all",
             "first-token-of-all,second-token-here",
         ] {
-            assert!(tokens.check(wrong).is_none(), "{wrong:?}");
+            assert!(!tokens.holds(&TokenId::of(wrong)), "{wrong:?}");
         }
     }
 
@@ -450,7 +444,7 @@ mod tests {
     #[test]
     fn nothing_prints_a_token() {
         let tokens = tokens();
-        let id = tokens.check("first-token-of-all").unwrap();
+        let id = TokenId::of("first-token-of-all");
         let shown = format!("{tokens:?} {id:?} {id}");
         assert!(!shown.contains("first"), "{shown}");
         assert!(tokens.holds(&id));

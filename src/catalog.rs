@@ -26,7 +26,6 @@ use crate::value::{Parts, Value};
 pub struct Catalog {
     models: Vec<Model>,
     by_name: HashMap<Box<str>, usize>,
-    names: Box<str>,
 }
 
 impl Catalog {
@@ -52,11 +51,6 @@ impl Catalog {
             }
         }
         tables
-    }
-
-    /// The names of the models as errors list them: `users, tickets`.
-    pub fn names(&self) -> &str {
-        &self.names
     }
 }
 
@@ -127,11 +121,6 @@ impl Model {
         let of_rules = self.rules.iter().flat_map(Rule::steps);
         let models = std::iter::once(self).chain(of_rules.map(|step| step.there));
         models.filter_map(|model| Some((&model.table, model.definition?)))
-    }
-
-    /// Whether the database itself says which rows are seen (row security), by code of its own.
-    pub fn is_secured(&self) -> bool {
-        self.secured
     }
 
     /// Whether code of others may run when the model is read: functions of a view, of a policy, of
@@ -209,13 +198,6 @@ impl Model {
     /// Whether rows of other tables are among its own, which its key does not hold for.
     pub fn is_inherited(&self) -> bool {
         self.inherited
-    }
-
-    /// The indexes whose fields can all be read, the primary key's included, leading field first.
-    pub fn indexes(&self) -> impl Iterator<Item = Vec<&Field>> {
-        self.indexes
-            .iter()
-            .map(|fields| fields.iter().map(|index| &self.fields[*index]).collect())
     }
 
     /// What leads to other models: to one in the order of the table's keys, then to many in the

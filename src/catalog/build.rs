@@ -164,17 +164,8 @@ pub fn build(
         }
     }
     relations::relate(&mut models, &kept);
-    let names = models
-        .iter()
-        .map(|model| &*model.name)
-        .collect::<Vec<_>>()
-        .join(", ");
     let by_name = index(models.iter().map(|model| &*model.name));
-    let catalog = Catalog {
-        models,
-        by_name,
-        names: names.into(),
-    };
+    let catalog = Catalog { models, by_name };
     Built {
         catalog,
         hidden,

@@ -118,8 +118,8 @@ impl<K: Eq + Hash> Memory<K> {
         Pressure(Arc::clone(&self.pool))
     }
 
-    /// The bytes that nobody has.
-    pub fn free(&self) -> usize {
+    #[cfg(test)]
+    fn free(&self) -> usize {
         self.pool.free.available_permits() * PIECE
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Live};
-use lucarne::auth::{Caller, Tokens};
+use lucarne::auth::{Caller, TokenId};
 use lucarne::catalog::{self, Built};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Options};
@@ -231,7 +231,7 @@ impl Asker {
             params: &params,
         };
         let caller = Caller {
-            token: Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap(),
+            token: TokenId::of(TOKEN),
             client: None,
             address: [127, 0, 0, 1].into(),
             transport: "test",

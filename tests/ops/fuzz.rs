@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::planning;
 use crate::support::*;
 use futures_util::FutureExt as _;
-use lucarne::auth::{Caller, Tokens};
+use lucarne::auth::{Caller, TokenId};
 use lucarne::observe::Metrics;
 use lucarne::plan;
 use lucarne::protocol::{Action, Object, Read, Request};
@@ -268,7 +268,7 @@ impl Target {
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = lucarne::config::load(owned).unwrap();
         let opened = lucarne::app::open(&config, Arc::new(Metrics::default())).await;
-        let token = Tokens::new(&[TOKEN.into()]).check(TOKEN).unwrap();
+        let token = TokenId::of(TOKEN);
         Self {
             service: opened.unwrap().service,
             caller: Caller {
