@@ -33,8 +33,13 @@ pub(crate) struct Tenants {
     /// Databases outlive changes of what is not theirs.
     held: HashMap<DatabaseId, Arc<Held>>,
     /// So do the policies of tokens,
-    policies: HashMap<TokenKey, Made>,
-    /// and what they and their tenants spent.
+    policies: HashMap<TokenKey, TokenPolicy>,
+    accounts: Accounts,
+}
+
+/// What tokens and tenants spent, which outlives their policies.
+#[derive(Debug, Default)]
+struct Accounts {
     spent: HashMap<String, Arc<Spent>>,
     /// The places of tenants among the requests that are answered at once.
     turns: HashMap<TenantId, Arc<Semaphore>>,
@@ -43,13 +48,37 @@ pub(crate) struct Tenants {
 
 /// A policy, and what it was made of.
 #[derive(Debug)]
-struct Made {
+struct TokenPolicy {
     token: Token,
     tenant: Tenant,
     held: Vec<Arc<Held>>,
     /// Which states of their tables it was made for.
     numbers: Vec<u64>,
     policy: Arc<Policy>,
+}
+
+impl TokenPolicy {
+    /// Whether it is what would be made now.
+    fn still_holds(
+        &self,
+        settings: &Arc<Settings>,
+        tenant: &Tenant,
+        token: &Token,
+        held: &[Arc<Held>],
+    ) -> bool {
+        let same = |(one, other): (&Arc<Held>, &Arc<Held>)| Arc::ptr_eq(one, other);
+        self.held.len() == held.len()
+            && self.held.iter().zip(held).all(same)
+            && self.numbers == numbers(held)
+            && Arc::ptr_eq(&self.policy.settings, settings)
+            && is_unchanged(&self.token, token)
+            && self.tenant == *tenant
+    }
+}
+
+/// The states of the databases' tables.
+fn numbers(held: &[Arc<Held>]) -> Vec<u64> {
+    held.iter().map(|held| held.number()).collect()
 }
 
 impl Tenants {
@@ -61,9 +90,7 @@ impl Tenants {
             contents: Contents::default(),
             held: HashMap::new(),
             policies: HashMap::new(),
-            spent: HashMap::new(),
-            turns: HashMap::new(),
-            used: HashMap::new(),
+            accounts: Accounts::default(),
         };
         tenants.follow(contents);
         tenants
@@ -161,51 +188,11 @@ impl Tenants {
                 .get(&token.tenant)
                 .map(Vec::as_slice)
                 .unwrap_or_default();
-            let numbers: Vec<u64> = held.iter().map(|held| held.number()).collect();
-            let made = self.policies.remove(&token.id).filter(|made| {
-                let same = made.held.len() == held.len()
-                    && made
-                        .held
-                        .iter()
-                        .zip(held)
-                        .all(|(one, other)| Arc::ptr_eq(one, other));
-                same && made.numbers == numbers
-                    && Arc::ptr_eq(&made.policy.settings, settings)
-                    && is_unchanged(&made.token, token)
-                    && made.tenant == **tenant
-            });
-            let made = made.unwrap_or_else(|| {
-                let spent = |of: &str| self.spent.get(of).cloned().unwrap_or_default();
-                let turns = self.turns.entry(tenant.id.clone()).or_insert_with(|| {
-                    let places = settings.connections.max_requests / TENANTS_AT_ONCE;
-                    Arc::new(Semaphore::new(places.max(1)))
-                });
-                let kept = Kept {
-                    turns: Arc::clone(turns),
-                    token: spent(token.id.as_str()),
-                    tenant: spent(tenant.id.as_str()),
-                    used: self.used.get(&token.id).cloned().unwrap_or_default(),
-                };
-                Made {
-                    policy: Arc::new(policy(settings, tenant, token, held, &kept)),
-                    token: token.clone(),
-                    tenant: (*tenant).clone(),
-                    held: held.to_vec(),
-                    numbers,
-                }
-            });
-            if let Some(grant) = &made.policy.grant {
-                for (id, quota) in [
-                    (token.id.as_str(), &grant.token),
-                    (tenant.id.as_str(), &grant.tenant),
-                ] {
-                    self.spent
-                        .entry(id.to_owned())
-                        .or_insert_with(|| quota.spent());
-                }
-                let used = self.used.entry(token.id.clone());
-                used.or_insert_with(|| Arc::clone(&grant.used));
-            }
+            let previous = self.policies.remove(&token.id);
+            let made = previous
+                .filter(|made| made.still_holds(settings, tenant, token, held))
+                .unwrap_or_else(|| self.accounts.make(settings, tenant, token, held));
+            self.accounts.remember(&made);
             let entry = |digest, until| Entry {
                 digest,
                 policy: Arc::clone(&made.policy),
@@ -225,13 +212,58 @@ impl Tenants {
         });
         let owners = owners.collect();
         self.policies = policies;
-        self.forget();
+        self.accounts.forget(contents);
         Clients::new(entries.into_iter(), owners, Arc::clone(&self.freshness))
+    }
+}
+
+impl Accounts {
+    /// The policy of a token, which goes on from what was spent under the one before.
+    fn make(
+        &mut self,
+        settings: &Arc<Settings>,
+        tenant: &Tenant,
+        token: &Token,
+        held: &[Arc<Held>],
+    ) -> TokenPolicy {
+        let spent = |of: &str| self.spent.get(of).cloned().unwrap_or_default();
+        let turns = self.turns.entry(tenant.id.clone()).or_insert_with(|| {
+            let places = settings.connections.max_requests / TENANTS_AT_ONCE;
+            Arc::new(Semaphore::new(places.max(1)))
+        });
+        let kept = Kept {
+            turns: Arc::clone(turns),
+            token: spent(token.id.as_str()),
+            tenant: spent(tenant.id.as_str()),
+            used: self.used.get(&token.id).cloned().unwrap_or_default(),
+        };
+        TokenPolicy {
+            policy: Arc::new(policy(settings, tenant, token, held, &kept)),
+            token: token.clone(),
+            tenant: tenant.clone(),
+            held: held.to_vec(),
+            numbers: numbers(held),
+        }
+    }
+
+    /// Keeps what a policy counts by, for the one that comes after it.
+    fn remember(&mut self, made: &TokenPolicy) {
+        let Some(grant) = &made.policy.grant else {
+            return;
+        };
+        for (id, quota) in [
+            (made.token.id.as_str(), &grant.token),
+            (made.tenant.id.as_str(), &grant.tenant),
+        ] {
+            let spent = self.spent.entry(id.to_owned());
+            spent.or_insert_with(|| quota.spent());
+        }
+        let used = self.used.entry(made.token.id.clone());
+        used.or_insert_with(|| Arc::clone(&grant.used));
     }
 
     /// Forgets what was spent by whom there is no more.
-    fn forget(&mut self) {
-        let contents = &self.contents;
+    fn forget(&mut self, contents: &Contents) {
         let tenants = contents.tenants.iter().map(|tenant| tenant.id.as_str());
         self.turns
             .retain(|id, _| contents.tenants.iter().any(|tenant| tenant.id == *id));

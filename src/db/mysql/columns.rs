@@ -32,71 +32,7 @@ pub(super) struct Class {
 /// The class of a column.
 pub(super) fn classify(column: &Declared<'_>) -> Class {
     let kind = column.data_type.to_ascii_lowercase();
-    let declared = column.column_type.to_ascii_lowercase();
-    let integer = |unsigned, wide| FieldType::Integer { unsigned, wide };
-    let mut cast = String::new();
-    let mut values = Vec::new();
-    let field_type = match kind.as_str() {
-        // It may hold other numbers than 0 and 1.
-        "tinyint" if declared.starts_with("tinyint(1)") => {
-            cast.clone_from(&kind);
-            FieldType::Boolean
-        }
-        "tinyint" | "smallint" | "mediumint" | "int" | "integer" => integer(false, false),
-        "bigint" => integer(declared.contains("unsigned"), true),
-        "bit" => {
-            cast.clone_from(&kind);
-            match width(&declared) {
-                1 => FieldType::Boolean,
-                bits => integer(bits == 64, bits > 32),
-            }
-        }
-        "year" => {
-            cast.clone_from(&kind);
-            integer(false, false)
-        }
-        "decimal" | "numeric" => FieldType::Decimal {
-            scale: column.scale.and_then(|scale| u8::try_from(scale).ok()),
-        },
-        "float" => FieldType::Float32,
-        "double" | "real" => FieldType::Float,
-        "date" => FieldType::Date,
-        "time" => FieldType::Time,
-        "datetime" => FieldType::DateTime,
-        "timestamp" => FieldType::Timestamp,
-        "json" => FieldType::Json,
-        "longtext" if column.json => FieldType::Json,
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
-            cast = narrow(column.charset);
-            FieldType::Text
-        }
-        "enum" => {
-            values = members(column.column_type);
-            FieldType::Enum
-        }
-        "set" => {
-            cast.clone_from(&kind);
-            FieldType::Text
-        }
-        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
-            FieldType::Bytes
-        }
-        "vector" => {
-            cast.clone_from(&kind);
-            FieldType::Bytes
-        }
-        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-        | "multipolygon" | "geometrycollection" | "geomcollection" => {
-            cast = "geometry".to_owned();
-            FieldType::Json
-        }
-        "uuid" => FieldType::Uuid,
-        "inet4" | "inet6" => {
-            cast.clone_from(&kind);
-            FieldType::Address
-        }
-        _ => FieldType::Other,
-    };
+    let (field_type, cast) = read_as(column, &kind);
     let long = [
         "mediumtext",
         "longtext",
@@ -116,9 +52,78 @@ pub(super) fn classify(column: &Declared<'_>) -> Class {
         ),
         // A set is ordered by its members' positions, and compared as text.
         sortable: cast != "set",
-        values,
+        values: match field_type {
+            FieldType::Enum => members(column.column_type),
+            _ => Vec::new(),
+        },
         cast,
     }
+}
+
+/// What a type holds, and by which care its values are read.
+fn read_as(column: &Declared<'_>, kind: &str) -> (FieldType, String) {
+    let declared = column.column_type.to_ascii_lowercase();
+    let integer = |unsigned, wide| FieldType::Integer { unsigned, wide };
+    let mut cast = String::new();
+    let field_type = match kind {
+        // It may hold other numbers than 0 and 1.
+        "tinyint" if declared.starts_with("tinyint(1)") => {
+            kind.clone_into(&mut cast);
+            FieldType::Boolean
+        }
+        "tinyint" | "smallint" | "mediumint" | "int" | "integer" => integer(false, false),
+        "bigint" => integer(declared.contains("unsigned"), true),
+        "bit" => {
+            kind.clone_into(&mut cast);
+            match width(&declared) {
+                1 => FieldType::Boolean,
+                bits => integer(bits == 64, bits > 32),
+            }
+        }
+        "year" => {
+            kind.clone_into(&mut cast);
+            integer(false, false)
+        }
+        "decimal" | "numeric" => FieldType::Decimal {
+            scale: column.scale.and_then(|scale| u8::try_from(scale).ok()),
+        },
+        "float" => FieldType::Float32,
+        "double" | "real" => FieldType::Float,
+        "date" => FieldType::Date,
+        "time" => FieldType::Time,
+        "datetime" => FieldType::DateTime,
+        "timestamp" => FieldType::Timestamp,
+        "json" => FieldType::Json,
+        "longtext" if column.json => FieldType::Json,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+            cast = narrow(column.charset);
+            FieldType::Text
+        }
+        "enum" => FieldType::Enum,
+        "set" => {
+            kind.clone_into(&mut cast);
+            FieldType::Text
+        }
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
+            FieldType::Bytes
+        }
+        "vector" => {
+            kind.clone_into(&mut cast);
+            FieldType::Bytes
+        }
+        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+        | "multipolygon" | "geometrycollection" | "geomcollection" => {
+            cast = "geometry".to_owned();
+            FieldType::Json
+        }
+        "uuid" => FieldType::Uuid,
+        "inet4" | "inet6" => {
+            kind.clone_into(&mut cast);
+            FieldType::Address
+        }
+        _ => FieldType::Other,
+    };
+    (field_type, cast)
 }
 
 /// The number in brackets: 8 of `bit(8)`.

@@ -46,6 +46,39 @@ pub(super) async fn weaknesses(
                     .to_owned(),
         }]);
     }
+    let mut found = of_grants(&account, &everywhere, &grants, catalog);
+    let readable = readable(connection, hidden).await?;
+    if !readable.is_empty() {
+        found.push(Weakness {
+            what: format!(
+                "the account {account} may read hidden fields: {}",
+                readable.join(", ")
+            ),
+            help: "grant SELECT on the other columns alone".to_owned(),
+        });
+    }
+    let unrelated = unrelated(connection, catalog).await?;
+    if !unrelated.is_empty() {
+        found.push(Weakness {
+            what: format!(
+                "the account {account} is not told of foreign keys, so that no relations are \
+                 served: {}",
+                unrelated.join(", ")
+            ),
+            help: "GRANT SHOW VIEW on them to the account, beside SELECT on their columns"
+                .to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// What is weak about the account's grants themselves.
+fn of_grants(
+    account: &str,
+    everywhere: &[&str],
+    grants: &[Grant],
+    catalog: &Catalog,
+) -> Vec<Weakness> {
     let mut found = Vec::new();
     if !everywhere.is_empty() {
         found.push(Weakness {
@@ -84,29 +117,7 @@ pub(super) async fn weaknesses(
             help: format!("REVOKE {privileges} where they were granted: SHOW GRANTS"),
         });
     }
-    let readable = readable(connection, hidden).await?;
-    if !readable.is_empty() {
-        found.push(Weakness {
-            what: format!(
-                "the account {account} may read hidden fields: {}",
-                readable.join(", ")
-            ),
-            help: "grant SELECT on the other columns alone".to_owned(),
-        });
-    }
-    let unrelated = unrelated(connection, catalog).await?;
-    if !unrelated.is_empty() {
-        found.push(Weakness {
-            what: format!(
-                "the account {account} is not told of foreign keys, so that no relations are \
-                 served: {}",
-                unrelated.join(", ")
-            ),
-            help: "GRANT SHOW VIEW on them to the account, beside SELECT on their columns"
-                .to_owned(),
-        });
-    }
-    Ok(found)
+    found
 }
 
 /// The tables whose foreign keys the server keeps from the account, for it has rights on columns

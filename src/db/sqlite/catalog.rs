@@ -171,38 +171,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         _ => None,
     };
     let primary_key: Vec<String> = key.iter().map(|(_, name)| (*name).to_owned()).collect();
-    let mut expressions = super::generated::expressions(connection, &known.name)?;
-    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
-    let collations = collations::of(connection, &known.name, known.kind, &names);
-    let columns: Vec<Column> = rows
-        .iter()
-        .zip(collations)
-        .map(|((name, declared, not_null, pk), collation)| Column {
-            name: name.clone(),
-            field_type: field_type(declared),
-            stored: match field_type(declared) {
-                FieldType::Bytes => Stored::Bytes,
-                _ => Stored::AsItIs,
-            },
-            nullable: !(*not_null
-                || row_id.as_ref() == Some(name)
-                || (*pk > 0 && known.without_rowid)),
-            sortable: true,
-            exact: false,
-            dynamic: row_id.as_ref() != Some(name)
-                && (!known.strict || declared.eq_ignore_ascii_case("any")),
-            bounded: false,
-            folding: false,
-            comment: None,
-            values: Vec::new(),
-            parts: Arc::default(),
-            collation,
-            documents: false,
-            affinity: affinity(declared),
-            expression: expressions.remove(&name.to_lowercase()),
-            cast: String::new(),
-        })
-        .collect();
+    let columns = columns(connection, known, &rows, row_id.as_deref())?;
     let foreign_keys = foreign_keys(connection, &known.name, &columns)?;
     let indexes = indexes(connection, &known.name)?;
     let estimated_rows = match known.kind {
@@ -236,6 +205,46 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         table.columns[index].documents |= number(connection, &sample)? > 0;
     }
     Ok(table)
+}
+
+/// The columns of a table or view, of which one may be the row id itself.
+fn columns(
+    connection: &Connection,
+    known: &Known,
+    rows: &[Declared],
+    row_id: Option<&str>,
+) -> Result<Vec<Column>> {
+    let mut expressions = super::generated::expressions(connection, &known.name)?;
+    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    let collations = collations::of(connection, &known.name, known.kind, &names);
+    let columns = rows
+        .iter()
+        .zip(collations)
+        .map(|((name, declared, not_null, pk), collation)| Column {
+            name: name.clone(),
+            field_type: field_type(declared),
+            stored: match field_type(declared) {
+                FieldType::Bytes => Stored::Bytes,
+                _ => Stored::AsItIs,
+            },
+            nullable: !(*not_null || row_id == Some(name) || (*pk > 0 && known.without_rowid)),
+            sortable: true,
+            exact: false,
+            dynamic: row_id != Some(name)
+                && (!known.strict || declared.eq_ignore_ascii_case("any")),
+            bounded: false,
+            folding: false,
+            comment: None,
+            values: Vec::new(),
+            parts: Arc::default(),
+            collation,
+            documents: false,
+            affinity: affinity(declared),
+            expression: expressions.remove(&name.to_lowercase()),
+            cast: String::new(),
+        })
+        .collect();
+    Ok(columns)
 }
 
 /// Forgets the type of a view's columns that have none below: SQLite calls it BLOB.

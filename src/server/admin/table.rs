@@ -8,6 +8,14 @@ use super::{
 
 /// The routes, in the order of their description.
 pub(super) fn routes() -> Vec<Route> {
+    let mut routes = routes_of_the_store();
+    routes.extend(routes_of_the_service());
+    routes.push(get("getOpenapi").to("/openapi.json", "This description", openapi::show));
+    routes
+}
+
+/// Tenants, their databases and their tokens.
+fn routes_of_the_store() -> Vec<Route> {
     vec![
         get("listTenants").to("/tenants", "Every tenant", tenants::list),
         create("createTenant").to("/tenants", "Makes a tenant", tenants::create),
@@ -69,6 +77,12 @@ pub(super) fn routes() -> Vec<Route> {
             tokens::rotate,
         ),
         get("listScopes").to("/scopes", "What a token can be allowed", scopes::list),
+    ]
+}
+
+/// What the running service does, and what it was asked.
+fn routes_of_the_service() -> Vec<Route> {
+    vec![
         get("listSessions").to(
             "/sessions",
             "The sockets and streams that are open",
@@ -130,6 +144,5 @@ pub(super) fn routes() -> Vec<Route> {
             "Answers a request as the token would be; off unless MCP_ADMIN_READ is true",
             permits::ask,
         ),
-        get("getOpenapi").to("/openapi.json", "This description", openapi::show),
     ]
 }
