@@ -119,7 +119,7 @@ impl<K: Eq + Hash> Memory<K> {
     }
 
     #[cfg(test)]
-    fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         self.pool.free.available_permits() * PIECE
     }
 }

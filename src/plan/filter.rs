@@ -17,7 +17,7 @@ use crate::protocol::{Kind, decode_string, kind};
 use crate::suggest;
 
 /// Tests of one request at the most.
-const MAX_CONDITIONS: usize = 100;
+const MAX_CONDITIONS: usize = 64;
 /// Levels of `$and`, `$or` and `$not` at the most.
 const MAX_DEPTH: usize = 8;
 /// Relations to many that lead on from one another at the most.

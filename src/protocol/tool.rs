@@ -12,7 +12,7 @@ const OPERATORS: &str = "Field and value, or operators: {\"amount\":{\"$gte\":10
     $eq $ne $gt $gte $lt $lte $between $null; $in $nin, up to 1000 values; for text $contains \
     $startswith $endswith, in any case $icontains $istartswith $iendswith. $and, $or take lists of \
     such objects, $not one. A relation to many: {\"orders\":{\"$none\":{}}}, $some, $every, \
-    {\"$count\":{\"$gte\":3},\"where\":{}}. At most 100 conditions.";
+    {\"$count\":{\"$gte\":3},\"where\":{}}. At most 64 conditions.";
 /// The keys of groups.
 const GROUPS: &str = "Fields or paths; of a date a part: \
     \"created_at.$month\", and $year $quarter $week $day $weekday (1 is Monday) $hour.";

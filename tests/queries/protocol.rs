@@ -388,8 +388,8 @@ async fn every_error_has_its_text_and_code() {
         (
             "query",
             "users",
-            tests(101),
-            "Too many conditions: at most 100".into(),
+            tests(65),
+            "Too many conditions: at most 64".into(),
             "invalid_filter",
         ),
         (
@@ -541,7 +541,7 @@ async fn every_error_has_its_text_and_code() {
         );
     }
     for within in [
-        tests(100),
+        tests(64),
         nested(8),
         format!(r#"{{"filters":{{"id":{{"$in":[{}]}}}}}}"#, ones(100)),
     ] {
