@@ -494,6 +494,8 @@ pub struct Relation {
     pairs: Vec<(usize, usize)>,
     reach: Reach,
     served: bool,
+    /// Whether no two rows of the model that the key points to share what it points to.
+    alone: bool,
 }
 
 /// Which rows of the target a row leads to.
@@ -528,6 +530,12 @@ impl Relation {
     /// target's own key is meant.
     pub fn is_unique(&self) -> bool {
         self.reach == Reach::Only
+    }
+
+    /// Whether what it leads to many rows from is told apart from all others of its model by what
+    /// their keys point to.
+    pub fn is_from_one(&self) -> bool {
+        self.alone
     }
 
     /// Whether an index of the target leads with one of the fields that are compared there.

@@ -4,6 +4,7 @@
 //! ([`Layout`]). JSON documents pass through, without their sensitive members.
 
 mod double;
+mod gaps;
 mod layout;
 mod mean;
 mod moment;
@@ -12,6 +13,7 @@ mod rows;
 mod text;
 mod value;
 
+pub use gaps::Gap;
 pub use layout::{Cell, Layout, Member};
 pub use redact::looks_like_document;
 pub use rows::{Page, RowFault, Rows};

@@ -24,7 +24,7 @@ pub use aggregate::{Aggregate, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, Seek};
 pub use date::DatePart;
-pub use expansion::Expansion;
+pub use expansion::{ExpandedRow, ExpandedRows, Expansion};
 pub use joins::{Join, Joins, Rows, Source, Sources};
 pub use number::{Number, Operation, QUOTIENT_SCALE};
 pub use page::{Format, Page};
@@ -160,7 +160,41 @@ impl<'c> ReadPlan<'c> {
         }
     }
 
-    /// Every condition of the request.
+    /// The lists within its rows, in the order in which a row holds them; those of other lists are
+    /// theirs.
+    pub fn lists(&self) -> Vec<&ExpandedRows<'c>> {
+        fn within<'p, 'c>(expand: &'p [Expansion<'c>], into: &mut Vec<&'p ExpandedRows<'c>>) {
+            for expansion in expand {
+                match expansion {
+                    Expansion::One(one) => within(&one.expand, into),
+                    Expansion::Many(many) => into.push(many),
+                }
+            }
+        }
+        let mut lists = Vec::new();
+        if let Output::Rows { expand, .. } = &self.output {
+            within(expand, &mut lists);
+        }
+        lists
+    }
+
+    /// Each statement's plan: its own, and those of the lists within its rows and within each other.
+    pub fn all(&self) -> Vec<&Self> {
+        let mut all = vec![self];
+        for list in self.lists() {
+            all.extend(list.plan.all());
+        }
+        all
+    }
+
+    /// Rows that an answer may hold, those of lists among them.
+    pub fn most_rows(&self) -> u64 {
+        let lists = self.lists().into_iter();
+        let each = lists.fold(1u64, |sum, list| sum.saturating_add(list.plan.most_rows()));
+        u64::from(self.page.limit).saturating_mul(each)
+    }
+
+    /// Every condition of the statement.
     pub fn conditions(&self) -> Vec<&Condition<'_>> {
         let mut conditions = vec![&self.filter];
         if let Output::Groups {
@@ -190,8 +224,14 @@ impl<'c> ReadPlan<'c> {
                 let mut sources: Vec<Source> = fields.collect();
                 let mut expand: Vec<&Expansion<'_>> = expand.iter().collect();
                 while let Some(expansion) = expand.pop() {
-                    sources.push(expansion.source);
-                    expand.extend(&expansion.expand);
+                    match expansion {
+                        Expansion::One(one) => {
+                            sources.push(one.source);
+                            sources.extend(one.fields.iter().flat_map(|it| it.term.sources()));
+                            expand.extend(&one.expand);
+                        }
+                        Expansion::Many(many) => sources.push(many.parent),
+                    }
                 }
                 sources
             }
@@ -319,7 +359,11 @@ pub fn rows<'c>(
     let (output, order) = if groups {
         aggregate::read(params, &mut names, &mut counts)?
     } else {
-        let output = projection::read(params, &mut names)?;
+        let reading = &mut expansion::Reading {
+            counts: &mut counts,
+            limits,
+        };
+        let output = projection::read(params, &mut names, reading)?;
         let order = projection::order(params, &mut names)?;
         (output, order)
     };

@@ -97,6 +97,7 @@ impl Action {
                 "having",
                 "zone",
                 "expand",
+                "include",
                 "format",
             ],
             Self::Describe | Self::Whoami => &[],

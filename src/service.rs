@@ -6,6 +6,7 @@
 mod describe;
 mod follow;
 mod hint;
+mod lists;
 mod obstacle;
 mod outage;
 mod page;
@@ -442,10 +443,12 @@ impl Service {
                 let (limits, cursors) = (&settings.limits, &settings.cursors);
                 let plan = plan::rows(action, read.params, model, served.catalog, limits, cursors)?;
                 policy.may.admit_plan(&plan)?;
-                for condition in plan.conditions() {
-                    record::name(condition, &plan.joins, filters);
+                for plan in plan.all() {
+                    for condition in plan.conditions() {
+                        record::name(condition, &plan.joins, filters);
+                    }
                 }
-                let reserved = policy.reserve(plan.page.limit.into())?;
+                let reserved = policy.reserve(plan.most_rows())?;
                 let source = Source::new(terms, served.exposed)?;
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
             }
@@ -506,7 +509,8 @@ impl Service {
         out: Vec<u8>,
     ) -> Result<Answer, Fail> {
         page::check_zone(source, plan).await?;
-        let page = page::fetch(source, plan, out).await?;
+        let mut page = page::fetch(source, plan, out).await?;
+        let listed = lists::fill(source, plan, &mut page).await?;
         let total = page::total(source, plan, &page).await?;
         page::confirm(source, &plan.joins, page.edition).await?;
         self.found();
@@ -537,7 +541,10 @@ impl Service {
             out.extend_from_slice(b",\"hint\":");
             encode::text(&mut out, &hint);
         }
-        Ok(Answer { out, rows })
+        Ok(Answer {
+            out,
+            rows: rows + listed,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod groups;
 mod identity;
 mod join;
 mod large;
+mod lists;
 pub mod lookup;
 mod many;
 mod mysql;
@@ -28,16 +29,18 @@ use std::sync::Arc;
 
 use sea_query::{
     ExplainFormat, ExplainStatement, Expr, ExprTrait as _, MysqlQueryBuilder, NullOrdering,
-    PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, TableRef, Values,
+    OrderedStatement, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, TableRef,
+    Values,
 };
 
 pub use self::identity::DIGEST;
+pub use self::lists::listed;
 
 use self::column::{alias, column_of};
 use self::columns::Columns;
 use self::shapes::Shapes;
 use crate::catalog::{Model, TableName};
-use crate::encode::{Cell, Layout, Member};
+use crate::encode::{Cell, Layout};
 use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Source, Zone};
 
 /// The alias of the model's own table.
@@ -203,8 +206,8 @@ fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
 
 /// A SELECT of the columns that a plan wants, from nothing yet, how its rows become an answer, and
 /// how many columns these are.
-fn columns_of(
-    plan: &ReadPlan<'_>,
+fn columns_of<'p>(
+    plan: &'p ReadPlan<'p>,
     dialect: Dialect,
     max_bytes: usize,
 ) -> (SelectStatement, Layout, usize) {
@@ -212,14 +215,7 @@ fn columns_of(
     let mut columns = Columns::new(&mut select, dialect, max_bytes);
     columns.named = plan.having().is_some();
     let members = match &plan.output {
-        Output::Rows { fields, expand } => {
-            let shown = fields.iter().map(|shown| columns.shown(shown));
-            let mut members: Vec<Member> = shown.collect();
-            for expansion in expand {
-                members.push(join::member(&mut columns, plan.model, expansion));
-            }
-            members
-        }
+        Output::Rows { .. } => join::members(&mut columns, plan),
         Output::Groups { by, aggregates, .. } => groups::members(&mut columns, by, aggregates),
     };
     let placed = plan.order.iter().filter(|_| plan.has_place());
@@ -409,7 +405,7 @@ fn filter(select: &mut SelectStatement, condition: &Condition<'_>, dialect: Dial
 }
 
 fn order_by(
-    select: &mut SelectStatement,
+    select: &mut impl OrderedStatement,
     order: &Order<'_>,
     plan: &ReadPlan<'_>,
     dialect: Dialect,

@@ -37,7 +37,7 @@ pub(super) fn relate(models: &mut [Model], tables: &[(String, Table)]) {
                 Some(own) => distinct(own.clone(), &key.columns, free),
                 None => name(&key.columns, &models[key.there].name, free),
             };
-            let relation = relation(name.clone(), key.there, &key.pairs, reach, models);
+            let relation = relation(name.clone(), key.there, &key.pairs, (reach, reach), models);
             models[key.here].relations.push(relation);
             name
         });
@@ -53,7 +53,8 @@ pub(super) fn relate(models: &mut [Model], tables: &[(String, Table)]) {
         };
         let name = distinct(plain, &key.columns, free(&models[key.there]));
         let pairs: Vec<_> = key.pairs.iter().map(|(from, to)| (*to, *from)).collect();
-        let relation = relation(name, key.here, &pairs, Reach::Many, models);
+        let back = key.reach.unwrap_or(Reach::First);
+        let relation = relation(name, key.here, &pairs, (Reach::Many, back), models);
         models[key.there].relations.push(relation);
     }
 }
@@ -110,7 +111,7 @@ fn relation(
     name: String,
     target: usize,
     pairs: &[(usize, usize)],
-    reach: Reach,
+    (reach, to_one): (Reach, Reach),
     models: &[Model],
 ) -> Relation {
     let target = &models[target];
@@ -123,6 +124,7 @@ fn relation(
         target: target.name.clone(),
         pairs: pairs.to_vec(),
         reach,
+        alone: to_one == Reach::Only,
         served: target.indexes.iter().any(leads),
     }
 }

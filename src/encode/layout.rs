@@ -34,6 +34,9 @@ pub(super) enum Slot {
         members: Vec<Member>,
         present: Option<usize>,
     },
+    /// A list of rows that are read by themselves, by its number among the layout's, and what their
+    /// keys point to.
+    List { number: usize, owner: Vec<Cell> },
 }
 
 impl Member {
@@ -60,11 +63,31 @@ impl Member {
         }
     }
 
+    /// The rows of another model whose keys point to what these columns hold.
+    pub fn list(name: &str, number: usize, owner: Vec<Cell>) -> Self {
+        Self {
+            name: name.into(),
+            key: json_key(name),
+            slot: Slot::List { number, owner },
+        }
+    }
+
     /// The position of the member's first column.
     pub fn first(&self) -> usize {
         match &self.slot {
             Slot::Cell(cell, _) => cell.index,
             Slot::Object { members, .. } => members.first().map_or(0, Self::first),
+            Slot::List { owner, .. } => owner.first().map_or(0, |cell| cell.index),
+        }
+    }
+}
+
+impl Member {
+    fn has_gap(&self) -> bool {
+        match &self.slot {
+            Slot::Cell(..) => false,
+            Slot::Object { members, .. } => members.iter().any(Self::has_gap),
+            Slot::List { .. } => true,
         }
     }
 }
@@ -82,13 +105,29 @@ pub struct Layout {
     pub(super) members: Arc<[Member]>,
     pub(super) keys: Vec<Cell>,
     pub(super) oversize: Option<usize>,
+    /// Whether rows hold lists that are read by themselves.
+    pub(super) gaps: bool,
+    /// Of the rows of lists, the columns that say whose list a row is in.
+    pub(super) owner: Vec<Cell>,
 }
 
 impl Layout {
     /// Members in the order of the answer, sort keys in theirs, and the column that is 1 where a
     /// value of the row was too large to be fetched, and 2 where only a sort key was.
     pub fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
-        Self::shared(members.into(), keys, oversize)
+        let gaps = members.iter().any(Member::has_gap);
+        Self {
+            gaps,
+            ..Self::shared(members.into(), keys, oversize)
+        }
+    }
+
+    /// The members of rows that belong to lists, and the columns that say to whose.
+    pub fn owned(members: Vec<Member>, owner: Vec<Cell>, oversize: Option<usize>) -> Self {
+        Self {
+            owner,
+            ..Self::new(members, Vec::new(), oversize)
+        }
     }
 
     /// The same with members that other layouts have as well.
@@ -97,6 +136,8 @@ impl Layout {
             members,
             keys,
             oversize,
+            gaps: false,
+            owner: Vec::new(),
         }
     }
 

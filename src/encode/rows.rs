@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::gaps;
+use super::gaps::{Gap, Lists, RowEnd};
 use super::layout::{Cell, Layout, Member, Slot};
 use super::{Datum, Row, Shape, Style, Undecodable, value};
 use crate::plan::{Seek, Value, cursor};
@@ -33,6 +35,12 @@ pub struct Rows {
     ties: u64,
     unread: Option<Box<str>>,
     edition: Option<i64>,
+    /// Where lists are missing.
+    gaps: Vec<Gap>,
+    /// Where each row ends, of rows with gaps and of those of lists.
+    ends: Vec<RowEnd>,
+    /// Whose lists the rows are.
+    lists: Lists,
 }
 
 /// Why a row could not be written.
@@ -57,6 +65,8 @@ struct Mark {
     count: usize,
     keys: Vec<Option<Value>>,
     ties: u64,
+    gaps: usize,
+    ends: usize,
 }
 
 /// What was written.
@@ -78,6 +88,10 @@ pub struct Page {
     pub unread: Option<Box<str>>,
     /// The edition of the schema that the rows were read under, where the engine numbers them.
     pub edition: Option<i64>,
+    /// Where lists are missing, in the order of the rows.
+    pub gaps: Vec<Gap>,
+    pub(super) ends: Vec<RowEnd>,
+    pub(super) lists: Lists,
 }
 
 impl Rows {
@@ -110,6 +124,9 @@ impl Rows {
             ties: 0,
             unread: None,
             edition: None,
+            gaps: Vec::new(),
+            ends: Vec::new(),
+            lists: Lists::default(),
         }
     }
 
@@ -133,8 +150,15 @@ impl Rows {
             count: self.count,
             keys: self.keys.clone(),
             ties: self.ties,
+            gaps: self.gaps.len(),
+            ends: self.ends.len(),
         };
         !self.more
+    }
+
+    /// Whether rows did not fit.
+    pub fn is_cut(&self) -> bool {
+        self.truncated
     }
 
     /// Notes the edition of the schema that a statement was run under; the last one counts.
@@ -160,6 +184,9 @@ impl Rows {
         self.truncated = false;
         self.keys.clone_from(&self.mark.keys);
         self.ties = self.mark.ties;
+        self.gaps.truncate(self.mark.gaps);
+        self.ends.truncate(self.mark.ends);
+        self.lists.forget(self.mark.ends);
     }
 
     /// Writes one row; breaks when no more are wanted.
@@ -167,20 +194,16 @@ impl Rows {
     /// # Errors
     /// When the row is the first and too large by itself.
     pub fn push<R: Row>(&mut self, row: &R) -> Result<ControlFlow<()>, RowFault> {
+        if !self.layout.owner.is_empty() {
+            return self.push_to_list(row);
+        }
         if self.count == self.limit {
             self.more = true;
             return Ok(ControlFlow::Break(()));
         }
-        let code = match self.layout.oversize {
-            Some(index) => match row.datum(index)? {
-                Datum::Int(code) => code,
-                Datum::Uint(code) => i64::try_from(code).unwrap_or_default(),
-                _ => 0,
-            },
-            None => 0,
-        };
+        let code = self.oversize(row)?;
         let oversize = code == 1;
-        let start = self.out.len();
+        let (start, gaps) = (self.out.len(), self.gaps.len());
         if self.count > 0 {
             self.out.push(b',');
         }
@@ -205,6 +228,7 @@ impl Rows {
                 return Err(RowFault::TooLarge(self.largest(row, oversize)));
             }
             self.out.truncate(start);
+            self.gaps.truncate(gaps);
             self.more = true;
             self.truncated = true;
             return Ok(ControlFlow::Break(()));
@@ -215,7 +239,55 @@ impl Rows {
             false => 1,
         };
         std::mem::swap(&mut self.keys, &mut self.next_keys);
+        if layout.gaps {
+            self.end_row(start, gaps);
+        }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Writes one row of a list; breaks where it does not fit.
+    fn push_to_list<R: Row>(&mut self, row: &R) -> Result<ControlFlow<()>, RowFault> {
+        let layout = Arc::clone(&self.layout);
+        let mut owner = Vec::with_capacity(layout.owner.len());
+        for cell in &layout.owner {
+            owner.extend(value::key(row.datum(cell.index)?, cell.shape));
+        }
+        let list = self.lists.of(&owner);
+        if list.rows.len() == self.limit {
+            list.more = true;
+            return Ok(ControlFlow::Continue(()));
+        }
+        list.rows.push(self.ends.len());
+        let (start, gaps) = (self.out.len(), self.gaps.len());
+        let oversize = self.oversize(row)? == 1;
+        let whole = !oversize && self.members(&layout.members, row, true);
+        self.end_row(start, gaps);
+        if !whole || self.out.len() > self.max_bytes {
+            self.truncated = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn end_row(&mut self, start: usize, first_gap: usize) {
+        self.ends.push(RowEnd {
+            bytes: start..self.out.len(),
+            gaps: first_gap..self.gaps.len(),
+            keys: self.keys.clone(),
+            ties: self.ties,
+        });
+    }
+
+    /// Whether a value of a row was too large to be fetched (1), or a sort key was (2).
+    fn oversize<R: Row>(&self, row: &R) -> Result<i64, Undecodable> {
+        let Some(index) = self.layout.oversize else {
+            return Ok(0);
+        };
+        Ok(match row.datum(index)? {
+            Datum::Int(code) => code,
+            Datum::Uint(code) => i64::try_from(code).unwrap_or_default(),
+            _ => 0,
+        })
     }
 
     /// What was written.
@@ -229,6 +301,9 @@ impl Rows {
             ties: self.ties,
             unread: self.unread,
             edition: self.edition,
+            gaps: self.gaps,
+            ends: self.ends,
+            lists: self.lists,
         }
     }
 
@@ -270,6 +345,26 @@ impl Rows {
                     self.out.extend_from_slice(b"null");
                 }
                 absent || self.members(members, row, true)
+            }
+            Slot::List { number, owner } => {
+                let owner = owner.iter().map(|cell| {
+                    let datum = row.datum(cell.index)?;
+                    Ok(value::key(datum, cell.shape))
+                });
+                match owner.collect::<Result<Option<Vec<Value>>, Undecodable>>() {
+                    Ok(Some(owner)) => self.gaps.push(Gap {
+                        at: self.out.len(),
+                        list: *number,
+                        owner,
+                    }),
+                    // No key points to NULL.
+                    Ok(None) => gaps::empty(&mut self.out),
+                    Err(_) => {
+                        super::text(&mut self.out, UNREAD);
+                        self.unread.get_or_insert_with(|| member.name.clone());
+                    }
+                }
+                true
             }
         }
     }
@@ -313,6 +408,7 @@ impl Rows {
                 .iter()
                 .map(|member| self.measured(member, row, oversize))
                 .sum(),
+            Slot::List { .. } => 0,
             Slot::Cell(cell, _) => {
                 let Ok(datum) = row.datum(cell.index) else {
                     return 0;

@@ -135,7 +135,7 @@ pub(super) fn read<'c>(
     let mut askers = ["group_by", "aggregate"].into_iter();
     let asker = askers.find(|name| present(params, name).is_some());
     let asker = asker.unwrap_or("having");
-    for parameter in ["fields", "compute", "expand"] {
+    for parameter in ["fields", "compute", "expand", "include"] {
         if present(params, parameter).is_some() {
             return Err(ErrorKind::Exclusive(asker, parameter).into());
         }

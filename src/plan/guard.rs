@@ -9,7 +9,7 @@
 use super::{
     Column, Comparison, Condition, Join, Joins, Limits, OrderKey, Output, ReadPlan, Source, Term,
 };
-use crate::catalog::{Field, Model};
+use crate::catalog::{Field, Model, Relation};
 use crate::error::{Error, ErrorKind};
 
 /// Refuses a plan that would read or sort a large model whole.
@@ -25,13 +25,12 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
         limit,
     };
     for (_, join) in plan.joins.iter() {
-        let target = join.model;
-        let pointed = join.relation.pairs(join.here, target).next();
-        if let Some((_, to)) = pointed
-            && guard.is_large(target)
-            && !join.relation.is_served()
-        {
-            return Err(refused(to.name(), target));
+        guard.found(join.here, join.relation, join.model)?;
+    }
+    for list in plan.lists() {
+        guard.found(list.here, list.relation, list.plan.model)?;
+        for plan in list.plan.all() {
+            check_list(plan, limits)?;
         }
     }
     if !guard.is_large(plan.model) {
@@ -54,6 +53,24 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     }
 }
 
+/// Refuses a list whose rows, or what is joined to them, no index finds.
+fn check_list(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
+    let Some(limit) = limits.scan_limit else {
+        return Ok(());
+    };
+    let guard = Guard {
+        joins: &plan.joins,
+        limit,
+    };
+    for (_, join) in plan.joins.iter() {
+        guard.found(join.here, join.relation, join.model)?;
+    }
+    for list in plan.lists() {
+        guard.found(list.here, list.relation, list.plan.model)?;
+    }
+    Ok(())
+}
+
 /// How an index helps to find the rows of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Served {
@@ -72,6 +89,16 @@ struct Guard<'p, 'c> {
 impl Guard<'_, '_> {
     fn is_large(&self, model: &Model) -> bool {
         model.table_rows().is_some_and(|rows| rows > self.limit)
+    }
+
+    /// Makes sure that what a relation leads to in a large model is found by an index.
+    fn found(&self, here: &Model, relation: &Relation, target: &Model) -> Result<(), Error> {
+        match relation.pairs(here, target).next() {
+            Some((_, to)) if self.is_large(target) && !relation.is_served() => {
+                Err(refused(to.name(), target))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn served(&self, condition: &Condition<'_>) -> Served {

@@ -68,6 +68,8 @@ pub struct Rows<'c> {
 pub struct Joins<'c> {
     base: &'c Model,
     joins: Vec<Join<'c>>,
+    /// How many different relations other statements of the request follow.
+    elsewhere: usize,
 }
 
 impl<'c> Joins<'c> {
@@ -76,6 +78,27 @@ impl<'c> Joins<'c> {
         Self {
             base,
             joins: Vec::new(),
+            elsewhere: 0,
+        }
+    }
+
+    /// Another statement of the same request, over another model.
+    pub(super) fn beside(&self, base: &'c Model) -> Self {
+        Self {
+            elsewhere: self.count() + 1,
+            ..Self::of(base)
+        }
+    }
+
+    /// Counts the relations of another statement that began as [`Self::beside`] this one.
+    ///
+    /// # Errors
+    /// `Too many relations`.
+    pub(super) fn take_count(&mut self, other: &Self) -> Result<(), Error> {
+        self.elsewhere = other.count() - self.different();
+        match self.count() > MAX_RELATIONS {
+            true => Err(ErrorKind::TooManyRelations(MAX_RELATIONS).into()),
+            false => Ok(()),
         }
     }
 
@@ -109,14 +132,18 @@ impl<'c> Joins<'c> {
             relation,
             model,
         });
-        match self.different() > MAX_RELATIONS {
+        match self.count() > MAX_RELATIONS {
             true => Err(too_many()),
             // No more than the largest number of sources.
             false => Ok(Source(self.joins.len() as u8)),
         }
     }
 
-    /// How many different relations the request follows.
+    /// How many different relations the request follows, as far as it is read.
+    fn count(&self) -> usize {
+        self.elsewhere + self.different()
+    }
+
     fn different(&self) -> usize {
         let sources = (1..=self.joins.len()).map(|at| Source(at as u8));
         let new = |source: &Source| !(1..source.0).any(|at| self.is_alike(Source(at), *source));

@@ -96,6 +96,26 @@ impl<'c> Names<'c> {
         }
     }
 
+    /// The names of another model, of which a statement of its own reads rows.
+    pub(super) fn beside(&self, model: &'c Model) -> Self {
+        Self {
+            catalog: self.catalog,
+            joins: self.joins.beside(model),
+            zone: self.zone,
+            ..Self::own(model)
+        }
+    }
+
+    /// The source that names begin at.
+    pub(super) fn base(&self) -> Source {
+        self.base
+    }
+
+    /// The model that a relation leads to.
+    pub(super) fn target(&self, relation: &Relation) -> Option<&'c Model> {
+        relation.target(self.catalog?)
+    }
+
     /// What a name or a path means.
     ///
     /// # Errors
@@ -324,7 +344,7 @@ impl<'c> Names<'c> {
     }
 
     /// The relation to one of that name, and the model that it leads to.
-    pub(super) fn to_one(&self, model: &'c Model, name: &str) -> Option<(&'c Relation, &'c Model)> {
+    fn to_one(&self, model: &'c Model, name: &str) -> Option<(&'c Relation, &'c Model)> {
         let relation = model.relation(name).filter(|it| !it.is_to_many())?;
         Some((relation, relation.target(self.catalog?)?))
     }

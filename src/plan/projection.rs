@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::expansion::{self, Expansion, Reading};
 use super::filter::{Counts, array};
 use super::number;
 use super::path::Names;
 use super::summary;
-use super::term::Term;
-use super::{Object, Order, OrderKey, Output, expansion, field_not_allowed, present};
-use crate::catalog::{Distinction, Field, Model, Stored};
+use super::term::{Column, Term};
+use super::{Object, Order, OrderKey, Output, field_not_allowed, present};
+use crate::catalog::{Distinction, Model, Stored};
 use crate::error::{Error, ErrorKind, Remark};
 use crate::protocol::{Kind, decode_string, kind};
 
@@ -31,53 +32,72 @@ pub struct Shown<'c> {
     pub term: Term<'c>,
 }
 
-impl<'c> Shown<'c> {
-    /// A field of the model itself, under its own name.
-    fn own(field: &'c Field) -> Self {
-        Self {
-            name: Cow::Borrowed(field.name()),
-            term: Term::own(field),
-        }
-    }
+/// Reads `fields`, `expand` and `include`, after what `compute` gave.
+pub(super) fn read<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+    reading: &mut Reading<'_>,
+) -> Result<Output<'c>, Error> {
+    let fields = shown(params, names)?;
+    let expand = expansion::read(params, names, reading)?;
+    distinct(&fields, &expand)?;
+    Ok(Output::Rows { fields, expand })
 }
 
-/// Reads `fields` and `expand`, after what `compute` gave.
-pub(super) fn read<'c>(params: &Object<'_>, names: &mut Names<'c>) -> Result<Output<'c>, Error> {
-    let model = names.model;
-    let mut fields = match present(params, "fields") {
-        None => model.fields().iter().map(Shown::own).collect(),
-        Some(raw) => {
-            let mut fields: Vec<Shown<'_>> = Vec::new();
-            for name in list(raw, "fields")? {
-                let term = names.term(&name);
-                let term = term.map_err(|unresolved| unresolved.of_field(&name, model))?;
-                if !fields.iter().any(|other| other.name == name) {
-                    fields.push(Shown {
-                        name: Cow::Owned(name),
-                        term,
-                    });
-                }
-            }
-            if fields.is_empty() {
-                return Err(list_expected("fields").into());
-            }
-            fields
-        }
-    };
+/// Reads `fields`, and adds what `compute` gave.
+pub(super) fn shown<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+) -> Result<Vec<Shown<'c>>, Error> {
+    let mut fields = fields(params, names)?;
     let both = names.computed.iter();
     let mut both = both.filter(|shown| fields.iter().any(|other| other.name == shown.name));
     if let Some(shown) = both.next() {
         return Err(misnamed(&shown.name, "names two members"));
     }
     fields.extend(names.computed.iter().cloned());
-    let expand = expansion::read(params, names)?;
+    Ok(fields)
+}
+
+/// Reads `fields`; without it all of the model that names begin at.
+pub(super) fn fields<'c>(
+    params: &Object<'_>,
+    names: &mut Names<'c>,
+) -> Result<Vec<Shown<'c>>, Error> {
+    let (model, source) = (names.model, names.base());
+    let Some(raw) = present(params, "fields") else {
+        let own = model.fields().iter().map(|field| Shown {
+            name: Cow::Borrowed(field.name()),
+            term: Term::Column(Column { source, field }),
+        });
+        return Ok(own.collect());
+    };
+    let mut fields: Vec<Shown<'_>> = Vec::new();
+    for name in list(raw, "fields")? {
+        let term = names.term(&name);
+        let term = term.map_err(|unresolved| unresolved.of_field(&name, model))?;
+        if !fields.iter().any(|other| other.name == name) {
+            fields.push(Shown {
+                name: Cow::Owned(name),
+                term,
+            });
+        }
+    }
+    match fields.is_empty() {
+        true => Err(list_expected("fields").into()),
+        false => Ok(fields),
+    }
+}
+
+/// Makes sure that no relation gives a member that a field gives as well.
+pub(super) fn distinct(fields: &[Shown<'_>], expand: &[Expansion<'_>]) -> Result<(), Error> {
     let doubled = fields.iter().find(|shown| {
         let mut expanded = expand.iter();
-        expanded.any(|expansion| expansion.relation.name() == shown.name)
+        expanded.any(|expansion| expansion.name() == shown.name)
     });
     match doubled {
         Some(shown) => Err(misnamed(&shown.name, "names two members")),
-        None => Ok(Output::Rows { fields, expand }),
+        None => Ok(()),
     }
 }
 

@@ -101,13 +101,12 @@ impl Permissions {
             Output::Groups { .. } => (true, false),
             Output::Rows { expand, .. } => (false, !expand.is_empty()),
         };
-        let paths = !plan.joins.is_empty();
+        let plans = plan.all();
+        let mut conditions = plans.iter().flat_map(|plan| plan.conditions());
+        let paths = plans.iter().any(|plan| !plan.joins.is_empty());
         let needs = [
             (
-                !plan
-                    .conditions()
-                    .iter()
-                    .all(|condition| condition.is_equality()),
+                !conditions.all(|condition| condition.is_equality()),
                 "A filter beyond equality",
                 Scope::Operators,
             ),

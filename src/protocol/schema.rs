@@ -170,11 +170,34 @@ pub struct QueryParams {
     pub having: Option<Filters>,
     /// The time zone whose clock parts of dates are told by, UTC without it: `"Europe/Paris"`.
     pub zone: Option<String>,
-    /// Foreign keys to follow, each row as an object under that name, and within it by paths:
-    /// `["user","user.team"]`.
+    /// Relations to follow, and paths of them: to one gives an object under its name, to many its
+    /// first 10 rows: `["user","user.team"]`.
     pub expand: Option<Vec<String>>,
+    /// The same, each with what is chosen: `{"orders":{"fields":["no"],"limit":5}}`.
+    pub include: Option<IndexMap<String, Include>>,
     /// `"columns"` for rows as lists of values, whose names stand once in `columns`.
     pub format: Option<Format>,
+}
+
+/// What is chosen of the rows that a relation leads to; to one alone `fields`, `expand`, `include`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Include {
+    /// Only these fields, and paths.
+    pub fields: Option<Vec<String>>,
+    /// Values by names of your own.
+    pub compute: Option<IndexMap<String, Computed>>,
+    /// Which rows.
+    pub filters: Option<Filters>,
+    /// In which order; by their key without it.
+    #[schemars(length(max = 16))]
+    pub sort: Option<Vec<String>>,
+    /// How many at the most, 10 without it.
+    pub limit: Option<Count>,
+    /// Relations to follow from there.
+    pub expand: Option<Vec<String>>,
+    /// The same, each with what is chosen.
+    pub include: Option<IndexMap<String, Include>>,
 }
 
 /// How rows are written.

@@ -111,6 +111,11 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("zone", _) => ("string", "Of parts of dates: Europe/Paris."),
         ("format", true) => ("string", "columns costs less."),
         ("format", false) => ("string", "columns: names once."),
+        ("include", _) => (
+            "object",
+            "Lists, and what of them: {\"orders\":{\"fields\":[\"no\"],\"filters\":{},\"sort\":[],\
+             \"limit\":5}}.",
+        ),
         _ => (
             "array",
             "Relations to follow, each an object: [\"user\",\"user.team\"].",

@@ -22,6 +22,8 @@ pub(super) struct Columns<'s> {
     keys_too_large: Vec<Expr>,
     /// Whether each has a name, by which it is selected again.
     pub(super) named: bool,
+    /// How many lists rows hold so far.
+    pub(super) lists: usize,
     /// The fields that were added.
     added: Vec<(Column<'s>, Cell)>,
 }
@@ -36,6 +38,7 @@ impl<'s> Columns<'s> {
             too_large: Vec::new(),
             keys_too_large: Vec::new(),
             named: false,
+            lists: 0,
             added: Vec::new(),
         }
     }
@@ -145,6 +148,12 @@ impl<'s> Columns<'s> {
         let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
         self.keys_too_large.extend(too_large);
         cell
+    }
+
+    /// A column of what keys point to, as it is bound again.
+    pub(super) fn pointed(&mut self, value: Expr, field: &Field) -> Cell {
+        let (expr, shape) = column::key(value.clone(), field, self.dialect);
+        self.guarded(&value, expr, shape, field)
     }
 
     /// A sort key that is told of many rows.

@@ -12,7 +12,7 @@ use crate::plan::{
 };
 
 /// The alias of groups that are selected again.
-const GROUPS: &str = "g";
+pub(super) const GROUPS: &str = "g";
 
 /// Selects the keys and aggregates of groups.
 pub(super) fn members<'p>(

@@ -2,33 +2,64 @@
 
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::{Columns, Dialect, alias, column_of, compare, documents, identity, rule, table};
+use super::columns::Columns;
+use super::{Dialect, alias, column_of, compare, documents, identity, rule, table};
 use crate::catalog::{Model, Relation, TableName};
 use crate::encode::Member;
-use crate::plan::{Expansion, Join, Joins, Source, Sources};
+use crate::plan::{
+    Column, ExpandedRow, ExpandedRows, Expansion, Join, Joins, Output, ReadPlan, Shown, Source,
+    Sources,
+};
 
 /// The alias of the target where the first of several rows is looked for.
 const FIRST: &str = "f";
 
-/// The row that a foreign key points to, as a member, and within it those that its own keys point to.
-pub(super) fn member<'p>(
+/// The members of a plan's rows.
+pub(super) fn members<'p>(columns: &mut Columns<'p>, plan: &'p ReadPlan<'p>) -> Vec<Member> {
+    let Output::Rows { fields, expand } = &plan.output else {
+        return Vec::new();
+    };
+    shown(columns, plan.model, fields, expand)
+}
+
+/// Fields, and what relations lead to from their row.
+fn shown<'p>(
     columns: &mut Columns<'p>,
-    model: &Model,
-    expansion: &Expansion<'p>,
-) -> Member {
-    let (relation, target) = (expansion.relation, expansion.target);
-    let mut object = columns.fields(expansion.source, target.fields().iter());
-    // The field that is pointed to is not NULL where a row was found.
-    let pointed = relation.pairs(model, target).next();
-    let present = pointed.and_then(|(_, to)| {
-        let mut fields = target.fields().iter();
-        let at = fields.position(|field| std::ptr::eq(field, to))?;
-        object.get(at).map(Member::first)
-    });
-    for inner in &expansion.expand {
-        object.push(member(columns, target, inner));
+    model: &'p Model,
+    fields: &'p [Shown<'p>],
+    expand: &'p [Expansion<'p>],
+) -> Vec<Member> {
+    let mut members: Vec<Member> = fields.iter().map(|shown| columns.shown(shown)).collect();
+    for expansion in expand {
+        members.push(match expansion {
+            Expansion::One(one) => object(columns, model, one),
+            Expansion::Many(many) => list(columns, many),
+        });
     }
-    Member::object(relation.name(), object, present)
+    members
+}
+
+/// The row that a foreign key points to, as a member.
+fn object<'p>(columns: &mut Columns<'p>, model: &'p Model, one: &'p ExpandedRow<'p>) -> Member {
+    let members = shown(columns, one.target, &one.fields, &one.expand);
+    // The field that is pointed to is not NULL where a row was found.
+    let pointed = one.relation.pairs(model, one.target).next();
+    let present = pointed.map(|(_, field)| {
+        let source = one.source;
+        columns.column(Column { source, field }).index
+    });
+    Member::object(one.relation.name(), members, present)
+}
+
+/// Where the rows whose keys point to a row belong.
+fn list<'p>(columns: &mut Columns<'p>, many: &'p ExpandedRows<'p>) -> Member {
+    let here = alias(many.parent);
+    let pairs = many.relation.pairs(many.here, many.plan.model);
+    let owner = pairs.map(|(field, _)| columns.pointed(column_of(here, field), field));
+    let owner = owner.collect();
+    let number = columns.lists;
+    columns.lists += 1;
+    Member::list(many.relation.name(), number, owner)
 }
 
 /// Joins the rows of the sources that are needed; one that may not be seen is as one that is not

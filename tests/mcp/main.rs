@@ -17,5 +17,6 @@ mod sse;
 mod stdio;
 mod support;
 mod tools;
+mod twelve;
 mod window;
 mod ws;

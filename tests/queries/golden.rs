@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use lucarne::catalog::{self, Catalog, Column, FieldType, ForeignKey, Table, TableName};
 use lucarne::config::ModelName;
 use lucarne::plan::{
-    self, Comparison, Condition, CursorKey, Joins, Limits, OrderKey, Output, ReadPlan, Seek, Term,
-    Value,
+    self, Comparison, Condition, CursorKey, Expansion, Joins, Limits, OrderKey, Output, ReadPlan,
+    Seek, Term, Value,
 };
 use lucarne::protocol::{Action, Object};
 use lucarne::sensitive::Sensitive;
@@ -202,7 +202,10 @@ fn told(plan: &ReadPlan<'_>) -> String {
             let fields: Vec<&str> = fields.iter().map(|shown| &*shown.name).collect();
             writeln!(out, "  fields: {}", fields.join(", ")).unwrap();
             for expansion in expand {
-                let (name, target) = (expansion.relation.name(), expansion.target.name());
+                let (name, target) = match expansion {
+                    Expansion::One(one) => (one.relation.name(), one.target.name()),
+                    Expansion::Many(many) => (many.relation.name(), many.plan.model.name()),
+                };
                 writeln!(out, "  expand: {name} from {target}").unwrap();
             }
         }
@@ -285,12 +288,16 @@ pub(crate) fn written(statement: &Statement) -> String {
 }
 
 fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
+    hold_of("tickets", name, params, seek);
+}
+
+fn hold_of(model: &str, name: &str, params: &str, seek: Option<&[Option<Value>]>) {
     let key = CursorKey::new(&[0; 32]);
     let object = Object::parse(params).unwrap();
     let mut out = format!("request: {params}\n");
     for dialect in DIALECTS {
         let catalog = catalog(dialect);
-        let model = catalog.model("tickets").unwrap();
+        let model = catalog.model(model).unwrap();
         let plan = plan::rows(Action::Query, &object, model, &catalog, &LIMITS, &key);
         let mut plan = plan.unwrap();
         plan.page.seek = seek.map(|keys| Seek {
@@ -304,6 +311,10 @@ fn hold(name: &str, params: &str, seek: Option<&[Option<Value>]>) {
         writeln!(out, "\n{dialect:?}:").unwrap();
         for statement in sql::rows(&plan, dialect, 1_048_576, &Shapes::default()) {
             out.push_str(&written(&statement));
+        }
+        for list in plan.lists() {
+            let owners = [&[Value::Int(7)][..], &[Value::Int(9)]];
+            out.push_str(&written(&sql::listed(list, &owners, dialect, 1_048_576)));
         }
         if plan.total != plan::Total::None {
             out.push_str(&written(&sql::count(&plan, dialect)));
@@ -369,6 +380,26 @@ fn paths_become_these_statements() {
     ] {
         let params = format!(r#"{{"sort":["{sort}"],"fields":["id"]}}"#);
         hold(name, &params, Some(&keys));
+    }
+}
+
+#[test]
+fn relations_to_many_become_these_statements() {
+    for (name, params) in [
+        (
+            "many_filters",
+            r#"{"filters":{"tickets":{"$some":{"amount":{"$gt":5}},"$none":{"user.email":"a"},"$every":{"status":"open"},"$count":{"$gte":3},"where":{"is_open":true}}},"fields":["id"],"total":true}"#,
+        ),
+        (
+            "many_values",
+            r#"{"fields":["id"],"compute":{"n":{"$count":"tickets"},"spent":{"$sum":"tickets.amount","where":{"status":"open"}},"mean":{"$avg":"tickets.amount"},"last":{"$max":"tickets.created_at"}},"filters":{"spent":{"$gt":10}},"sort":["-n"]}"#,
+        ),
+        (
+            "many_listed",
+            r#"{"fields":["email"],"include":{"tickets":{"fields":["id","amount"],"filters":{"status":"open"},"sort":["-amount"],"limit":5}}}"#,
+        ),
+    ] {
+        hold_of("users", name, params, None);
     }
 }
 

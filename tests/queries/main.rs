@@ -33,6 +33,7 @@ mod paths;
 mod properties;
 mod protocol;
 mod questions;
+mod related;
 mod relations;
 mod ruled;
 mod semantics;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::engines::Engine;
 use crate::paths::shops;
+use crate::support::Served;
 
 #[tokio::test]
 async fn rows_are_found_by_what_belongs_to_them() {
@@ -270,5 +272,251 @@ async fn what_is_asked_of_many_rows_wrongly_is_refused() {
             refusal.error,
             "Filter field 'people' is not allowed for model 'people'"
         );
+    }
+}
+
+fn rows(rows: Value, more: bool) -> Value {
+    json!({"rows": rows, "has_more": more})
+}
+
+#[tokio::test]
+async fn lists_stand_within_rows() {
+    for engine in shops().await {
+        let served = &engine.served;
+        let before = served.statements();
+        let params = json!({"fields": ["id"], "expand": ["people"]});
+        let answer = served.query("people", &params.to_string()).await;
+        // One for the page, and one for its lists; MySQL is asked for definitions besides.
+        let asked = served.statements() - before;
+        assert!(asked == 2 || engine.name == "mysql", "{asked}");
+        let person = |id: i64| match id {
+            2 => {
+                json!({"id": 2, "name": "Bob", "country": "fr", "boss_id": 1, "born": "1991-05-02"})
+            }
+            3 => json!({"id": 3, "name": "Cy", "country": null, "boss_id": 2, "born": null}),
+            _ => {
+                json!({"id": 4, "name": "Di", "country": "ca", "boss_id": 2, "born": "1990-06-03"})
+            }
+        };
+        let expected = json!([
+            {"id": 1, "people": rows(json!([person(2)]), false)},
+            {"id": 2, "people": rows(json!([person(3), person(4)]), false)},
+            {"id": 3, "people": rows(json!([]), false)},
+            {"id": 4, "people": rows(json!([]), false)},
+        ]);
+        assert_eq!(answer["data"], expected, "{}", engine.name);
+        // Chosen, sorted, filtered, cut, and within each other; by keys of two fields.
+        let before = served.statements();
+        let params = json!({"fields": ["id"], "sort": ["-id"], "limit": 3, "include": {
+            "boss": {"fields": ["name", "countries.name"], "include": {
+                "orders_by_seller": {"fields": ["no", "buyer.name"], "sort": ["-paid"], "limit": 1}}},
+            "orders_by_buyer": {"fields": ["shop"], "compute": {"units": {"$sum": "parts.units"}},
+                "filters": {"parts": {"$some": {}}}, "include": {"parts": {"fields": ["id"], "sort": ["-id"], "limit": 1}}}}});
+        let answer = served.query("people", &params.to_string()).await;
+        let asked = served.statements() - before;
+        assert!(asked == 4 || engine.name == "mysql", "{asked}");
+        let sold = rows(json!([{"no": 1, "buyer.name": "Bob"}]), true);
+        let bob = json!({"name": "Bob", "countries.name": "France", "orders_by_seller": sold});
+        let di = rows(
+            json!([{"shop": 1, "units": 7, "parts": rows(json!([{"id": 7}]), false)}]),
+            false,
+        );
+        let cy = rows(
+            json!([{"shop": 1, "units": 4, "parts": rows(json!([{"id": 4}]), false)}]),
+            false,
+        );
+        let of_bob = rows(
+            json!([{"shop": 2, "units": 3, "parts": rows(json!([{"id": 3}]), false)}]),
+            false,
+        );
+        let sold_by_ada = rows(json!([{"no": 3, "buyer.name": null}]), true);
+        let ada =
+            json!({"name": "Ada", "countries.name": "Canada", "orders_by_seller": sold_by_ada});
+        let expected = json!([
+            {"id": 4, "boss": bob, "orders_by_buyer": di},
+            {"id": 3, "boss": bob, "orders_by_buyer": cy},
+            {"id": 2, "boss": ada, "orders_by_buyer": of_bob},
+        ]);
+        assert_eq!(answer["data"], expected, "{}", engine.name);
+        let last = json!({"fields": ["id"], "filters": {"id": 1}, "include": {
+            "orders_by_buyer": {"fields": ["no"], "expand": ["parts"]}}});
+        let answer = served.query("people", &last.to_string()).await;
+        let part =
+            |id: i64, units: i64| json!({"id": id, "order_no": 1, "order_shop": 1, "units": units});
+        let parts = rows(json!([part(1, 1), part(2, 2)]), false);
+        let expected = json!([{"id": 1, "boss": null, "orders_by_buyer": rows(json!([{"no": 1, "parts": parts}]), false)}]);
+        assert_eq!(
+            answer["data"][0]["orders_by_buyer"],
+            expected[0]["orders_by_buyer"]
+        );
+        // By cursors and as lists of values.
+        let params = json!({"fields": ["id"], "expand": ["orders_by_seller.parts"], "limit": 1});
+        let walked = served
+            .walk("query", "people", &params.to_string())
+            .await
+            .concat();
+        let params = json!({"fields": ["id"], "expand": ["orders_by_seller.parts"], "format": "columns", "total": true});
+        let whole = served.query("people", &params.to_string()).await;
+        assert_eq!(whole["columns"], json!(["id", "orders_by_seller"]));
+        assert_eq!(whole["total"], 4);
+        for (one, other) in walked.iter().zip(whole["data"].as_array().unwrap()) {
+            assert_eq!(json!([one["id"], one["orders_by_seller"]]), *other);
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_are_of_ten_rows_and_fit_into_the_answer() {
+    let values: Vec<String> = (1..=600)
+        .map(|i| format!("({i}, {}, '{}')", i % 6, "x".repeat(i % 50)))
+        .collect();
+    let script = format!(
+        "CREATE TABLE up (id INT PRIMARY KEY, code INT, word VARCHAR(9));
+         CREATE TABLE down (n INT, up_id INT, t VARCHAR(60), FOREIGN KEY (up_id) REFERENCES up (id));
+         INSERT INTO up VALUES (0, 7, 'a'), (1, 7, 'b'), (2, 8, 'c'), (3, NULL, 'd'), (4, 9, 'e'), (5, 9, 'f'), (6, 1, 'g');
+         INSERT INTO down VALUES {}", values.join(",")
+    );
+    let variables = [
+        ("MCP_MAX_RESPONSE_BYTES", "20000"),
+        ("MCP_RELATIONS", "coded:down.n=up.code"),
+    ];
+    let lines = |script: &str| {
+        script
+            .split(';')
+            .map(|line| line.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut engines = vec![Engine::sqlite(
+        Served::with(&script, "up,down", &variables).await,
+    )];
+    engines.extend(Engine::postgres(lines(&script), "up,down", &variables).await);
+    engines.extend(Engine::mysql(lines(&script), "up,down", &variables).await);
+    for engine in engines {
+        let served = &engine.served;
+        let params = json!({"fields": ["id"], "include": {"down_by_up": {"fields": ["n"]}}});
+        let answer = served.query("up", &params.to_string()).await;
+        for row in answer["data"].as_array().unwrap() {
+            let id = row["id"].as_i64().unwrap();
+            let ids = (1..=600).filter(|n| n % 6 == id).take(10);
+            let list: Vec<Value> = ids.map(|n| json!({ "n": n })).collect();
+            let expected = rows(json!(list), id < 6);
+            assert_eq!(row["down_by_up"], expected, "{}", engine.name);
+        }
+        // What several rows share: each has the whole list.
+        let params = json!({"fields": ["id"], "include": {"down_by_coded": {"fields": ["n"]}}});
+        let answer = served.query("up", &params.to_string()).await;
+        let coded = |id: i64| [7, 7, 8, 0, 9, 9, 1][id as usize];
+        for row in answer["data"].as_array().unwrap() {
+            let list = match coded(row["id"].as_i64().unwrap()) {
+                0 => json!([]),
+                n => json!([{ "n": n }]),
+            };
+            assert_eq!(row["down_by_coded"], rows(list, false), "{}", engine.name);
+        }
+        // Of what does not fit the next page goes on.
+        let params =
+            json!({"fields": ["id"], "include": {"down_by_up": {"sort": ["-n"], "limit": 100}}});
+        let first = served.query("up", &params.to_string()).await;
+        assert_eq!(first["truncated"], true);
+        assert!(first.to_string().len() < 20_000);
+        let walked = served.walk("query", "up", &params.to_string()).await;
+        assert!(walked.len() > 1);
+        let walked = walked.concat();
+        assert_eq!(walked.len(), 7);
+        for row in &walked {
+            let id = row["id"].as_i64().unwrap();
+            let mut ids: Vec<i64> = (1..=600).filter(|n| n % 6 == id).collect();
+            ids.reverse();
+            let told = row["down_by_up"]["rows"].as_array().unwrap();
+            let told: Vec<i64> = told.iter().map(|row| row["n"].as_i64().unwrap()).collect();
+            assert_eq!(told, ids, "{}", engine.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_no_answer_holds_is_refused() {
+    let script = format!(
+        "CREATE TABLE up (id INTEGER PRIMARY KEY);
+         CREATE TABLE down (id INTEGER PRIMARY KEY, up_id INTEGER REFERENCES up (id), t TEXT);
+         INSERT INTO up VALUES (1), (2), (3);
+         INSERT INTO down VALUES (1, 1, 'small'), (2, 2, '{0}'), (3, 2, '{0}'), (4, 3, '{0}{0}')",
+        "y".repeat(15_000)
+    );
+    let served = Served::with(&script, "up,down", &[("MCP_MAX_RESPONSE_BYTES", "20000")]).await;
+    let params = json!({"expand": ["down"]});
+    let first = served.query("up", &params.to_string()).await;
+    assert_eq!(
+        (&first["count"], &first["truncated"]),
+        (&json!(1), &json!(true))
+    );
+    let params = json!({"expand": ["down"], "cursor": first["next_cursor"]});
+    let refused = served.refusal("query", "up", &params.to_string()).await;
+    assert_eq!(refused.code, "response_too_large");
+    assert!(refused.hint.unwrap().contains("include"));
+    let params = json!({"include": {"down": {"limit": 1, "fields": ["id", "up_id"]}}});
+    assert_eq!(served.query("up", &params.to_string()).await["count"], 3);
+}
+
+#[tokio::test]
+async fn what_is_included_wrongly_is_refused() {
+    for engine in shops().await {
+        for (params, error) in [
+            (
+                json!({"expand": ["nobody"]}),
+                "Relation 'nobody' is not allowed for model 'people'",
+            ),
+            (
+                json!({"include": {"people": {"expand": ["nobody"]}}}),
+                "Relation 'people.nobody' is not allowed for model 'people'",
+            ),
+            (
+                json!({"include": {"people": {"fields": ["secret"]}}}),
+                "Field 'secret' is not allowed for model 'people'",
+            ),
+            (
+                json!({"include": {"people": {"sort": ["secret"]}}}),
+                "Field 'secret' is not allowed for model 'people'",
+            ),
+            (
+                json!({"include": {"people": {"filters": {"secret": 1}}}}),
+                "Filter field 'secret' is not allowed for model 'people'",
+            ),
+            (
+                json!({"include": {"people": {"page": 1}}}),
+                "Unknown parameter: page",
+            ),
+            (
+                json!({"include": {"boss": {"limit": 1}}}),
+                "Unknown parameter: limit",
+            ),
+            (
+                json!({"include": ["people"]}),
+                "Parameter 'include' must be an object of relations, each with an object of what is chosen",
+            ),
+            (
+                json!({"include": {"people": {"limit": -1}}}),
+                "Pagination parameters must be non-negative",
+            ),
+            (
+                json!({"group_by": ["name"], "include": {"people": {}}}),
+                "Parameters 'group_by' and 'include' exclude each other",
+            ),
+            (
+                json!({"expand": ["people.people.people.people.people"]}),
+                "Path too long: at most 4 relations",
+            ),
+            (
+                json!({"include": {"people": {"include": {"people": {"include": {"people": {"include": {
+                    "people": {"expand": ["people.people.people.people", "boss"]}}}}}}}}}),
+                "Too many relations: at most 8",
+            ),
+        ] {
+            let refusal = engine
+                .served
+                .refusal("query", "people", &params.to_string())
+                .await;
+            assert_eq!(refusal.error, error, "{} {params}", engine.name);
+        }
     }
 }

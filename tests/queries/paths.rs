@@ -1,6 +1,6 @@
 //! Relations by their names, and paths along them, wherever a field can stand.
 
-use lucarne::plan;
+use lucarne::plan::{self, Value as Bound};
 use lucarne::protocol::{Action, Object};
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
@@ -415,11 +415,11 @@ fn pairs() -> Vec<String> {
     ]
 }
 
-/// How an engine would run the first statement of a query, as it says itself.
-async fn explained(engine: &Engine, params: &str) -> String {
+/// How an engine would run a query, and the lists within its rows, as it says itself.
+async fn explained(engine: &Engine, model: &str, params: &str) -> String {
     let policy = engine.served.policy();
     let catalog = policy.own().unwrap();
-    let model = catalog.model("rows_of").unwrap();
+    let model = catalog.model(model).unwrap();
     let object = Object::parse(params).unwrap();
     let (limits, cursors) = (&policy.settings.limits, &policy.settings.cursors);
     let plan = plan::rows(Action::Query, &object, model, catalog, limits, cursors).unwrap();
@@ -428,12 +428,17 @@ async fn explained(engine: &Engine, params: &str) -> String {
         "postgres" => Dialect::Postgres,
         _ => Dialect::MySql,
     };
-    let statement = sql::rows(&plan, dialect, 100_000, &Shapes::default()).remove(0);
+    let owners = [&[Bound::Int(7)][..], &[Bound::Int(9)]];
+    let statement = match plan.lists()[..] {
+        [list] => sql::listed(list, &owners, dialect, 100_000),
+        _ => sql::rows(&plan, dialect, 100_000, &Shapes::default()).remove(0),
+    };
     let mut text = statement.text.to_string();
     for (at, value) in statement.values.0.iter().enumerate() {
         let literal = match value {
             sea_query::Value::String(Some(text)) => format!("'{text}'"),
             sea_query::Value::BigUnsigned(Some(number)) => number.to_string(),
+            sea_query::Value::BigInt(Some(number)) => number.to_string(),
             other => panic!("{other:?}"),
         };
         let marker = if engine.name == "postgres" {
@@ -494,7 +499,7 @@ async fn keys_serve_paths_on_every_engine() {
     engines.extend(Engine::mysql(pairs(), models, &[]).await);
     for engine in engines {
         // From each row of a page to what it points to, by the key of that.
-        let page = explained(&engine, r#"{"fields":["id","mid.name"]}"#).await;
+        let page = explained(&engine, "rows_of", r#"{"fields":["id","mid.name"]}"#).await;
         let by_key = match engine.name {
             "sqlite" => "SEARCH e0 USING",
             "postgres" => "Index Scan using mids_pkey on mids e0",
@@ -502,13 +507,38 @@ async fn keys_serve_paths_on_every_engine() {
         };
         assert!(page.contains(by_key), "{}: {page}", engine.name);
         // From a value to what points to it, by the index of the key.
-        let found = explained(&engine, r#"{"fields":["id"],"filters":{"mid.name":"n7"}}"#).await;
+        let found = explained(
+            &engine,
+            "rows_of",
+            r#"{"fields":["id"],"filters":{"mid.name":"n7"}}"#,
+        )
+        .await;
         let by_mid = match engine.name {
             "sqlite" => "SEARCH t USING INDEX by_mid",
             "postgres" => "by_mid",
             _ => r#""key": "by_mid""#,
         };
         assert!(found.contains(by_mid), "{}: {found}", engine.name);
+        // To what belongs to a row, by the index of the key: asked of, told of, and listed.
+        for params in [
+            r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$none":{"n":3}}}}"#,
+            r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$some":{}}}}"#,
+            r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$count":{"$gt":3}}}}"#,
+            r#"{"fields":["id"],"compute":{"n":{"$max":"rows_of.n"}}}"#,
+            r#"{"fields":["id"],"include":{"rows_of":{"sort":["-n"],"limit":2}}}"#,
+        ] {
+            let told = explained(&engine, "mids", params).await;
+            let all = match engine.name {
+                "sqlite" => told.contains("SCAN e0"),
+                "postgres" => told.contains("Seq Scan on rows_of"),
+                _ => false,
+            };
+            assert!(
+                told.contains("by_mid") && !all,
+                "{} {params}: {told}",
+                engine.name
+            );
+        }
         let total = engine
             .served
             .query("rows_of", r#"{"filters":{"mid.name":"n7"},"total":true}"#);
@@ -547,7 +577,31 @@ async fn the_guard_looks_at_each_model_on_the_way() {
     ] {
         served.query(model, params).await;
     }
+    // Each row of a large model would be looked at, or each that may belong to one.
+    for (model, params) in [
+        (
+            "mids",
+            r#"{"fields":["id"],"compute":{"n":{"$count":"rows_of"}},"limit":1}"#,
+        ),
+        (
+            "mids",
+            r#"{"filters":{"name":"n7","rows_of":{"$some":{"n":3}}}}"#,
+        ),
+        ("mids", r#"{"expand":["rows_of"],"limit":1}"#),
+    ] {
+        served.query(model, params).await;
+    }
     for (model, params, error) in [
+        (
+            "mids",
+            r#"{"filters":{"rows_of":{"$some":{"id":3}}}}"#,
+            "Filter or sort on 'rows_of.id' needs an index: model 'mids' has too many rows",
+        ),
+        (
+            "mids",
+            r#"{"compute":{"n":{"$count":"rows_of"}},"sort":["-n"]}"#,
+            "Filter or sort on 'rows_of.$count' needs an index: model 'mids' has too many rows",
+        ),
         (
             "rows_of",
             r#"{"filters":{"mid.name":{"$contains":"n7"}}}"#,

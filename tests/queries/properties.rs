@@ -55,7 +55,7 @@ fn meets(row: &Value, filter: &Value) -> bool {
         })
 }
 
-fn holds(cell: &Value, operator: &str, value: &Value) -> bool {
+pub(crate) fn holds(cell: &Value, operator: &str, value: &Value) -> bool {
     let order = |value: &Value| compare(cell, value);
     let among = |value: &Value| {
         let values = value.as_array().unwrap();
@@ -163,7 +163,7 @@ fn filters() -> impl Strategy<Value = Value> {
     filters_of(&["id", "n", "f", "s", "b", "must"])
 }
 
-fn filters_of(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
+pub(crate) fn filters_of(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let one = prop::sample::select(fields.to_vec())
         .prop_flat_map(|field| tests(field).prop_map(move |test| json!({ field: test })));
     let leaf = prop::collection::vec(one, 0..3).prop_map(|parts| {
@@ -184,7 +184,7 @@ fn filters_of(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
     })
 }
 
-fn check<S: Strategy>(
+pub(crate) fn check<S: Strategy>(
     cases: u32,
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
@@ -198,7 +198,7 @@ fn check<S: Strategy>(
 }
 
 /// Whether a filter folds more than ASCII, which PostgreSQL does not under the collation `C`.
-fn folds_beyond_ascii(filter: &Value) -> bool {
+pub(crate) fn folds_beyond_ascii(filter: &Value) -> bool {
     match filter {
         Value::Object(members) => members.iter().any(|(name, value)| {
             let text = value.as_str().unwrap_or_default();

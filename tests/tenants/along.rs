@@ -145,6 +145,85 @@ async fn a_rule_along_relations_holds_in_every_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rule_along_relations_holds_of_many_rows() {
+    for data in Data::each().await {
+        let (running, tenant) = shop(&data, MODELS).await;
+        let ruled = NewToken {
+            rows: rules(&[
+                "order_lines.order.customer.country = Canada",
+                "orders.total in (10, 20, 30)",
+            ]),
+            ..token("many")
+        };
+        let client = &mut client_of(&running, &tenant, "many", ruled).await;
+        // Of the lines 1, 6 and 7 may be seen, of the orders 1, 2 and 3.
+        let told = json!({"fields": ["id"], "compute": {"n": {"$count": "order_lines"},
+            "units": {"$sum": "order_lines.units"}, "large": {"$count": "order_lines", "where": {"units": {"$gt": 1}}}},
+            "include": {"order_lines": {"fields": ["id"], "sort": ["-units"]}}});
+        let page = client.ask("query", Some("orders"), told).await;
+        let none = json!({"rows": [], "has_more": false});
+        let expected = json!([
+            {"id": 1, "n": 2, "units": 8, "large": 1,
+             "order_lines": {"rows": [{"id": 7}, {"id": 1}], "has_more": false}},
+            {"id": 2, "n": 0, "units": null, "large": 0, "order_lines": none},
+            {"id": 3, "n": 0, "units": null, "large": 0, "order_lines": none},
+        ]);
+        assert_eq!(page["data"], expected);
+        for (filter, expected) in [
+            (
+                json!({"orders": {"$some": {"order_lines": {"$some": {}}}}}),
+                vec![1],
+            ),
+            (
+                json!({"orders": {"$some": {"order_lines": {"$none": {}}}}}),
+                vec![2, 3],
+            ),
+            (json!({"orders": {"$count": {"$gt": 1}}}), vec![]),
+            (
+                json!({"orders": {"$none": {"total": {"$gt": 40}}}}),
+                vec![1, 2, 3],
+            ),
+        ] {
+            let params = json!({"filters": filter, "fields": ["id"]});
+            assert_eq!(
+                ids(client, "query", "customers", params).await,
+                expected,
+                "{filter}"
+            );
+        }
+        let narrow = NewToken {
+            models: Some(vec!["orders".to_owned(), "customers".to_owned()]),
+            ..token("narrow")
+        };
+        let client = &mut client_of(&running, &tenant, "narrow", narrow).await;
+        for (hidden, unknown) in [("order_lines", "order_linen")] {
+            let mut told = Vec::new();
+            for name in [hidden, unknown] {
+                for params in [
+                    json!({"filters": {name: {"$some": {}}}}),
+                    json!({"filters": {name: {"$none": {}}}}),
+                    json!({"compute": {"n": {"$count": name}}}),
+                    json!({"expand": [name]}),
+                    json!({"include": {name: {}}}),
+                ] {
+                    let refused = client
+                        .ask("query", Some("orders"), params)
+                        .await
+                        .to_string();
+                    told.push(refused.replace(name, "?"));
+                }
+            }
+            let (one, other) = told.split_at(5);
+            assert_eq!(one, other);
+            assert!(
+                one.iter().all(|refused| refused.contains("not allowed")),
+                "{one:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_path_ends_where_rows_are_not_seen() {
     for data in Data::each().await {
         let (running, tenant) = shop(&data, MODELS).await;

@@ -151,6 +151,88 @@ impl Asker {
         assert_eq!(rows.last().unwrap()["id"], stray);
     }
 
+    /// What belongs to a row is what may be seen of it: nothing of another is found, told of or
+    /// listed, be it asked for or asked not to be there.
+    async fn many(&mut self) {
+        let (own, company) = (self.own(), self.company);
+        let stray = 1_000 + company;
+        for (model, filters, found) in [
+            ("tickets", json!({ "notes": { "$some": {} } }), own.len()),
+            ("tickets", json!({ "notes": { "$none": {} } }), 0),
+            ("tickets", json!({ "notes": { "$count": { "$ne": 1 } } }), 0),
+            (
+                "tickets",
+                json!({ "notes": { "$some": { "company_id": { "$ne": company } } } }),
+                0,
+            ),
+            (
+                "tickets",
+                json!({ "notes": { "$every": { "company_id": company } } }),
+                own.len(),
+            ),
+            (
+                "notes",
+                json!({ "ticket.notes": { "$some": {} } }),
+                own.len(),
+            ),
+            ("notes", json!({ "ticket.notes": { "$none": {} } }), 1),
+            ("notes", json!({ "ticket.notes": { "$count": 0 } }), 1),
+            (
+                "notes",
+                json!({ "ticket.notes": { "$every": {} } }),
+                own.len() + 1,
+            ),
+        ] {
+            let params = json!({ "filters": filters, "total": true, "limit": 1 });
+            let page = self.ask("query", Some(model), params).await;
+            assert_eq!(page["total"], found, "{model} {filters} {page}");
+            let params = json!({ "aggregate": { "n": { "$count": "*", "where": filters } } });
+            let page = self.ask("query", Some(model), params).await;
+            assert_eq!(page["data"][0]["n"], found, "{model} {filters} {page}");
+        }
+        let params = json!({ "limit": 100, "fields": ["id"], "sort": ["-n", "id"],
+            "filters": { "n": { "$lt": 9 } },
+            "compute": { "n": { "$count": "notes" }, "least": { "$min": "notes.company_id" },
+                "most": { "$max": "notes.company_id" }, "sum": { "$sum": "notes.id" } },
+            "include": { "notes": { "fields": ["id"], "expand": ["ticket"] } } });
+        let page = self.ask("query", Some("tickets"), params).await;
+        let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
+        assert_eq!(rows.len(), own.len());
+        for (row, id) in rows.iter().zip(own) {
+            let told = ["id", "n", "least", "most", "sum"].map(|name| row[name].as_i64().unwrap());
+            assert_eq!(told, [id, 1, company, company, id], "{row}");
+            let list = row["notes"]["rows"].as_array().unwrap();
+            assert_eq!((list.len(), &row["notes"]["has_more"]), (1, &json!(false)));
+            assert_eq!(
+                (&list[0]["id"], &list[0]["ticket"]["id"]),
+                (&json!(id), &json!(id))
+            );
+        }
+        let params = json!({ "filters": { "id": stray }, "expand": ["ticket.notes"] });
+        let page = self.ask("query", Some("notes"), params).await;
+        assert_eq!(page["data"][0]["ticket"], Value::Null, "{page}");
+        // A hidden field is an unknown one there too.
+        let mut told = BTreeSet::new();
+        for name in ["secret_token", "secret_taken"] {
+            for params in [
+                json!({ "filters": { "ticket.notes": { "$some": { "ticket": {}, name: 1 } } } }),
+                json!({ "filters": { "ticket.notes": { "$none": { format!("ticket.{name}"): 1 } } } }),
+                json!({ "compute": { "n": { "$max": format!("ticket.notes.ticket.{name}") } } }),
+                json!({ "compute": { "n": { "$count": "ticket.notes", "where": { name: null } } } }),
+                json!({ "include": { "ticket.notes": { "filters": { name: 1 } } } }),
+                json!({ "include": { "ticket": { "fields": [name] } } }),
+            ] {
+                let refused = self
+                    .ask("query", Some("notes"), params.clone())
+                    .await
+                    .to_string();
+                assert!(refused.contains("not allowed"), "{params} {refused}");
+                told.insert(refused.replace(name, "?"));
+            }
+        }
+        assert!(told.len() <= 6, "{told:?}");
+    }
+
     async fn errors(&mut self) {
         let hidden = json!({ "filters": { "secret_token": "key-1" } });
         let unknown = json!({ "filters": { "secret_taken": "key-1" } });
@@ -233,6 +315,7 @@ async fn nobody_sees_anything_of_another() {
                 asker.lists().await;
                 asker.queries().await;
                 asker.expands().await;
+                asker.many().await;
                 asker.errors().await;
                 if way != Way::Native {
                     asker.resources().await;

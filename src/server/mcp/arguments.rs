@@ -27,7 +27,7 @@ pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str
     let members = arguments.iter().filter_map(|(name, value)| {
         let value = match name {
             "filters" | "having" => conditions(embedded(value, Kind::Object), value),
-            "aggregate" | "compute" => parts(embedded(value, Kind::Object), value),
+            "aggregate" | "compute" | "include" => parts(embedded(value, Kind::Object), value),
             "fields" | "sort" | "group_by" | "expand" => parts(embedded(value, Kind::Array), value),
             _ => Cow::Borrowed(value.get()),
         };
