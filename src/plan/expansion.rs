@@ -19,7 +19,7 @@ pub enum Expansion<'c> {
     /// The row that a foreign key points to, as an object.
     One(ExpandedRow<'c>),
     /// The rows whose keys point to the row, as a list.
-    Many(ExpandedRows<'c>),
+    Many(Box<ExpandedRows<'c>>),
 }
 
 /// The row that a foreign key points to.
@@ -158,7 +158,10 @@ fn expanded<'c>(
         };
         expand.push(match relation.is_to_many() {
             false => Expansion::One(one(asked, source, (relation, target), names, reading)?),
-            true => Expansion::Many(many(asked, source, (relation, target), names, reading)?),
+            true => {
+                let rows = many(asked, source, (relation, target), names, reading)?;
+                Expansion::Many(Box::new(rows))
+            }
         });
     }
     Ok(expand)

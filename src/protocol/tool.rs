@@ -113,13 +113,10 @@ fn described(name: &str, queries: bool) -> (&'static str, &'static str) {
         ("format", false) => ("string", "columns: names once."),
         ("include", _) => (
             "object",
-            "Lists, and what of them: {\"orders\":{\"fields\":[\"no\"],\"filters\":{},\"sort\":[],\
+            "Lists, chosen: {\"orders\":{\"fields\":[\"no\"],\"filters\":{},\"sort\":[],\
              \"limit\":5}}.",
         ),
-        _ => (
-            "array",
-            "Relations to follow, each an object: [\"user\",\"user.team\"].",
-        ),
+        _ => ("array", "Relations to follow: [\"user\",\"user.team\"]."),
     }
 }
 

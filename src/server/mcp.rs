@@ -42,7 +42,8 @@ Lucarne reads a database, and cannot change it. Use its tools to answer question
 
 1. describe_models first: models (tables and views), fields, types, relations. Use only these names.
 2. query_records for most questions, which it answers in one call: the database joins, filters, \
-groups and counts. A path along relations to one stands wherever a field does.
+groups and counts. A path along relations to one stands wherever a field does; of a relation to many filters ask \
+{\"orders\":{\"$none\":{}}}, compute tells {\"n\":{\"$count\":\"orders\"}}, include lists the rows.
 3. list_records for a page by equality, get_record for one row by its key.
 
 Which category earned most in 2025?

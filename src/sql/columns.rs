@@ -151,9 +151,9 @@ impl<'s> Columns<'s> {
     }
 
     /// A column of what keys point to, as it is bound again.
-    pub(super) fn pointed(&mut self, value: Expr, field: &Field) -> Cell {
+    pub(super) fn pointed(&mut self, value: &Expr, field: &Field) -> Cell {
         let (expr, shape) = column::key(value.clone(), field, self.dialect);
-        self.guarded(&value, expr, shape, field)
+        self.guarded(value, expr, shape, field)
     }
 
     /// A sort key that is told of many rows.

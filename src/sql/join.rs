@@ -55,7 +55,7 @@ fn object<'p>(columns: &mut Columns<'p>, model: &'p Model, one: &'p ExpandedRow<
 fn list<'p>(columns: &mut Columns<'p>, many: &'p ExpandedRows<'p>) -> Member {
     let here = alias(many.parent);
     let pairs = many.relation.pairs(many.here, many.plan.model);
-    let owner = pairs.map(|(field, _)| columns.pointed(column_of(here, field), field));
+    let owner = pairs.map(|(field, _)| columns.pointed(&column_of(here, field), field));
     let owner = owner.collect();
     let number = columns.lists;
     columns.lists += 1;

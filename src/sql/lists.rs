@@ -38,7 +38,7 @@ pub fn listed(
     let members = join::members(&mut columns, plan);
     let owner = pointed
         .iter()
-        .map(|field| columns.pointed(column_of(OWNER, field), field))
+        .map(|field| columns.pointed(&column_of(OWNER, field), field))
         .collect();
     let layout = Layout::owned(members, owner, columns.oversize());
     let width = columns.count;

@@ -52,7 +52,7 @@ fn questions() -> [(&'static str, Value, &'static str); 12] {
             json!({"model": "Invoice", "group_by": ["InvoiceDate.$year"],
                 "aggregate": {"all": {"$sum": "Total"},
                     "usa": {"$sum": "Total", "where": {"BillingCountry": "USA"}}}}),
-            "SELECT substr(InvoiceDate, 1, 4) || '|' || round(SUM(Total), 2) || '|' || round(SUM(CASE WHEN BillingCountry = 'USA' THEN Total END), 2) FROM Invoice GROUP BY 1, substr(InvoiceDate, 1, 4) ORDER BY substr(InvoiceDate, 1, 4)",
+            "SELECT substr(InvoiceDate, 1, 4) || '|' || round(SUM(Total), 2) || '|' || round(SUM(CASE WHEN BillingCountry = 'USA' THEN Total END), 2) FROM Invoice GROUP BY substr(InvoiceDate, 1, 4) ORDER BY substr(InvoiceDate, 1, 4)",
         ),
         (
             "Which playlists hold a track of AC/DC?",
@@ -81,7 +81,7 @@ fn questions() -> [(&'static str, Value, &'static str); 12] {
         ),
         (
             "How many customers does each employee support, and whom do they report to?",
-            json!({"model": "Employee", "fields": ["LastName", "ReportsTo.LastName"],
+            json!({"model": "Employee", "fields": ["LastName", "Employee.LastName"],
                 "compute": {"customers": {"$count": "Customer"}}, "sort": ["-customers"], "limit": 4}),
             "SELECT e.LastName || coalesce('|' || b.LastName, '') || '|' || (SELECT COUNT(*) FROM Customer c WHERE c.SupportRepId = e.EmployeeId) FROM Employee e LEFT JOIN Employee b ON b.EmployeeId = e.ReportsTo ORDER BY (SELECT COUNT(*) FROM Customer c WHERE c.SupportRepId = e.EmployeeId) DESC, e.EmployeeId LIMIT 4",
         ),

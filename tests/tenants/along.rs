@@ -196,30 +196,28 @@ async fn a_rule_along_relations_holds_of_many_rows() {
             ..token("narrow")
         };
         let client = &mut client_of(&running, &tenant, "narrow", narrow).await;
-        for (hidden, unknown) in [("order_lines", "order_linen")] {
-            let mut told = Vec::new();
-            for name in [hidden, unknown] {
-                for params in [
-                    json!({"filters": {name: {"$some": {}}}}),
-                    json!({"filters": {name: {"$none": {}}}}),
-                    json!({"compute": {"n": {"$count": name}}}),
-                    json!({"expand": [name]}),
-                    json!({"include": {name: {}}}),
-                ] {
-                    let refused = client
-                        .ask("query", Some("orders"), params)
-                        .await
-                        .to_string();
-                    told.push(refused.replace(name, "?"));
-                }
+        let mut told = Vec::new();
+        for name in ["order_lines", "order_linen"] {
+            for params in [
+                json!({"filters": {name: {"$some": {}}}}),
+                json!({"filters": {name: {"$none": {}}}}),
+                json!({"compute": {"n": {"$count": name}}}),
+                json!({"expand": [name]}),
+                json!({"include": {name: {}}}),
+            ] {
+                let refused = client
+                    .ask("query", Some("orders"), params)
+                    .await
+                    .to_string();
+                told.push(refused.replace(name, "?"));
             }
-            let (one, other) = told.split_at(5);
-            assert_eq!(one, other);
-            assert!(
-                one.iter().all(|refused| refused.contains("not allowed")),
-                "{one:?}"
-            );
         }
+        let (one, other) = told.split_at(5);
+        assert_eq!(one, other);
+        assert!(
+            one.iter().all(|refused| refused.contains("not allowed")),
+            "{one:?}"
+        );
     }
 }
 
