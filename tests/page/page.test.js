@@ -28,8 +28,12 @@ async function axe(page) {
   return violations.map((it) => `${it.id}: ${it.nodes.map((node) => `${node.target} ${node.failureSummary?.split('\n')[1]}`).join(' | ')}`);
 }
 
-/** What stands out over the edge of the window, at 1.4.10's width too. */
-const wider = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+/** What stands out over the edge of the window, at 1.4.10's width too; a dialog does not make the page wider. */
+const wider = (page) => page.evaluate(() => {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const dialogs = [...document.querySelectorAll('dialog')].map((it) => Math.max(it.getBoundingClientRect().right, it.getBoundingClientRect().left + it.scrollWidth));
+  return Math.max(scrollWidth, ...dialogs) - clientWidth;
+});
 
 const STATES = {
   full: { fill: true, ways: [[400, 'light'], [400, 'dark'], [1280, 'light'], [1280, 'dark']] },
@@ -64,7 +68,18 @@ for (const [state, { variables, fill: filled, ways }] of Object.entries(STATES))
       for (const view of VIEWS) {
         await go(it.page, view);
         await look(view || 'overview');
+        const opens = it.page.getByRole('button', { name: /^New (tenant|token|database)$/ });
+        for (const open of await opens.all()) {
+          await open.click();
+          await it.page.getByRole('dialog').waitFor();
+          await look(`the form of ${view}`);
+          await it.page.keyboard.press('Escape');
+          await it.page.getByRole('dialog').waitFor({ state: 'detached' });
+        }
       }
+      await it.page.keyboard.press('?');
+      await it.page.getByRole('dialog').waitFor();
+      await look('the keys');
       // An audit that is not there is told so by its status, which browsers write down.
       await calm(it, service.url, state === 'empty' ? /status of 404/ : undefined);
       await it.context.close();

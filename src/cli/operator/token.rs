@@ -327,6 +327,8 @@ fn print_once(view: &TokenView, secret: &SecretString, json: bool) -> Result<(),
     if io::stderr().is_terminal() {
         output::words(operator::lines(view));
     }
-    output::words("this is the only time that the token is shown: keep it now");
+    output::words(
+        "this is the only time that the token is shown: keep it now; a running service lets it in within a second",
+    );
     Ok(())
 }
