@@ -173,9 +173,15 @@ impl<'c> Names<'c> {
         };
         let relations = self.model.relations().iter().filter(begins);
         let relations: Vec<&str> = relations.map(Relation::name).collect();
+        let fields = self.model.fields().iter().map(Field::name);
+        let many = self.model.relations().iter().filter(|it| it.is_to_many());
+        let near = suggest::nearest(name, many.map(Relation::name));
         match relations[..] {
             _ if self.catalog.is_none() || name.is_empty() => suggest::fields(name, self.model),
-            [] => suggest::fields(name, self.model),
+            [] => match (suggest::nearest(name, fields), near) {
+                (None, Some(near)) => format!("did you mean {near:?}, which holds many rows?"),
+                _ => suggest::fields(name, self.model),
+            },
             _ => format!(
                 "relations of {}: {}",
                 self.model.name(),

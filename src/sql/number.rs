@@ -51,6 +51,8 @@ pub(super) fn value(number: &Number<'_>, dialect: Dialect) -> Expr {
 /// How such a value, or what a function makes of several, is sent.
 pub(super) fn told(value: Expr, float: bool, dialect: Dialect) -> (Expr, Shape) {
     match dialect {
+        // As a float it is written as other engines write one.
+        Dialect::Sqlite if float => (value.cast_as("REAL"), Shape::Native),
         Dialect::Sqlite => (value, Shape::Computed),
         _ if float => (value, Shape::Native),
         Dialect::Postgres => (value.cast_as("text"), Shape::Computed),

@@ -253,3 +253,77 @@ fn values_and_lists_are_of_the_rows_that_are_meant() {
         Ok(())
     });
 }
+
+#[test]
+fn groups_are_told_and_remain_as_it_is_meant() {
+    let runtime = Runtime::new().unwrap();
+    let engines = runtime.block_on(engines());
+    let all = runtime.block_on(engines[0].served.query("t", r#"{"limit":100}"#));
+    let rows = Rows(all["data"].as_array().unwrap());
+    let compared = prop::sample::select(vec!["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]);
+    let strategy = (filters(1), filters_of(&FIELDS), compared, 0i64..8);
+    check(120, &strategy, |(filter, of, word, number)| {
+        let mut groups: std::collections::BTreeMap<&str, Vec<&Value>> = Default::default();
+        for row in rows.0.iter().filter(|row| rows.meets(row, &of)) {
+            groups
+                .entry(row["must"].as_str().unwrap())
+                .or_default()
+                .push(row);
+        }
+        let told = groups.iter().map(|(must, all)| {
+            let kept: Vec<_> = all.iter().filter(|row| rows.meets(row, &filter)).collect();
+            let sums = kept
+                .iter()
+                .filter_map(|row| Some(row["id"].as_i64().unwrap() + 2 * row["n"].as_i64()?));
+            let sums: Vec<i64> = sums.collect();
+            let sum = (!sums.is_empty()).then(|| sums.iter().sum::<i64>());
+            json!({"must": must, "n": all.len(), "k": kept.len(), "sum": sum})
+        });
+        let expected = told.filter(|group| holds(&group["k"], word, &json!(number)));
+        let expected: Vec<Value> = expected.collect();
+        let params = json!({
+            "filters": of, "group_by": ["must"], "having": {"k": {word: number}}, "total": true,
+            "aggregate": {"n": {"$count": "*"}, "k": {"$count": "*", "where": filter},
+                "sum": {"$sum": {"$add": ["id", {"$mul": ["n", 2]}]}, "where": filter}},
+        });
+        for engine in &engines {
+            let folds = folds_beyond_ascii(&filter) || folds_beyond_ascii(&of);
+            if engine.name == "postgres" && folds {
+                continue;
+            }
+            let asked = runtime.block_on(engine.served.ask("query", "t", &params.to_string()));
+            let answer = match asked {
+                Ok(answer) => answer,
+                Err(refusal) if refusal.error.starts_with("Too many") => continue,
+                Err(refusal) => panic!("{}: {params}: {refusal:?}", engine.name),
+            };
+            prop_assert_eq!(
+                &answer["data"],
+                &json!(expected),
+                "{}: {}",
+                engine.name,
+                params
+            );
+            prop_assert_eq!(&answer["total"], &json!(expected.len()), "{}", engine.name);
+        }
+        Ok(())
+    });
+}
+
+/// What is made of floats is written as a float everywhere.
+#[tokio::test]
+async fn floats_are_written_alike() {
+    let mut told = Vec::new();
+    for engine in engines().await {
+        let each = r#"{"id":1,"action":"query","model":"t","params":{"fields":["id"],"compute":{"x":{"$mul":["f",2]},"y":{"$sum":{"$add":["t.f",1]}},"z":{"$max":"t.f"}},"limit":30}}"#;
+        let all = r#"{"id":1,"action":"query","model":"t","params":{"group_by":["must"],"aggregate":{"x":{"$sum":{"$mul":["f",2]}},"y":{"$max":{"$add":["f",1]}},"z":{"$sum":"f"}}}}"#;
+        for message in [each, all] {
+            let answer = engine.served.raw(message).await;
+            told.push(answer.split("\"next_cursor\"").next().unwrap().to_owned());
+        }
+    }
+    assert!(told[0].contains("\"x\":-2.0"), "{}", told[0]);
+    for pair in told.chunks(2) {
+        assert_eq!(pair, &told[..2]);
+    }
+}
