@@ -15,7 +15,9 @@ pub(crate) use arguments::{LimitArguments, Lists, Of};
 pub(crate) use ask::{confirm, secret};
 pub(crate) use show::{as_json, lines, print_list, print_record};
 
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::exit::Exit;
@@ -23,7 +25,7 @@ use super::failure::Failure;
 use super::text::visible;
 use super::{logging, output, serve};
 use crate::admin::{Admin, Ledger, Refused, Way, find};
-use crate::config::{self, AuditTarget, Config, Fault, Faults};
+use crate::config::{self, AuditTarget, Config, Fault, Faults, StoreUrl};
 use crate::db::Weakness;
 use crate::egress::Reach;
 use crate::inspect::{Where, advice};
@@ -120,6 +122,9 @@ async fn open(config: &Config) -> Result<Store, Failure> {
         return Err(Failure::unable("MCP_STORE: no store is named")
             .help("for example MCP_STORE=sqlite:/var/lib/lucarne/store.db, here or in .env"));
     };
+    if let StoreUrl::Sqlite(file) = place {
+        may_be_made("MCP_STORE", file)?;
+    }
     let keys = Keys::new(&config.store.keys);
     Ok(Store::reach(place, keys, config.data.database.as_ref()).await?)
 }
@@ -128,7 +133,10 @@ fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
     let target = match &config.audit.target {
         None => return Ok(None),
         Some(AuditTarget::StandardError) => Target::StandardError,
-        Some(AuditTarget::File(path)) => Target::File(path.clone()),
+        Some(AuditTarget::File(path)) => {
+            may_be_made("MCP_AUDIT_FILE", path)?;
+            Target::File(path.clone())
+        }
     };
     match Audit::open(target, Arc::new(Metrics::default())) {
         Ok(audit) => {
@@ -148,19 +156,46 @@ fn audit(config: &Config) -> Result<Option<Audit>, Failure> {
     }
 }
 
+/// Refuses to make a file as root where its folder is another user's: the service, which runs as that
+/// user, could not use it.
+fn may_be_made(variable: &str, file: &Path) -> Result<(), Failure> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let (Ok(own), Ok(folder)) = (fs::metadata("/proc/self"), fs::metadata(folder)) else {
+        return Ok(());
+    };
+    let owner = folder.uid();
+    if own.uid() != 0 || owner == 0 || file.exists() {
+        return Ok(());
+    }
+    let owner = name_of(owner, &users());
+    let shown = file.display();
+    Err(Failure::unable(format!(
+        "{variable}: {shown} is not there, and its folder belongs to {owner}, who could not use what \
+         root makes"
+    ))
+    .help(format!("run it as that user: sudo -u {owner} lucarne …")))
+}
+
 /// Who runs the command: the user that the system knows the process by, whatever its environment
 /// says. By sudo it is whom sudo names, which only root can be told.
 fn user() -> String {
-    let Ok(own) = std::fs::metadata("/proc/self") else {
+    let Ok(own) = fs::metadata("/proc/self") else {
         return "unknown".to_owned();
     };
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = name_of(own.uid(), &users);
+    let name = name_of(own.uid(), &users());
     let sudoer = std::env::var("SUDO_USER").ok();
     match sudoer.filter(|sudoer| own.uid() == 0 && !sudoer.is_empty()) {
         Some(sudoer) => format!("{sudoer} (sudo, as {name})"),
         None => name,
     }
+}
+
+/// The users of the system, one a line.
+fn users() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
 }
 
 /// The name of a user in the system's list; one that is kept elsewhere is told by number.

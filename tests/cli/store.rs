@@ -740,3 +740,36 @@ fn a_backup_is_put_back_without_what_was_closed_since() {
         failed(&ended, 2, "wrong.json: it is ");
     }
 }
+
+#[test]
+fn root_makes_no_file_in_a_folder_of_the_user_of_the_service() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: not root, who alone can be two users");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65_533), Some(65_533)).unwrap();
+    let store = folder.path().join("store.db");
+    let audit = folder.path().join("audit.jsonl");
+    let run = Run::new();
+    let made = |more: &[(&str, &str)]| {
+        let key = "ab".repeat(32);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lucarne"));
+        command.args(["tenant", "create", "acme"]).env_clear();
+        command.current_dir(run.folder.path());
+        command
+            .env("MCP_ENABLED", "true")
+            .env("MCP_ENCRYPTION_KEY", key);
+        command.envs(more.iter().copied());
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    let shown = format!("sqlite:{}", store.display());
+    let said = made(&[("MCP_STORE", &shown)]);
+    assert!(said.contains("error: MCP_STORE: "), "{said}");
+    assert!(said.contains("belongs to user 65533"), "{said}");
+    assert!(said.contains("help: run it as that user"), "{said}");
+    let shown = audit.display().to_string();
+    let said = made(&[("MCP_STORE", "sqlite:own.db"), ("MCP_AUDIT_FILE", &shown)]);
+    assert!(said.contains("error: MCP_AUDIT_FILE: "), "{said}");
+    assert!(!store.exists() && !audit.exists());
+}
