@@ -21,7 +21,7 @@ pub use shared::Shared;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use sea_query::Values;
@@ -200,17 +200,23 @@ impl Db {
             .any(|name| name == TABLE || (schemas && other(name))))
     }
 
-    /// Runs a statement and writes its rows.
+    /// Runs a statement and writes its rows, until that moment and no longer than a statement may
+    /// take.
     ///
     /// Dropping the future stops the work in the database.
     ///
     /// # Errors
     /// Everything that can go wrong below, each with its kind.
-    pub async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
+    pub async fn fetch(
+        &self,
+        statement: &Statement,
+        rows: Rows,
+        until: Instant,
+    ) -> Result<Rows, Failure> {
         match self {
-            Self::Sqlite(db) => db.fetch(statement, rows).await,
-            Self::Postgres(db) => db.fetch(statement, rows).await,
-            Self::MySql(db) => db.fetch(statement, rows).await,
+            Self::Sqlite(db) => db.fetch(statement, rows, until).await,
+            Self::Postgres(db) => db.fetch(statement, rows, until).await,
+            Self::MySql(db) => db.fetch(statement, rows, until).await,
         }
     }
 
@@ -233,11 +239,15 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::fetch`].
-    pub async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
+    pub async fn estimate(
+        &self,
+        statement: &Statement,
+        until: Instant,
+    ) -> Result<Option<u64>, Failure> {
         match self {
             Self::Sqlite(_) => Ok(None),
-            Self::Postgres(db) => db.estimate(statement).await,
-            Self::MySql(db) => db.estimate(statement).await,
+            Self::Postgres(db) => db.estimate(statement, until).await,
+            Self::MySql(db) => db.estimate(statement, until).await,
         }
     }
 

@@ -17,10 +17,11 @@ mod whoami;
 pub use follow::{Change, PolicyReceiver};
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::timeout_at;
 use tracing::{debug, error, info, warn};
 
 use outage::Outage;
@@ -39,6 +40,9 @@ use crate::policy::{Access, Budget, Exposed, Form, Limited, Policy, Tally};
 use crate::protocol::{Action, Read};
 use crate::sql::{self, Dialect};
 use crate::store::{DatabaseId, Store};
+
+/// What a request may take beyond its time, to hear that a statement of it was ended.
+const GRACE: Duration = Duration::from_millis(450);
 
 /// What a service is made of.
 #[derive(Debug)]
@@ -118,12 +122,19 @@ struct Source<'p> {
     terms: Terms<'p>,
     exposed: &'p Exposed,
     db: &'p Db,
+    /// When the request has to be answered.
+    until: Instant,
 }
 
 impl<'p> Source<'p> {
-    fn new(terms: Terms<'p>, exposed: &'p Exposed) -> Result<Self, Error> {
+    fn new(terms: Terms<'p>, exposed: &'p Exposed, until: Instant) -> Result<Self, Error> {
         let db = exposed.db().ok_or(ErrorKind::Unavailable)?;
-        Ok(Self { terms, exposed, db })
+        Ok(Self {
+            terms,
+            exposed,
+            db,
+            until,
+        })
     }
 
     fn max_bytes(self) -> usize {
@@ -133,6 +144,15 @@ impl<'p> Source<'p> {
     fn style(self) -> Style {
         self.terms.style(self.exposed)
     }
+}
+
+/// A request under way.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'r> {
+    caller: &'r Caller,
+    read: &'r Read<'r>,
+    /// When it has to be answered, whatever it takes.
+    until: Instant,
 }
 
 /// An answer: the members after `id` and `status`, without the closing brace.
@@ -266,7 +286,7 @@ impl Service {
     /// Records a message that was no request.
     pub fn rejected(&self, caller: &Caller, error: &Error) {
         self.metrics
-            .answered("unknown", error.code(), std::time::Duration::ZERO);
+            .answered("unknown", error.code(), Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let client = caller.named();
         info!(%address, %transport, %token, client, code = %error.code(), "refused");
@@ -310,9 +330,21 @@ impl Service {
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model, policy.settings.slow_query);
         // Kept until its line is written: no more lines wait than there are places.
-        let turn = self.turn(policy).await;
+        let until = started + policy.settings.query_timeout;
+        let turn = self.turn(policy, until).await;
         let result = match &turn {
-            Some(_) => self.run(terms, caller, read, out, &mut entry.filters).await,
+            Some(_) => {
+                let asked = Asked {
+                    caller,
+                    read,
+                    until,
+                };
+                let run = self.run(terms, asked, out, &mut entry.filters);
+                // Each statement has its limit; this one is for all that they have no part in.
+                let ended = timeout_at((until + GRACE).into(), run).await;
+                let seconds = policy.settings.query_timeout.as_secs();
+                ended.unwrap_or_else(|_| Err(ErrorKind::Timeout(seconds).into()))
+            }
             None => Err(ErrorKind::Overloaded.into()),
         };
         let took = started.elapsed();
@@ -363,7 +395,7 @@ impl Service {
 
     /// A place among the requests that are answered at once, and among those of its tenant, unless
     /// none comes free in time.
-    async fn turn<'s>(&'s self, policy: &'s Policy) -> Option<Turn<'s>> {
+    async fn turn<'s>(&'s self, policy: &'s Policy, until: Instant) -> Option<Turn<'s>> {
         let own = policy.grant.as_ref().map(|grant| &*grant.turns);
         let at_once = || {
             let own = own.map(Semaphore::try_acquire).transpose().ok()?;
@@ -379,9 +411,7 @@ impl Service {
             };
             Some((own, self.turns.acquire().await.ok()?))
         };
-        tokio::time::timeout(policy.settings.query_timeout, turn)
-            .await
-            .ok()?
+        timeout_at(until.into(), turn).await.ok()?
     }
 
     /// Whether a failure is told as such: of a database that is lost, only the first is.
@@ -399,7 +429,7 @@ impl Service {
     async fn attempt(
         &self,
         terms: Terms<'_>,
-        read: &Read<'_>,
+        Asked { read, until, .. }: Asked<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
@@ -435,7 +465,7 @@ impl Service {
                 let plan = plan::get(read.params, model)?;
                 record::name(&plan.filter, &plan.joins, filters);
                 let reserved = policy.reserve(1)?;
-                let source = Source::new(terms, served.exposed)?;
+                let source = Source::new(terms, served.exposed, until)?;
                 Ok(counted(self.get(source, &plan, out).await?, reserved))
             }
             Action::List | Action::Query => {
@@ -449,7 +479,7 @@ impl Service {
                     }
                 }
                 let reserved = policy.reserve(plan.most_rows())?;
-                let source = Source::new(terms, served.exposed)?;
+                let source = Source::new(terms, served.exposed, until)?;
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
             }
         }
@@ -478,7 +508,8 @@ impl Service {
             None => {
                 tells = false;
                 let statement = sql::get(plan, dialect, max_bytes);
-                db.fetch(&statement, rows(&statement.layout)).await
+                let rows = rows(&statement.layout);
+                db.fetch(&statement, rows, source.until).await
             }
         };
         let rows =

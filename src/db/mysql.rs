@@ -21,7 +21,7 @@ mod start;
 mod work;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::mysql::{MySql as Driver, MySqlRow};
 use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
@@ -91,7 +91,7 @@ impl MySql {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.read(Code::None, work::Ping).await
+        self.read(Code::None, self.latest(), work::Ping).await
     }
 
     pub(super) async fn tables(
@@ -105,7 +105,8 @@ impl MySql {
     /// reading.
     pub(super) async fn definition(&self, table: &TableName) -> Result<u64, Failure> {
         let shared = self.definitions.of(table);
-        let read = shared.ask(self.read(Code::None, work::Definition(table)));
+        let definition = work::Definition(table);
+        let read = shared.ask(self.read(Code::None, self.latest(), definition));
         bounded(self.query_timeout + GRACE, read).await
     }
 
@@ -117,18 +118,23 @@ impl MySql {
         &self,
         statement: &Statement,
         mut rows: Rows,
+        until: Instant,
     ) -> Result<Rows, Failure> {
         let fetch = work::Fetch {
             statement,
             rows: &mut rows,
         };
-        self.read(Code::of(statement), fetch).await?;
+        self.read(Code::of(statement), until, fetch).await?;
         Ok(rows)
     }
 
     /// Asks the optimizer; the rows of the page's LIMIT are not what is meant.
-    pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
-        self.read(Code::of(statement), work::Estimate(statement))
+    pub(super) async fn estimate(
+        &self,
+        statement: &Statement,
+        until: Instant,
+    ) -> Result<Option<u64>, Failure> {
+        self.read(Code::of(statement), until, work::Estimate(statement))
             .await
     }
 
@@ -151,21 +157,32 @@ impl MySql {
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
-    async fn read<W: Work>(&self, code: Code, work: W) -> Result<W::Output, Failure> {
-        self.read_for(Purpose::Any, code, work).await
+    async fn read<W: Work>(
+        &self,
+        code: Code,
+        until: Instant,
+        work: W,
+    ) -> Result<W::Output, Failure> {
+        self.read_for(Purpose::Any, code, until, work).await
+    }
+
+    /// When a statement that begins now has to be over.
+    fn latest(&self) -> Instant {
+        Instant::now() + self.query_timeout
     }
 
     async fn read_for<W: Work>(
         &self,
         purpose: Purpose,
         code: Code,
+        until: Instant,
         mut work: W,
     ) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(purpose, Reader::is_fresh).await?;
-        let mut result = self.once(&mut lease, code, &mut work).await;
+        let mut lease = self.pool.take(purpose, until, Reader::is_fresh).await?;
+        let mut result = self.once(&mut lease, code, until, &mut work).await;
         if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();
-            result = self.once(&mut lease, code, &mut work).await;
+            result = self.once(&mut lease, code, until, &mut work).await;
         }
         if result.as_ref().err().is_none_or(is_at_rest) {
             match code {
@@ -181,6 +198,7 @@ impl MySql {
         &self,
         lease: &mut Lease<'_, Reader>,
         code: Code,
+        until: Instant,
         work: &mut W,
     ) -> Result<W::Output, Failure> {
         let reader = lease
@@ -196,7 +214,8 @@ impl MySql {
             work.run(connection, flavour).await
         };
         // The server's own limit comes first; this one is for a server that is out of reach.
-        let result = bounded(self.query_timeout + GRACE, working).await;
+        let left = until.saturating_duration_since(Instant::now());
+        let result = bounded(left.min(self.query_timeout) + GRACE, working).await;
         let over = |failure: &Failure| is_at_rest(failure) || is_lost(failure);
         if result.as_ref().err().is_none_or(over) {
             reader.end();
@@ -207,7 +226,10 @@ impl MySql {
     /// Reads what the server says of itself, on a session of its own with more time, in a place of
     /// the pool.
     async fn survey<W: Work>(&self, mut work: W) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(Purpose::Any, |_| true).await?;
+        let mut lease = self
+            .pool
+            .take(Purpose::Any, self.latest(), |_| true)
+            .await?;
         close(&mut lease).await;
         lease.discard();
         let reader = lease.session(|| self.sessions.open(CATALOG)).await?;
@@ -226,7 +248,7 @@ impl Gather for MySql {
 
     async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
         let code = Code::of(&batch.statement());
-        self.read_for(Purpose::Lookup, code, work::Gather { batch })
+        self.read_for(Purpose::Lookup, code, self.latest(), work::Gather { batch })
             .await
     }
 }

@@ -123,16 +123,18 @@ impl<S: Session> Pool<S> {
         }
     }
 
-    /// Takes a session that is fit, or a place for a new one.
+    /// Takes a session that is fit, or a place for a new one, until that moment and no longer than a
+    /// statement may take.
     ///
     /// # Errors
     /// `Overloaded` when every session stays at work.
     pub(super) async fn take(
         &self,
         purpose: Purpose,
+        until: Instant,
         fit: impl Fn(&S) -> bool,
     ) -> Result<Lease<'_, S>, Failure> {
-        let until = Instant::now() + self.patience;
+        let until = until.min(Instant::now() + self.patience);
         let lease = self.take_until(until, purpose, fit).await?;
         self.counts.lent.fetch_add(1, Ordering::Relaxed);
         Ok(lease)

@@ -30,7 +30,7 @@ mod strangers;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
@@ -47,6 +47,8 @@ use crate::sql::Statement;
 
 /// What a statement may take beyond its time in the database before it counts as lost on the way.
 const GRACE: Duration = Duration::from_millis(500);
+/// What keeps a transaction from writing, and from leaving that, whatever runs in it.
+const READ_ONLY: &str = "BEGIN READ ONLY";
 
 /// A PostgreSQL server, and whom its statements are for.
 #[derive(Debug)]
@@ -99,7 +101,8 @@ impl Postgres {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Failure> {
-        self.read(self.of_statement(false), work::Ping).await
+        self.read(self.of_statement(false, self.latest()), work::Ping)
+            .await
     }
 
     pub(super) async fn tables(
@@ -117,21 +120,26 @@ impl Postgres {
         &self,
         statement: &Statement,
         mut rows: Rows,
+        until: Instant,
     ) -> Result<Rows, Failure> {
         let fetch = work::Fetch {
             statement,
             rows: &mut rows,
             persistent: !self.server.sessions.pooled(),
         };
-        self.read(self.of_statement(statement.runs_code), fetch)
+        self.read(self.of_statement(statement.runs_code, until), fetch)
             .await?;
         Ok(rows)
     }
 
     /// Asks the planner; the rows of the page's LIMIT are not what is meant.
-    pub(super) async fn estimate(&self, statement: &Statement) -> Result<Option<u64>, Failure> {
+    pub(super) async fn estimate(
+        &self,
+        statement: &Statement,
+        until: Instant,
+    ) -> Result<Option<u64>, Failure> {
         self.read(
-            self.of_statement(statement.runs_code),
+            self.of_statement(statement.runs_code, until),
             work::Estimate(statement),
         )
         .await
@@ -158,15 +166,19 @@ impl Postgres {
 
     /// A client's statement: in a transaction of its own where sessions are a pooler's, where code
     /// of others may run, and where the database is told whom it is for.
-    fn of_statement(&self, runs_code: bool) -> Bounds<'_> {
-        let begin = "BEGIN READ ONLY";
+    fn of_statement(&self, runs_code: bool, until: Instant) -> Bounds<'_> {
         let whom = self.whom.as_deref();
         let alone = runs_code || self.server.sessions.pooled() || whom.is_some();
         Bounds {
-            begin: alone.then_some(begin),
+            begin: alone.then_some(READ_ONLY),
             whom,
-            allowed: self.server.query_timeout,
+            until: until.min(self.latest()),
         }
+    }
+
+    /// When a statement that begins now has to be over.
+    fn latest(&self) -> Instant {
+        Instant::now() + self.server.query_timeout
     }
 
     /// Runs one read on a session; on one that turns out lost, once more on a new one.
@@ -180,7 +192,11 @@ impl Postgres {
         bounds: Bounds<'_>,
         mut work: W,
     ) -> Result<W::Output, Failure> {
-        let mut lease = self.server.pool.take(purpose, |_| true).await?;
+        let mut lease = self
+            .server
+            .pool
+            .take(purpose, bounds.until, |_| true)
+            .await?;
         let mut result = self.once(&mut lease, bounds, &mut work).await;
         if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();
@@ -199,11 +215,23 @@ impl Postgres {
         work: &mut W,
     ) -> Result<W::Output, Failure> {
         let reader = lease.session(|| self.server.sessions.open()).await?;
+        let allowed = bounds.until.saturating_duration_since(Instant::now());
+        if allowed.is_zero() {
+            return Err(Failure::new(FailureKind::Timeout));
+        }
+        // The session's own limit would come much later: it gets another, for it outlives that.
+        let is_short = allowed < self.server.query_timeout * 3 / 4;
+        let begin = bounds.begin.or(is_short.then_some(READ_ONLY));
         let whole = async {
-            let Some(begin) = bounds.begin else {
+            let Some(begin) = begin else {
                 return work.run(&mut reader.connection).await;
             };
-            let milliseconds = bounds.allowed.as_millis();
+            let limit = if is_short {
+                allowed
+            } else {
+                self.server.query_timeout.max(allowed)
+            };
+            let milliseconds = limit.as_millis().max(1);
             // Safe, for it holds constants and a number; one message, for it comes before each.
             let path = session::SET_LOCAL_PATH;
             let begin = format!("{begin}; {path}; SET LOCAL statement_timeout = {milliseconds}");
@@ -227,7 +255,7 @@ impl Postgres {
             done
         };
         // The server's own timeout comes first; this one is for a server that is out of reach.
-        tokio::time::timeout(bounds.allowed + GRACE, whole)
+        tokio::time::timeout(allowed + GRACE, whole)
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout)))
     }
@@ -242,7 +270,7 @@ impl Gather for Postgres {
         let persistent = !self.server.sessions.pooled();
         let runs_code = batch.statement().runs_code;
         let work = work::Gather { batch, persistent };
-        let bounds = self.of_statement(runs_code);
+        let bounds = self.of_statement(runs_code, self.latest());
         self.read_for(Purpose::Lookup, bounds, work).await
     }
 }
@@ -254,8 +282,8 @@ struct Bounds<'w> {
     begin: Option<&'static str>,
     /// Whom it is for, which the database is told in that transaction.
     whom: Option<&'w Whom>,
-    /// What it may take.
-    allowed: Duration,
+    /// When it has to be over.
+    until: Instant,
 }
 
 /// Reading the catalog is no client's statement: it takes the time that it takes, and sees one
@@ -264,7 +292,7 @@ fn of_catalog() -> Bounds<'static> {
     Bounds {
         whom: None,
         begin: Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-        allowed: Duration::from_secs(60),
+        until: Instant::now() + Duration::from_secs(60),
     }
 }
 

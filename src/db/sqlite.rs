@@ -141,8 +141,13 @@ impl Sqlite {
         .await
     }
 
-    pub(super) async fn fetch(&self, statement: &Statement, rows: Rows) -> Result<Rows, Failure> {
-        self.fetch_for(Purpose::Any, statement, rows).await
+    pub(super) async fn fetch(
+        &self,
+        statement: &Statement,
+        rows: Rows,
+        until: Instant,
+    ) -> Result<Rows, Failure> {
+        self.fetch_for(Purpose::Any, statement, rows, until).await
     }
 
     pub(super) async fn lookup(
@@ -152,7 +157,9 @@ impl Sqlite {
         rows: Rows,
     ) -> Result<Rows, Failure> {
         let statement = lookup.statement(&[id]);
-        self.fetch_for(Purpose::Lookup, &statement, rows).await
+        let until = Instant::now() + self.query_timeout;
+        self.fetch_for(Purpose::Lookup, &statement, rows, until)
+            .await
     }
 
     async fn fetch_for(
@@ -160,8 +167,9 @@ impl Sqlite {
         purpose: Purpose,
         statement: &Statement,
         mut rows: Rows,
+        until: Instant,
     ) -> Result<Rows, Failure> {
-        let deadline = Instant::now() + self.query_timeout;
+        let deadline = until.min(Instant::now() + self.query_timeout);
         let lease = self.lease(purpose, deadline).await?;
         if let Some(reader) = lease.held().filter(|_| statement.is_brief) {
             let result = reader.at_once(MOMENT, |connection| {
@@ -214,7 +222,7 @@ impl Sqlite {
     ) -> Result<Lease<'_, Reader>, Failure> {
         let identity = self.identity()?;
         let fit = |reader: &Reader| reader.identity == identity;
-        let taken = timeout_at(deadline.into(), self.pool.take(purpose, fit)).await;
+        let taken = timeout_at(deadline.into(), self.pool.take(purpose, deadline, fit)).await;
         taken.unwrap_or_else(|_| Err(Failure::new(FailureKind::Overloaded)))
     }
 

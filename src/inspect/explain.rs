@@ -312,7 +312,8 @@ async fn count(db: &Db, built: &Built, model: &str, until: Instant) -> Option<u6
     };
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, style, 1, COUNT_BYTES);
-    let fetched = tokio::time::timeout_at(until, db.fetch(&statement, rows)).await;
+    let fetched =
+        tokio::time::timeout_at(until, db.fetch(&statement, rows, until.into_std())).await;
     match fetched.ok()?.ok()?.finish().keys.first() {
         Some(Some(Value::Int(count))) => u64::try_from(*count).ok(),
         _ => None,

@@ -4,7 +4,7 @@
 //! moment at the most, of small models alone, and only where there was nothing to send.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
@@ -13,11 +13,13 @@ use super::page::room;
 use crate::catalog::Model;
 use crate::encode::{Rows, looks_like_document};
 use crate::plan::{self, Column, ReadPlan, Value};
-use crate::sql;
+use crate::sql::{self, Dialect};
 use crate::suggest;
 
 /// How long it is looked for what a field holds.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How much longer it is waited for a server to say that it ended the statement.
+const GRACE: Duration = Duration::from_millis(100);
 /// Estimated rows of a model that is worth it: others would not be read in that time.
 const MAX_ROWS: u64 = 50_000;
 /// Values of a field that is told of.
@@ -34,6 +36,15 @@ pub(super) async fn instead(source: Source<'_>, plan: &ReadPlan<'_>) -> Option<S
         return None;
     }
     let sought = plan.filter.sought();
+    // A server that ends a statement by itself keeps the session, which giving up would cost.
+    let (until, grace) = match source.db.dialect() {
+        Dialect::Postgres => (Instant::now() + PATIENCE, GRACE),
+        _ => (source.until, Duration::ZERO),
+    };
+    let source = Source {
+        until: until.min(source.until),
+        ..source
+    };
     let told = async {
         let mut told = Vec::new();
         for (column, value) in sought.into_iter().take(MAX_FIELDS) {
@@ -43,7 +54,10 @@ pub(super) async fn instead(source: Source<'_>, plan: &ReadPlan<'_>) -> Option<S
         }
         (!told.is_empty()).then(|| told.join(". "))
     };
-    tokio::time::timeout(PATIENCE, told).await.ok().flatten()
+    tokio::time::timeout(PATIENCE + grace, told)
+        .await
+        .ok()
+        .flatten()
 }
 
 /// What one field holds, where it lacks a value.
@@ -73,7 +87,7 @@ async fn held(
     let layout = Arc::clone(&statement.layout);
     let most = MAX_VALUES as usize;
     let rows = Rows::new(b"[".to_vec(), layout, source.style(), most, room(source)).bare();
-    let page = db.fetch(statement, rows).await.ok()?.finish();
+    let page = db.fetch(statement, rows, source.until).await.ok()?.finish();
     if page.more || page.unread.is_some() {
         return None;
     }

@@ -46,7 +46,7 @@ pub(crate) async fn fetch(
     }
     for statement in &statements {
         if rows.begin() {
-            let fetched = db.fetch(statement, rows).await;
+            let fetched = db.fetch(statement, rows, source.until).await;
             rows =
                 fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
         }
@@ -127,7 +127,7 @@ pub(crate) async fn total(
             Some(rows) => Some(rows),
             None => match sql::estimated(plan, db.dialect()) {
                 Some(explain) => db
-                    .estimate(&explain)
+                    .estimate(&explain, source.until)
                     .await
                     .map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?,
                 None => None,
@@ -158,7 +158,7 @@ async fn count_by(
 ) -> Result<u64, Fail> {
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
-    let fetched = source.db.fetch(statement, rows).await;
+    let fetched = source.db.fetch(statement, rows, source.until).await;
     let rows = fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),

@@ -11,8 +11,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::page::Fail;
-use super::{Answer, Service, Terms};
-use crate::auth::Caller;
+use super::{Answer, Asked, Service, Terms};
 use crate::catalog::{Field, FieldType};
 use crate::db::Failure;
 use crate::error::ErrorKind;
@@ -48,31 +47,29 @@ impl Service {
     pub(super) async fn run(
         &self,
         terms: Terms<'_>,
-        caller: &Caller,
-        read: &Read<'_>,
+        asked: Asked<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
         let begun = out.clone();
-        let fail = match self.attempt(terms, read, out, filters).await {
+        let fail = match self.attempt(terms, asked, out, filters).await {
             Err(fail)
                 if fail.changed
                     || may_be_back(terms.policy, &fail)
-                    || may_be_new(terms.policy, read, &fail) =>
+                    || may_be_new(terms.policy, asked.read, &fail) =>
             {
                 fail
             }
             answered => return answered,
         };
         // Rare, and large: it takes no room of the request's own.
-        Box::pin(self.again(terms, caller, read, begun, filters, fail)).await
+        Box::pin(self.again(terms, asked, begun, filters, fail)).await
     }
 
     async fn again(
         &self,
         terms: Terms<'_>,
-        caller: &Caller,
-        read: &Read<'_>,
+        asked: Asked<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
         fail: Fail,
@@ -81,10 +78,10 @@ impl Service {
             return Err(fail);
         };
         let patience = TURN + terms.policy.settings.query_timeout;
-        match timeout(patience, renew(terms.policy, read, asking)).await {
-            Ok(Ok(true)) => {}
-            // The catalog is right, and something else is wrong.
-            Ok(Ok(false)) => return Err(fail),
+        let renewed = match timeout(patience, renew(terms.policy, asked.read, asking)).await {
+            // It may have been changed and changed back, or something else is wrong.
+            Ok(Ok(renewed)) if renewed || fail.changed => renewed,
+            Ok(Ok(_)) => return Err(fail),
             // A refusal is one, whatever the database tells.
             _ if !fail.changed => return Err(fail),
             Ok(Err(failure)) => {
@@ -92,17 +89,18 @@ impl Service {
                 return Err(ErrorKind::Unavailable.into());
             }
             Err(_) => return Err(ErrorKind::Unavailable.into()),
-        }
+        };
         // What was taken away meanwhile is taken away.
-        let policy = self.access().policy(&caller.token);
+        let policy = self.access().policy(&asked.caller.token);
         let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
         let terms = Terms {
             policy: &policy,
             form: terms.form,
         };
         filters.clear();
-        match self.attempt(terms, read, out, filters).await {
-            Err(fail) if fail.changed => Err(ErrorKind::Unavailable.into()),
+        match self.attempt(terms, asked, out, filters).await {
+            Err(again) if again.changed && renewed => Err(ErrorKind::Unavailable.into()),
+            Err(again) if again.changed => Err(fail),
             answered => answered,
         }
     }

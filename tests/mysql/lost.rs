@@ -295,3 +295,19 @@ impl Relay {
         self.open.store(true, Ordering::Relaxed);
     }
 }
+
+#[tokio::test]
+async fn a_request_of_several_statements_ends_whole_in_its_time() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    let slow = "CREATE VIEW slow AS SELECT 1 AS id FROM DUAL WHERE SLEEP(1.4) = 0";
+    place.run(slow).await;
+    let asker = Asker::with(&place.url(), "slow", &[("MCP_QUERY_TIMEOUT", "2")]).await;
+    let began = Instant::now();
+    let params = r#"{"total":true,"offset":5}"#;
+    let error = asker.ask("query", "slow", params).await.unwrap_err();
+    let took = began.elapsed();
+    assert_eq!(error, "Query timed out after 2s (timeout)");
+    assert!(took < Duration::from_millis(2_700), "{took:?}");
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::support::{Asked, Database};
+use crate::support::{Asked, Database, clean_up};
 
 const TABLE: &str = "
     CREATE TABLE t (id int PRIMARY KEY, n int);
@@ -281,4 +281,57 @@ async fn a_server_that_is_gone_is_found_again() {
         let took = back.elapsed();
         crate::common::note(&format!("{refused} refused, found after {took:?}"));
     }
+}
+
+#[tokio::test]
+async fn a_request_of_several_statements_ends_whole_in_its_time() {
+    let script = "CREATE VIEW slow AS SELECT 1 AS id WHERE pg_sleep(1.4) IS NOT NULL;
+        CREATE VIEW pid AS SELECT 1 AS id, pg_backend_pid() AS pid;";
+    let Some(place) = Database::new(script).await else {
+        return;
+    };
+    let variables = [("MCP_QUERY_TIMEOUT", "2"), ("MCP_POOL_SIZE", "1")];
+    let asked = Asked::new(&place.url(), "slow,pid", &variables).await;
+    let session = asked.ask("get", "pid", r#"{"id":1}"#).await.unwrap();
+    let began = Instant::now();
+    let params = r#"{"total":true,"offset":5}"#;
+    let error = asked.ask("query", "slow", params).await.unwrap_err();
+    let took = began.elapsed();
+    assert_eq!(error, "timeout: Query timed out after 2s");
+    assert!(took < Duration::from_millis(2_700), "{took:?}");
+    // The server ended the second statement at what was left, and the session went on.
+    let after = asked.ask("get", "pid", r#"{"id":1}"#).await.unwrap();
+    assert_eq!(after, session);
+}
+
+#[tokio::test]
+async fn a_hint_that_is_cut_off_costs_no_session() {
+    let script = "
+        CREATE TABLE t (id int PRIMARY KEY, status text);
+        INSERT INTO t SELECT g, 'open' FROM generate_series(1, 30) g;
+        CREATE VIEW pid AS SELECT 1 AS id, pg_backend_pid() AS pid;
+        ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON t USING (pg_sleep(0.01) IS NOT NULL);
+        ANALYZE t;";
+    let Some(place) = Database::new(script).await else {
+        return;
+    };
+    let role = format!("{}_reader", place.name());
+    let grants = format!("CREATE ROLE \"{role}\" LOGIN; GRANT SELECT ON t, pid TO \"{role}\"");
+    place.execute(&grants).await;
+    let alone = [("MCP_POOL_SIZE", "1")];
+    let asked = Asked::new(&place.url_as(&role), "t,pid", &alone).await;
+    let session = asked.ask("get", "pid", r#"{"id":1}"#).await.unwrap();
+    for _ in 0..3 {
+        let none = asked
+            .value("query", "t", r#"{"filters":{"status":"opne"}}"#)
+            .await;
+        assert_eq!(none["count"], 0);
+        assert!(none["hint"].is_null(), "{none}");
+        let after = asked.ask("get", "pid", r#"{"id":1}"#).await.unwrap();
+        assert_eq!(after, session);
+    }
+    let server = place.server();
+    drop((asked, place));
+    clean_up(&server, format!("DROP ROLE \"{role}\""));
 }

@@ -162,7 +162,8 @@ impl Reader {
         let plan = plan::rows(Action::List, &params, model, &self.catalog, &limits, &key);
         let statements = sql::rows(&plan.unwrap(), Dialect::Postgres, LARGEST, &self.shapes);
         let empty = rows(&statements[0].layout);
-        self.db.fetch(&statements[0], empty).await.map(text)
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        self.db.fetch(&statements[0], empty, until).await.map(text)
     }
 }
 
