@@ -5,8 +5,9 @@ mod scope;
 pub use scope::{Scope, Scopes};
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -56,7 +57,7 @@ impl Tokens {
     pub fn holds(&self, id: &TokenId) -> bool {
         let mut found = Choice::from(0);
         for valid in &self.0 {
-            found |= valid.ct_eq(&id.0);
+            found |= valid.ct_eq(&id.digest);
         }
         found.into()
     }
@@ -66,7 +67,7 @@ impl Tokens {
         let both = self
             .0
             .iter()
-            .filter(|token| others.holds(&TokenId(**token)));
+            .filter(|token| others.holds(&TokenId::from(**token)));
         Self(both.copied().collect())
     }
 
@@ -81,29 +82,77 @@ pub fn digest(token: &str) -> Digest {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A token by its digest; shown by the first characters of it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenId(Digest);
+/// A token by its digest; shown by a few characters that let no guess be tried.
+#[derive(Clone, Copy)]
+pub struct TokenId {
+    digest: Digest,
+    label: [u8; 4],
+}
+
+/// By what labels of tokens are made that might be guessed; another one in each process.
+static LABELS: LazyLock<Option<[u8; 32]>> = LazyLock::new(|| {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).ok().map(|()| key)
+});
+
+/// Characters of a token of the store, which nobody guesses.
+const MADE: usize = 64;
 
 impl TokenId {
     /// Who needs none: the process that started the service and talks to it by pipes, and anyone
     /// of this machine where no token is asked for.
-    pub const LOCAL: Self = Self([0; 32]);
+    pub const LOCAL: Self = Self {
+        digest: [0; 32],
+        label: [0; 4],
+    };
 
     /// What a text is known by, were it a token.
+    ///
+    /// What looks like a token of the store is shown by its digest, for commands show it too; any
+    /// other, which somebody may have chosen, by a digest with a key of this process.
     pub fn of(token: &str) -> Self {
-        Self(digest(token))
+        let digest = digest(token);
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if token.len() == MADE && token.bytes().all(is_safe) {
+            return Self::from(digest);
+        }
+        let keyed = LABELS.map(|key| Sha256::new().chain_update(key).chain_update(digest));
+        let keyed: Digest = keyed.map_or([0; 32], |keyed| keyed.finalize().into());
+        Self {
+            digest,
+            label: beginning(&keyed),
+        }
     }
 
     /// The digest.
     pub fn digest(&self) -> &Digest {
-        &self.0
+        &self.digest
     }
 }
 
+fn beginning(digest: &Digest) -> [u8; 4] {
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+impl PartialEq for TokenId {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for TokenId {}
+
+impl Hash for TokenId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+    }
+}
+
+/// A token of the store.
 impl From<Digest> for TokenId {
     fn from(digest: Digest) -> Self {
-        Self(digest)
+        let label = beginning(&digest);
+        Self { digest, label }
     }
 }
 
@@ -112,7 +161,7 @@ impl fmt::Display for TokenId {
         if *self == Self::LOCAL {
             return f.write_str("local");
         }
-        self.0[..4]
+        self.label
             .iter()
             .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -312,6 +361,23 @@ mod tests {
 
     fn tokens() -> Tokens {
         Tokens::new(&["first-token-of-all".into(), "second-token-here".into()])
+    }
+
+    #[test]
+    fn no_label_lets_a_guess_be_tried() {
+        let plain = |token: &str| TokenId::from(digest(token)).to_string();
+        for chosen in [
+            "letmein",
+            "a-token-of-43-characters-that-a-command-ma",
+            &"x".repeat(65),
+        ] {
+            let id = TokenId::of(chosen);
+            assert_ne!(id.to_string(), plain(chosen));
+            assert_eq!(id.to_string(), TokenId::of(chosen).to_string());
+            assert_eq!(id, TokenId::from(digest(chosen)));
+        }
+        let made = "kJ0-_".repeat(13)[..MADE].to_owned();
+        assert_eq!(TokenId::of(&made).to_string(), plain(&made));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub mod zone;
 
 pub use aggregate::{Aggregate, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
-pub use cursor::{CursorKey, Seek};
+pub use cursor::{CursorKey, RowKey, Seek};
 pub use date::DatePart;
 pub use expansion::{ExpandedRow, ExpandedRows, Expansion};
 pub use joins::{Join, Joins, Rows, Source, Sources};
@@ -80,6 +80,8 @@ pub struct ReadPlan<'c> {
     pub format: Format,
     /// The zone whose clock it needs.
     pub zone: Option<Zone>,
+    /// By what rows are told apart that share all sort keys.
+    pub row_key: RowKey,
 }
 
 /// What each row of an answer holds.
@@ -125,6 +127,7 @@ impl<'c> ReadPlan<'c> {
             total: Total::Exact,
             format: Format::Objects,
             zone: None,
+            row_key: RowKey::default(),
         }
     }
 
@@ -391,6 +394,7 @@ pub fn rows<'c>(
         total,
         format,
         zone,
+        row_key: cursors.rows(),
     };
     guard::check(&plan, limits)?;
     Ok(plan)
@@ -462,6 +466,7 @@ pub fn held<'c>(model: &'c Model, field: &'c Field, value: Value, most: u32) -> 
         total: Total::None,
         format: Format::Columns,
         zone: None,
+        row_key: RowKey::default(),
     }
 }
 

@@ -223,7 +223,7 @@ fn columns_of<'p>(
         .filter_map(|order| match plan.ordered(order) {
             Some(term) => Some(columns.key(term)),
             None if order.key == OrderKey::Row => {
-                let (row, shape) = identity::row(BASE, plan.model, dialect)?;
+                let (row, shape) = identity::row(BASE, plan.model, plan.row_key, dialect)?;
                 Some(columns.plain(row, shape))
             }
             None => None,
@@ -417,7 +417,7 @@ fn order_by(
     };
     let (expr, nullable) = match &order.key {
         OrderKey::Term(term) => (term::ordered(term, dialect), term.is_order_nullable()),
-        OrderKey::Row => match identity::row(BASE, plan.model, dialect) {
+        OrderKey::Row => match identity::row(BASE, plan.model, plan.row_key, dialect) {
             Some((row, _)) => (row, false),
             None => return,
         },

@@ -108,8 +108,29 @@ pub(super) fn binding<'c>(
     Binding(digest.finalize().into())
 }
 
-/// The key that seals cursors.
-pub struct CursorKey(XChaCha20Poly1305);
+/// The key that seals cursors, and the one by which alike rows are ordered.
+pub struct CursorKey {
+    seal: XChaCha20Poly1305,
+    rows: RowKey,
+}
+
+/// The key of the digest that tells rows apart which share all other sort keys: without it their
+/// order would tell something of what they hold.
+#[derive(Clone, Copy, Default)]
+pub struct RowKey([u8; 32]);
+
+impl RowKey {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowKey")
+    }
+}
 
 impl fmt::Debug for CursorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,7 +141,16 @@ impl fmt::Debug for CursorKey {
 impl CursorKey {
     /// A key from 32 bytes, shared by all instances that shall take each other's cursors.
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(XChaCha20Poly1305::new(bytes.into()))
+        let rows = Sha256::new().chain_update("rows").chain_update(bytes);
+        Self {
+            seal: XChaCha20Poly1305::new(bytes.into()),
+            rows: RowKey(rows.finalize().into()),
+        }
+    }
+
+    /// The key by which alike rows are ordered.
+    pub(super) fn rows(&self) -> RowKey {
+        self.rows
     }
 
     /// A fresh key: cursors end with the process.
@@ -146,7 +176,7 @@ impl CursorKey {
             msg: &plain,
             aad: &binding.0,
         };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).ok()?;
+        let sealed = self.seal.encrypt(&XNonce::from(nonce), payload).ok()?;
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed);
         Some(URL_SAFE_NO_PAD.encode(bytes))
@@ -179,7 +209,7 @@ impl CursorKey {
             msg: sealed,
             aad: &binding.0,
         };
-        let plain = self.0.decrypt(&XNonce::from(*nonce), payload).ok()?;
+        let plain = self.seal.decrypt(&XNonce::from(*nonce), payload).ok()?;
         serde_json::from_slice(&plain).ok()
     }
 }

@@ -8,7 +8,7 @@ use sea_query::{Expr, ExprTrait as _, Func};
 use super::{Dialect, column_of};
 use crate::catalog::{Distinction, Field, FieldType, Model};
 use crate::encode::Shape;
-use crate::plan::Value;
+use crate::plan::{RowKey, Value};
 
 /// Arguments of one call at the most; SQLite takes 127.
 const ARGUMENTS: usize = 100;
@@ -17,7 +17,12 @@ const ARGUMENTS: usize = 100;
 pub const DIGEST: &str = "lucarne_digest";
 
 /// The last sort key of a model's rows, and the shape that it arrives in.
-pub(super) fn row(alias: &str, model: &Model, dialect: Dialect) -> Option<(Expr, Shape)> {
+pub(super) fn row(
+    alias: &str,
+    model: &Model,
+    key: RowKey,
+    dialect: Dialect,
+) -> Option<(Expr, Shape)> {
     match model.distinction() {
         Distinction::Key | Distinction::None => None,
         Distinction::RowId(name) => {
@@ -26,7 +31,7 @@ pub(super) fn row(alias: &str, model: &Model, dialect: Dialect) -> Option<(Expr,
         }
         Distinction::Content(_) => {
             let columns = model.content().map(|field| told(alias, field, dialect));
-            Some((digest(columns.collect(), dialect), Shape::Native))
+            Some((digest(columns.collect(), key, dialect), Shape::Native))
         }
     }
 }
@@ -52,22 +57,28 @@ fn told(alias: &str, field: &Field, dialect: Dialect) -> Expr {
     }
 }
 
-fn digest(columns: Vec<Expr>, dialect: Dialect) -> Expr {
+/// The key comes first in what is digested, so that nobody else can tell a digest.
+fn digest(columns: Vec<Expr>, key: RowKey, dialect: Dialect) -> Expr {
     match dialect {
         Dialect::Sqlite => {
             let call = |columns: &[Expr]| Func::cust(DIGEST).args(columns.to_vec()).into();
-            let parts: Vec<Expr> = columns.chunks(ARGUMENTS).map(call).collect();
-            match parts.len() {
-                1 => parts.into_iter().next().unwrap_or(Expr::cust("NULL")),
-                _ => digest(parts, dialect),
+            if columns.len() > ARGUMENTS {
+                let parts = columns.chunks(ARGUMENTS).map(call).collect();
+                return digest(parts, key, dialect);
             }
+            let keyed: Vec<Expr> = std::iter::once(Expr::val(key.bytes().to_vec()))
+                .chain(columns)
+                .collect();
+            call(&keyed)
         }
         // The text of a whole row tells every value as it is written, and NULL from an empty text.
         Dialect::Postgres => {
             let text = Func::cust("ROW").args(columns).cast_as("text");
             let encoding = Expr::cust("getdatabaseencoding()");
             let bytes = Func::cust("convert_to").arg(text).arg(encoding);
-            Func::cust("sha256").arg(bytes).into()
+            let key = Expr::val(key.bytes().to_vec()).cast_as("bytea");
+            let keyed = Func::cust("byteacat").arg(key).arg(bytes);
+            Func::cust("sha256").arg(keyed).into()
         }
         // Each by a digest of its own, for together they might pass the largest packet.
         Dialect::MySql => {
@@ -78,7 +89,11 @@ fn digest(columns: Vec<Expr>, dialect: Dialect) -> Expr {
                     .arg(Expr::cust("'-'"))
                     .into()
             });
-            let parts: Vec<Expr> = std::iter::once(Expr::cust("','")).chain(parts).collect();
+            let key = Expr::val(key.bytes().to_vec());
+            let parts: Vec<Expr> = [Expr::cust("','"), Func::cust("HEX").arg(key).into()]
+                .into_iter()
+                .chain(parts)
+                .collect();
             let all = sha2(Func::cust("CONCAT_WS").args(parts).into());
             Func::cust("UNHEX").arg(all).into()
         }

@@ -7,7 +7,7 @@ use super::{Dialect, alias, column_of, compare, documents, identity, rule, table
 use crate::catalog::{Model, Relation, TableName};
 use crate::encode::Member;
 use crate::plan::{
-    Column, ExpandedRow, ExpandedRows, Expansion, Join, Joins, Output, ReadPlan, Shown, Source,
+    Column, ExpandedRow, ExpandedRows, Expansion, Join, Joins, Output, ReadPlan, RowKey, Shown, Source,
     Sources,
 };
 
@@ -143,7 +143,8 @@ impl Lead<'_> {
         let keys = target
             .key()
             .map(|field| documents::ordered(column_of(FIRST, field), field, dialect));
-        let row = identity::row(FIRST, target, dialect).map(|(row, _)| row);
+        // Which of those that share a key is read: their order is told to nobody.
+        let row = identity::row(FIRST, target, RowKey::default(), dialect).map(|(row, _)| row);
         for key in keys.chain(row) {
             rows.order_by_expr(key, sea_query::Order::Asc);
         }

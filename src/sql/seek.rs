@@ -45,7 +45,7 @@ impl<'k> Key<'k> {
                 )
             }
             None if order.key == OrderKey::Row => {
-                let (row, _) = identity::row(BASE, plan.model, dialect)?;
+                let (row, _) = identity::row(BASE, plan.model, plan.row_key, dialect)?;
                 (None, row, value.map(identity::bound))
             }
             None => return None,
