@@ -41,7 +41,9 @@ use self::columns::Columns;
 use self::shapes::Shapes;
 use crate::catalog::{Model, TableName};
 use crate::encode::{Cell, Layout};
-use crate::plan::{Condition, GetPlan, Order, OrderKey, Output, ReadPlan, Source, Zone};
+use crate::plan::{
+    Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, Zone,
+};
 
 /// The alias of the model's own table.
 const BASE: &str = "t";
@@ -204,6 +206,25 @@ fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
     rows
 }
 
+/// How many values of a row of the answer have no bound.
+fn unbounded(plan: &ReadPlan<'_>) -> usize {
+    fn of_row(fields: &[Shown<'_>], expand: &[Expansion<'_>]) -> usize {
+        let within = expand.iter().map(|expansion| match expansion {
+            Expansion::Row(row) => of_row(&row.fields, &row.expand),
+            Expansion::Rows(_) => 0,
+        });
+        large::unbounded(fields.iter().map(|shown| shown.term.field())) + within.sum::<usize>()
+    }
+    match &plan.output {
+        Output::Rows { fields, expand } => of_row(fields, expand),
+        Output::Groups { by, aggregates, .. } => {
+            let terms = by.iter().map(|key| Some(&key.term));
+            let terms = terms.chain(aggregates.iter().map(|one| one.term.as_ref()));
+            large::unbounded(terms.flatten().map(Term::field))
+        }
+    }
+}
+
 /// A SELECT of the columns that a plan wants, from nothing yet, how its rows become an answer, and
 /// how many columns these are.
 fn columns_of<'p>(
@@ -212,7 +233,8 @@ fn columns_of<'p>(
     max_bytes: usize,
 ) -> (SelectStatement, Layout, usize) {
     let mut select = Query::select();
-    let mut columns = Columns::new(&mut select, dialect, max_bytes);
+    let each = large::of_each(max_bytes, unbounded(plan));
+    let mut columns = Columns::new(&mut select, dialect, each);
     columns.named = plan.having().is_some();
     let members = match &plan.output {
         Output::Rows { .. } => join::members(&mut columns, plan),
@@ -295,7 +317,8 @@ fn pages(
 /// The statement of `get`; of a value larger than `max_bytes` only the size is fetched.
 pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement {
     let mut select = Query::select();
-    let mut columns = Columns::new(&mut select, dialect, max_bytes);
+    let each = large::of_each(max_bytes, large::unbounded(plan.model.fields()));
+    let mut columns = Columns::new(&mut select, dialect, each);
     let members = columns.fields(Source::BASE, plan.model.fields().iter());
     let layout = Layout::new(members, Vec::new(), columns.oversize());
     source(&mut select, plan.model, dialect);

@@ -238,6 +238,7 @@ fn many<'c>(
         total: Total::None,
         format: Format::Objects,
         zone: names.zone,
+        row_key: RowKey::default(),
     };
     Ok(ExpandedRows {
         relation,

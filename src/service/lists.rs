@@ -130,7 +130,7 @@ async fn fetch(
             Rows::new(Vec::new(), layout, source.style(), limit, room)
         });
         part.begin();
-        let fetched = db.fetch(&statement, part).await;
+        let fetched = db.fetch(&statement, part, source.until).await;
         let fetched =
             fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
         if fetched.is_cut() {

@@ -10,22 +10,43 @@ use crate::catalog::{Field, FieldType};
 /// PostgreSQL's compression makes a value this many times smaller at the most.
 const COMPRESSION: &str = "300";
 
+/// What one row may take in the driver at the most, all its values together.
+const ROW_BYTES: usize = 24 * 1024 * 1024;
+
+/// What each of so many values without a bound may take in one row, where an answer may hold so many
+/// bytes.
+pub(super) fn of_each(max_bytes: usize, values: usize) -> usize {
+    max_bytes.min(ROW_BYTES / values.max(1))
+}
+
+/// How many of the fields have values without a bound.
+pub(super) fn unbounded<'f>(fields: impl IntoIterator<Item = &'f Field>) -> usize {
+    let is_measured = |field: &&Field| !field.is_bounded() && is_long(field.field_type());
+    fields.into_iter().filter(is_measured).count()
+}
+
+fn is_long(field_type: FieldType) -> bool {
+    matches!(
+        field_type,
+        FieldType::Bytes
+            | FieldType::Text
+            | FieldType::Json
+            | FieldType::Array
+            | FieldType::Any
+            | FieldType::Other
+    )
+}
+
 /// The size of a field's value in bytes, where its type sets no bound to it.
 pub(super) fn size(column: &Expr, field: &Field, dialect: Dialect) -> Option<Expr> {
-    if field.is_bounded() {
+    if unbounded([field]) == 0 {
         return None;
     }
-    let measured = match field.field_type() {
-        FieldType::Bytes => column.clone(),
-        FieldType::Text
-        | FieldType::Json
-        | FieldType::Array
-        | FieldType::Any
-        | FieldType::Other => match dialect {
-            Dialect::Postgres => column.clone().cast_as("text"),
-            Dialect::Sqlite | Dialect::MySql => column.clone(),
-        },
-        _ => return None,
+    let measured = match (dialect, field.field_type()) {
+        (Dialect::Postgres, FieldType::Bytes) | (Dialect::Sqlite | Dialect::MySql, _) => {
+            column.clone()
+        }
+        (Dialect::Postgres, _) => column.clone().cast_as("text"),
     };
     Some(Func::cust("octet_length").arg(measured).into())
 }
@@ -71,4 +92,19 @@ pub(super) fn guarded(
         (Dialect::Postgres, _) => size.cast_as("text"),
     };
     Expr::case(too_large, told).finally(projected).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_takes_more_than_its_bound() {
+        assert_eq!(of_each(1_048_576, 0), 1_048_576);
+        assert_eq!(of_each(1_048_576, 24), 1_048_576);
+        for values in [25, 100, 1_600] {
+            let each = of_each(1_048_576, values);
+            assert!(each < 1_048_576 && each * values <= ROW_BYTES, "{values}");
+        }
+    }
 }

@@ -33,7 +33,8 @@ pub fn listed(
     let pairs = list.relation.pairs(list.here, plan.model);
     let pointed: Vec<&Field> = pairs.map(|(here, _)| here).collect();
     let mut rows = Query::select();
-    let mut columns = Columns::new(&mut rows, dialect, max_bytes);
+    let each = large::of_each(max_bytes, unbounded(plan));
+    let mut columns = Columns::new(&mut rows, dialect, each);
     columns.named = true;
     let members = join::members(&mut columns, plan);
     let owner = pointed

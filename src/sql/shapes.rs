@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sea_query::{Expr, Query, SelectStatement};
 
 use super::lookup::{Id, Lookup};
-use super::{Columns, Dialect, Statement, column};
+use super::{Columns, Dialect, Statement, column, large};
 use crate::catalog::{Field, Model};
 use crate::encode::{Cell, Layout, Member};
 use crate::plan::{
@@ -108,7 +108,8 @@ pub(super) struct Whole {
 impl Whole {
     fn of(model: &Model, dialect: Dialect, max_bytes: usize) -> Self {
         let mut select = Query::select();
-        let mut columns = Columns::new(&mut select, dialect, max_bytes);
+        let each = large::of_each(max_bytes, large::unbounded(model.fields()));
+        let mut columns = Columns::new(&mut select, dialect, each);
         let members = columns.fields(Source::BASE, model.fields().iter());
         let fields = model.fields().iter().map(Column::own);
         let cells = fields.map(|column| columns.column(column)).collect();
