@@ -301,7 +301,14 @@ impl Live {
         let before = self.service.access();
         let exposed = self.exposed_within(&new);
         let (settings, tls) = (&before.settings, before.tls.clone());
-        let clients = Arc::clone(&before.clients);
+        let places = &self.config.admin.places;
+        let clients = match *places == places.within(&new.admin.places) {
+            true => Arc::clone(&before.clients),
+            false => {
+                let ways = Ways::within(&self.config, &new);
+                self.reach_by(ways, settings)
+            }
+        };
         let access = open::access(&self.config, settings, tls, exposed, clients);
         let narrowed = access.within(&self.alone(&new));
         self.put(narrowed);
@@ -365,21 +372,18 @@ impl Live {
                 if std::mem::take(&mut self.withdrawn) {
                     let (settings, tls) = (&before.settings, before.tls.clone());
                     let exposed = self.exposed(&self.judged, &self.config);
-                    let clients = Arc::clone(&before.clients);
+                    let ways = Ways::new(&self.config);
+                    let clients = self.reach_by(ways, settings);
                     self.put(open::access(&self.config, settings, tls, exposed, clients));
                 }
                 return Err(faulty);
             }
         };
         let settings = Arc::new(open::settings(&config, asked.cursors));
-        if let Some(kept) = &mut self.kept {
-            kept.tenants.reread(Ways::new(&config));
-            self.service.set_ways(kept.tenants.ways());
-        }
         let idle = inspect::weaknesses(&tables, &config.data.sensitive).into_iter();
         let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
         let warnings = asked.warnings.into_iter().chain(idle);
-        let clients = self.clients(&settings);
+        let clients = self.reach_by(Ways::new(&config), &settings);
         self.waiting &= tables.is_empty();
         let judged = Arc::new(Judged::new(tables));
         let exposed = self.exposed(&judged, &config);
@@ -476,6 +480,15 @@ impl Live {
         let clients = self.clients(&settings);
         info!(revision, tokens = clients.count(), "the store was changed");
         self.put(self.with_clients(clients));
+    }
+
+    /// The clients of the store, whose databases are opened anew by other ways.
+    fn reach_by(&mut self, ways: Ways, settings: &Arc<Settings>) -> Arc<Clients> {
+        if let Some(kept) = &mut self.kept {
+            kept.tenants.reread(ways);
+            self.service.set_ways(kept.tenants.ways());
+        }
+        self.clients(settings)
     }
 
     fn clients(&mut self, settings: &Arc<Settings>) -> Arc<Clients> {

@@ -17,6 +17,17 @@ pub struct DatabasePlaces {
     pub folder: Option<PathBuf>,
 }
 
+impl DatabasePlaces {
+    /// What others allow too.
+    pub fn within(&self, others: &Self) -> Self {
+        let hosts = self.hosts.iter().filter(|host| others.hosts.contains(host));
+        Self {
+            hosts: hosts.cloned().collect(),
+            folder: self.folder.clone().filter(|_| self.folder == others.folder),
+        }
+    }
+}
+
 /// A host or network that is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostRule {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Bound, Limited, Policy};
-use crate::auth::TokenId;
+use crate::auth::{Holder, TokenId};
 use crate::limit::{Meter, Weight, Window, Windows};
 
 /// Every window of requests of this service, asked in one place.
@@ -19,7 +19,12 @@ pub struct Budget {
     tokens: Mutex<HashMap<TokenId, Window>>,
     /// Requests by HTTP, which has no connection to count by: token and network of the client.
     clients: Windows<TokenId, IpAddr>,
+    /// What is answered from memory: by token, and by tenant where there is one.
+    light: Windows<(), Holder>,
 }
+
+/// Connections whose light messages one token, or one tenant, may send together.
+const LIGHT_CONNECTIONS: u32 = 10;
 
 /// By what the messages of one connection are counted.
 #[derive(Debug)]
@@ -52,10 +57,23 @@ impl Budget {
         };
         admitted.map_err(|wait| policy.limited(weight, wait))?;
         match (weight, &policy.grant) {
-            (Weight::Light, _) => Ok(()),
+            (Weight::Light, _) => self.admit_light(policy, token, now),
             (Weight::Read, Some(grant)) => grant.token.admit().and_then(|()| grant.tenant.admit()),
             (Weight::Read, None) => self.admit_shared(policy, token, now),
         }
+    }
+
+    /// What costs little is bounded too, over all connections of a token and of its tenant.
+    fn admit_light(&self, policy: &Policy, token: &TokenId, now: Instant) -> Result<(), Limited> {
+        let (limit, span) = policy.window();
+        let window = (limit.saturating_mul(LIGHT_CONNECTIONS), span);
+        let tenant = policy.grant.as_ref().map(|grant| &grant.client.tenant_id);
+        let tenant = tenant.map(|id| Holder::Tenant(id.clone()));
+        for holder in std::iter::once(Holder::Token(*token)).chain(tenant) {
+            let admitted = self.light.admit(((), holder), Weight::Light, window, now);
+            admitted.map_err(|wait| policy.limited(Weight::Light, wait))?;
+        }
+        Ok(())
     }
 
     fn admit_shared(&self, policy: &Policy, token: &TokenId, now: Instant) -> Result<(), Limited> {

@@ -46,6 +46,14 @@ impl Ways {
         }
     }
 
+    /// As the configuration says, to places alone that another one allows too.
+    pub(crate) fn within(config: &Config, other: &Config) -> Self {
+        Self {
+            reach: Reach::new(config.admin.places.within(&other.admin.places)),
+            ..Self::new(config)
+        }
+    }
+
     /// Closes what nobody asked for in a while.
     pub(crate) fn close_idle(&self) {
         self.rooms.close_idle();

@@ -11,7 +11,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection, Row as _};
 
-use super::killer::Killer;
+use super::killer::{Killer, Place};
 use crate::config::ServerUrl;
 use crate::db::gate::Gate;
 use crate::db::pool::Session;
@@ -101,10 +101,12 @@ impl Sessions {
             // A configuration that its server does not take, such as a login without TLS.
             _ => Failure::classified(FailureKind::Unavailable, error),
         })?;
-        let asked = "SELECT CAST(VERSION() AS CHAR), CAST(CONNECTION_ID() AS UNSIGNED)";
+        let asked = "SELECT CAST(VERSION() AS CHAR), CAST(CONNECTION_ID() AS UNSIGNED), \
+                     CAST(CONCAT_WS('/', @@hostname, @@port, @@server_id) AS CHAR)";
         let row = ask(&mut connection, asked).await?;
         let version: String = row.try_get(0).map_err(Failure::from_driver)?;
         let id: u64 = row.try_get(1).map_err(Failure::from_driver)?;
+        let server: String = row.try_get(2).map_err(Failure::from_driver)?;
         let flavour = if version.to_ascii_lowercase().contains("mariadb") {
             Flavour::MariaDb
         } else {
@@ -113,7 +115,7 @@ impl Sessions {
         prepare(&mut connection, flavour, allowed).await?;
         Ok(Reader {
             connection,
-            id,
+            place: Place { id, server },
             flavour,
             killer: Arc::clone(&self.killer),
             busy: false,
@@ -204,7 +206,7 @@ async fn ask(connection: &mut MySqlConnection, sql: &'static str) -> Result<MySq
 /// A session that only reads.
 pub(super) struct Reader {
     connection: MySqlConnection,
-    id: u64,
+    place: Place,
     flavour: Flavour,
     killer: Arc<Killer>,
     /// Whether the server may be at work for it.
@@ -243,7 +245,7 @@ impl Reader {
 impl Session for Reader {
     fn abandon(&mut self) {
         if self.busy {
-            self.killer.kill(self.id);
+            self.killer.kill(self.place.clone());
         }
     }
 }
