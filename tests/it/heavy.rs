@@ -99,8 +99,10 @@ async fn the_heaviest_requests_end_in_time_and_keep_nobody_waiting() {
                 let code = answer["code"].as_str().unwrap_or("ok");
                 let known = ["ok", "timeout", "overloaded"].contains(&code);
                 assert!(known, "{request:.200}: {answer}");
-                // Twice its time would be a limit that is not one.
-                assert!(asked.elapsed() < 2 * limit + limit / 2, "{request:.200}");
+                // The whole of it, its total and the wait for a place included; a second for the
+                // machine that others work on.
+                let allowed = limit + Duration::from_millis(1_500);
+                assert!(asked.elapsed() < allowed, "{request:.200}");
             }
         }));
     }

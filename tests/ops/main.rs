@@ -29,3 +29,4 @@ mod support;
 mod tls;
 mod upgrade;
 mod withdraw;
+mod worst;

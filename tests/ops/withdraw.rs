@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::skipped::skipped;
 use crate::support::*;
@@ -142,5 +144,88 @@ async fn rows_of_a_locked_table_are_not_counted_for_long() {
     let mut socket = served.connect(TOKEN).await;
     assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
     drop((socket, served));
+    database.remove().await;
+}
+
+const OPERATOR: &str = "an-operator-of-the-tests";
+
+/// Asks the admin API to make something, and gives back what it answers.
+async fn made(served: &Served, path: &str, body: &str) -> serde_json::Value {
+    let mut stream = TcpStream::connect(served.admin).await.unwrap();
+    let request = format!(
+        "POST /admin/api{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer {OPERATOR}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 201"), "{path}: {text}");
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_taken_away_is_used_no_more() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let Some(of_tenant) = Database::new().await else {
+        return;
+    };
+    let users = "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)";
+    let mut owner = database.session().await;
+    owner.execute(users).await.unwrap();
+    of_tenant.session().await.execute(users).await.unwrap();
+    let folder = Folder::new().await;
+    let key = "0123456789abcdef".repeat(4);
+    let base = format!(
+        "DATABASE_URL={}\nMCP_ALLOWED_MODELS=users\nMCP_STORE=sqlite:store.db\nMCP_ENCRYPTION_KEY={key}\n\
+         MCP_ADMIN_TOKEN={OPERATOR}\nMCP_ALLOWED_DATABASE_HOSTS",
+        database.url()
+    );
+    folder.configure(&format!("{base}=127.0.0.1,10.0.0.0/8"));
+    let served = folder.serve().await;
+    served.says("the admin API is at http://", 1).await;
+    made(&served, "/tenants", r#"{"name":"acme"}"#).await;
+    let shop = format!(
+        r#"{{"name":"shop","url":"{}","models":"users"}}"#,
+        of_tenant.url()
+    );
+    made(&served, "/tenants/acme/databases", &shop).await;
+    let token = made(&served, "/tenants/acme/tokens", r#"{"name":"agent"}"#).await;
+    let token = token["data"]["token"].as_str().unwrap().to_owned();
+    let mut client = served.connect(&token).await;
+    assert_eq!(code(&ask(&mut client, LIST).await), "ok");
+    owner
+        .execute("BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    folder.configure(&format!("{base}=10.0.0.0/8"));
+    served.signal("HUP");
+    let begun = Instant::now();
+    served.says("what it takes away is in force", 1).await;
+    println!("a host is used no more after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON);
+    assert_ne!(code(&ask(&mut client, LIST).await), "ok");
+    let none = || async {
+        let mut session = PgConnection::connect(&of_tenant.server).await.unwrap();
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 \
+                     AND application_name LIKE 'lucarne%'";
+        let count: i64 = sqlx::query_scalar(count)
+            .bind(&of_tenant.name)
+            .fetch_one(&mut session)
+            .await
+            .unwrap();
+        count == 0
+    };
+    while !none().await {
+        assert!(begun.elapsed() < SOON, "its sessions are kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    owner.execute("COMMIT").await.unwrap();
+    drop((served, owner));
+    of_tenant.remove().await;
     database.remove().await;
 }

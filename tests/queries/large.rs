@@ -276,3 +276,28 @@ async fn a_statement_ends_at_the_timeout() {
         assert!(begun.elapsed() < Duration::from_secs(4));
     }
 }
+
+#[tokio::test]
+async fn a_wide_row_takes_no_more_than_its_bound() {
+    // 64 values of an answer's size each would be 64 MB of one row: each has its part of 24 MB.
+    let columns: Vec<String> = (0..64).map(|at| format!("c{at} TEXT")).collect();
+    let sql = format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, {});
+         INSERT INTO t (id, c7) VALUES (1, hex(zeroblob(250000)));
+         INSERT INTO t (id, c7) VALUES (2, hex(zeroblob(150000)));",
+        columns.join(", ")
+    );
+    let served = Served::new(&sql, "t").await;
+    for (action, params) in [("get", r#"{"id":1}"#), ("list", "{}"), ("query", "{}")] {
+        let refusal = served.refusal(action, "t", params).await;
+        assert_eq!(refusal.code, "response_too_large", "{action}");
+        let hint = refusal.hint.unwrap();
+        assert!(hint.contains("c7 (500000 bytes)"), "{hint}");
+    }
+    // Fewer fields have more room each.
+    let fewer = r#"{"fields":["id","c7"],"filters":{"id":1}}"#;
+    let found = served.column("t", fewer, "c7").await;
+    assert_eq!(found[0].as_str().map(str::len), Some(500_000));
+    let short = served.ask("get", "t", r#"{"id":2}"#).await.unwrap();
+    assert_eq!(short["data"]["c7"].as_str().map(str::len), Some(300_000));
+}
