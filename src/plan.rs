@@ -359,7 +359,7 @@ pub fn rows<'c>(
         names.computed = projection::compute(params, &mut names, &mut counts)?;
     }
     let filter = counts.filters(params, &mut names, queries)?;
-    let (output, order) = if groups {
+    let (mut output, order) = if groups {
         aggregate::read(params, &mut names, &mut counts)?
     } else {
         let reading = &mut expansion::Reading {
@@ -383,6 +383,9 @@ pub fn rows<'c>(
         }
         let binding = cursor::binding(&joins, &filter, &order, &output);
         page.seek = Some(cursors.open(&text, &binding, &order)?);
+    }
+    if let Output::Rows { expand, .. } = &mut output {
+        expansion::keyed(expand, cursors.rows());
     }
     let plan = ReadPlan {
         model,

@@ -210,8 +210,8 @@ fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
 fn unbounded(plan: &ReadPlan<'_>) -> usize {
     fn of_row(fields: &[Shown<'_>], expand: &[Expansion<'_>]) -> usize {
         let within = expand.iter().map(|expansion| match expansion {
-            Expansion::Row(row) => of_row(&row.fields, &row.expand),
-            Expansion::Rows(_) => 0,
+            Expansion::One(row) => of_row(&row.fields, &row.expand),
+            Expansion::Many(_) => 0,
         });
         large::unbounded(fields.iter().map(|shown| shown.term.field())) + within.sum::<usize>()
     }

@@ -202,7 +202,8 @@ impl Postgres {
             lease.discard();
             result = self.once(&mut lease, bounds, &mut work).await;
         }
-        if result.as_ref().err().is_none_or(is_at_rest) {
+        let spoilt = lease.held().is_some_and(|reader| reader.spoilt);
+        if !spoilt && result.as_ref().err().is_none_or(is_at_rest) {
             lease.keep();
         }
         result
@@ -251,6 +252,9 @@ impl Postgres {
             if done.as_ref().err().is_none_or(is_at_rest) {
                 // Nothing is lost by it, and what a view's function set is undone.
                 transaction.rollback().await.map_err(Failure::from_driver)?;
+                if !self.server.sessions.pooled() {
+                    reader.look().await?;
+                }
             }
             done
         };

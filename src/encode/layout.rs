@@ -12,8 +12,8 @@ pub struct Cell {
     pub index: usize,
     /// What it holds.
     pub shape: Shape,
-    /// Whether it holds its value's size instead where that is too large to be fetched.
-    pub guarded: bool,
+    /// The bytes above which it holds its value's size instead of the value, where there are such.
+    pub guarded: Option<usize>,
 }
 
 /// One member of a row's object.
@@ -158,7 +158,7 @@ impl Layout {
         let cell = Cell {
             index: 0,
             shape: Shape::Native,
-            guarded: false,
+            guarded: None,
         };
         Self::new(Vec::new(), vec![cell], None)
     }

@@ -421,7 +421,8 @@ impl Rows {
                         .and_then(|digits| digits.parse().ok()),
                     _ => None,
                 };
-                told.filter(|size| oversize && cell.guarded && *size > self.max_bytes)
+                let is_size = |size: &usize| cell.guarded.is_some_and(|most| *size > most);
+                told.filter(|size| oversize && is_size(size))
                     .unwrap_or_else(|| written(&datum, cell.shape))
             }
         }

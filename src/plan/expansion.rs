@@ -4,7 +4,7 @@ use super::filter::Counts;
 use super::joins::Source;
 use super::path::{self, Names};
 use super::projection::{self, Shown, list};
-use super::{Format, Limits, Object, Output, Page, ReadPlan, Total, page, present};
+use super::{Format, Limits, Object, Output, Page, ReadPlan, RowKey, Total, page, present};
 use crate::catalog::{Model, Relation};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Kind, kind};
@@ -246,6 +246,21 @@ fn many<'c>(
         parent,
         plan,
     })
+}
+
+/// Gives each list, at any depth, the key by which its alike rows are ordered.
+pub(super) fn keyed(expand: &mut [Expansion<'_>], key: RowKey) {
+    for expansion in expand {
+        match expansion {
+            Expansion::One(row) => keyed(&mut row.expand, key),
+            Expansion::Many(rows) => {
+                rows.plan.row_key = key;
+                if let Output::Rows { expand, .. } = &mut rows.plan.output {
+                    keyed(expand, key);
+                }
+            }
+        }
+    }
 }
 
 /// Checks the members of what is chosen.

@@ -102,7 +102,7 @@ impl<'s> Columns<'s> {
         Cell {
             index: self.add(expr),
             shape,
-            guarded: false,
+            guarded: None,
         }
     }
 
@@ -192,7 +192,7 @@ impl<'s> Columns<'s> {
         let exceeds = size
             .clone()
             .map(|size| large::exceeds(value, size, max_bytes, field, self.dialect));
-        let guarded = size.is_some();
+        let guarded = size.is_some().then_some(max_bytes);
         let expr = match size.zip(exceeds.clone()) {
             Some((size, exceeds)) => large::guarded(projected, size, exceeds, field, self.dialect),
             None => projected,

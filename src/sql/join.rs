@@ -7,8 +7,8 @@ use super::{Dialect, alias, column_of, compare, documents, identity, rule, table
 use crate::catalog::{Model, Relation, TableName};
 use crate::encode::Member;
 use crate::plan::{
-    Column, ExpandedRow, ExpandedRows, Expansion, Join, Joins, Output, ReadPlan, RowKey, Shown, Source,
-    Sources,
+    Column, ExpandedRow, ExpandedRows, Expansion, Join, Joins, Output, ReadPlan, RowKey, Shown,
+    Source, Sources,
 };
 
 /// The alias of the target where the first of several rows is looked for.

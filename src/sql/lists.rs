@@ -7,8 +7,8 @@ use sea_query::{OverStatement as _, TableRef};
 
 use super::columns::Columns;
 use super::{
-    BASE, Dialect, Statement, column_of, compare, filter, groups, join, mysql, order_by, rule,
-    table,
+    BASE, Dialect, Statement, column_of, compare, filter, groups, join, large, mysql, order_by,
+    rule, table, unbounded,
 };
 use crate::catalog::{Field, FieldType, Model};
 use crate::encode::Layout;

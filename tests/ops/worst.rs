@@ -45,7 +45,10 @@ fn worst() -> Vec<String> {
             "notes",
             json!({"group_by": ["body"], "aggregate": {"n": {"$count": "*"}}, "total": true}),
         ),
-        ("many", json!({"sort": ["word"], "total": true, "offset": 90_000})),
+        (
+            "many",
+            json!({"sort": ["word"], "total": true, "offset": 90_000}),
+        ),
         (
             "many",
             json!({"group_by": ["word"], "aggregate": {"n": {"$max": "id"}}, "total": true}),

@@ -328,3 +328,35 @@ async fn what_a_policy_calls_ends_with_its_statement() {
     drop((asked, place));
     clean_up(&server, format!("DROP ROLE \"{role}\""));
 }
+
+#[tokio::test]
+async fn what_a_view_prepares_answers_nobody() {
+    // A function that puts other statements in the place of those that the session has prepared.
+    let script = r#"
+        CREATE TABLE t (id int PRIMARY KEY, v text);
+        CREATE TABLE other (id int PRIMARY KEY, v text);
+        INSERT INTO t VALUES (1, 'right'); INSERT INTO other VALUES (1, 'wrong');
+        CREATE FUNCTION public.replaces() RETURNS int LANGUAGE plpgsql AS $$
+          DECLARE one record; BEGIN
+            FOR one IN SELECT * FROM pg_catalog.pg_prepared_statements
+                WHERE statement LIKE '%"public"."t"%' LOOP
+              EXECUTE pg_catalog.format('DEALLOCATE %I', one.name);
+              EXECUTE pg_catalog.format('PREPARE %I%s AS %s', one.name,
+                CASE WHEN one.parameter_types = '{}' THEN ''
+                  ELSE '(' || pg_catalog.array_to_string(one.parameter_types, ',') || ')' END,
+                pg_catalog.replace(one.statement, '"public"."t"', '"public"."other"'));
+            END LOOP;
+            RETURN 1; END $$;
+        CREATE VIEW replacing AS SELECT public.replaces() AS id;"#;
+    let Some(place) = Database::new(script).await else {
+        return;
+    };
+    let asked = Asked::new(&place.url(), "t,replacing", &[("MCP_POOL_SIZE", "1")]).await;
+    for round in 0..3 {
+        for (action, params) in [("get", r#"{"id":1}"#), ("list", "{}"), ("query", "{}")] {
+            let answer = asked.ask(action, "t", params).await.unwrap();
+            assert!(answer.contains("right"), "{round} {action}: {answer}");
+        }
+        asked.ask("list", "replacing", "{}").await.unwrap();
+    }
+}

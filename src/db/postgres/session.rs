@@ -98,7 +98,10 @@ impl Sessions {
             // A server that gives no more sessions answers all the same.
             _ => attempt.succeeded(),
         }
-        opened.map(|connection| Reader { connection })
+        opened.map(|connection| Reader {
+            connection,
+            spoilt: false,
+        })
     }
 
     async fn connect(&self) -> Result<PgConnection, Failure> {
@@ -233,6 +236,22 @@ impl std::error::Error for Unforced {}
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) connection: PgConnection,
+    /// Whether code of others left something in it that outlives a transaction.
+    pub(super) spoilt: bool,
+}
+
+impl Reader {
+    /// Looks, behind a transaction in which code of others may have run, for statements that SQL
+    /// prepared: ours are prepared by the protocol, and one under the name of one of ours would be
+    /// run in its place for whoever comes next.
+    pub(super) async fn look(&mut self) -> Result<(), Failure> {
+        const PREPARED: &str =
+            "SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql LIMIT 1";
+        self.spoilt = true;
+        let prepared = self.connection.fetch_optional(PREPARED).await;
+        self.spoilt = prepared.map_err(Failure::from_driver)?.is_some();
+        Ok(())
+    }
 }
 
 impl Session for Reader {
