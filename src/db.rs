@@ -6,6 +6,7 @@
 
 mod batch;
 mod causes;
+mod definition;
 mod failure;
 mod gate;
 mod mysql;
@@ -15,6 +16,7 @@ mod shared;
 mod sqlite;
 
 pub use causes::{CAUSES, Cause};
+pub use definition::Checked;
 pub use failure::{Failure, FailureKind, StartFault, Weakness};
 pub use pool::Usage;
 pub use shared::Shared;
@@ -164,12 +166,17 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::fetch`].
-    pub async fn is_defined_as(&self, table: &TableName, definition: u64) -> Result<bool, Failure> {
+    pub async fn is_defined_as(
+        &self,
+        table: &TableName,
+        definition: u64,
+        checked: Checked,
+    ) -> Result<bool, Failure> {
         match self {
             Self::Sqlite(db) => Ok(db.definition(table).await? == Some(definition)),
-            // What its statements expect of a table fails where it does not hold.
-            Self::Postgres(_) => Ok(true),
-            Self::MySql(db) => Ok(db.definition(table).await? == definition),
+            // What its statements expect of types fails where it does not hold.
+            Self::Postgres(db) => db.is_defined_as(table, definition, Checked::Lately).await,
+            Self::MySql(db) => db.is_defined_as(table, definition, checked).await,
         }
     }
 
@@ -272,11 +279,11 @@ impl Db {
 
     /// The SQL that makes a role for just what is served: for the operator to read and run, never
     /// run here. `None` where the engine has no roles.
-    pub fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> Option<String> {
+    pub fn setup_sql(&self, catalog: &Catalog) -> Option<String> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(db) => Some(db.setup_sql(catalog, hidden)),
-            Self::MySql(db) => Some(db.setup_sql(catalog, hidden)),
+            Self::Postgres(db) => Some(db.setup_sql(catalog)),
+            Self::MySql(db) => Some(db.setup_sql(catalog)),
         }
     }
 

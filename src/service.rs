@@ -28,7 +28,7 @@ use outage::Outage;
 use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
-use crate::db::{Db, Usage};
+use crate::db::{Checked, Db, Usage};
 use crate::encode::{self, Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
@@ -38,7 +38,7 @@ use crate::policy::databases::Ways;
 use crate::policy::quota::Reserved;
 use crate::policy::{Access, Budget, Exposed, Form, Limited, Policy, Tally};
 use crate::protocol::{Action, Read};
-use crate::sql::{self, Dialect};
+use crate::sql;
 use crate::store::{DatabaseId, Store};
 
 /// What a request may take beyond its time, to hear that a statement of it was ended.
@@ -493,8 +493,11 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let (db, max_bytes) = (source.db, source.max_bytes());
         let dialect = db.dialect();
-        // A record that is looked up tells its own key; on SQLite it tells no type.
-        let mut tells = plan.model.rules().is_empty() && dialect != Dialect::Sqlite;
+        // A record that is looked up tells its own key.
+        let mut checked = match plan.model.rules().is_empty() {
+            true => Checked::Lately,
+            false => Checked::Now,
+        };
         out.extend_from_slice(b"\"data\":");
         let rows = |layout: &Arc<Layout>| {
             let layout = Arc::clone(layout);
@@ -506,7 +509,7 @@ impl Service {
                 db.lookup(lookup, id, rows).await
             }
             None => {
-                tells = false;
+                checked = Checked::Now;
                 let statement = sql::get(plan, dialect, max_bytes);
                 let rows = rows(&statement.layout);
                 db.fetch(&statement, rows, source.until).await
@@ -515,9 +518,7 @@ impl Service {
         let rows =
             fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
         let page = rows.finish();
-        if !tells {
-            page::confirm(source, &plan.joins, page.edition).await?;
-        }
+        page::confirm(source, &plan.joins, page.edition, checked).await?;
         self.found();
         if let Some(field) = &page.unread {
             source.exposed.warn_of_unread(plan.model, field);
@@ -543,7 +544,7 @@ impl Service {
         let mut page = page::fetch(source, plan, out).await?;
         let listed = lists::fill(source, plan, &mut page).await?;
         let total = page::total(source, plan, &page).await?;
-        page::confirm(source, &plan.joins, page.edition).await?;
+        page::confirm(source, &plan.joins, page.edition, Checked::Now).await?;
         self.found();
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);

@@ -56,7 +56,7 @@ impl Opened {
     /// The SQL that makes a role for just what is served, where the engine has roles.
     pub fn setup_sql(&self) -> Option<String> {
         let policy = self.service.policy();
-        self.service.db()?.setup_sql(policy.own()?, &self.hidden)
+        self.service.db()?.setup_sql(policy.own()?)
     }
 }
 

@@ -26,10 +26,10 @@ use std::time::{Duration, Instant};
 use sqlx::mysql::{MySql as Driver, MySqlRow};
 use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
-use self::definition::Definitions;
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{Batch, Gather, Waiting};
+use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table, TableName};
@@ -101,13 +101,15 @@ impl MySql {
         self.survey(work::Tables(names)).await
     }
 
-    /// What tells the table's definition of now from others; those who ask at once are told by one
-    /// reading.
-    pub(super) async fn definition(&self, table: &TableName) -> Result<u64, Failure> {
-        let shared = self.definitions.of(table);
-        let definition = work::Definition(table);
-        let read = shared.ask(self.read(Code::None, self.latest(), definition));
-        bounded(self.query_timeout + GRACE, read).await
+    pub(super) async fn is_defined_as(
+        &self,
+        table: &TableName,
+        definition: u64,
+        checked: Checked,
+    ) -> Result<bool, Failure> {
+        let read = self.read(Code::None, self.latest(), work::Definition(table));
+        let is = self.definitions.is(table, definition, checked, read);
+        bounded(self.query_timeout + GRACE, is).await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
@@ -148,8 +150,8 @@ impl MySql {
         Ok(found)
     }
 
-    pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
-        role::setup_sql(catalog, hidden)
+    pub(super) fn setup_sql(&self, catalog: &Catalog) -> String {
+        role::setup_sql(catalog)
     }
 
     pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {

@@ -20,6 +20,7 @@
 mod catalog;
 mod code;
 mod columns;
+mod definition;
 mod parts;
 mod plan;
 mod relations;
@@ -38,9 +39,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{Batch, Gather, Waiting};
+use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
-use crate::catalog::{Catalog, Hidden, Table};
+use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
 use crate::sql::Statement;
@@ -66,6 +68,7 @@ struct Server {
     sessions: Sessions,
     pool: Pool<Reader>,
     pool_size: usize,
+    definitions: Definitions,
     query_timeout: Duration,
 }
 
@@ -77,6 +80,7 @@ impl Postgres {
                 sessions: Sessions::new(url, options)?,
                 pool: Pool::new(options),
                 pool_size: options.pool_size,
+                definitions: Definitions::default(),
                 query_timeout: options.query_timeout,
             }),
             waiting: Waiting::new(options.pool_size),
@@ -110,6 +114,24 @@ impl Postgres {
         names: &[ModelName],
     ) -> Result<Vec<Result<Table, String>>, Failure> {
         self.read(of_catalog(), work::Tables(names)).await
+    }
+
+    pub(super) async fn is_defined_as(
+        &self,
+        table: &TableName,
+        definition: u64,
+        checked: Checked,
+    ) -> Result<bool, Failure> {
+        let persistent = !self.server.sessions.pooled();
+        // It is nobody's own reading, and is told to whoever asks.
+        let bounds = Bounds {
+            whom: None,
+            begin: (!persistent).then_some(READ_ONLY),
+            until: self.latest(),
+        };
+        let read = self.read(bounds, work::Definition { table, persistent });
+        let definitions = &self.server.definitions;
+        definitions.is(table, definition, checked, read).await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
@@ -156,8 +178,8 @@ impl Postgres {
         Ok(found)
     }
 
-    pub(super) fn setup_sql(&self, catalog: &Catalog, hidden: &[Hidden]) -> String {
-        role::setup_sql(self.server.url.database.as_deref(), catalog, hidden)
+    pub(super) fn setup_sql(&self, catalog: &Catalog) -> String {
+        role::setup_sql(self.server.url.database.as_deref(), catalog)
     }
 
     pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 
 use super::Source;
 use super::page::{Fail, confirm, failed, room};
+use crate::db::Checked;
 use crate::encode::{Gap, Page, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{ExpandedRows, ReadPlan, Seek, Value};
@@ -141,7 +142,7 @@ async fn fetch(
     let Some(page) = rows.map(Rows::finish) else {
         return Ok(None);
     };
-    confirm(source, &plan.joins, page.edition).await?;
+    confirm(source, &plan.joins, page.edition, Checked::Now).await?;
     if let Some(field) = &page.unread {
         source.exposed.warn_of_unread(plan.model, field);
     }

@@ -6,7 +6,7 @@ use tracing::debug;
 
 use super::Source;
 use crate::catalog::Model;
-use crate::db::{Failure, FailureKind};
+use crate::db::{Checked, Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{self, Condition, Format, Joins, Output, ReadPlan, Seek, Total, Value};
@@ -172,12 +172,13 @@ pub(crate) async fn confirm(
     source: Source<'_>,
     joins: &Joins<'_>,
     edition: Option<i64>,
+    checked: Checked,
 ) -> Result<(), Fail> {
     for (table, definition) in joins.models().flat_map(Model::definitions) {
         if source.db.is_known_as(table, definition, edition) {
             continue;
         }
-        let same = Box::pin(source.db.is_defined_as(table, definition)).await;
+        let same = Box::pin(source.db.is_defined_as(table, definition, checked)).await;
         let same =
             same.map_err(|failure| failed(source, joins, &Condition::All(Vec::new()), &failure))?;
         if !same {

@@ -130,3 +130,42 @@ async fn a_walk_over_an_enum_does_not_go_on_by_other_positions() {
     let found = asker.field("t", "e", r#"{"filters":{"e":"d"}}"#).await;
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_computed_or_told_apart_otherwise_is_noticed() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE u (id INT PRIMARY KEY, name TEXT, password_hash TEXT, \
+             g TEXT AS (upper(name)) VIRTUAL); \
+             INSERT INTO u (id, name, password_hash) VALUES (1, 'ana', 's3cret'); \
+             CREATE TABLE p (id INT PRIMARY KEY, n INT); INSERT INTO p VALUES (1, 1), (2, 2)",
+        )
+        .await;
+    let asker = Asker::live(&place.url(), "u,p").await;
+    assert_eq!(asker.field("u", "g", "{}").await, [r#""ANA""#]);
+    place
+        .run("ALTER TABLE u MODIFY g TEXT AS (upper(password_hash)) VIRTUAL")
+        .await;
+    let row = asker.ask("query", "u", "{}").await.unwrap();
+    assert!(!row.contains("S3CRET") && row.contains("ana"), "{row}");
+    assert_eq!(asker.field("p", "n", r#"{"sort":["n"]}"#).await, ["1", "2"]);
+    place
+        .run("ALTER TABLE p DROP PRIMARY KEY; INSERT INTO p VALUES (1, 3)")
+        .await;
+    let mut walked = Vec::new();
+    let mut params = r#"{"sort":["id"],"limit":1}"#.to_owned();
+    loop {
+        let page = asker.ask("query", "p", &params).await.unwrap();
+        let page: serde_json::Value = serde_json::from_str(&format!("{{{page}}}")).unwrap();
+        walked.push(page["data"][0]["n"].as_i64().unwrap());
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        params = format!(r#"{{"sort":["id"],"limit":1,"cursor":"{cursor}"}}"#);
+    }
+    walked.sort_unstable();
+    assert_eq!(walked, [1, 2, 3]);
+}

@@ -24,13 +24,15 @@ async fn an_account_by_the_printed_sql_reads_what_is_served_and_nothing_else() {
     let config = configured(&place.url(), "users,notes", &[]);
     let db = database(&config);
     let all = built(&db, &config).await;
-    let sql = db.setup_sql(&all.catalog, &all.hidden).unwrap();
+    let sql = db.setup_sql(&all.catalog).unwrap();
     let name = &place.name;
     assert_eq!(
         sql.lines().skip(2).collect::<Vec<_>>(),
         [
             "CREATE USER 'lucarne_reader'@'%' IDENTIFIED BY 'choose-a-password';",
-            &format!("GRANT SELECT ON `{name}`.`notes` TO 'lucarne_reader'@'%';"),
+            &format!(
+                "GRANT SELECT (`id`, `user_id`, `body`), SHOW VIEW ON `{name}`.`notes` TO 'lucarne_reader'@'%';"
+            ),
             &format!(
                 "GRANT SELECT (`id`, `email`, `profile`), SHOW VIEW ON `{name}`.`users` TO 'lucarne_reader'@'%';"
             ),

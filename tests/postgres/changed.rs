@@ -118,3 +118,88 @@ async fn a_value_of_another_type_is_never_taken_for_one() {
     let refused = asked.ask("query", "t", r#"{"filters":{"m":"old"}}"#).await;
     assert!(refused.unwrap_err().starts_with("invalid_value"));
 }
+
+/// Asks until an answer is that one: a change is seen within half a second, and read within a second
+/// after the reading before.
+async fn becomes(asked: &Asked, (model, params, field): (&str, &str, &str), expected: &[&str]) {
+    for _ in 0..40 {
+        let told = asked.ask("query", model, params).await;
+        let told = told.ok().map(|answer| {
+            let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            let rows = answer["data"].as_array().unwrap().iter();
+            rows.map(|row| row[field].to_string()).collect::<Vec<_>>()
+        });
+        if told.is_some_and(|told| told == expected) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!(
+        "{model} {params}: {:?}",
+        asked.ask("query", model, params).await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_no_statement_is_noticed_all_the_same() {
+    const MADE: &str = "CREATE EXTENSION citext; \
+        CREATE TABLE u (id int PRIMARY KEY, name text, password_hash text, \
+          g text GENERATED ALWAYS AS (upper(name)) STORED, v varchar(9), n int); \
+        INSERT INTO u VALUES (1, 'ana', 's3cret', DEFAULT, 'foo', 1), \
+          (2, 'bo', 's3cret', DEFAULT, 'FOO', 2); \
+        CREATE TABLE a (id int PRIMARY KEY, k int UNIQUE, name text); \
+        INSERT INTO a VALUES (1, 2, 'one'), (2, 1, 'two'); \
+        CREATE TABLE c (id int PRIMARY KEY, a_id int CONSTRAINT points REFERENCES a (id)); \
+        INSERT INTO c VALUES (1, 1)";
+    let Some(place) = Database::new(MADE).await else {
+        return;
+    };
+    let asked = Asked::live(&place.url(), "u,a,c").await;
+    let of_v = ("u", r#"{"filters":{"v":"foo"}}"#, "id");
+    let all = ("u", "{}", "g");
+    becomes(&asked, of_v, &["1"]).await;
+    becomes(&asked, all, &[r#""ANA""#, r#""BO""#]).await;
+    // What is computed from a hidden column is hidden.
+    place
+        .execute(
+            "ALTER TABLE u DROP g; \
+             ALTER TABLE u ADD g text GENERATED ALWAYS AS (upper(password_hash)) STORED",
+        )
+        .await;
+    becomes(&asked, all, &["null", "null"]).await;
+    // What was told apart is equal now,
+    place.execute("ALTER TABLE u ALTER v TYPE citext").await;
+    becomes(&asked, of_v, &["1", "2"]).await;
+    // a key tells the rows of a child not apart,
+    place
+        .execute("CREATE TABLE more () INHERITS (u); INSERT INTO more (id, n) VALUES (1, 3)")
+        .await;
+    let first = r#"{"fields":["n"],"sort":["id"],"limit":1}"#;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    becomes(
+        &asked,
+        ("u", r#"{"fields":["n"],"sort":["n"]}"#, "n"),
+        &["1", "2", "3"],
+    )
+    .await;
+    let mut params = first.to_owned();
+    let mut walked = Vec::new();
+    for _ in 0..3 {
+        let page = asked.value("query", "u", &params).await;
+        walked.push(page["data"][0]["n"].as_i64().unwrap());
+        let cursor = &page["next_cursor"];
+        params = format!(r#"{{"fields":["n"],"sort":["id"],"limit":1,"cursor":{cursor}}}"#);
+    }
+    walked.sort_unstable();
+    assert_eq!(walked, [1, 2, 3]);
+    // and a key leads where it leads now.
+    let named = ("c", r#"{"fields":["a.name"]}"#, "a.name");
+    becomes(&asked, named, &[r#""one""#]).await;
+    place
+        .execute(
+            "ALTER TABLE c DROP CONSTRAINT points; \
+             ALTER TABLE c ADD CONSTRAINT points FOREIGN KEY (a_id) REFERENCES a (k)",
+        )
+        .await;
+    becomes(&asked, named, &[r#""two""#]).await;
+}

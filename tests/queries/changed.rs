@@ -81,3 +81,64 @@ async fn a_fault_in_the_data_is_no_change() {
         assert_eq!(served.ids("t", "{}").await, [1, 2]);
     }
 }
+
+#[tokio::test]
+async fn what_is_computed_or_compared_otherwise_is_noticed() {
+    let served = Served::live(
+        "CREATE TABLE u (id INTEGER PRIMARY KEY, name TEXT, password_hash TEXT,
+           g TEXT AS (upper(name)), v TEXT);
+         INSERT INTO u VALUES (1, 'ana', 's3cret', 'foo'), (2, 'bo', 's3cret', 'FOO');
+         CREATE VIEW shown AS SELECT id, v FROM u;",
+        "u,shown",
+    )
+    .await;
+    let ids = async |model: &str| {
+        let sorted = r#"{"filters":{"v":{"$gte":"foo"}},"sort":["v"],"fields":["id"]}"#;
+        served.query(model, sorted).await["data"].clone()
+    };
+    assert_eq!(served.query("u", "{}").await["data"][0]["g"], "ANA");
+    assert_eq!(ids("shown").await, json!([{"id": 1}]));
+    served
+        .write(
+            "DROP VIEW shown;
+             CREATE TABLE made (id INTEGER PRIMARY KEY, name TEXT, password_hash TEXT,
+               g TEXT AS (upper(password_hash)), v TEXT COLLATE NOCASE);
+             INSERT INTO made SELECT id, name, password_hash, v FROM u;
+             DROP TABLE u;
+             ALTER TABLE made RENAME TO u;
+             CREATE VIEW shown AS SELECT id, v FROM u;",
+        )
+        .await;
+    let row = served.query("u", "{}").await["data"][0].clone();
+    assert_eq!(row.get("g"), None, "{row}");
+    assert_eq!(ids("u").await, json!([{"id": 1}, {"id": 2}]));
+    assert_eq!(ids("shown").await, json!([{"id": 1}, {"id": 2}]));
+}
+
+#[tokio::test]
+async fn a_key_tells_rows_apart_as_its_index_does() {
+    let served = Served::live(
+        "CREATE TABLE d (id INTEGER PRIMARY KEY DESC, n INT);
+         INSERT INTO d VALUES (1, 1), (NULL, 2), (NULL, 3), ('x', 4), (1.5, 5);
+         CREATE TABLE b (a TEXT COLLATE NOCASE, n INT, PRIMARY KEY (a COLLATE BINARY)) WITHOUT ROWID;
+         INSERT INTO b VALUES ('a', 1), ('A', 2), ('b', 3), ('B', 4);",
+        "d,b",
+    )
+    .await;
+    for (model, rows) in [("d", 5), ("b", 4)] {
+        let mut found = Vec::new();
+        let mut params = r#"{"limit":1}"#.to_owned();
+        loop {
+            let page = served.query(model, &params).await;
+            found.push(page["data"][0]["n"].as_i64().unwrap());
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                break;
+            };
+            params = format!(r#"{{"limit":1,"cursor":"{cursor}"}}"#);
+        }
+        found.sort_unstable();
+        assert_eq!(found, (1..=rows).collect::<Vec<i64>>(), "{model}");
+    }
+    let others = served.query("d", r#"{"filters":{"id":{"$ne":1}}}"#).await;
+    assert_eq!(others["count"], 4);
+}

@@ -4,44 +4,33 @@
 //! and an enum's position with whatever has that position now: no statement fails for it, and its
 //! rows tell nothing of the columns that it compares. So the definition is asked for after it.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sqlx::MySqlConnection;
 
 use crate::catalog::TableName;
-use crate::db::{Failure, Shared};
+use crate::db::Failure;
 
-/// What is being asked of tables, each once at a time.
-#[derive(Debug, Default)]
-pub(super) struct Definitions(Mutex<HashMap<TableName, Arc<Shared<u64>>>>);
-
-impl Definitions {
-    /// That of a table of the catalog.
-    pub(super) fn of(&self, table: &TableName) -> Arc<Shared<u64>> {
-        // A map is sound whatever a panicking holder was about to do.
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match tables.get(table) {
-            Some(shared) => Arc::clone(shared),
-            None => {
-                let shared = Arc::new(Shared::new(Duration::ZERO));
-                tables.insert(table.clone(), Arc::clone(&shared));
-                shared
-            }
-        }
-    }
-}
-
-/// What tells the definition of a table's columns from others, for this process.
+/// What tells the definition of a table's columns from others, for this process. Which other table
+/// a foreign key points to is not of it: that would cost as much again.
 pub(super) async fn read(
     connection: &mut MySqlConnection,
     name: &TableName,
 ) -> Result<u64, Failure> {
-    let columns: Vec<(String, String, Option<String>)> = sqlx::query_as(
+    // The name, the type, the collation, whether it may be NULL, which key it leads, and what it is
+    // computed from.
+    type Column = (
+        String,
+        String,
+        Option<String>,
+        String,
+        String,
+        Option<String>,
+    );
+    let columns: Vec<Column> = sqlx::query_as(
         "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
-         CAST(collation_name AS CHAR) FROM information_schema.columns \
+         CAST(collation_name AS CHAR), CAST(is_nullable AS CHAR), CAST(column_key AS CHAR), \
+         CAST(generation_expression AS CHAR) FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
     .bind(&name.schema)

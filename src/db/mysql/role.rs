@@ -289,23 +289,20 @@ fn like(pattern: &str, name: &str) -> bool {
 }
 
 /// The SQL that makes an account for just what is served.
-pub(super) fn setup_sql(catalog: &Catalog, hidden: &[Hidden]) -> String {
+pub(super) fn setup_sql(catalog: &Catalog) -> String {
     let mut sql = format!(
         "-- An account that may read what is served and nothing else. Choose a password, then run\n\
          -- this as an administrator.\n\
          CREATE USER {READER} IDENTIFIED BY 'choose-a-password';\n"
     );
     for (table, fields) in catalog.tables() {
-        let columns = if hidden.iter().any(|hidden| hidden.table == *table) {
-            let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
-            // Without the second right the server tells of no foreign keys.
-            format!(" ({}), SHOW VIEW", names.join(", "))
-        } else {
-            String::new()
-        };
+        // By column always: whoever asks may himself not see which others there are. Without the
+        // second right the server tells of no foreign keys.
+        let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
         let schema = table.schema.as_deref().unwrap_or_default();
         sql += &format!(
-            "GRANT SELECT{columns} ON {}.{} TO {READER};\n",
+            "GRANT SELECT ({}), SHOW VIEW ON {}.{} TO {READER};\n",
+            names.join(", "),
             identifier(schema),
             identifier(&table.name)
         );

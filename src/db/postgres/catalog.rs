@@ -6,7 +6,7 @@ use sea_query::{Alias, Expr, PostgresQueryBuilder, Query, SelectStatement};
 use sqlx::postgres::types::Oid;
 use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Row as _};
 
-use super::{code, columns, is_at_rest, relations, session};
+use super::{code, columns, definition, is_at_rest, relations, session};
 use crate::catalog::{Kind, Table, TableName};
 use crate::config::{Engine, ModelName};
 use crate::db::{Failure, bound};
@@ -68,7 +68,7 @@ pub(super) async fn tables(
             estimated_rows: estimate(connection, known).await?,
             secured: known.secured,
             runs_code: running.contains(&known.oid),
-            definition: None,
+            definition: Some(definition::read(connection, &known.name, false).await?),
             columns,
             withheld: withheld.get(&known.oid).cloned().unwrap_or_default(),
             primary_key: relations.primary_key,
@@ -166,7 +166,13 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
         bool,
         bool,
     );
-    let names: Vec<String> = names.iter().map(|name| name.table.to_lowercase()).collect();
+    // The server folds by its own rules: what it folds, and what is folded here, both count.
+    let folded = names.iter().map(|name| name.table.to_lowercase());
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| name.table.clone())
+        .chain(folded)
+        .collect();
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT c.oid, CAST(n.nspname AS text), CAST(c.relname AS text), CAST(c.relkind AS text), \
            obj_description(c.oid, 'pg_class'), \
@@ -179,7 +185,7 @@ async fn known(connection: &mut PgConnection, names: &[ModelName]) -> Result<Vec
            c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' \
-           AND n.nspname <> 'information_schema' AND lower(c.relname) = ANY($1) \
+           AND n.nspname <> 'information_schema' AND (c.relname = ANY($1) OR lower(c.relname) = ANY($1)) \
          ORDER BY n.nspname, c.relname",
     )
     .persistent(false)

@@ -139,7 +139,7 @@ fn split<'t>(tables: impl Iterator<Item = &'t TableName>) -> (Vec<String>, Vec<S
 }
 
 /// The SQL that makes a role for just what is served.
-pub(super) fn setup_sql(database: Option<&str>, catalog: &Catalog, hidden: &[Hidden]) -> String {
+pub(super) fn setup_sql(database: Option<&str>, catalog: &Catalog) -> String {
     let tables = catalog.tables();
     let mut sql = format!(
         "-- A role that may read what is served and nothing else. Choose a password, then run this\n\
@@ -165,14 +165,11 @@ pub(super) fn setup_sql(database: Option<&str>, catalog: &Catalog, hidden: &[Hid
         );
     }
     for (table, fields) in tables {
-        let columns = if hidden.iter().any(|hidden| hidden.table == *table) {
-            let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
-            format!(" ({})", names.join(", "))
-        } else {
-            String::new()
-        };
+        // By column always: whoever asks may himself not see which others there are.
+        let names: Vec<String> = fields.iter().map(|name| identifier(name)).collect();
         sql += &format!(
-            "GRANT SELECT{columns} ON {} TO {READER};\n",
+            "GRANT SELECT ({}) ON {} TO {READER};\n",
+            names.join(", "),
             identifiers(table)
         );
     }

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use sqlx::postgres::{PgColumn, PgRow, Postgres as Driver};
 use sqlx::{Column as _, Executor as _, PgConnection, Row as _};
 
-use super::{CLASSES, catalog, plan, role};
-use crate::catalog::{Catalog, Hidden, Table};
+use super::{CLASSES, catalog, definition, plan, role};
+use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::ModelName;
 use crate::db::batch::Batch;
 use crate::db::{Failure, FailureKind, Weakness, stream};
@@ -41,6 +41,19 @@ impl Work for Tables<'_> {
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
         catalog::tables(connection, self.0).await
+    }
+}
+
+pub(super) struct Definition<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) persistent: bool,
+}
+
+impl Work for Definition<'_> {
+    type Output = u64;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<u64, Failure> {
+        definition::read(connection, self.table, self.persistent).await
     }
 }
 

@@ -145,13 +145,39 @@ pub(super) fn definition(connection: &Connection, name: &str) -> Result<Option<u
         return Ok(None);
     };
     match declared(connection, known) {
-        Ok(rows) => Ok(Some(definition_of(known, &rows))),
+        Ok(rows) => definition_of(connection, known, &rows).map(Some),
         Err(error) => broken(error).map(|_| None),
     }
 }
 
-fn definition_of(known: &Known, rows: &[Declared]) -> u64 {
-    definition::of(&(known.kind == Kind::View, known.strict, rows))
+/// By the columns, and by what was written to make the table; of a view, to make those too that it
+/// names.
+fn definition_of(connection: &Connection, known: &Known, rows: &[Declared]) -> Result<u64> {
+    let is_view = known.kind == Kind::View;
+    let written: Vec<Option<String>> = all(
+        connection,
+        "WITH RECURSIVE made (name, sql) AS (\
+           SELECT name, sql FROM sqlite_schema WHERE name = ?1 AND type IN ('table', 'view') \
+           UNION SELECT s.name, s.sql FROM made JOIN sqlite_schema AS s \
+             ON ?2 AND s.type IN ('table', 'view') AND instr(lower(made.sql), lower(s.name)) > 0) \
+         SELECT sql FROM made ORDER BY name",
+        (&known.name, is_view),
+        |row| row.get(0),
+    )?;
+    Ok(definition::of(&(is_view, known.strict, rows, written)))
+}
+
+/// The index of the primary key, which one that is the row id itself has not: each column with the
+/// collation by which it is told apart.
+fn key_index(connection: &Connection, known: &Known) -> Result<Vec<(String, String)>> {
+    all(
+        connection,
+        "SELECT info.name, info.coll FROM pragma_index_list(?) AS list, \
+         pragma_index_xinfo(list.name) AS info WHERE list.origin = 'pk' AND info.key \
+         ORDER BY info.seqno",
+        [&known.name],
+        |row| row.try_into(),
+    )
 }
 
 fn table(connection: &Connection, known: &Known) -> Result<Table> {
@@ -163,15 +189,28 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         .collect();
     key.sort_unstable();
     // The one column that is the row id itself is never NULL, though nothing says so.
+    let key_index = key_index(connection, known)?;
     let row_id = match (&key[..], known.without_rowid) {
-        ([(_, name)], false) => rows
+        ([(_, name)], false) if key_index.is_empty() => rows
             .iter()
             .find(|row| row.0 == *name && row.1.eq_ignore_ascii_case("integer"))
             .map(|row| row.0.clone()),
         _ => None,
     };
-    let primary_key: Vec<String> = key.iter().map(|(_, name)| (*name).to_owned()).collect();
     let columns = columns(connection, known, &rows, row_id.as_deref())?;
+    // What its index tells apart and its comparisons do not is no key to ask by.
+    let is_compared_so = |(name, collation): &(String, String)| {
+        let mut named = columns.iter().filter(|column| column.name == *name);
+        named.any(|it| {
+            it.collation
+                .unwrap_or("BINARY")
+                .eq_ignore_ascii_case(collation)
+        })
+    };
+    let primary_key: Vec<String> = match key_index.iter().all(is_compared_so) {
+        true => key.iter().map(|(_, name)| (*name).to_owned()).collect(),
+        false => Vec::new(),
+    };
     let foreign_keys = foreign_keys(connection, &known.name, &columns)?;
     let indexes = indexes(connection, &known.name)?;
     let estimated_rows = match known.kind {
@@ -188,7 +227,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         estimated_rows,
         secured: false,
         runs_code: false,
-        definition: Some(definition_of(known, &rows)),
+        definition: Some(definition_of(connection, known, &rows)?),
         row_id: match known.stored && !known.without_rowid && row_id.is_none() {
             true => free_row_id(&columns),
             false => None,
