@@ -138,6 +138,7 @@ async fn ask(
     let params = params.to_string();
     let object = Object::parse(&params).ok_or("no object")?;
     let read = Read {
+        tool: None,
         action: "query",
         model: Some(model),
         params: &object,

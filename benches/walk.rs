@@ -117,6 +117,7 @@ async fn ask(opened: &Opened, caller: &Caller, params: &Value) -> Result<Value, 
     let read = Read {
         action: "query",
         model: Some("visits"),
+        tool: None,
         params: &object,
     };
     let answer = opened.service.answer(caller, &read, b"{".to_vec()).await?;

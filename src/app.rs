@@ -11,9 +11,11 @@ mod report;
 mod running;
 mod store_sync;
 mod supervise;
+mod tools;
 
 pub use open::{Opened, open};
 pub use reload::{Live, NotReloaded};
 pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{Kept, keep};
 pub use supervise::Source;
+pub use tools::give_tools;

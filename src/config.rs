@@ -36,6 +36,7 @@ mod secrets;
 mod service;
 mod store;
 mod tls;
+mod tools;
 pub mod variables;
 
 use std::path::PathBuf;
@@ -64,6 +65,7 @@ pub use self::relations::GivenRelation;
 pub use self::service::Service;
 pub use self::store::{EncryptionKeys, Store, StoreUrl};
 pub use self::tls::Tls;
+pub use self::tools::Tools;
 
 /// The configuration of the service, checked: a part for each concern. `Debug` shows no secret.
 #[derive(Debug)]
@@ -84,6 +86,8 @@ pub struct Config {
     pub store: Store,
     /// Administration by HTTP.
     pub admin: Admin,
+    /// Tools that the operator wrote.
+    pub tools: Tools,
     /// Where requests are recorded.
     pub audit: Audit,
     /// What is logged.

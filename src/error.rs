@@ -4,6 +4,7 @@
 //! its code is stable, and its hint is made from readable names alone. What a database driver said
 //! never gets in here; `service` logs that once and maps it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What is repeated of a request in an error is cut at this many characters.
@@ -37,8 +38,10 @@ pub enum ErrorKind {
     ReadOnly(Echo),
     #[error("Unsupported action: {0}. Supported: list, get, query, describe")]
     UnsupportedAction(Echo),
+    #[error("Tool '{tool}' not allowed. Allowed tools: {allowed}")]
+    ToolNotAllowed { tool: Echo, allowed: Box<str> },
     #[error("Missing required parameter: {0}")]
-    MissingParameter(&'static str),
+    MissingParameter(Cow<'static, str>),
     #[error("Pagination parameters must be integers")]
     PaginationNotInteger,
     #[error("Pagination parameters must be non-negative")]
@@ -86,6 +89,11 @@ pub enum ErrorKind {
     ScanRefused { field: Box<str>, model: Box<str> },
     #[error("Invalid value for field '{field}': expected {expected}")]
     InvalidValue { field: Box<str>, expected: Box<str> },
+    #[error("Invalid value for parameter '{parameter}': expected {expected}")]
+    InvalidArgument {
+        parameter: Box<str>,
+        expected: Box<str>,
+    },
     #[error("Record not found: {model} id={id}")]
     NotFound { model: Box<str>, id: Echo },
     #[error("Rate limit exceeded: {limit} requests per {window}s")]
@@ -99,6 +107,10 @@ pub enum ErrorKind {
         what: &'static str,
         scope: &'static str,
     },
+    #[error("Tool '{tool}' needs '{what}' of its caller, which this token does not have")]
+    CallerLacks { tool: Box<str>, what: Box<str> },
+    #[error("Tool '{0}' failed")]
+    ToolFailed(Box<str>),
     #[error("Query timed out after {0}s")]
     Timeout(u64),
     #[error("Response too large: one record exceeds {0} bytes")]
@@ -114,12 +126,13 @@ pub enum ErrorKind {
 }
 
 /// Every code, in the order of the protocol; a test holds it to [`ErrorKind::code`].
-pub const CODES: [&str; 18] = [
+pub const CODES: [&str; 20] = [
     "invalid_json",
     "invalid_request",
     "model_not_allowed",
     "read_only",
     "unsupported_action",
+    "tool_not_allowed",
     "missing_parameter",
     "invalid_parameter",
     "invalid_filter",
@@ -128,6 +141,7 @@ pub const CODES: [&str; 18] = [
     "rate_limited",
     "budget_spent",
     "not_permitted",
+    "tool_failed",
     "timeout",
     "response_too_large",
     "overloaded",
@@ -145,6 +159,7 @@ impl ErrorKind {
             ModelNotAllowed { .. } => "model_not_allowed",
             ReadOnly(_) => "read_only",
             UnsupportedAction(_) => "unsupported_action",
+            ToolNotAllowed { .. } => "tool_not_allowed",
             MissingParameter(_) => "missing_parameter",
             PaginationNotInteger
             | PaginationNegative
@@ -167,11 +182,12 @@ impl ErrorKind {
             | FilterOperator(_)
             | RelationHoldsMany(_)
             | ScanRefused { .. } => "invalid_filter",
-            InvalidValue { .. } => "invalid_value",
+            InvalidValue { .. } | InvalidArgument { .. } => "invalid_value",
             NotFound { .. } => "not_found",
             RateLimited { .. } => "rate_limited",
             BudgetSpent(_) => "budget_spent",
-            ActionNotAllowed(_) | ScopeMissing { .. } => "not_permitted",
+            ActionNotAllowed(_) | ScopeMissing { .. } | CallerLacks { .. } => "not_permitted",
+            ToolFailed(_) => "tool_failed",
             Timeout(_) => "timeout",
             ResponseTooLarge(_) => "response_too_large",
             Overloaded => "overloaded",
@@ -183,7 +199,10 @@ impl ErrorKind {
     /// Whether the request was sound and the service failed it: the operator's to mend.
     pub fn is_failure(&self) -> bool {
         use ErrorKind::*;
-        matches!(self, Timeout(_) | Overloaded | Unavailable | Internal)
+        matches!(
+            self,
+            ToolFailed(_) | Timeout(_) | Overloaded | Unavailable | Internal
+        )
     }
 }
 

@@ -36,7 +36,7 @@ pub use zone::Zone;
 
 use serde_json::value::RawValue;
 
-pub use crate::value::Value;
+pub use crate::value::{Argument, Value};
 
 use path::Names;
 
@@ -419,7 +419,7 @@ fn has_place(output: &Output<'_>, order: &[Order<'_>]) -> bool {
 /// `Missing required parameter: id`, and `invalid_value` where the id is not of the key's type.
 pub fn get<'c>(params: &Object<'_>, model: &'c Model) -> Result<GetPlan<'c>, Error> {
     known(Action::Get, params)?;
-    let id = present(params, "id").ok_or(ErrorKind::MissingParameter("id"))?;
+    let id = present(params, "id").ok_or(ErrorKind::MissingParameter("id".into()))?;
     let filter = filter::identity(id, model)?;
     Ok(GetPlan {
         model,

@@ -8,8 +8,10 @@ mod exposed;
 pub(crate) mod judged;
 mod permissions;
 pub(crate) mod quota;
+pub(crate) mod ready;
 mod toolbox;
 mod window;
+mod written;
 
 pub use access::{Access, Administration, Clients, Edition};
 pub use budget::{Budget, Tally};
@@ -17,9 +19,11 @@ pub use databases::{Unread, Ways};
 pub use exposed::Exposed;
 pub(crate) use permissions::Lack;
 pub use permissions::Permissions;
+pub use ready::{Ready, Unready};
 pub use toolbox::{Tool, Toolbox, Work};
 pub(crate) use window::Bound;
 pub use window::Limited;
+pub use written::{Written, WrittenTools};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -63,7 +67,7 @@ pub enum Form {
 }
 
 /// What the configuration says for everybody.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether an unknown action is refused as a write.
     pub read_only: bool,
@@ -81,6 +85,8 @@ pub struct Settings {
     pub query_timeout: Duration,
     /// From when on a request is told of as slow.
     pub slow_query: Option<Duration>,
+    /// The tools that the operator wrote.
+    pub tools: WrittenTools,
     /// Whether an answer that cannot be recorded is withheld.
     pub audit_denies: bool,
     /// What bounds each connection.
@@ -113,6 +119,11 @@ pub struct ConnectionLimits {
 pub struct Grant {
     /// Who it is.
     pub client: Arc<Client>,
+    /// The scopes of the token, by their names; the tools of the operator may ask for others than
+    /// those that there are.
+    pub scopes: Vec<String>,
+    /// The tools that the token was given, where it was given some alone.
+    pub tools: Option<Vec<String>>,
     /// When the token ends.
     pub expires_at: Option<DateTime<Utc>>,
     /// What the token may ask for.
@@ -165,7 +176,7 @@ impl Policy {
         grant: Option<Grant>,
     ) -> Self {
         Self {
-            toolbox: Toolbox::new(may, grant.is_some(), &[]),
+            toolbox: Toolbox::of(may, &settings.tools, &exposed, grant.as_ref()),
             settings,
             may,
             exposed,
@@ -184,13 +195,8 @@ impl Policy {
 
     /// The same, with another database of a configuration.
     pub(crate) fn exposing(&self, exposed: Option<Arc<Exposed>>) -> Self {
-        Self {
-            settings: Arc::clone(&self.settings),
-            may: self.may,
-            toolbox: self.toolbox.clone(),
-            exposed: exposed.into_iter().collect(),
-            grant: None,
-        }
+        let exposed = exposed.into_iter().collect();
+        Self::new(Arc::clone(&self.settings), self.may, exposed, None)
     }
 
     /// The memory that an answer of a form may take while it is written.
@@ -277,6 +283,35 @@ impl Policy {
             Some((_, served)) => Ok((action, served)),
             None if action == Action::Describe => self.catalogs().map(|_| (action, None)),
             None => Ok((action, None)),
+        }
+    }
+
+    /// The tool of the operator of that name, and the database that it reads.
+    ///
+    /// # Errors
+    /// One that there is not, or that may not be called: which of both is not told.
+    pub(crate) fn tool(&self, name: &str) -> Result<(&Arc<Written>, &Arc<Exposed>), Error> {
+        let tool = self.toolbox.tool(name).and_then(|tool| tool.written());
+        let placed = tool.and_then(|tool| Some((tool, tool.place(&self.exposed)?)));
+        placed.ok_or_else(|| {
+            let allowed: Vec<&str> = self.toolbox.written().map(|it| &*it.tool.name).collect();
+            let kind = ErrorKind::ToolNotAllowed {
+                tool: name.into(),
+                allowed: allowed.join(", ").into(),
+            };
+            match suggest::nearest(name, allowed) {
+                Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),
+                None => kind.into(),
+            }
+        })
+    }
+
+    /// What bounds the tools of the operator.
+    pub(crate) fn tool_bounds(&self) -> ready::Bounds {
+        let settings = &self.settings;
+        ready::Bounds {
+            limit: settings.limits.max_limit,
+            max_bytes: settings.max_response_bytes.max(settings.tool_max_bytes),
         }
     }
 

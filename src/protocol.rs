@@ -34,16 +34,19 @@ pub enum Action {
     Describe,
     /// Who the caller is, and what the token allows.
     Whoami,
+    /// What a tool that the operator wrote answers.
+    Call,
 }
 
 impl Action {
     /// Every action, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::List,
         Self::Get,
         Self::Query,
         Self::Describe,
         Self::Whoami,
+        Self::Call,
     ];
 
     /// The action of that exact name.
@@ -59,6 +62,7 @@ impl Action {
             Self::Query => "query",
             Self::Describe => "describe",
             Self::Whoami => "whoami",
+            Self::Call => "call",
         }
     }
 
@@ -70,12 +74,14 @@ impl Action {
             Self::Query => "query_records",
             Self::Describe => "describe_models",
             Self::Whoami => "whoami",
+            // Each is a tool of its own.
+            Self::Call => "call",
         }
     }
 
     /// Whether it reads one model, which must be named.
     pub fn needs_model(self) -> bool {
-        !matches!(self, Self::Describe | Self::Whoami)
+        !matches!(self, Self::Describe | Self::Whoami | Self::Call)
     }
 
     /// The parameters that the action takes, in the order of the documentation.
@@ -100,7 +106,7 @@ impl Action {
                 "include",
                 "format",
             ],
-            Self::Describe | Self::Whoami => &[],
+            Self::Describe | Self::Whoami | Self::Call => &[],
         }
     }
 }
@@ -112,6 +118,8 @@ pub struct Read<'r> {
     pub action: &'r str,
     /// The model; `describe` and `whoami` go without.
     pub model: Option<&'r str>,
+    /// The tool of the operator; only `call` and `describe` take one.
+    pub tool: Option<&'r str>,
     /// The parameters.
     pub params: &'r Object<'r>,
 }
@@ -125,6 +133,8 @@ pub struct Request<'a> {
     pub action: Cow<'a, str>,
     /// The model's name, known or not; `describe` and `whoami` go without.
     pub model: Option<Cow<'a, str>>,
+    /// The name of a tool of the operator; `call` needs it, and `describe` takes it.
+    pub tool: Option<Cow<'a, str>>,
     /// The parameters; absent and `null` are empty.
     pub params: Object<'a>,
 }
@@ -190,6 +200,14 @@ impl<'a> Request<'a> {
         let action =
             text_of("action")?.ok_or_else(|| reject(id, ErrorKind::MissingField("action")))?;
         let model = text_of("model")?;
+        let takes_tool = matches!(
+            Action::parse(&action),
+            Some(Action::Call | Action::Describe)
+        );
+        let tool = if takes_tool { text_of("tool")? } else { None };
+        if tool.is_none() && action == Action::Call.name() {
+            return Err(reject(id, ErrorKind::MissingField("tool")));
+        }
         let params = match message.get("params") {
             None => Object::default(),
             Some(raw) => match kind(raw) {
@@ -204,6 +222,7 @@ impl<'a> Request<'a> {
             id,
             action,
             model,
+            tool,
             params,
         })
     }

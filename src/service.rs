@@ -3,6 +3,7 @@
 //! Both dialects of messages end here, with the same request and the same checks in the same
 //! order: model, action, parameters, database.
 
+pub(crate) mod call;
 mod describe;
 mod follow;
 mod hint;
@@ -434,6 +435,11 @@ impl Service {
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
         let policy = terms.policy;
+        if let (Some(Action::Call), Some(tool)) = (Action::parse(read.action), read.tool) {
+            return self
+                .call(terms, (tool, read.params), out, filters, until)
+                .await;
+        }
         policy.prepare(read.model).await;
         let (action, served) = policy.admit(read)?;
         let Some(served) = served else {
@@ -447,6 +453,7 @@ impl Service {
                     plan::whoami(read.params)?;
                     Ok(whoami::write(out, policy))
                 }
+                Action::Call => Err(ErrorKind::MissingField("tool").into()),
                 _ => Err(ErrorKind::MissingField("model").into()),
             };
         };
@@ -457,6 +464,7 @@ impl Service {
                 plan::whoami(read.params)?;
                 Ok(whoami::write(out, policy))
             }
+            Action::Call => Err(ErrorKind::MissingField("tool").into()),
             Action::Describe => {
                 plan::describe(read.params)?;
                 Ok(describe::one(out, model, served.catalog, terms.max_bytes()))

@@ -24,6 +24,7 @@ mod seek;
 pub mod shapes;
 mod sums;
 mod term;
+pub mod tool;
 
 use std::sync::Arc;
 
@@ -415,9 +416,19 @@ fn table(name: &TableName) -> TableRef {
 
 /// Reads a model, of whose rows only those are there that may be seen.
 fn source(select: &mut SelectStatement, model: &Model, dialect: Dialect) {
-    select.from(table(model.table()).alias(BASE.to_owned()));
+    source_at((table(model.table()), BASE), select, model, dialect);
+}
+
+/// Reads a model whose table is written like this, under an alias.
+fn source_at(
+    (at, alias): (TableRef, &str),
+    select: &mut SelectStatement,
+    model: &Model,
+    dialect: Dialect,
+) {
+    select.from(at.alias(alias.to_owned()));
     for rule in model.rules() {
-        select.and_where(rule::rule(BASE, rule, dialect));
+        select.and_where(rule::rule(alias, rule, dialect));
     }
 }
 

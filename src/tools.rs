@@ -4,12 +4,14 @@
 //! in the engine's dialect and refuses what a tool may not do. What a statement sees of the
 //! database is written elsewhere, from the catalog of whoever calls.
 
+pub mod call;
 pub mod example;
 pub mod fault;
 pub mod file;
 pub mod functions;
 pub mod moment;
 pub mod parameter;
+pub mod schema;
 pub mod statement;
 
 pub use example::Example;

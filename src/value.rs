@@ -25,6 +25,17 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+/// What a parameter of a tool is bound to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// Nothing.
+    Null,
+    /// One value.
+    One(Value),
+    /// The values of a list, at least one.
+    Many(Vec<Value>),
+}
+
 /// What the values inside a list or a composite value are; a list is what its elements are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Parts {

@@ -17,7 +17,7 @@ use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
 use crate::policy::{
     Access, Administration, Clients, ConnectionLimits, Edition, Exposed, Permissions, Policy,
-    Settings, Ways, databases,
+    Settings, Ways, WrittenTools, databases,
 };
 use crate::sensitive::Sensitive;
 use crate::service::{Parts, Service, record};
@@ -69,7 +69,11 @@ impl Opened {
 /// A database that cannot be right, a whitelist of which nothing is there, and an audit that cannot
 /// be written.
 pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
-    let settings = Arc::new(settings(config, Arc::new(cursor_key(config)?)));
+    let settings = Arc::new(settings(
+        config,
+        Arc::new(cursor_key(config)?),
+        WrittenTools::default(),
+    ));
     let tls = tls(config)?;
     let own = Own::read(config).await?;
     let access = access(config, &settings, tls, own.exposed, Arc::default());
@@ -195,8 +199,9 @@ pub(crate) fn exposed(
 }
 
 /// What a configuration says for everybody.
-pub(crate) fn settings(config: &Config, cursors: Arc<CursorKey>) -> Settings {
+pub(crate) fn settings(config: &Config, cursors: Arc<CursorKey>, tools: WrittenTools) -> Settings {
     Settings {
+        tools,
         read_only: config.data.read_only,
         limits: Limits {
             default_limit: config.limits.default_limit,

@@ -170,7 +170,11 @@ impl Live {
         let same = Arc::ptr_eq(&asked.cursors, &before.settings.cursors);
         let settings = match same {
             true => Arc::clone(&before.settings),
-            false => Arc::new(open::settings(&config, asked.cursors)),
+            false => Arc::new(open::settings(
+                &config,
+                asked.cursors,
+                before.settings.tools.clone(),
+            )),
         };
         let clients = match same {
             true => Arc::clone(&before.clients),
@@ -379,7 +383,11 @@ impl Live {
                 return Err(faulty);
             }
         };
-        let settings = Arc::new(open::settings(&config, asked.cursors));
+        let settings = Arc::new(open::settings(
+            &config,
+            asked.cursors,
+            before.settings.tools.clone(),
+        ));
         let idle = inspect::weaknesses(&tables, &config.data.sensitive).into_iter();
         let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
         let warnings = asked.warnings.into_iter().chain(idle);

@@ -8,8 +8,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::Notify;
 use super::supervise::{Source, Supervisor};
-use super::{Kept, Live, Opened, keep, open};
-use crate::config::Config;
+use super::{Kept, Live, Opened, give_tools, keep, open};
+use crate::config::{Config, Faults};
 use crate::db::StartFault;
 use crate::observe::Metrics;
 use crate::server::{BindFault, Piped, Server, Stop, Stopped};
@@ -59,8 +59,16 @@ struct Beside {
 pub enum StartError {
     /// Something of the configuration, the database or the store.
     Fault(StartFault),
+    /// The tools that the operator wrote.
+    Tools(Faults),
     /// An address.
     Bind(BindFault),
+}
+
+impl From<Faults> for StartError {
+    fn from(faults: Faults) -> Self {
+        Self::Tools(faults)
+    }
 }
 
 impl From<StartFault> for StartError {
@@ -80,6 +88,7 @@ impl App {
     ) -> Result<Running, StartError> {
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
+        give_tools(&opened, config).await?;
         let service = Arc::clone(&opened.service);
         let server = Server::bind(config, service, Arc::clone(&metrics)).await;
         let mut server = server.map_err(StartError::Bind)?;
@@ -106,9 +115,10 @@ impl App {
     ///
     /// # Errors
     /// As [`open`] says.
-    pub async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartFault> {
+    pub async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartError> {
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
+        give_tools(&opened, config).await?;
         let (service, stop) = (Arc::clone(&opened.service), Stop::default());
         Ok(RunningPipe {
             piped: Piped::new(config, service, metrics, stop.clone()),

@@ -15,16 +15,19 @@ pub enum Scope {
     Aggregate,
     /// Rows that foreign keys point to.
     Expand,
+    /// The tools that the operator wrote.
+    Tools,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Describe,
         Self::Read,
         Self::Operators,
         Self::Aggregate,
         Self::Expand,
+        Self::Tools,
     ];
 
     /// The scope of a name, compared exactly.
@@ -40,6 +43,7 @@ impl Scope {
             Self::Operators => "operators",
             Self::Aggregate => "aggregate",
             Self::Expand => "expand",
+            Self::Tools => "tools",
         }
     }
 
@@ -53,6 +57,7 @@ impl Scope {
             Self::Operators => "filters beyond equality, such as $gte, $contains and $or",
             Self::Aggregate => "total, group_by and aggregate: counts, sums, averages",
             Self::Expand => "expand: the row that a foreign key points to",
+            Self::Tools => "the tools that the operator wrote, beside what they ask for themselves",
         }
     }
 }

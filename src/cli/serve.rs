@@ -57,6 +57,7 @@ pub(super) async fn start(
     match App::start(config, source).await {
         Ok(running) => Ok(running),
         Err(StartError::Fault(fault)) => Err(fault.into()),
+        Err(StartError::Tools(faults)) => Err(faults.into()),
         Err(StartError::Bind(fault)) => Err(unbindable(&fault, config).await),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::token::new_token;
 use super::{logging, serve, summary};
-use crate::app::App;
+use crate::app::{App, StartError};
 use crate::config::{self, Config};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -40,7 +40,13 @@ fn configuration() -> Result<Config, Failure> {
 
 async fn answer(config: Config) -> Result<(), Failure> {
     let config = Arc::new(config);
-    let running = App::start_piped(&config).await?;
+    let running = match App::start_piped(&config).await {
+        Ok(running) => running,
+        Err(StartError::Fault(fault)) => return Err(fault.into()),
+        Err(StartError::Tools(faults)) => return Err(faults.into()),
+        // Nothing is bound for pipes.
+        Err(StartError::Bind(fault)) => return Err(Failure::unable(fault.source.to_string())),
+    };
     let signals = serve::signals(running.stop())?;
     let weaknesses = running.opened.weaknesses().await;
     summary::say(&config, &running.opened, &weaknesses, 0);

@@ -6,7 +6,7 @@ use super::change::Settings;
 use super::fault::Faults;
 use super::reader::Reader;
 use super::{Config, admin, audit, data, dotenv, instances, judge, limits, log};
-use super::{network, pool, service, store, variables};
+use super::{network, pool, service, store, tools, variables};
 
 /// Reads the configuration from a list of variables, of which the first with a value counts.
 ///
@@ -23,6 +23,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
         instances: instances::read(&mut reader)?,
         store: store::read(&mut reader)?,
         admin: admin::read(&mut reader)?,
+        tools: tools::read(&mut reader)?,
         audit: audit::read(&mut reader)?,
         log: log::read(&mut reader)?,
         service,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::change::Widens;
-use super::{admin, audit, data, instances, limits, log, network, pool, service, store};
+use super::{admin, audit, data, instances, limits, log, network, pool, service, store, tools};
 
 /// A variable of the environment that the service reads.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Group {
 }
 
 /// The variables by what they are about, in the order of `.env.example` and of the README.
-pub const GROUPS: [&Group; 10] = [
+pub const GROUPS: [&Group; 11] = [
     &service::GROUP,
     &data::GROUP,
     &limits::GROUP,
@@ -95,6 +95,7 @@ pub const GROUPS: [&Group; 10] = [
     &instances::GROUP,
     &store::GROUP,
     &admin::GROUP,
+    &tools::GROUP,
     &audit::GROUP,
     &log::GROUP,
 ];

@@ -113,6 +113,16 @@ impl Failure {
         }
     }
 
+    /// What the engine says of a statement that the operator wrote and that holds no value: for his
+    /// own eyes.
+    pub fn words(&self) -> Option<String> {
+        match self.source.as_ref()? {
+            Source::Server(sqlx::Error::Database(error)) => Some(error.message().to_owned()),
+            Source::Sqlite(rusqlite::Error::SqliteFailure(_, Some(words))) => Some(words.clone()),
+            _ => None,
+        }
+    }
+
     /// What the log names in a word: the engine's code, or that the connection failed.
     pub fn cause(&self) -> Option<String> {
         self.code().or_else(|| match self.source.as_ref()? {

@@ -13,11 +13,14 @@ mod catalog;
 mod columns;
 mod definition;
 mod killer;
+mod moment;
+mod note;
 mod plan;
 mod relations;
 mod role;
 mod session;
 mod start;
+mod tool;
 mod work;
 
 use std::fmt;
@@ -57,6 +60,8 @@ pub struct MySql {
 enum Code {
     /// The server's own alone.
     None,
+    /// The server's own, in a transaction that is rolled back.
+    Alone,
     /// Functions, perhaps, which views call.
     OfOthers,
 }
@@ -188,7 +193,7 @@ impl MySql {
         }
         if result.as_ref().err().is_none_or(is_at_rest) {
             match code {
-                Code::None => lease.keep(),
+                Code::None | Code::Alone => lease.keep(),
                 // It may have set anything in the session.
                 Code::OfOthers => close(&mut lease).await,
             }
@@ -209,11 +214,15 @@ impl MySql {
         let flavour = reader.flavour();
         let connection = reader.begin();
         let working = async {
-            if code == Code::OfOthers {
+            if code != Code::None {
                 // Whatever the code sets, a transaction stays what it began as.
                 session::tell(connection, "START TRANSACTION READ ONLY").await?;
             }
-            work.run(connection, flavour).await
+            let done = work.run(connection, flavour).await;
+            if code == Code::Alone && done.as_ref().err().is_none_or(is_at_rest) {
+                tool::roll_back(connection).await?;
+            }
+            done
         };
         // The server's own limit comes first; this one is for a server that is out of reach.
         let left = until.saturating_duration_since(Instant::now());
@@ -312,9 +321,22 @@ impl Row for MySqlRow {
                 <&[u8] as Decode<Driver>>::decode(value)
                     .map(|bytes| Datum::Text(String::from_utf8_lossy(bytes)))
             }
-            _ => <&[u8] as Decode<Driver>>::decode(value).map(|bytes| Datum::Bytes(bytes.into())),
+            name => <&[u8] as Decode<Driver>>::decode(value).map(|bytes| match told(name, bytes) {
+                Some(moment) => Datum::Text(moment.into()),
+                None => Datum::Bytes(bytes.into()),
+            }),
         }
         .map_err(|_| undecodable())
+    }
+}
+
+/// What is no bytes to anybody: a moment in the form of the wire.
+fn told(name: &str, bytes: &[u8]) -> Option<String> {
+    match name {
+        "DATE" => moment::date(bytes, false),
+        "DATETIME" | "TIMESTAMP" => moment::date(bytes, true),
+        "TIME" => moment::time(bytes),
+        _ => None,
     }
 }
 

@@ -28,6 +28,7 @@ mod role;
 mod session;
 mod start;
 mod strangers;
+mod tool;
 mod work;
 
 use std::sync::Arc;

@@ -15,10 +15,12 @@ mod definition;
 mod digest;
 mod file;
 mod generated;
+mod guard;
 mod keys;
 mod number;
 mod search;
 mod session;
+mod tool;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +31,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::definition::Definitions;
+use self::guard::Mode;
 use self::session::{Reader, Watch};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
@@ -190,6 +193,7 @@ impl Sqlite {
             lease,
             deadline,
             answer_bytes,
+            Mode::Free,
             rows,
             move |connection, rows| {
                 rows.restart();
@@ -212,7 +216,8 @@ impl Sqlite {
     ) -> Result<T, Failure> {
         let deadline = Instant::now() + allowed;
         let lease = self.lease(Purpose::Any, deadline).await?;
-        self.on_thread(lease, deadline, 0, made, work).await
+        self.on_thread(lease, deadline, 0, Mode::Free, made, work)
+            .await
     }
 
     async fn lease(
@@ -232,6 +237,7 @@ impl Sqlite {
         mut lease: Lease<'_, Reader>,
         deadline: Instant,
         answer_bytes: usize,
+        mode: Mode,
         mut made: T,
         mut work: impl FnMut(&Connection, &mut T) -> Result<(), Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -256,8 +262,10 @@ impl Sqlite {
                     None => Reader::open(&file, identity, Arc::clone(&watch))?,
                 };
                 let left = deadline.saturating_duration_since(Instant::now());
+                reader.guard.set(mode.clone());
                 let result =
                     reader.patiently(left, answer_bytes, |connection| work(connection, &mut made));
+                reader.guard.set(Mode::Free);
                 // What was read of a file at rest holds if it has rested meanwhile.
                 match file.identity() {
                     Some(now) if identity.is_at_rest() && now != identity && !left.is_zero() => {

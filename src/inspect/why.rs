@@ -375,7 +375,7 @@ impl Known<'_> {
         }
         let allowed = Action::ALL
             .into_iter()
-            .filter(|one| policy.may.allows(*one));
+            .filter(|one| *one != Action::Call && policy.may.allows(*one));
         let tools = allowed.chain([wanted]).map(|one| one.tool().to_owned());
         let tools: Vec<String> = tools.collect();
         self.token("tools", &tools, &format!("lets this token call {action}"))

@@ -304,6 +304,8 @@ fn policy(
             tenant_id: tenant.id.to_string(),
             tenant: tenant.name.clone(),
         }),
+        scopes: token.scopes.clone(),
+        tools: token.tools.clone(),
         expires_at: token.expires_at,
         token: Quota::of_token(token.limits, usual, Arc::clone(&kept.token)),
         tenant: Quota::of_tenant(

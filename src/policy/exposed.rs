@@ -4,17 +4,21 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use secrecy::ExposeSecret as _;
 use tracing::warn;
 
 use super::databases::{Held, InUse};
 use super::directory::wanted;
 use super::judged::Judged;
+use super::ready::{self, Ready, ReadyTools, Unready};
+use super::written::Written;
 use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
-use crate::config;
+use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
 use crate::plan::Zone;
 use crate::sensitive::Sensitive;
+use crate::sql::Dialect;
 use crate::sql::shapes::Shapes;
 use crate::store::{Database, RowRule};
 
@@ -25,6 +29,8 @@ pub struct Exposed {
     known: OnceLock<Known>,
     /// What the statements of its models share.
     pub(crate) shapes: Shapes,
+    /// The tools of the operator as they are run on it.
+    ready: ReadyTools,
     /// Fields of which a value could not be decoded, each warned of once.
     unread: Mutex<HashSet<String>>,
     /// Time zones that its engine turned out to know.
@@ -88,10 +94,45 @@ impl Exposed {
                 number,
             }),
             shapes: Shapes::default(),
+            ready: ReadyTools::default(),
             unread: Mutex::default(),
             zones: Mutex::default(),
             source: None,
         }
+    }
+
+    /// A tool of the operator as it is run here.
+    ///
+    /// # Errors
+    /// What is wrong with it here, and a database that does not say.
+    pub(crate) async fn ready(
+        &self,
+        written: &Written,
+        bounds: ready::Bounds,
+    ) -> Result<Arc<Ready>, Unready> {
+        self.ready.tool(written, self, bounds).await
+    }
+
+    /// Whose SQL the database reads, as far as that is known.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        if let Some(db) = self.db() {
+            return Some(db.dialect());
+        }
+        let url = self.record()?.url.as_ref().ok()?;
+        let url = config::tenant_url("url", url.expose_secret()).ok()?;
+        Some(match url {
+            DatabaseUrl::Sqlite(_) => Dialect::Sqlite,
+            DatabaseUrl::Server(server) if server.engine == Engine::MySql => Dialect::MySql,
+            DatabaseUrl::Server(_) => Dialect::Postgres,
+        })
+    }
+
+    /// Whether every row of it may be seen: no rule and no row security narrows it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let narrowed = self.source.as_ref();
+        let by_rules = narrowed.is_some_and(|it| !it.rules.is_empty() || it.whom.is_some());
+        let mut models = self.catalog().into_iter().flat_map(Catalog::models);
+        !by_rules && !models.any(Model::is_partial)
     }
 
     /// Tells the operator, once, of a field with a value that could not be decoded.
@@ -122,6 +163,7 @@ impl Exposed {
             names,
             known: OnceLock::new(),
             shapes: Shapes::default(),
+            ready: ReadyTools::default(),
             unread: Mutex::default(),
             zones: Mutex::default(),
             source: None,

@@ -49,12 +49,18 @@ impl Permissions {
         self.scopes
     }
 
+    /// Whether the tools of the operator may be called.
+    pub(crate) fn calls(self) -> bool {
+        self.scopes.has(Scope::Tools)
+    }
+
     /// The scope that an action needs; who one is may always be asked.
     fn scope(action: Action) -> Option<Scope> {
         match action {
             Action::Whoami => None,
             Action::Describe => Some(Scope::Describe),
             Action::List | Action::Get | Action::Query => Some(Scope::Read),
+            Action::Call => Some(Scope::Tools),
         }
     }
 
@@ -84,7 +90,8 @@ impl Permissions {
         match self.allows(action) {
             true => Ok(()),
             false => {
-                let allowed = Action::ALL.into_iter().filter(|one| self.allows(*one));
+                let known = Action::ALL.into_iter().filter(|one| *one != Action::Call);
+                let allowed = known.filter(|one| self.allows(*one));
                 let allowed: Vec<&str> = allowed.map(Action::name).collect();
                 let error = Error::from(ErrorKind::ActionNotAllowed(action.name()));
                 Err(error.with_hint(format!("actions: {}", allowed.join(", "))))

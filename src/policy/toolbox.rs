@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use super::Permissions;
+use super::{Exposed, Grant, Permissions, Written, WrittenTools};
 use crate::protocol::Action;
 
 /// A tool, as a client sees it, and what a call of it runs.
@@ -25,6 +25,18 @@ pub struct Tool {
 pub enum Work {
     /// An action of the native dialect, with `model` among its arguments.
     Action(Action),
+    /// The SQL that the operator wrote.
+    Call(Arc<Written>),
+}
+
+impl Tool {
+    /// The tool as the operator wrote it, where he did.
+    pub fn written(&self) -> Option<&Arc<Written>> {
+        match &self.work {
+            Work::Call(written) => Some(written),
+            Work::Action(_) => None,
+        }
+    }
 }
 
 /// The tools that a caller may call, in the order in which they are listed.
@@ -32,16 +44,41 @@ pub enum Work {
 pub struct Toolbox(Vec<Arc<Tool>>);
 
 impl Toolbox {
-    /// Those of the built-in tools, and of `more` after them, that may be called.
+    /// Those of the built-in tools, and of the operator's after them, that may be called: that the
+    /// scopes allow, and whose models are all exposed.
     ///
     /// Who has a token of the configuration knows who it is: `whoami` is for tokens of the store.
-    pub fn new(may: Permissions, of_store: bool, more: &[Arc<Tool>]) -> Self {
+    pub(super) fn of(
+        may: Permissions,
+        tools: &WrittenTools,
+        exposed: &[Arc<Exposed>],
+        grant: Option<&Grant>,
+    ) -> Self {
+        let scopes = grant.map_or(&[][..], |grant| &grant.scopes);
+        let given = grant.and_then(|grant| grant.tools.as_ref());
         let offered = |tool: &&Arc<Tool>| match &tool.work {
-            Work::Action(Action::Whoami) => of_store,
+            Work::Action(Action::Whoami) => grant.is_some(),
             Work::Action(action) => may.allows(*action),
+            Work::Call(written) => {
+                let name = &written.tool.name;
+                written.is_open_to(may, scopes)
+                    && given.is_none_or(|given| given.contains(name))
+                    && written.place(exposed).is_some()
+            }
         };
-        let all = BUILT_IN.iter().chain(more);
+        let all = BUILT_IN.iter().chain(tools.entries());
         Self(all.filter(offered).cloned().collect())
+    }
+
+    /// Whether another holds the same tools of the operator.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let numbers = |of: &Self| of.written().map(|it| it.number()).collect::<Vec<_>>();
+        numbers(self) == numbers(other)
+    }
+
+    /// The operator's tools, in their order.
+    pub fn written(&self) -> impl Iterator<Item = &Arc<Written>> {
+        self.0.iter().filter_map(|tool| tool.written())
     }
 
     /// The tools, in their order.
@@ -125,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_may_not_be_called_is_not_there() {
-        let own = Toolbox::new(Permissions::ALL, false, &[]);
+        let of = |may, grant| Toolbox::of(may, &WrittenTools::default(), &[], grant);
+        let own = of(Permissions::ALL, None);
         let reads = [
             "describe_models",
             "list_records",
@@ -135,21 +173,8 @@ mod tests {
         assert_eq!(names(&own), reads);
         assert!(own.tool("whoami").is_none());
         let none = Permissions::new(crate::auth::Scopes::named([]), None);
-        let toolbox = Toolbox::new(none, true, &[]);
-        assert_eq!(names(&toolbox), ["whoami"]);
+        let toolbox = of(none, None);
+        assert!(names(&toolbox).is_empty());
         assert!(toolbox.tool("query_records").is_none());
-    }
-
-    #[test]
-    fn tools_that_are_added_come_after_those_that_are_built_in() {
-        let added = built_in(Action::List, "Another", "Reads.");
-        let added = Arc::into_inner(added).unwrap();
-        let added = Arc::new(Tool {
-            name: "another".into(),
-            ..added
-        });
-        let toolbox = Toolbox::new(Permissions::ALL, false, &[added]);
-        assert_eq!(names(&toolbox).last(), Some(&"another"));
-        assert!(toolbox.tool("another").is_some());
     }
 }

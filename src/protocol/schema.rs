@@ -51,6 +51,8 @@ pub enum Message {
         id: Option<Id>,
         /// A model of the whitelist, compared exactly.
         model: Option<String>,
+        /// A tool that the operator wrote, instead of a model.
+        tool: Option<String>,
         /// None.
         params: Option<DescribeParams>,
     },
@@ -60,6 +62,15 @@ pub enum Message {
         id: Option<Id>,
         /// None.
         params: Option<WhoamiParams>,
+    },
+    /// What a tool that the operator wrote answers.
+    Call {
+        /// Echoed as it was sent.
+        id: Option<Id>,
+        /// The tool, compared exactly.
+        tool: String,
+        /// What the tool takes, by the names of its parameters.
+        params: Option<IndexMap<String, Value>>,
     },
 }
 

@@ -48,7 +48,7 @@ pub fn input(action: Action, models: Option<&[&str]>, most: u32) -> Value {
     match action {
         Action::List | Action::Query => input["required"] = json!(["model"]),
         Action::Get => input["required"] = json!(["model", "id"]),
-        Action::Describe | Action::Whoami => {}
+        Action::Describe | Action::Whoami | Action::Call => {}
     }
     input
 }
@@ -134,11 +134,13 @@ const PAGE: [(&str, &str); 5] = [
 pub fn output(action: Action) -> Value {
     let data = match action {
         Action::Get | Action::Whoami => json!({ "type": "object" }),
+        // Each tells of its own.
+        Action::Call => json!({}),
         Action::Describe => json!({ "type": ["object", "array"] }),
         Action::List | Action::Query => json!({ "type": "array" }),
     };
     let more: &[(&str, &str)] = match action {
-        Action::Get | Action::Whoami => &[],
+        Action::Get | Action::Whoami | Action::Call => &[],
         Action::Describe => &[("count", "integer"), ("truncated", "boolean")],
         Action::List => &PAGE[1..],
         Action::Query => &PAGE,

@@ -87,7 +87,9 @@ impl PolicyReceiver {
         let before = std::mem::replace(&mut self.policy, now);
         Ok(if Arc::ptr_eq(&before, &self.policy) {
             Change::Nothing
-        } else if before.names() == self.policy.names() {
+        } else if before.names() == self.policy.names()
+            && before.toolbox.is_like(&self.policy.toolbox)
+        {
             Change::Policy
         } else {
             Change::Models

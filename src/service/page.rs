@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::Source;
-use crate::catalog::Model;
+use crate::catalog::{Model, TableName};
 use crate::db::{Checked, Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind};
@@ -174,13 +174,28 @@ pub(crate) async fn confirm(
     edition: Option<i64>,
     checked: Checked,
 ) -> Result<(), Fail> {
-    for (table, definition) in joins.models().flat_map(Model::definitions) {
+    confirm_all(
+        source,
+        joins.models().flat_map(Model::definitions).collect(),
+        edition,
+        checked,
+    )
+    .await
+}
+
+/// The same of these tables, each with its definition.
+pub(crate) async fn confirm_all(
+    source: Source<'_>,
+    definitions: Vec<(&TableName, u64)>,
+    edition: Option<i64>,
+    checked: Checked,
+) -> Result<(), Fail> {
+    for (table, definition) in definitions {
         if source.db.is_known_as(table, definition, edition) {
             continue;
         }
         let same = Box::pin(source.db.is_defined_as(table, definition, checked)).await;
-        let same =
-            same.map_err(|failure| failed(source, joins, &Condition::All(Vec::new()), &failure))?;
+        let same = same.map_err(|failure| unconfirmed(source, &failure))?;
         if !same {
             return Err(Fail {
                 error: ErrorKind::Internal.into(),
@@ -190,6 +205,25 @@ pub(crate) async fn confirm(
         }
     }
     Ok(())
+}
+
+fn unconfirmed(source: Source<'_>, failure: &Failure) -> Fail {
+    let seconds = source.terms.policy.settings.query_timeout.as_secs();
+    Fail {
+        error: meaning(failure.kind(), seconds).into(),
+        cause: Some(failure.told()),
+        changed: *failure.kind() == FailureKind::Changed,
+    }
+}
+
+/// What a failure that is about no value means to a client.
+fn meaning(kind: &FailureKind, seconds: u64) -> ErrorKind {
+    match kind {
+        FailureKind::Unavailable => ErrorKind::Unavailable,
+        FailureKind::Overloaded => ErrorKind::Overloaded,
+        FailureKind::Timeout => ErrorKind::Timeout(seconds),
+        _ => ErrorKind::Internal,
+    }
 }
 
 /// A request that came to nothing: what its client is told, and what only the log is.

@@ -47,7 +47,10 @@ pub(super) fn write(mut out: Vec<u8>, policy: &Policy) -> Answer {
         tenant: grant.map(|grant| grant.client.tenant.as_str()),
         scopes: policy.may.scopes().names(),
         actions: actions
-            .filter(|action| policy.may.allows(*action))
+            .filter(|action| match action {
+                Action::Call => policy.toolbox.written().next().is_some(),
+                action => policy.may.allows(*action),
+            })
             .map(Action::name)
             .collect(),
         models: policy.names(),

@@ -3,7 +3,8 @@
 use sea_query::{Expr, ExprTrait as _, Query};
 
 use super::compare::{among, equal, listed};
-use super::{Dialect, column_of, join, mysql, postgres, table};
+use super::tool::qualified;
+use super::{Dialect, column_of, join, mysql, postgres};
 use crate::catalog::{FieldType, Rule, Step};
 use crate::plan::Value;
 
@@ -23,7 +24,7 @@ fn along(here: &str, steps: &[Step<'_>], rule: &Rule, dialect: Dialect) -> Expr 
     let there = format!("r{}", rest.len());
     let mut rows = Query::select();
     rows.expr(Expr::cust("1"))
-        .from(table(step.there.table()).alias(there.clone()));
+        .from(qualified(step.there.table()).alias(there.clone()));
     let lead = join::Lead {
         here: (here, step.here),
         relation: step.relation,

@@ -344,6 +344,11 @@ pub fn is_built_in(dialect: Dialect, name: &str) -> bool {
     COMMON.contains(&name) || own.contains(&name)
 }
 
+/// Whether a function stands for an operator (SQLite).
+pub fn is_operator(name: &str) -> bool {
+    matches!(name, "->" | "->>" | "like" | "glob")
+}
+
 /// Every function of the list, for hints.
 pub fn built_in(dialect: Dialect) -> impl Iterator<Item = &'static str> {
     let own = match dialect {

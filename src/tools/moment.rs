@@ -1,5 +1,7 @@
 //! Moments that a default names by the clock: `now`, `today`, `now-7d`.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A moment by its distance from now, or a day by its distance from today.
@@ -7,6 +9,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct Relative {
     day: bool,
     back: TimeDelta,
+}
+
+/// As a file writes it.
+impl fmt::Display for Relative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.day { "today" } else { "now" })?;
+        let seconds = self.back.num_seconds();
+        let (count, unit) = match seconds {
+            0 => return Ok(()),
+            whole if whole % 86_400 == 0 => (whole / 86_400, 'd'),
+            whole if whole % 3_600 == 0 => (whole / 3_600, 'h'),
+            whole if whole % 60 == 0 => (whole / 60, 'm'),
+            whole => (whole, 's'),
+        };
+        let sign = if count > 0 { '-' } else { '+' };
+        write!(f, "{sign}{}{unit}", count.abs())
+    }
 }
 
 impl Relative {

@@ -12,6 +12,7 @@ use super::moment::Relative;
 use crate::catalog::{Field, FieldType};
 use crate::plan;
 use crate::protocol::{Kind, kind};
+pub use crate::value::Argument;
 use crate::value::Value;
 
 /// The most values of a list, and of an `enum`.
@@ -62,6 +63,26 @@ pub enum Known {
 }
 
 impl Known {
+    /// The class of its value.
+    pub fn class(&self) -> FieldType {
+        match self {
+            Self::Tenant | Self::Token | Self::Attribute(_) => FieldType::Text,
+            Self::Now => FieldType::Timestamp,
+            Self::Today => FieldType::Date,
+        }
+    }
+
+    /// What it is called in a file.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Tenant => "caller.tenant".to_owned(),
+            Self::Token => "caller.token".to_owned(),
+            Self::Attribute(name) => format!("caller.attr.{name}"),
+            Self::Now => "now".to_owned(),
+            Self::Today => "today".to_owned(),
+        }
+    }
+
     /// Reads what follows `from = `; `None` for what is not known.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -124,17 +145,6 @@ pub enum Fallback {
     Moment(Relative),
 }
 
-/// What a parameter is bound to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Argument {
-    /// Nothing.
-    Null,
-    /// One value.
-    One(Value),
-    /// The values of a list, at least one.
-    Many(Vec<Value>),
-}
-
 impl Class {
     /// The type, where `field` is the field that it may be of.
     pub fn field_type(&self, field: Option<&Field>) -> FieldType {
@@ -187,6 +197,25 @@ impl Accepted {
             }
             None if !self.is_required => Some(Ok(Argument::Null)),
             None => None,
+        }
+    }
+
+    /// Checks what the file says of values against the field that they are of.
+    ///
+    /// # Errors
+    /// What is none of its values.
+    pub fn sound(&self, field: Option<&Field>) -> Result<(), String> {
+        let choices = self.choices.iter().flatten();
+        for choice in choices.map(|choice| &**choice) {
+            if let Err(expected) = self.class.read(choice, field) {
+                return Err(format!("its enum holds {choice}: expected {expected}"));
+            }
+        }
+        match self.fallback(field, Utc::now()) {
+            Some(Err(expected)) => Err(format!(
+                "its default is no value of it: expected {expected}"
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -9,42 +9,27 @@ mod scope;
 
 use std::collections::HashSet;
 
-use sqlparser::ast::{SetExpr, Statement as Ast, Visit as _};
+use sqlparser::ast::{LimitClause, SetExpr, Statement as Ast, Visit as _};
 use sqlparser::dialect::{Dialect as Grammar, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use self::judge::Judge;
 use super::{Fault, Parameter, Text};
 use crate::sql::Dialect;
+use crate::sql::tool::{Piece, Select};
 
 /// How deep expressions and subqueries may nest.
 const MAX_DEPTH: usize = 40;
 
-/// A SELECT that was judged: its text in pieces, and what it reads.
+/// A SELECT that was judged, and what it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Whether it begins with a WITH list of its own, whose first word is then left out.
-    pub has_with: bool,
-    /// Whether that list is recursive.
-    pub is_recursive: bool,
-    /// The text after it.
-    pub pieces: Vec<Piece>,
+    /// Its text, in pieces.
+    pub select: Select,
     /// The models that it reads, in the order in which it names them.
     pub models: Vec<String>,
-    /// Whether it says itself how many rows it wants.
-    pub has_limit: bool,
-}
-
-/// A part of a statement's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// SQL as it is.
-    Sql(String),
-    /// The value of a parameter, by its number in the tool.
-    Value(usize),
-    /// The values of a list, with commas between them.
-    List(usize),
 }
 
 /// What a statement may name.
@@ -52,8 +37,8 @@ pub enum Piece {
 pub struct Names<'n> {
     /// The engine's dialect.
     pub dialect: Dialect,
-    /// The models that exist.
-    pub models: &'n [&'n str],
+    /// The models that exist; without them, any name is one.
+    pub models: Option<&'n [&'n str]>,
     /// Functions beyond the built-in ones, as `schema.name`.
     pub functions: &'n [String],
     /// The parameters.
@@ -87,20 +72,23 @@ pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
     judge.columns(query);
     let has_with = query.with.is_some();
     let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
-    let has_limit = query.limit_clause.is_some() || query.fetch.is_some();
-    let pieces = pieces(
-        &tokens,
-        usize::from(has_with) + usize::from(is_recursive),
-        &mut judge,
-    );
+    let has_limit = query.fetch.is_some()
+        || !matches!(
+            query.limit_clause,
+            None | Some(LimitClause::LimitOffset { limit: None, .. })
+        );
+    let head = usize::from(has_with) + usize::from(is_recursive);
+    let pieces = pieces(&tokens, head, &mut judge, names.dialect);
     let (models, faults) = judge.done();
     match faults.is_empty() {
         true => Ok(Statement {
-            has_with,
-            is_recursive,
-            pieces,
+            select: Select {
+                has_with,
+                is_recursive,
+                pieces,
+                has_limit,
+            },
             models,
-            has_limit,
         }),
         false => Err(faults),
     }
@@ -293,17 +281,39 @@ fn located<'w>(words: &'w str, sql: &str) -> (&'w str, Location) {
 }
 
 /// The text of the tokens after so many words of its head, without comments.
-fn pieces(tokens: &[TokenWithSpan], head: usize, judge: &mut Judge<'_>) -> Vec<Piece> {
+fn pieces(
+    tokens: &[TokenWithSpan],
+    head: usize,
+    judge: &mut Judge<'_>,
+    dialect: Dialect,
+) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut sql = String::new();
     let mut used = HashSet::new();
-    let mut head = head;
-    for TokenWithSpan { token, span } in tokens {
+    let (mut head, mut negated) = (head, false);
+    for (index, TokenWithSpan { token, span }) in tokens.iter().enumerate() {
         match token {
             Token::EOF => {}
             Token::Whitespace(Whitespace::Newline) => sql.push('\n'),
             Token::Whitespace(_) => sql.push(' '),
             Token::Word(_) if head > 0 => head -= 1,
+            // An array there, where others write each value.
+            Token::Word(word) if dialect == Dialect::Postgres && word.quote_style.is_none() => {
+                let after = &tokens[index + 1..];
+                sql.push_str(match word.keyword {
+                    Keyword::NOT if is_of_list(after, true, judge) => {
+                        negated = true;
+                        "<> ALL"
+                    }
+                    Keyword::IN if is_of_list(after, false, judge) => {
+                        match std::mem::take(&mut negated) {
+                            true => "",
+                            false => "= ANY",
+                        }
+                    }
+                    _ => &word.value,
+                });
+            }
             Token::Placeholder(name) => {
                 if let Some((at, is_list)) = judge.parameter(&name[1..], span.start) {
                     used.insert(at);
@@ -321,6 +331,22 @@ fn pieces(tokens: &[TokenWithSpan], head: usize, judge: &mut Judge<'_>) -> Vec<P
     pieces.push(Piece::Sql(sql.trim_end().to_owned()));
     judge.unused(&used);
     pieces
+}
+
+/// Whether a parameter that is a list follows, in parentheses and perhaps behind an `IN`.
+fn is_of_list(after: &[TokenWithSpan], behind_in: bool, judge: &Judge<'_>) -> bool {
+    let blank = |it: &&TokenWithSpan| matches!(it.token, Token::Whitespace(_));
+    let mut after = after.iter().filter(|it| !blank(it));
+    let mut has = |wanted: fn(&Token) -> bool| after.next().is_some_and(|it| wanted(&it.token));
+    if (behind_in && !has(is_in)) || !has(|token| *token == Token::LParen) {
+        return false;
+    }
+    let list = after.next();
+    list.is_some_and(|list| judge.is_list(&list.token, list.span.start))
+}
+
+fn is_in(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == Keyword::IN)
 }
 
 /// A token as the engine reads it.

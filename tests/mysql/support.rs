@@ -228,6 +228,7 @@ impl Asker {
         let read = Read {
             action,
             model: Some(model),
+            tool: None,
             params: &params,
         };
         let caller = Caller {

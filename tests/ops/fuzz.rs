@@ -290,6 +290,7 @@ impl Target {
         let read = Read {
             action: &request.action,
             model: request.model.as_deref(),
+            tool: request.tool.as_deref(),
             params: &request.params,
         };
         let answered = self.service.answer(&self.caller, &read, b"{".to_vec());

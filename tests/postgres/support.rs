@@ -248,6 +248,7 @@ impl Asked {
         let read = Read {
             action,
             model: Some(model),
+            tool: None,
             params: &params,
         };
         match self.service.answer(&caller, &read, b"{".to_vec()).await {

@@ -152,6 +152,7 @@ impl Served {
                 let read = Read {
                     action: &request.action,
                     model: request.model.as_deref(),
+                    tool: request.tool.as_deref(),
                     params: &request.params,
                 };
                 let id = request.id.map_or("null", |id| id.get());

@@ -302,7 +302,7 @@ fn declared_below(connection: &Connection, view: &str, rows: &mut [Declared]) ->
 }
 
 /// The class that a declared type stands for, after SQLite's own rules of affinity.
-fn field_type(declared: &str) -> FieldType {
+pub(super) fn field_type(declared: &str) -> FieldType {
     let upper = declared.to_ascii_uppercase();
     let bare = upper.split('(').next().unwrap_or_default().trim();
     let has = |part: &str| bare.contains(part);

@@ -14,6 +14,7 @@ use rusqlite::{Connection, InterruptHandle, OpenFlags, ffi};
 use sea_query::Value;
 
 use super::file::{File, Identity};
+use super::guard::Guard;
 use super::{digest, number, search};
 use crate::db::pool::Session;
 use crate::db::{Failure, FailureKind};
@@ -35,6 +36,7 @@ pub(super) struct Reader {
     connection: Connection,
     pub(super) watch: Arc<Watch>,
     pub(super) identity: Identity,
+    pub(super) guard: Guard,
 }
 
 impl Reader {
@@ -50,6 +52,7 @@ impl Reader {
                 error, None,
             )));
         }
+        let guard = Guard::default();
         let open = || {
             let mut flags = file.flags();
             let connection = if identity.is_at_rest() {
@@ -70,12 +73,14 @@ impl Reader {
             search::register(&connection, &watch)?;
             number::register(&connection, &watch)?;
             watch.watches(connection.get_interrupt_handle());
+            guard.watch(&connection)?;
             Ok(connection)
         };
         Ok(Self {
             connection: open().map_err(Failure::from_sqlite)?,
             watch,
             identity,
+            guard,
         })
     }
 

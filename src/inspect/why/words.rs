@@ -40,6 +40,8 @@ pub(super) fn by_code(code: &str) -> &'static str {
         "invalid_json" => "the message is no JSON",
         "invalid_request" => "the message is no request",
         "model_not_allowed" => "the model that it names is on no whitelist",
+        "tool_not_allowed" => "the tool that it names is none that it may call",
+        "tool_failed" => "the tool that it names failed on the database",
         "read_only" | "unsupported_action" => "the action that it names is no read",
         "not_permitted" => "its token may not ask for this",
         "missing_parameter" => "it lacks a parameter",
@@ -77,6 +79,10 @@ pub(super) fn by_code_remedy(code: &str) -> Option<&'static str> {
         "missing_parameter" | "invalid_parameter" | "invalid_filter" | "invalid_value" => {
             "the answer told the client what to send instead; nothing here has to change"
         }
+        "tool_not_allowed" => {
+            "the token needs the scope tools, and to see each model that the tool reads"
+        }
+        "tool_failed" => "look at the log: it has the reason; lucarne tool test tries the examples",
         "not_found" => "nothing has to change, unless a row rule is narrower than it was meant",
         "overloaded" => "raise MCP_POOL_SIZE or MCP_MAX_REQUESTS, or ask less at once",
         "unavailable" => "look at the health of the database",

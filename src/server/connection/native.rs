@@ -24,6 +24,7 @@ pub(crate) async fn answer(
             let read = Read {
                 action: &request.action,
                 model: request.model.as_deref(),
+                tool: request.tool.as_deref(),
                 params: &request.params,
             };
             let terms = Terms {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::protocol::{self, Action, Kind, Object, decode_string, kind};
+use crate::tools::Tool;
 
 /// How often a list or an object may have been put into a text.
 const TEXTS_IN_TEXTS: usize = 3;
@@ -35,6 +36,29 @@ pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str
         // Beside a cursor an offset of nothing is one that had to be given.
         let idle = is_empty(&value) || (name == "offset" && continued && is_zero(&value));
         (!optional || !idle).then(|| format!("{}:{value}", Value::from(name)))
+    });
+    let members: Vec<String> = members.collect();
+    Some(Cow::Owned(format!("{{{}}}", members.join(","))))
+}
+
+/// The object of the arguments of a tool that the operator wrote; `None` for what is no object. What
+/// is null was not given, and a list may come as text.
+pub(super) fn of<'a>(tool: &Tool, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+    let Some(raw) = raw.filter(|raw| !is_empty(raw.get())) else {
+        return Some(Cow::Borrowed("{}"));
+    };
+    let text = embedded(raw, Kind::Object).unwrap_or(Cow::Borrowed(raw.get()));
+    let arguments = Object::parse(&text)?;
+    let is_list = |name: &str| {
+        let mut parameters = tool.parameters.iter();
+        parameters.any(|known| known.name == name && known.is_list())
+    };
+    let members = arguments.iter().filter_map(|(name, value)| {
+        let value = match is_list(name) {
+            true => embedded(value, Kind::Array).unwrap_or(Cow::Borrowed(value.get())),
+            false => Cow::Borrowed(value.get()),
+        };
+        (value.trim() != "null").then(|| format!("{}:{value}", Value::from(name)))
     });
     let members: Vec<String> = members.collect();
     Some(Cow::Owned(format!("{{{}}}", members.join(","))))

@@ -46,7 +46,10 @@ async fn run(context: Context<'_>, era: Era, call: &Call<'_>) -> Result<Reply, F
             "instructions": INSTRUCTIONS,
         }))
         .kept(FIXED_MS)),
-        ("tools/list", _) => first_page(call).map(|()| tools::list(policy)),
+        ("tools/list", _) => match first_page(call) {
+            Ok(()) => Ok(tools::list(policy).await),
+            Err(fault) => Err(fault),
+        },
         ("tools/call", _) => return tools::call(context, call).await,
         ("resources/list", _) => first_page(call).map(|()| resources::list(policy)),
         ("resources/templates/list", _) => first_page(call).map(|()| resources::templates(policy)),

@@ -150,6 +150,7 @@ async fn answer(context: Context<'_>, address: &Address<'_>) -> Result<(String, 
         }
     };
     let read = Read {
+        tool: None,
         action: action.name(),
         model,
         params: &params,

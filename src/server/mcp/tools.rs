@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::message::{Call, Fault, Reply};
 use super::{Context, RELOADED_MS, arguments};
@@ -11,40 +11,43 @@ use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
 use crate::policy::{Policy, Tool, Work};
 use crate::protocol::{self, Action, Object, Read, decode_string};
+use crate::service;
 
 /// `tools/list`
-pub(super) fn list(policy: &Policy) -> Reply {
+pub(super) async fn list(policy: &Policy) -> Reply {
     let models = policy.names();
     let most = policy.settings.limits.max_limit;
     // A model pays for each word of the list: names of models stand where the first tool takes one.
     let mut models = Some(&*models);
-    let tools = policy.toolbox.tools();
-    let tools: Vec<Value> = tools
-        .map(|tool| {
-            let (input, output) = match &tool.work {
-                Work::Action(action) => {
-                    let listed = models.take_if(|_| *action != Action::Whoami);
-                    (
-                        protocol::tool::input(*action, listed, most),
-                        protocol::tool::output(*action),
-                    )
-                }
-            };
-            json!({
-                "name": tool.name,
-                "title": tool.title,
-                "description": tool.description,
-                "inputSchema": input,
-                "outputSchema": output,
-                "annotations": {
-                    "readOnlyHint": true,
-                    "destructiveHint": false,
-                    "idempotentHint": true,
-                    "openWorldHint": false,
-                },
-            })
-        })
-        .collect();
+    let mut tools = Vec::new();
+    for tool in policy.toolbox.tools() {
+        let (input, output) = match &tool.work {
+            Work::Action(action) => {
+                let listed = models.take_if(|_| *action != Action::Whoami);
+                (
+                    protocol::tool::input(*action, listed, most),
+                    protocol::tool::output(*action),
+                )
+            }
+            Work::Call(written) => match service::call::schemas(policy, written).await {
+                Some(schemas) => schemas,
+                None => continue,
+            },
+        };
+        tools.push(json!({
+            "name": tool.name,
+            "title": tool.title,
+            "description": tool.description,
+            "inputSchema": input,
+            "outputSchema": output,
+            "annotations": {
+                "readOnlyHint": true,
+                "destructiveHint": false,
+                "idempotentHint": true,
+                "openWorldHint": false,
+            },
+        }));
+    }
     Reply::of(&json!({ "tools": tools })).kept(RELOADED_MS)
 }
 
@@ -63,6 +66,7 @@ pub(super) async fn call(context: Context<'_>, call: &Call<'_>) -> Result<Reply,
     let arguments = Object::parse(&arguments).unwrap_or_default();
     let answered = match &tool.work {
         Work::Action(action) => answer(context, *action, arguments).await,
+        Work::Call(written) => called(context, &written.tool.name, &arguments).await,
     };
     let (is_error, body) = match answered {
         Ok(body) => (false, body),
@@ -93,10 +97,30 @@ fn named<'p, 'a>(policy: &'p Policy, call: &Call<'a>) -> Result<(&'p Tool, Cow<'
     })?;
     let arguments = match &tool.work {
         Work::Action(action) => arguments::read(*action, call.params.get("arguments")),
+        Work::Call(written) => arguments::of(&written.tool, call.params.get("arguments")),
     };
     let arguments =
         arguments.ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?;
     Ok((tool, arguments))
+}
+
+/// What a tool of the operator answers.
+async fn called(
+    context: Context<'_>,
+    tool: &str,
+    arguments: &Object<'_>,
+) -> Result<Vec<u8>, Error> {
+    let read = Read {
+        action: Action::Call.name(),
+        model: None,
+        tool: Some(tool),
+        params: arguments,
+    };
+    let service = &context.app.service;
+    let answered = service.answer_by(context.terms(), context.caller, &read, b"{".to_vec());
+    let mut out = answered.await?.out;
+    out.push(b'}');
+    Ok(out)
 }
 
 async fn answer(
@@ -107,7 +131,7 @@ async fn answer(
     let service = &context.app.service;
     let model = model(arguments.get("model"));
     let model = match model {
-        Ok(None) if action.needs_model() => Err(ErrorKind::MissingParameter("model").into()),
+        Ok(None) if action.needs_model() => Err(ErrorKind::MissingParameter("model".into()).into()),
         model => model,
     };
     let model = model.map_err(|error: Error| {
@@ -120,6 +144,7 @@ async fn answer(
     let read = Read {
         action: action.name(),
         model: model.as_deref(),
+        tool: None,
         params: &params,
     };
     let answered = service.answer_by(context.terms(), context.caller, &read, b"{".to_vec());
@@ -155,7 +180,7 @@ fn refusal(error: &Error) -> Vec<u8> {
 fn next_step(kind: &ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::ModelNotAllowed { .. } => "describe_models lists the models and their fields",
-        ErrorKind::MissingParameter("id") => {
+        ErrorKind::MissingParameter(name) if name == "id" => {
             "give the primary key as id; query_records finds rows by other fields"
         }
         ErrorKind::NotFound { .. } => "query_records finds rows by other fields",

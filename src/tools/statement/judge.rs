@@ -10,13 +10,13 @@ use sqlparser::ast::{
     Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
     Visitor,
 };
-use sqlparser::tokenizer::Location;
+use sqlparser::tokenizer::{Location, Token};
 
 use super::scope::{Scope, folded};
 use super::{Names, fault};
 use crate::sql::Dialect;
 use crate::suggest;
-use crate::tools::{Fault, Text};
+use crate::tools::{Fault, Parameter, Text};
 
 /// Walks a statement, and keeps what is wrong with it.
 pub(super) struct Judge<'n> {
@@ -81,6 +81,16 @@ impl<'n> Judge<'n> {
             );
         }
         Some((number, is_list))
+    }
+
+    /// Whether a token there is a parameter that is a list, alone in an IN.
+    pub(super) fn is_list(&self, token: &Token, at: Location) -> bool {
+        let Token::Placeholder(name) = token else {
+            return false;
+        };
+        let mut known = self.names.parameters.iter();
+        let known = known.find(|known| known.name == name[1..]);
+        known.is_some_and(Parameter::is_list) && self.lists.contains(&at)
     }
 
     /// Tells of the parameters that stand nowhere.
@@ -211,11 +221,14 @@ impl<'n> Judge<'n> {
     fn table(&mut self, name: &ObjectName) {
         let [ObjectNamePart::Identifier(only)] = &name.0[..] else {
             if !self.names.raw {
-                let models = self.names.models.join(", ");
+                let help = match self.names.models {
+                    Some(models) => format!("name a model: {}", models.join(", ")),
+                    None => "name a model".to_owned(),
+                };
                 self.fault(
                     name.span().start,
                     format!("{name} is a table of the database"),
-                    format!("name a model: {models}"),
+                    help,
                 );
             }
             return;
@@ -224,32 +237,34 @@ impl<'n> Judge<'n> {
             return;
         }
         let folded = folded(only, self.names.dialect);
-        let known = self
-            .names
-            .models
-            .iter()
-            .find(|model| match self.names.dialect {
-                Dialect::Sqlite => model.eq_ignore_ascii_case(&folded),
-                Dialect::Postgres | Dialect::MySql => **model == folded,
-            });
-        match known {
-            Some(model) if self.models.iter().any(|read| read == model) => {}
-            Some(model) => self.models.push((*model).to_owned()),
-            None => {
-                let near = suggest::nearest(&only.value, self.names.models.iter().copied());
-                let help = match near {
-                    Some(near) if near.eq_ignore_ascii_case(&only.value) => {
-                        format!("its name is {near}: write \"{near}\"")
-                    }
-                    Some(near) => format!("did you mean {near}?"),
-                    None => format!("models: {}", self.names.models.join(", ")),
-                };
-                self.fault(
-                    only.span.start,
-                    format!("there is no model {}", only.value),
-                    help,
-                );
+        let Some(models) = self.names.models else {
+            return self.reads(folded);
+        };
+        let dialect = self.names.dialect;
+        let known = models.iter().find(|model| match dialect {
+            Dialect::Sqlite => model.eq_ignore_ascii_case(&folded),
+            Dialect::Postgres | Dialect::MySql => **model == folded,
+        });
+        if let Some(model) = known {
+            return self.reads((*model).to_owned());
+        }
+        let help = match suggest::nearest(&only.value, models.iter().copied()) {
+            Some(near) if near.eq_ignore_ascii_case(&only.value) => {
+                format!("its name is {near}: write \"{near}\"")
             }
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("models: {}", models.join(", ")),
+        };
+        self.fault(
+            only.span.start,
+            format!("there is no model {}", only.value),
+            help,
+        );
+    }
+
+    fn reads(&mut self, model: String) {
+        if !self.models.contains(&model) {
+            self.models.push(model);
         }
     }
 }
@@ -294,11 +309,8 @@ impl Visitor for Judge<'_> {
         }
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let name = &cte.alias.name;
-            let model = self
-                .names
-                .models
-                .iter()
-                .find(|model| model.eq_ignore_ascii_case(&name.value));
+            let mut models = self.names.models.into_iter().flatten();
+            let model = models.find(|model| model.eq_ignore_ascii_case(&name.value));
             if let Some(model) = model {
                 let help = format!("call it otherwise: my_{}", model.to_lowercase());
                 self.fault(

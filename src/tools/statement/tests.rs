@@ -43,7 +43,7 @@ fn with(dialect: Dialect, sql: &str, parameters: &[Parameter]) -> Result<Stateme
     let functions = ["public.slug".to_owned()];
     let names = Names {
         dialect,
-        models: MODELS,
+        models: Some(MODELS),
         functions: &functions,
         parameters,
         raw: false,
@@ -107,8 +107,8 @@ fn own_lists_are_split_from_their_head_and_comments_go() {
         "-- why\nWITH RECURSIVE a AS (SELECT id FROM tickets) /* b */ SELECT id FROM a LIMIT 3",
     )
     .unwrap();
-    assert!(read.has_with && read.is_recursive && read.has_limit);
-    let Piece::Sql(text) = &read.pieces[0] else {
+    assert!(read.select.has_with && read.select.is_recursive && read.select.has_limit);
+    let Piece::Sql(text) = &read.select.pieces[0] else {
         panic!()
     };
     assert!(
@@ -131,12 +131,13 @@ fn parameters_are_values_and_lists() {
         let read = with(dialect, sql, &parameters)
             .unwrap_or_else(|faults| panic!("{dialect:?} {}", told(&faults)));
         let kinds: Vec<&Piece> = read
+            .select
             .pieces
             .iter()
             .filter(|piece| !matches!(piece, Piece::Sql(_)))
             .collect();
         assert_eq!(kinds, [&Piece::Value(0), &Piece::List(1), &Piece::Value(0)]);
-        let Some(Piece::Sql(last)) = read.pieces.last() else {
+        let Some(Piece::Sql(last)) = read.select.pieces.last() else {
             panic!()
         };
         assert!(last.ends_with("x = ':a'"), "{last}");

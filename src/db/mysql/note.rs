@@ -1,0 +1,179 @@
+//! What a server says that it made of a statement: a text in which each name stands in backticks,
+//! each table with its database.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::TableName;
+
+/// A word of such a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    /// Names with points between them.
+    Names(Vec<String>),
+    /// Anything else: a run of letters, in small ones, or one sign.
+    Other(String),
+}
+
+/// Such a text, read.
+pub(super) struct Note(Vec<Word>);
+
+impl Note {
+    pub(super) fn read(text: &str) -> Self {
+        let mut words = Vec::new();
+        let mut rest = text.chars().peekable();
+        while let Some(letter) = rest.next() {
+            match letter {
+                '`' => {
+                    let mut name = String::new();
+                    while let Some(letter) = rest.next() {
+                        if letter == '`' && rest.next_if_eq(&'`').is_none() {
+                            break;
+                        }
+                        name.push(letter);
+                    }
+                    let joined = words.last() == Some(&Word::Other(".".to_owned()));
+                    if joined {
+                        words.pop();
+                    }
+                    match words.last_mut() {
+                        Some(Word::Names(names)) if joined => names.push(name),
+                        _ => words.push(Word::Names(vec![name])),
+                    }
+                }
+                quote @ ('\'' | '"') => {
+                    while let Some(letter) = rest.next() {
+                        match letter {
+                            '\\' => drop(rest.next()),
+                            other if other == quote && rest.next_if_eq(&quote).is_none() => break,
+                            _ => {}
+                        }
+                    }
+                    words.push(Word::Other("'".to_owned()));
+                }
+                '/' if rest.peek() == Some(&'*') => {
+                    let mut last = ' ';
+                    for letter in rest.by_ref() {
+                        if last == '*' && letter == '/' {
+                            break;
+                        }
+                        last = letter;
+                    }
+                }
+                letter if letter.is_alphanumeric() || letter == '_' => {
+                    let mut word = letter.to_ascii_lowercase().to_string();
+                    while let Some(more) = rest.next_if(|it| it.is_alphanumeric() || *it == '_') {
+                        word.push(more.to_ascii_lowercase());
+                    }
+                    words.push(Word::Other(word));
+                }
+                letter if letter.is_whitespace() => {}
+                letter => words.push(Word::Other(letter.to_string())),
+            }
+        }
+        Self(words)
+    }
+
+    /// The tables, each with its database.
+    pub(super) fn tables(&self) -> BTreeSet<(String, String)> {
+        let tables = self.0.iter().filter_map(|word| match word {
+            Word::Names(names) if names.len() == 2 => Some((names[0].clone(), names[1].clone())),
+            _ => None,
+        });
+        tables.collect()
+    }
+
+    /// The columns of tables that the columns of the result are, as they are; `None` for those that
+    /// are computed.
+    pub(super) fn origins(&self) -> Vec<Option<(TableName, String)>> {
+        let outside = self.outside();
+        let is = |word: &&Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
+        let parts = outside.iter().map(|(word, _)| *word);
+        let parts: Vec<&Word> = parts
+            .skip_while(|word| !is(word, "select"))
+            .skip(1)
+            .collect();
+        if parts.iter().any(|word| {
+            ["union", "except", "intersect"]
+                .iter()
+                .any(|it| is(word, it))
+        }) {
+            return Vec::new();
+        }
+        let end = parts.iter().position(|word| is(word, "from"));
+        let list = &parts[..end.unwrap_or(parts.len())];
+        let items = list.split(|word| is(word, ","));
+        items.map(|item| self.origin(item)).collect()
+    }
+
+    /// The words outside of parentheses.
+    fn outside(&self) -> Vec<(&Word, usize)> {
+        let mut depth = 0_usize;
+        let mut words = Vec::new();
+        for (index, word) in self.0.iter().enumerate() {
+            match word {
+                Word::Other(sign) if sign == "(" => depth += 1,
+                Word::Other(sign) if sign == ")" => depth = depth.saturating_sub(1),
+                word if depth == 0 => words.push((word, index)),
+                _ => {}
+            }
+        }
+        words
+    }
+
+    fn origin(&self, item: &[&Word]) -> Option<(TableName, String)> {
+        let [Word::Names(names), Word::Other(by), Word::Names(_)] = item else {
+            return None;
+        };
+        let [schema, alias, column] = &names[..] else {
+            return None;
+        };
+        let table = self.0.windows(2).find_map(|pair| match pair {
+            [Word::Names(table), Word::Names(own)]
+                if table.len() == 2 && table[0] == *schema && own[..] == [alias.clone()] =>
+            {
+                Some(table[1].clone())
+            }
+            _ => None,
+        });
+        (by == "as").then_some(())?;
+        let table = TableName {
+            schema: Some(schema.clone()),
+            name: table?,
+        };
+        Some((table, column.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_stand_with_their_database() {
+        let note = "with a as (select `s`.`t`.`id` AS `id` from `s`.`tickets` `t` where \
+            `s`.`t`.`x` = '`no`.`no`' and `s`.`t`.`y` = 'it''s \\' `no`.`no`')select `a`.`id` AS \
+            `id` from `a` join (`o``dd`.`users`)";
+        let tables = Note::read(note).tables();
+        let tables: Vec<String> = tables
+            .iter()
+            .map(|(of, name)| format!("{of}.{name}"))
+            .collect();
+        assert_eq!(tables, ["a.id", "o`dd.users", "s.tickets"]);
+    }
+
+    #[test]
+    fn columns_are_told_by_where_they_come_from() {
+        let origins = |note: &str| {
+            let origins = Note::read(note).origins().into_iter();
+            let told = origins.map(|it| it.map(|(table, column)| format!("{table}.{column}")));
+            told.collect::<Vec<_>>()
+        };
+        let one = "with tickets as (select `s`.`t`.`id` AS `id` from `s`.`tickets` `m0`)select \
+            `s`.`m0`.`doc` AS `d`,concat(`s`.`m0`.`id`,'x') AS `c` from `s`.`tickets` `m0`";
+        assert_eq!(origins(one), [Some("s.tickets.doc".to_owned()), None]);
+        let derived = "/* select#1 */ select `a`.`doc` AS `doc` from `s`.`tickets` `m0`";
+        assert_eq!(origins(derived), [None]);
+        let union = "select `s`.`m0`.`a` AS `a` from `s`.`x` `m0` union select 1 AS `a`";
+        assert_eq!(origins(union), []);
+    }
+}

@@ -1,0 +1,180 @@
+//! Statements of tools: described, and run in a transaction of their own.
+//!
+//! Which relations a statement reads is told by the locks that its analysis takes, those of views
+//! and of branches that the planner would leave out included.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value as Json;
+use sqlx::postgres::{PgColumn, PgTypeInfo, PgTypeKind, Postgres as Driver};
+use sqlx::{
+    Column as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, Statement as _,
+    TypeInfo as _,
+};
+
+use super::Postgres;
+use super::work::{self, Work};
+use crate::catalog::{FieldType, TableName};
+use crate::db::tool::{Call, Described, Reads, ResultColumn};
+use crate::db::{Failure, asserted, bound};
+use crate::encode::Rows;
+use crate::sql::Statement;
+
+/// The relations that this transaction has locked; indexes are those of their tables.
+const LOCKED: &str = "SELECT n.nspname, c.relname FROM pg_locks l \
+    JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace \
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind NOT IN ('i', 'I')";
+/// The names of columns, by the numbers of their tables and of their own.
+const NAMED: &str = "SELECT n.nspname, c.relname, a.attname FROM \
+    unnest($1::oid[], $2::int2[]) WITH ORDINALITY AS wanted (relation, number, place) \
+    LEFT JOIN pg_class c ON c.oid = wanted.relation \
+    LEFT JOIN pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_attribute a ON a.attrelid = wanted.relation AND a.attnum = wanted.number \
+    ORDER BY wanted.place";
+
+impl Postgres {
+    pub(in crate::db) async fn describe(
+        &self,
+        statement: &Statement,
+    ) -> Result<Described, Failure> {
+        let until = Instant::now() + self.server.query_timeout;
+        self.read(self.of_statement(true, until), Describe(statement))
+            .await
+    }
+
+    pub(in crate::db) async fn call(&self, call: &Call, mut rows: Rows) -> Result<Rows, Failure> {
+        let fetch = work::Fetch {
+            statement: &call.statement,
+            rows: &mut rows,
+            persistent: !self.server.sessions.pooled(),
+        };
+        let bounds = self.of_statement(true, call.until);
+        self.read(bounds, fetch).await?;
+        Ok(rows)
+    }
+}
+
+struct Describe<'a>(&'a Statement);
+
+impl Work for Describe<'_> {
+    type Output = Described;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Described, Failure> {
+        let Statement { text, values, .. } = self.0;
+        let before = locked(connection).await?;
+        // Told as it is planned with nothing bound, which needs no more rights than to run it.
+        let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {text}");
+        let row = bound::<Driver>(explain, values.clone())
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(Failure::from_driver)?;
+        let plan: String = row.try_get_unchecked(0).map_err(Failure::from_driver)?;
+        let prepared = (&mut *connection)
+            .prepare(asserted(Arc::clone(text)).into_sql_str())
+            .await
+            .map_err(Failure::from_driver)?;
+        let columns = columns(connection, prepared.columns()).await?;
+        let after = locked(connection).await?;
+        let read = after.difference(&before).cloned();
+        let read = read.map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
+        let plan: Json = serde_json::from_str(&plan).unwrap_or_default();
+        Ok(Described {
+            columns,
+            reads: Reads {
+                columns: read.collect(),
+                ..Reads::default()
+            },
+            scan: scanned(&plan),
+        })
+    }
+}
+
+async fn locked(connection: &mut PgConnection) -> Result<BTreeSet<(String, String)>, Failure> {
+    let rows: Vec<(String, String)> = sqlx::query_as(LOCKED)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn columns(
+    connection: &mut PgConnection,
+    columns: &[PgColumn],
+) -> Result<Vec<ResultColumn>, Failure> {
+    let oids: Vec<_> = columns.iter().map(|it| it.relation_id()).collect();
+    let numbers: Vec<Option<i16>> = columns
+        .iter()
+        .map(|it| it.relation_attribute_no())
+        .collect();
+    let named: Vec<(Option<String>, Option<String>, Option<String>)> = sqlx::query_as(NAMED)
+        .bind(oids)
+        .bind(numbers)
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .map_err(Failure::from_driver)?;
+    let columns = columns.iter().zip(named);
+    let columns = columns.map(|(column, (schema, table, name))| ResultColumn {
+        name: column.name().to_owned(),
+        class: class(column.type_info()),
+        kind: column.type_info().name().to_ascii_lowercase(),
+        origin: table.zip(name).map(|(table, name)| {
+            let table = TableName {
+                schema,
+                name: table,
+            };
+            (table, name)
+        }),
+    });
+    Ok(columns.collect())
+}
+
+fn class(kind: &PgTypeInfo) -> FieldType {
+    let whole = |wide| FieldType::Integer {
+        unsigned: false,
+        wide,
+    };
+    match kind.oid().map(|oid| oid.0) {
+        Some(16) => FieldType::Boolean,
+        Some(20) => whole(true),
+        Some(21 | 23) => whole(false),
+        Some(1700) => FieldType::Decimal { scale: None },
+        Some(700) => FieldType::Float32,
+        Some(701) => FieldType::Float,
+        Some(18 | 19 | 25 | 1042 | 1043) => FieldType::Text,
+        Some(17) => FieldType::Bytes,
+        Some(2950) => FieldType::Uuid,
+        Some(1082) => FieldType::Date,
+        Some(1083) => FieldType::Time,
+        Some(1114) => FieldType::DateTime,
+        Some(1184) => FieldType::Timestamp,
+        Some(114 | 3802) => FieldType::Json,
+        Some(650 | 869) => FieldType::Address,
+        _ => match kind.kind() {
+            PgTypeKind::Enum(_) => FieldType::Enum,
+            PgTypeKind::Array(_) => FieldType::Array,
+            _ => FieldType::Other,
+        },
+    }
+}
+
+/// The most rows that a step of a plan reads in turn.
+fn scanned(plan: &Json) -> Option<u64> {
+    match plan {
+        Json::Array(parts) => parts.iter().filter_map(scanned).max(),
+        Json::Object(members) => {
+            let own = || {
+                let node = members.get("Node Type")?.as_str()?;
+                let rows = members.get("Plan Rows")?.as_f64()?;
+                (node == "Seq Scan").then_some(rows as u64)
+            };
+            let below = members.values().filter_map(scanned).max();
+            own().max(below)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,385 @@
+//! Tools that the operator wrote, as they are run on one database as it is exposed: judged, described
+//! by the engine, and compared with what it says.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::{Exposed, Written};
+use crate::catalog::{Catalog, Field, FieldType, Model};
+use crate::db::tool::{Described, Reads, ResultColumn};
+use crate::db::{Db, Failure};
+use crate::sensitive::Sensitive;
+use crate::sql::Dialect;
+use crate::sql::tool::{self as select, Column, Slot, Template};
+use crate::tools::parameter::{Class, Source};
+use crate::tools::statement::{self, Names, Statement};
+use crate::tools::{Fault, Outcome, Place, Tool, functions};
+
+/// A tool, ready to run on a database.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its statement, but for values.
+    pub(crate) template: Template,
+    /// What its statement may read.
+    pub(crate) reads: Arc<Reads>,
+    /// The columns of its answer, each with the class of its values.
+    pub columns: Vec<(String, FieldType)>,
+    /// The models that it reads.
+    pub models: Vec<String>,
+    /// The rows of an answer at the most.
+    pub limit: u32,
+    /// The most rows that a step reads without an index, where the engine tells.
+    pub scan: Option<u64>,
+}
+
+/// Why a tool is not ready.
+#[derive(Debug, Clone)]
+pub enum Unready {
+    /// What is wrong with it.
+    Faults(Arc<[Fault]>),
+    /// The database did not say.
+    Failed(Arc<Failure>),
+}
+
+impl From<Failure> for Unready {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Arc::new(failure))
+    }
+}
+
+/// Those of a database, each made when it is first asked for.
+#[derive(Debug, Default)]
+pub(super) struct ReadyTools {
+    tools: Mutex<HashMap<u64, Known>>,
+    /// What reading a model whole reads, by its number.
+    models: Mutex<HashMap<u64, Reads>>,
+}
+
+type Known = Arc<OnceCell<Result<Arc<Ready>, Arc<[Fault]>>>>;
+
+/// What bounds tools.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The rows of an answer, where a tool does not say.
+    pub limit: u32,
+    /// The bytes of an answer.
+    pub max_bytes: usize,
+}
+
+impl ReadyTools {
+    /// The tool as it is run here.
+    pub(super) async fn tool(
+        &self,
+        written: &Written,
+        exposed: &Exposed,
+        bounds: Bounds,
+    ) -> Result<Arc<Ready>, Unready> {
+        let known = {
+            // A map is sound whatever a panicking holder was about to do.
+            let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tools.entry(written.number()).or_default())
+        };
+        let made = known.get_or_try_init(|| async {
+            match self.make(&written.tool, exposed, bounds).await {
+                Ok(ready) => Ok(Ok(Arc::new(ready))),
+                Err(Unready::Faults(faults)) => Ok(Err(faults)),
+                Err(failed) => Err(failed),
+            }
+        });
+        made.await?.clone().map_err(Unready::Faults)
+    }
+
+    async fn make(&self, tool: &Tool, exposed: &Exposed, bounds: Bounds) -> Result<Ready, Unready> {
+        let (Some(catalog), Some(db)) = (exposed.catalog(), exposed.db()) else {
+            return Err(Unready::Faults(Arc::default()));
+        };
+        let judged = Judged::of(tool, catalog, db.dialect()).map_err(faulty)?;
+        let dialect = db.dialect();
+        let limit = match tool.result {
+            Outcome::Rows => tool.limit.unwrap_or(bounds.limit),
+            Outcome::One | Outcome::Value => 1,
+        };
+        let template = Template::new(
+            &judged.statement.select,
+            &judged.models,
+            judged.slots,
+            dialect,
+            limit + 1,
+        );
+        let described = db.describe(&template.described()).await;
+        let described = described.map_err(|failure| match failure.words() {
+            Some(words) => faulty(vec![of_sql(
+                tool,
+                format!("the database refuses it: {words}"),
+                "mend the SQL",
+            )]),
+            None => failure.into(),
+        })?;
+        self.compare(tool, &judged.models, &described, db).await?;
+        let shown = shown(tool, &judged.models, &described, &exposed.sensitive());
+        let columns = shown.map_err(faulty)?;
+        let visible = columns.iter().filter(|column| column.is_shown);
+        Ok(Ready {
+            columns: visible
+                .map(|column| (column.name.to_owned(), class_of(column)))
+                .collect(),
+            template: template
+                .shaped(&columns, bounds.max_bytes, limit + 1)
+                .brief(described.reads.functions.is_empty()),
+            reads: Arc::new(described.reads),
+            models: judged.statement.models,
+            limit,
+            scan: described.scan,
+        })
+    }
+
+    /// Compares what the judge let through with what the engine says that the statement reads.
+    async fn compare(
+        &self,
+        tool: &Tool,
+        models: &[&Model],
+        described: &Described,
+        db: &Db,
+    ) -> Result<(), Unready> {
+        let mut may = Reads::default();
+        for model in models {
+            may.extend(&self.whole(model, db).await?);
+        }
+        let dialect = db.dialect();
+        let reads = &described.reads;
+        let declared: HashSet<&str> = tool.reads.iter().flatten().map(String::as_str).collect();
+        let is_declared = |(table, column): &(String, String)| match column.is_empty() {
+            true => declared
+                .iter()
+                .any(|it| it.rsplit_once('.').is_some_and(|(of, _)| of == table)),
+            false => declared.contains(&*format!("{table}.{column}")),
+        };
+        let beyond = reads
+            .columns
+            .iter()
+            .find(|read| !may.columns.contains(*read) && !is_declared(read));
+        let called = reads.functions.iter().find(|name| {
+            let named = tool
+                .functions
+                .iter()
+                .any(|it| it.rsplit('.').next() == Some(name));
+            !named
+                && !may.functions.contains(*name)
+                && !functions::is_built_in(dialect, name)
+                && !functions::is_operator(name)
+        });
+        let other = reads.others.iter().next();
+        let (message, help) = match (beyond, called, other) {
+            (Some(_), _, _) if tool.reads.is_none() => (
+                "the database says that it reads more than its models".to_owned(),
+                "name models alone",
+            ),
+            (Some((table, column)), _, _) => (
+                format!("it reads {table}.{column}, which reads does not name"),
+                "name it in reads, or take it out",
+            ),
+            (_, Some(name), _) => (
+                format!("it calls the function {name}"),
+                "name it in functions, where it only reads what it is given",
+            ),
+            (_, _, Some(_)) => (
+                "the database says that it does more than to read".to_owned(),
+                "write a plain SELECT",
+            ),
+            (None, None, None) => return Ok(()),
+        };
+        Err(faulty(vec![of_sql(tool, message, help)]))
+    }
+
+    /// What reading a model whole reads.
+    async fn whole(&self, model: &Model, db: &Db) -> Result<Reads, Unready> {
+        let known = {
+            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+            models.get(&model.number()).cloned()
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let described = db.describe(&select::whole(model, db.dialect())).await?;
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        models.insert(model.number(), described.reads.clone());
+        Ok(described.reads)
+    }
+}
+
+/// A tool whose names are resolved.
+struct Judged<'c> {
+    statement: Statement,
+    models: Vec<&'c Model>,
+    slots: Vec<Slot>,
+}
+
+impl<'c> Judged<'c> {
+    fn of(tool: &Tool, catalog: &'c Catalog, dialect: Dialect) -> Result<Self, Vec<Fault>> {
+        let names: Vec<&str> = catalog.models().iter().map(Model::name).collect();
+        let names = Names {
+            dialect,
+            models: Some(&names),
+            functions: &tool.functions,
+            parameters: &tool.parameters,
+            raw: tool.reads.is_some(),
+        };
+        let mut faults = Vec::new();
+        let statement = statement::read(&tool.sql, names).map_err(|found| faults.extend(found));
+        let mut slots = Vec::new();
+        for parameter in &tool.parameters {
+            let slot = match &parameter.source {
+                Source::Caller(known) => Ok(Slot::plain(known.class(), false)),
+                Source::Client(accepted) => match field_of(&accepted.class, catalog) {
+                    Ok(Some(field)) => accepted
+                        .sound(Some(field))
+                        .map(|()| Slot::of(field, accepted.is_list)),
+                    Ok(None) => Ok(Slot::plain(
+                        accepted.class.field_type(None),
+                        accepted.is_list,
+                    )),
+                    Err(message) => Err(message),
+                },
+            };
+            match slot {
+                Ok(slot) => slots.push(slot),
+                Err(message) => faults.push(Fault {
+                    place: parameter.place.clone(),
+                    tool: Some(tool.name.clone()),
+                    message,
+                    help: "name a readable field: type = \"model.field\", or a type".to_owned(),
+                }),
+            }
+        }
+        let Some(statement) = statement.ok().filter(|_| faults.is_empty()) else {
+            for fault in &mut faults {
+                fault.tool.get_or_insert_with(|| tool.name.clone());
+            }
+            return Err(faults);
+        };
+        let models = statement.models.iter();
+        let models = models.filter_map(|name| catalog.model(name)).collect();
+        Ok(Self {
+            statement,
+            models,
+            slots,
+        })
+    }
+}
+
+/// The field that a parameter is of, where it is one's.
+pub(crate) fn field_of<'c>(
+    class: &Class,
+    catalog: &'c Catalog,
+) -> Result<Option<&'c Field>, String> {
+    let Class::Field { model, field } = class else {
+        return Ok(None);
+    };
+    let found = catalog.model(model).and_then(|it| it.field(field));
+    let found = found.filter(|field| field.is_filterable());
+    found
+        .map(Some)
+        .ok_or_else(|| format!("there is no field {model}.{field} that values are compared with"))
+}
+
+/// The columns of a result; those with a sensitive name or origin are in no answer.
+fn shown<'d>(
+    tool: &Tool,
+    models: &[&'d Model],
+    described: &'d Described,
+    sensitive: &Sensitive,
+) -> Result<Vec<Column<'d>>, Vec<Fault>> {
+    let mut names = HashSet::new();
+    let mut faults = Vec::new();
+    let mut columns = Vec::new();
+    for column in &described.columns {
+        if !names.insert(&*column.name) {
+            faults.push(of_sql(
+                tool,
+                format!("two columns are called {}", column.name),
+                "give one of them another name: … AS other",
+            ));
+        }
+        columns.push(Column {
+            name: &column.name,
+            class: column.class,
+            kind: &column.kind,
+            field: field_behind(column, models),
+            is_shown: !tool.hidden.contains(&column.name) && !is_sensitive(column, sensitive),
+        });
+    }
+    if let Some(name) = tool.hidden.iter().find(|name| !names.contains(&***name)) {
+        faults.push(of_tool(
+            tool,
+            format!("hidden names {name}, which is no column of the result"),
+            "take it out",
+        ));
+    }
+    let left = columns.iter().filter(|column| column.is_shown).count();
+    match (tool.result, left) {
+        (_, 0) => faults.push(of_sql(
+            tool,
+            "nothing of its result may be shown".to_owned(),
+            "select readable columns",
+        )),
+        (Outcome::Value, 2..) => faults.push(of_sql(
+            tool,
+            format!("its result has {left} columns, and is a value"),
+            "select one, or write result = \"one\"",
+        )),
+        _ => {}
+    }
+    match faults.is_empty() {
+        true => Ok(columns),
+        false => Err(faults),
+    }
+}
+
+/// The class of a column: its field's, where it is one.
+fn class_of(column: &Column<'_>) -> FieldType {
+    column.field.map_or(column.class, Field::field_type)
+}
+
+/// The field of a model that a column is.
+fn field_behind<'m>(column: &ResultColumn, models: &[&'m Model]) -> Option<&'m Field> {
+    let (table, name) = column.origin.as_ref()?;
+    let mut models = models.iter();
+    let model = models.find(|model| model.table() == table)?;
+    model.field(name)
+}
+
+fn is_sensitive(column: &ResultColumn, sensitive: &Sensitive) -> bool {
+    let by_origin = column.origin.as_ref().is_some_and(|(table, name)| {
+        let qualified = table.qualified();
+        let named = crate::sensitive::Named {
+            model: &table.name,
+            qualified: &qualified,
+            table: &table.name,
+        };
+        sensitive.hides(named, name).is_some()
+    });
+    by_origin || sensitive.hides_member(&column.name)
+}
+
+fn of_sql(tool: &Tool, message: String, help: &str) -> Fault {
+    fault(tool, tool.sql.place.clone(), message, help)
+}
+
+fn of_tool(tool: &Tool, message: String, help: &str) -> Fault {
+    fault(tool, tool.place.clone(), message, help)
+}
+
+fn fault(tool: &Tool, place: Place, message: String, help: &str) -> Fault {
+    Fault {
+        place,
+        tool: Some(tool.name.clone()),
+        message,
+        help: help.to_owned(),
+    }
+}
+
+fn faulty(faults: Vec<Fault>) -> Unready {
+    Unready::Faults(faults.into())
+}

@@ -1,0 +1,288 @@
+//! The statement of a tool that the operator wrote: over the models of whoever calls, under their
+//! names.
+//!
+//! Each model is a list of WITH, of readable fields and of rows that may be seen, so that nothing
+//! else is there to be named. The operator's text comes after it as it was judged.
+
+mod bind;
+mod result;
+
+use std::sync::Arc;
+
+use sea_query::{
+    Alias, CommonTableExpression, Expr, MysqlQueryBuilder, PostgresQueryBuilder, Query,
+    SelectStatement, SqliteQueryBuilder, TableRef, Value, Values, WithClause,
+};
+
+pub use self::bind::Slot;
+pub use self::result::Column;
+
+use super::{BASE, Dialect, Statement, column_of, source_at};
+use crate::catalog::{Model, TableName};
+use crate::encode::Layout;
+use crate::plan::Argument;
+
+/// How a LIMIT that is appended begins.
+const LIMIT: &str = "\nLIMIT";
+
+/// A SELECT of the operator that was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select {
+    /// Whether it begins with a WITH list of its own, whose first word is left out.
+    pub has_with: bool,
+    /// Whether that list is recursive.
+    pub is_recursive: bool,
+    /// The text after it.
+    pub pieces: Vec<Piece>,
+    /// Whether it says itself how many rows it wants.
+    pub has_limit: bool,
+}
+
+/// A part of a statement's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// SQL as it is.
+    Sql(String),
+    /// The value of a parameter, by its number in the tool.
+    Value(usize),
+    /// The values of a list: with commas between them, or on PostgreSQL one array.
+    List(usize),
+}
+
+/// The statement of a tool, but for the values of its parameters.
+#[derive(Debug, Clone)]
+pub struct Template {
+    dialect: Dialect,
+    segments: Vec<Piece>,
+    slots: Vec<Slot>,
+    /// What the rules of the models bind.
+    bound: Vec<Value>,
+    /// The text, where no list makes it another one.
+    fixed: Option<Arc<str>>,
+    layout: Arc<Layout>,
+    runs_code: bool,
+    /// Whether each of its steps is over soon.
+    is_brief: bool,
+}
+
+impl Template {
+    /// The statement over these models; `slots` are the parameters in their order, and `limit` the
+    /// rows that are asked for where the text asks for no number of its own.
+    pub fn new(
+        select: &Select,
+        models: &[&Model],
+        slots: Vec<Slot>,
+        dialect: Dialect,
+        limit: u32,
+    ) -> Self {
+        let (head, bound) = with(select, models, dialect);
+        let mut segments = vec![Piece::Sql(head)];
+        if select.has_with && dialect == Dialect::Postgres {
+            // A list of its own within: it sees the models all the same.
+            segments.push(Piece::Sql(own_with(select).to_owned()));
+        }
+        segments.extend(select.pieces.iter().cloned());
+        if !select.has_limit {
+            segments.push(Piece::Sql(format!("{LIMIT} {limit}")));
+        }
+        Self {
+            dialect,
+            segments,
+            slots,
+            bound,
+            fixed: None,
+            layout: Arc::default(),
+            runs_code: models.iter().any(|model| model.runs_code()),
+            is_brief: false,
+        }
+    }
+
+    /// The same, with result columns that an engine has described, those of values of at most so
+    /// many bytes; no more than `limit` rows come of it.
+    pub fn shaped(mut self, columns: &[Column<'_>], max_bytes: usize, limit: u32) -> Self {
+        let result = result::read(columns, self.dialect, max_bytes);
+        if let Some(projection) = result.projection {
+            let head = format!("SELECT {projection} FROM (");
+            // After the models, and before all else.
+            self.segments.insert(1, Piece::Sql(head));
+            let names: Vec<String> = (0..columns.len()).map(result::name).collect();
+            let names = names.join(", ");
+            self.segments
+                .push(Piece::Sql(format!("\n) AS r ({names}) LIMIT {limit}")));
+        }
+        self.layout = Arc::new(result.layout);
+        let fixed = self.dialect == Dialect::Postgres
+            || !self.segments.iter().any(|it| matches!(it, Piece::List(_)));
+        if fixed {
+            let nothing = vec![Argument::Null; self.slots.len()];
+            self.fixed = Some(self.written(&nothing).0.into());
+        }
+        self
+    }
+
+    /// The same, that calls no function: on SQLite each of its steps is over soon.
+    pub fn brief(mut self, is_brief: bool) -> Self {
+        self.is_brief = is_brief;
+        self
+    }
+
+    /// The statement as an engine is asked to describe it, before it is shaped.
+    ///
+    /// MariaDB looks into tables while it plans, and tells what it found there; of no rows it tells
+    /// the columns.
+    pub fn described(&self) -> Statement {
+        let whole = |slot: &Slot| match slot.is_whole() {
+            true => Argument::One(crate::plan::Value::Int(0)),
+            false => Argument::Null,
+        };
+        let arguments: Vec<Argument> = self.slots.iter().map(whole).collect();
+        let mut described = self.clone();
+        if let (Dialect::MySql, Some(Piece::Sql(last))) =
+            (self.dialect, described.segments.last_mut())
+            && last.starts_with(LIMIT)
+        {
+            *last = format!("{LIMIT} 0");
+        }
+        described.statement(&arguments)
+    }
+
+    /// The statement with these values, one for each parameter.
+    pub fn statement(&self, arguments: &[Argument]) -> Statement {
+        let (text, values) = match &self.fixed {
+            Some(text) => (Arc::clone(text), self.values(arguments)),
+            None => {
+                let (text, values) = self.written(arguments);
+                (text.into(), values)
+            }
+        };
+        Statement {
+            text,
+            values: Values(values),
+            layout: Arc::clone(&self.layout),
+            runs_code: self.runs_code,
+            is_brief: self.is_brief && !self.runs_code,
+        }
+    }
+
+    /// The values alone, where they change nothing of the text.
+    fn values(&self, arguments: &[Argument]) -> Vec<Value> {
+        let mut values = self.bound.clone();
+        match self.dialect {
+            Dialect::MySql => {
+                for segment in &self.segments {
+                    if let Piece::Value(at) = segment {
+                        self.slots[*at].bind(&arguments[*at], self.dialect, &mut values);
+                    }
+                }
+            }
+            Dialect::Sqlite | Dialect::Postgres => {
+                for (slot, argument) in self.slots.iter().zip(arguments) {
+                    slot.bind(argument, self.dialect, &mut values);
+                }
+            }
+        }
+        values
+    }
+
+    /// Text and values.
+    fn written(&self, arguments: &[Argument]) -> (String, Vec<Value>) {
+        let mut text = String::new();
+        let mut values = self.bound.clone();
+        // Where each parameter's values begin; MariaDB and MySQL bind them at each use.
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        if self.dialect != Dialect::MySql {
+            for (slot, argument) in self.slots.iter().zip(arguments) {
+                let from = values.len();
+                slot.bind(argument, self.dialect, &mut values);
+                places.push((from, values.len() - from));
+            }
+        }
+        for segment in &self.segments {
+            match segment {
+                Piece::Sql(sql) => text.push_str(sql),
+                Piece::Value(at) | Piece::List(at) => {
+                    let slot = &self.slots[*at];
+                    let (from, count) = match places.get(*at) {
+                        Some(place) => *place,
+                        None => {
+                            let from = values.len();
+                            slot.bind(&arguments[*at], self.dialect, &mut values);
+                            (from, values.len() - from)
+                        }
+                    };
+                    slot.write(&mut text, from, count, self.dialect);
+                }
+            }
+        }
+        (text, values)
+    }
+}
+
+/// The lists of the models, with the words that begin the operator's own where both stand in one
+/// list, and what the rules bind.
+fn with(select: &Select, models: &[&Model], dialect: Dialect) -> (String, Vec<Value>) {
+    let own = select.has_with && dialect != Dialect::Postgres;
+    if models.is_empty() {
+        let head = if own { own_with(select) } else { "" };
+        return (head.to_owned(), Vec::new());
+    }
+    let mut with = WithClause::new();
+    with.recursive(own && select.is_recursive);
+    for (index, model) in models.iter().enumerate() {
+        let mut list = CommonTableExpression::new();
+        list.table_name(Alias::new(model.name())).query(rows_of(
+            model,
+            &format!("m{index}"),
+            dialect,
+        ));
+        if dialect != Dialect::MySql {
+            // Twice named is twice looked up, not written out.
+            list.materialized(false);
+        }
+        with.cte(list);
+    }
+    let nothing = Query::select().expr(Expr::cust("1")).take();
+    let query = nothing.with(with);
+    let (text, Values(values)) = match dialect {
+        Dialect::Sqlite => query.build(SqliteQueryBuilder),
+        Dialect::Postgres => query.build(PostgresQueryBuilder),
+        Dialect::MySql => query.build(MysqlQueryBuilder),
+    };
+    let lists = text.strip_suffix("SELECT 1").unwrap_or(&text).trim_end();
+    let end = if own { ", " } else { "\n" };
+    (format!("{lists}{end}"), values)
+}
+
+fn own_with(select: &Select) -> &'static str {
+    match select.is_recursive {
+        true => "WITH RECURSIVE ",
+        false => "WITH ",
+    }
+}
+
+/// The readable fields of the rows that may be seen of a model, as they are stored.
+fn rows_of(model: &Model, alias: &str, dialect: Dialect) -> SelectStatement {
+    let mut rows = Query::select();
+    for field in model.fields() {
+        rows.expr(column_of(alias, field));
+    }
+    let at = (qualified(model.table()), alias);
+    source_at(at, &mut rows, model, dialect);
+    rows
+}
+
+/// The statement that reads a model whole, which is described to learn what that reads.
+pub fn whole(model: &Model, dialect: Dialect) -> Statement {
+    Statement::new(
+        &rows_of(model, BASE, dialect),
+        dialect,
+        Arc::default(),
+        model.runs_code(),
+    )
+}
+
+/// A table with its schema, so that no list of a statement can be meant.
+pub(super) fn qualified(name: &TableName) -> TableRef {
+    let schema = name.schema.as_deref().unwrap_or("main");
+    (schema.to_owned(), name.name.clone()).into()
+}

@@ -1,0 +1,71 @@
+//! What calls answer.
+
+use serde_json::json;
+
+use crate::support::databases;
+
+const TOOLS: &str = r#"
+[[tool]]
+name = "open_tickets"
+description = "Tickets of some states, the newest first."
+sql = '''
+SELECT t.id, t.title, t.amount, t.created_at, t.done, u.email AS owner
+FROM tickets t JOIN users u ON u.id = t.user_id
+WHERE t.status IN (:statuses) AND t.created_at < :before
+ORDER BY t.id DESC
+'''
+[tool.params]
+statuses = { type = "text[]", description = "Which", default = ["open"] }
+before = { type = "datetime", description = "Before when", default = "now" }
+
+[[tool]]
+name = "ticket"
+description = "One ticket."
+result = "one"
+sql = "SELECT id, title, doc FROM tickets WHERE id = :id"
+[tool.params]
+id = { type = "tickets.id", description = "Its number" }
+
+[[tool]]
+name = "ticket_count"
+description = "How many tickets a user has."
+result = "value"
+sql = "SELECT COUNT(*) AS n FROM tickets WHERE user_id = :user OR :user IS NULL"
+[tool.params]
+user = { type = "integer", description = "The user", required = false }
+"#;
+
+#[tokio::test]
+async fn a_tool_answers_on_every_engine() {
+    for database in databases().await {
+        let engine = database.engine;
+        let served = database.serve(TOOLS).await;
+        let answer = served.call("open_tickets", json!({})).await;
+        assert_eq!(answer["count"], 8, "{engine}: {answer}");
+        assert_eq!(answer["truncated"], false, "{engine}: {answer}");
+        let first = &answer["data"][0];
+        assert_eq!(first["id"], 24, "{engine}: {answer}");
+        assert_eq!(first["owner"], "ana@example.com", "{engine}");
+        assert_eq!(first["amount"], json!(null), "{engine}");
+        assert_eq!(answer["data"][1]["amount"].to_string(), "21.25", "{engine}");
+        let at = first["created_at"].as_str().unwrap();
+        assert!(at.starts_with("2026-01-24T10:00:00"), "{engine}: {at}");
+        assert!(
+            first["done"].is_boolean() || engine == "sqlite",
+            "{engine}: {first}"
+        );
+        let params =
+            json!({ "statuses": ["open", "pending", "x"], "before": "2026-01-05T00:00:00Z" });
+        let answer = served.call("open_tickets", params).await;
+        assert_eq!(answer["count"], 3, "{engine}: {answer}");
+        let answer = served.call("ticket", json!({ "id": 7 })).await;
+        let expected = json!({ "id": 7, "title": "ticket 7", "doc": { "note": "n7" } });
+        assert_eq!(answer["data"], expected, "{engine}");
+        let answer = served.call("ticket", json!({ "id": 700 })).await;
+        assert_eq!(answer["data"], json!(null), "{engine}");
+        let answer = served.call("ticket_count", json!({ "user": 2 })).await;
+        assert_eq!(answer["data"], 8, "{engine}: {answer}");
+        let answer = served.call("ticket_count", json!({})).await;
+        assert_eq!(answer["data"], 24, "{engine}: {answer}");
+    }
+}

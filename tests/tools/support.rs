@@ -1,0 +1,271 @@
+//! A service over each engine, with the same tables and the same tools.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lucarne::app;
+use lucarne::auth::{Caller, TokenId};
+use lucarne::config::{self, Config, Faults};
+use lucarne::observe::Metrics;
+use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::service::Service;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use crate::common::server;
+
+const TOKEN: &str = "a-token-for-these-tests";
+
+/// A database of one engine, which is gone with it.
+pub(crate) struct Database {
+    pub(crate) engine: &'static str,
+    pub(crate) url: String,
+    left: Option<(String, String)>,
+    folder: TempDir,
+}
+
+/// Tables of tickets and users, in the words of an engine.
+fn script(engine: &str) -> Vec<String> {
+    let (text, moment, json, double) = match engine {
+        "sqlite" => ("TEXT", "DATETIME", "JSON", "REAL"),
+        "postgres" => ("text", "timestamptz", "jsonb", "float8"),
+        _ => ("VARCHAR(200)", "DATETIME", "JSON", "DOUBLE"),
+    };
+    let at = |day: u32| match engine {
+        "sqlite" => format!("'2026-01-{day:02}T10:00:00Z'"),
+        _ => format!("'2026-01-{day:02} 10:00:00'"),
+    };
+    let users = [
+        ("ana", "ana@example.com"),
+        ("ben", "ben@example.com"),
+        ("cem", "cem@example.com"),
+    ];
+    let users = users.iter().enumerate().map(|(index, (name, mail))| {
+        format!(
+            "({}, '{name}', '{mail}', 'hash-{name}', {})",
+            index + 1,
+            index % 2 + 1
+        )
+    });
+    let tickets = (1..=24_u32).map(|id| {
+        let status = ["open", "pending", "closed"][id as usize % 3];
+        let due = if id % 4 == 0 {
+            "NULL".to_owned()
+        } else {
+            format!("{id}.25")
+        };
+        let done = ["TRUE", "FALSE"][id as usize % 2];
+        format!(
+            "({id}, 'ticket {id}', '{status}', {}, {}, {due}, {done}, {}, \
+             '{{\"note\": \"n{id}\", \"api_key\": \"k\"}}', 'note-{id}')",
+            id % 3 + 1,
+            at(id),
+            f64::from(id) / 4.0,
+        )
+    });
+    vec![
+        format!(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, name {text} NOT NULL, email {text}, \
+             password_hash {text}, company_id INTEGER)"
+        ),
+        format!(
+            "CREATE TABLE tickets (id INTEGER PRIMARY KEY, title {text}, status {text}, \
+             user_id INTEGER REFERENCES users (id), created_at {moment}, amount NUMERIC(10, 2), \
+             done BOOLEAN, ratio {double}, doc {json}, secret_note {text})"
+        ),
+        format!("CREATE TABLE unlisted (id INTEGER PRIMARY KEY, word {text})"),
+        "CREATE INDEX tickets_user ON tickets (user_id)".to_owned(),
+        format!(
+            "INSERT INTO users VALUES {}",
+            users.collect::<Vec<_>>().join(", ")
+        ),
+        format!(
+            "INSERT INTO tickets VALUES {}",
+            tickets.collect::<Vec<_>>().join(", ")
+        ),
+        "INSERT INTO unlisted VALUES (1, 'unlisted-word')".to_owned(),
+    ]
+}
+
+/// A database of each engine that answers, with the tables of these tests.
+pub(crate) async fn databases() -> Vec<Database> {
+    let mut databases = vec![sqlite().await];
+    const POSTGRES: &str = "postgres://postgres@127.0.0.1:5432/postgres";
+    if let Some(url) = server::<PgConnection>("postgres", "POSTGRES_URL", POSTGRES).await {
+        let name = fresh();
+        let mut admin = PgConnection::connect(&url).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let (start, _) = url.rsplit_once('/').unwrap();
+        let own = format!("{start}/{name}");
+        let mut connection = PgConnection::connect(&own).await.unwrap();
+        for statement in script("postgres") {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        databases.push(Database {
+            engine: "postgres",
+            url: own,
+            left: Some((url, drop)),
+            folder: tempfile::tempdir().unwrap(),
+        });
+    }
+    const MYSQL: &str = "mysql://root@127.0.0.1:3306/mysql";
+    if let Some(url) = server::<MySqlConnection>("mysql", "MYSQL_URL", MYSQL).await {
+        let name = fresh();
+        let mut admin = MySqlConnection::connect(&url).await.unwrap();
+        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let (start, _) = url.rsplit_once('/').unwrap();
+        let own = format!("{start}/{name}");
+        let mut connection = MySqlConnection::connect(&own).await.unwrap();
+        for statement in script("mysql") {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        databases.push(Database {
+            engine: "mysql",
+            url: own,
+            left: Some((url, format!("DROP DATABASE IF EXISTS {name}"))),
+            folder: tempfile::tempdir().unwrap(),
+        });
+    }
+    databases
+}
+
+async fn sqlite() -> Database {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    for statement in script("sqlite") {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    Database {
+        engine: "sqlite",
+        url: format!("sqlite:{}", path.display()),
+        left: None,
+        folder,
+    }
+}
+
+fn fresh() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("lucarne_tools_{}_{number}", std::process::id())
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some((url, sql)) = self.left.take() else {
+            return;
+        };
+        let engine = self.engine;
+        let done = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                if engine == "postgres" {
+                    let mut admin = PgConnection::connect(&url).await.unwrap();
+                    admin.execute(AssertSqlSafe(sql)).await.unwrap();
+                } else {
+                    let mut admin = MySqlConnection::connect(&url).await.unwrap();
+                    admin.execute(AssertSqlSafe(sql)).await.unwrap();
+                }
+            });
+        });
+        let _ = done.join();
+    }
+}
+
+impl Database {
+    /// Its configuration, with these tools.
+    pub(crate) fn configured(&self, tools: &str, variables: &[(&str, &str)]) -> Config {
+        let path = self.folder.path().join("tools.toml");
+        std::fs::write(&path, tools).unwrap();
+        let path = path.display().to_string();
+        let own = [
+            ("MCP_ENABLED", "true"),
+            ("MCP_TOKEN", TOKEN),
+            ("DATABASE_URL", &*self.url),
+            ("MCP_ALLOWED_MODELS", "tickets,users"),
+            ("MCP_TOOLS_FILE", &*path),
+        ];
+        let all = variables.iter().copied().chain(own);
+        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        config::load(all).unwrap()
+    }
+
+    /// A service with these tools.
+    pub(crate) async fn serve(&self, tools: &str) -> Served {
+        self.serve_with(tools, &[])
+            .await
+            .unwrap_or_else(|faults| panic!("{}: {faults}", self.engine))
+    }
+
+    /// The same with further variables, or what is wrong with the tools.
+    pub(crate) async fn serve_with(
+        &self,
+        tools: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Served, Faults> {
+        let config = self.configured(tools, variables);
+        let opened = app::open(&config, Arc::new(Metrics::default()))
+            .await
+            .unwrap();
+        app::give_tools(&opened, &config).await?;
+        let token = TokenId::of(TOKEN);
+        Ok(Served {
+            service: opened.service,
+            caller: Caller {
+                token,
+                client: None,
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                transport: "test",
+            },
+        })
+    }
+}
+
+/// A service that is asked as a transport would.
+pub(crate) struct Served {
+    pub(crate) service: Arc<Service>,
+    caller: Caller,
+}
+
+impl Served {
+    /// The answer to a message.
+    pub(crate) async fn raw(&self, message: &str) -> Value {
+        let answered = match Request::parse(message) {
+            Ok(request) => {
+                let read = Read {
+                    action: &request.action,
+                    model: request.model.as_deref(),
+                    tool: request.tool.as_deref(),
+                    params: &request.params,
+                };
+                self.service
+                    .answer(&self.caller, &read, b"{".to_vec())
+                    .await
+            }
+            Err(Rejected { error, .. }) => Err(error),
+        };
+        match answered {
+            Ok(answer) => {
+                let text = String::from_utf8(answer.out).unwrap() + "}";
+                serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
+            }
+            Err(error) => json!({ "error": error.to_string(), "code": error.code() }),
+        }
+    }
+
+    /// The answer to a call.
+    pub(crate) async fn call(&self, tool: &str, params: Value) -> Value {
+        let message = json!({ "action": "call", "tool": tool, "params": params });
+        self.raw(&message.to_string()).await
+    }
+}
