@@ -90,7 +90,13 @@ fn keys_of(here: usize, models: &[Model], tables: &[(String, Table)]) -> Vec<Key
         }
         let own = &models[there].key;
         let covered = |index: &usize| pairs.iter().any(|(_, to)| to == index);
-        let reach = match key.unique || !own.is_empty() && own.iter().all(covered) {
+        // A key may be one that no record is asked for by, as bytes are on MariaDB.
+        let target = &tables[there].1;
+        let of_key = |column: &String| key.target_columns.contains(column);
+        let whole = !target.inherited
+            && !target.primary_key.is_empty()
+            && target.primary_key.iter().all(of_key);
+        let reach = match key.unique || whole || !own.is_empty() && own.iter().all(covered) {
             true => Some(Reach::Only),
             // Without a key of the target's own there is no first one of its rows.
             false => (!own.is_empty()).then_some(Reach::First),

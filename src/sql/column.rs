@@ -1,6 +1,6 @@
 //! How a field is selected, and how a value is bound beside it, in each dialect.
 
-use sea_query::{Expr, ExprTrait as _};
+use sea_query::{Expr, ExprTrait as _, Func};
 
 use super::{BASE, Dialect, mysql, postgres};
 use crate::catalog::{Field, FieldType, Stored};
@@ -107,10 +107,16 @@ pub(super) fn bound(value: &Value, field: &Field, dialect: Dialect) -> Expr {
             Dialect::Postgres | Dialect::MySql => Expr::val(digits.clone()),
         },
         Value::Text(text) => Expr::val(text.clone()),
-        // The plus takes away the cast's affinity, which would convert what it is compared with.
-        Value::RawText(bytes) => {
-            Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])
-        }
+        Value::RawText(bytes) => match dialect {
+            // A database of this encoding alone keeps such text, and converts nothing.
+            Dialect::Postgres => Func::cust("convert_from")
+                .args([Expr::val(bytes.clone()), Expr::cust("'SQL_ASCII'")])
+                .into(),
+            // The plus takes away the cast's affinity, which would convert what it is compared with.
+            Dialect::Sqlite | Dialect::MySql => {
+                Expr::cust_with_exprs("+CAST(? AS TEXT)", [Expr::val(bytes.clone())])
+            }
+        },
         Value::Bytes(bytes) => Expr::val(bytes.clone()),
     };
     // What is computed has the type of no column.

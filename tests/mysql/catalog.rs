@@ -160,3 +160,21 @@ async fn a_planner_is_asked_for_its_estimate() {
         .unwrap();
     assert!(exact.ends_with(r#""total":500"#), "{exact}");
 }
+
+#[tokio::test]
+async fn a_key_of_bytes_leads_to_its_record() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE u (id BINARY(2) PRIMARY KEY, name TEXT);\n\
+             CREATE TABLE p (id INT PRIMARY KEY, u_id BINARY(2), FOREIGN KEY (u_id) REFERENCES u (id));\n\
+             INSERT INTO u VALUES (x'0102', 'ana');\n\
+             INSERT INTO p VALUES (1, x'0102')",
+        )
+        .await;
+    let asker = Asker::new(&place.url(), "u,p").await;
+    let named = r#"{"fields":["u.name"]}"#;
+    assert_eq!(asker.field("p", "u.name", named).await, [r#""ana""#]);
+}

@@ -2,7 +2,7 @@
 
 use lucarne::catalog::{FieldType, Kind};
 
-use crate::support::{Asked, Database, configured, database, table};
+use crate::support::{Asked, Database, clean_up, configured, database, table};
 
 const ODD: &str = r#"
     CREATE SCHEMA "Odd Schema";
@@ -318,4 +318,31 @@ async fn indexes_and_types_are_known() {
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_view_that_shows_what_nobody_may_read_is_left_out() {
+    let role = format!("lucarne_test_views_{}", std::process::id());
+    let Some(place) = Database::new(&format!(
+        "CREATE ROLE {role} LOGIN; CREATE TABLE t (id int PRIMARY KEY, kept int); \
+         CREATE VIEW own AS SELECT id FROM t; \
+         CREATE VIEW invoked WITH (security_invoker) AS SELECT id, kept FROM t; \
+         GRANT SELECT (id) ON t TO {role}; GRANT SELECT ON own, invoked TO {role}"
+    ))
+    .await
+    else {
+        return;
+    };
+    let asked = Asked::new(&place.url_as(&role), "t,own,invoked", &[]).await;
+    assert_eq!(
+        asked.missing,
+        [
+            "public.invoked shows what the role, or the view's owner, may not read: GRANT SELECT on that"
+        ]
+    );
+    assert_eq!(asked.values("own", "{}", "id").await, [""; 0]);
+    let server = place.server();
+    drop(asked);
+    drop(place);
+    clean_up(&server, format!("DROP ROLE {role}"));
 }

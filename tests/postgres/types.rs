@@ -381,4 +381,15 @@ async fn bytes_that_are_no_text_are_replaced_and_the_page_is_whole() {
         .ask("query", "t", r#"{"sort":["-v"],"limit":1}"#)
         .await;
     assert!(answer.unwrap().contains("\"has_more\":true"));
+    // A walk goes on behind such a text.
+    let mut walked = Vec::new();
+    let mut cursor = String::new();
+    for _ in 0..3 {
+        let params = format!(r#"{{"fields":["id"],"sort":["-v"],"limit":1{cursor}}}"#);
+        let page = asked.value("query", "t", &params).await;
+        walked.push(page["data"][0]["id"].as_i64().unwrap());
+        cursor = format!(r#","cursor":{}"#, page["next_cursor"]);
+    }
+    walked.sort_unstable();
+    assert_eq!(walked, [1, 2, 3]);
 }

@@ -60,6 +60,13 @@ pub(super) async fn tables(
             }));
             continue;
         }
+        if !may_be_read(connection, known).await? {
+            let name = &known.name;
+            tables.push(Err(format!(
+                "{name} shows what the role, or the view's owner, may not read: GRANT SELECT on that"
+            )));
+            continue;
+        }
         let relations = relations.get(&known.oid).cloned().unwrap_or_default();
         let mut table = Table {
             name: known.name.clone(),
@@ -344,6 +351,28 @@ async fn estimate(connection: &mut PgConnection, known: &Known) -> Result<Option
     let rows: Option<i64> = looked_up(connection, &count).await?;
     let rows = rows.and_then(|rows| u64::try_from(rows).ok());
     Ok(rows.filter(|rows| *rows <= COUNTED))
+}
+
+/// Whether a view can be read: what it shows may be kept from the role, or from its owner.
+async fn may_be_read(connection: &mut PgConnection, known: &Known) -> Result<bool, Failure> {
+    if known.kind != Kind::View {
+        return Ok(true);
+    }
+    let schema = known.name.schema.clone().unwrap_or_default();
+    // The rights are judged before the first row, and there is none.
+    let none = Query::select()
+        .expr(Expr::cust("1"))
+        .from((Alias::new(schema), Alias::new(&known.name.name)))
+        .limit(0)
+        .to_owned();
+    let (text, values) = none.build(PostgresQueryBuilder);
+    let mut looking = connection.begin().await.map_err(Failure::from_driver)?;
+    let asked = bound::<Postgres>(text, values).persistent(false);
+    let asked = asked.execute(&mut *looking).await;
+    looking.rollback().await.map_err(Failure::from_driver)?;
+    let failure = asked.err().map(Failure::from_driver);
+    let code = failure.as_ref().and_then(Failure::code);
+    Ok(code.as_deref() != Some("42501"))
 }
 
 /// What looking into the rows of a table may take.
