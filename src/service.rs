@@ -330,6 +330,8 @@ impl Service {
         let action = known.map_or("unknown", Action::name);
         let model = policy.known_name(read.model);
         let mut entry = self.entry(caller, action, model, policy.settings.slow_query);
+        let tool = read.tool.and_then(|name| policy.toolbox.tool(name));
+        entry.tool = tool.map(|tool| &*tool.name);
         // Kept until its line is written: no more lines wait than there are places.
         let until = started + policy.settings.query_timeout;
         let turn = self.turn(policy, until).await;
@@ -440,6 +442,11 @@ impl Service {
                 .call(terms, (tool, read.params), out, filters, until)
                 .await;
         }
+        if let (Some(Action::Describe), Some(tool)) = (Action::parse(read.action), read.tool) {
+            policy.may.admit(Action::Describe)?;
+            plan::describe(read.params)?;
+            return self.tool_described(policy, tool, out).await;
+        }
         policy.prepare(read.model).await;
         let (action, served) = policy.admit(read)?;
         let Some(served) = served else {
@@ -447,7 +454,12 @@ impl Service {
                 Action::Describe => {
                     plan::describe(read.params)?;
                     let (catalogs, most) = (policy.catalogs()?, terms.max_bytes());
-                    Ok(describe::all(out, &catalogs, terms.form, most))
+                    let mut answer = describe::all(out, &catalogs, terms.form, most);
+                    // By MCP they are tools of their own.
+                    if terms.form == Form::Message {
+                        call::list(&mut answer.out, policy, most);
+                    }
+                    Ok(answer)
                 }
                 Action::Whoami => {
                     plan::whoami(read.params)?;

@@ -32,7 +32,10 @@ pub struct Record<'r> {
     pub action: Option<&'r str>,
     /// The model, or `unknown`.
     pub model: Option<&'r str>,
-    /// The readable fields that the filter names.
+    /// The tool of the operator that was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<&'r str>,
+    /// The readable fields that the filter names; of a tool the parameters that were given.
     pub filters: &'r [String],
     /// Rows that were read.
     pub rows: usize,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
+use serde::Serialize;
 use serde_json::Value;
 use tracing::debug;
 
@@ -55,6 +56,36 @@ impl Service {
             .fetch(source, tool, (&ready, seconds), &call, out)
             .await?;
         Ok(counted(answered, reserved))
+    }
+
+    /// Tells what a tool takes and answers.
+    pub(super) async fn tool_described(
+        &self,
+        policy: &Policy,
+        name: &str,
+        mut out: Vec<u8>,
+    ) -> Result<Answer, Fail> {
+        let (written, exposed) = policy.tool(name)?;
+        exposed.prepare().await;
+        let catalog = exposed.catalog().ok_or(ErrorKind::Unavailable)?;
+        let ready = self.ready(policy, written, exposed).await?;
+        let tool = &written.tool;
+        let fields = ready.columns.iter().map(|(name, class)| TellsField {
+            name,
+            kind: class.name(),
+        });
+        let tells = TellsTool {
+            name: &tool.name,
+            title: &tool.title,
+            description: &tool.description,
+            params: schema::parameters(tool, Some(catalog)),
+            fields: fields.collect(),
+            limit: ready.limit,
+        };
+        out.extend_from_slice(b"\"data\":");
+        // Writing names and numbers into memory cannot fail.
+        let _ = serde_json::to_writer(&mut out, &tells);
+        Ok(Answer { out, rows: 0 })
     }
 
     /// The tool as it is run on a database; what is wrong with it there is for the log.
@@ -142,6 +173,53 @@ impl Service {
             }
         }
         Ok(Answer { out, rows: count })
+    }
+}
+
+/// A tool as it is described.
+#[derive(Serialize)]
+struct TellsTool<'t> {
+    name: &'t str,
+    title: &'t str,
+    description: &'t str,
+    params: Vec<schema::Described<'t>>,
+    fields: Vec<TellsField<'t>>,
+    limit: u32,
+}
+
+/// A column of its answer.
+#[derive(Serialize)]
+struct TellsField<'t> {
+    name: &'t str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+/// A tool among all.
+#[derive(Serialize)]
+struct Listed<'t> {
+    name: &'t str,
+    title: &'t str,
+    description: &'t str,
+}
+
+/// Lists the tools of the operator that a policy lets be called, where there are any and they fit.
+pub(super) fn list(out: &mut Vec<u8>, policy: &Policy, max_bytes: usize) {
+    let tools = policy.toolbox.written().map(|it| Listed {
+        name: &it.tool.name,
+        title: &it.tool.title,
+        description: &it.tool.description,
+    });
+    let tools: Vec<Listed<'_>> = tools.collect();
+    if tools.is_empty() {
+        return;
+    }
+    let end = out.len();
+    out.extend_from_slice(b",\"tools\":");
+    // As above.
+    let _ = serde_json::to_writer(&mut *out, &tools);
+    if out.len() + page::TAIL_BYTES > max_bytes {
+        out.truncate(end);
     }
 }
 

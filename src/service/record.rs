@@ -172,6 +172,7 @@ impl Service {
             caller,
             action,
             model,
+            tool: None,
             filters: Vec::new(),
             slow: slow.unwrap_or(SLOW),
             begun: Instant::now(),
@@ -223,6 +224,7 @@ fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
         transport: "-",
         action: None,
         model: None,
+        tool: None,
         filters: &[],
         rows: 0,
         bytes: 0,
@@ -250,6 +252,8 @@ pub(super) struct Entry<'r> {
     caller: &'r Caller,
     action: &'r str,
     model: &'r str,
+    /// The tool of the operator that is called.
+    pub(super) tool: Option<&'r str>,
     /// The fields that the filter tests, once they are known.
     pub(super) filters: Vec<String>,
     /// From when on it counts as slow.
@@ -340,6 +344,7 @@ impl Entry<'_> {
     ) -> Record<'r> {
         Record {
             model: Some(self.model),
+            tool: self.tool,
             filters: &self.filters,
             rows,
             bytes,

@@ -151,7 +151,7 @@ fn tokens_are_changed_rotated_revoked_and_removed() {
             "--json",
         ],
     );
-    assert_eq!(made["scopes"].as_array().unwrap().len(), 5);
+    assert_eq!(made["scopes"].as_array().unwrap().len(), 6);
     assert_eq!(made["models"], serde_json::json!(["tickets", "users"]));
     assert!(made["expires_at"].as_str().is_some());
     let changed = json(

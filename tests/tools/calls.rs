@@ -67,5 +67,79 @@ async fn a_tool_answers_on_every_engine() {
         assert_eq!(answer["data"], 8, "{engine}: {answer}");
         let answer = served.call("ticket_count", json!({})).await;
         assert_eq!(answer["data"], 24, "{engine}: {answer}");
+        let answer = served.raw(r#"{"action":"describe","tool":"ticket"}"#).await;
+        let told = &answer["data"];
+        assert_eq!(told["params"][0]["type"], "integer", "{engine}: {answer}");
+        assert_eq!(told["fields"][1]["name"], "title", "{engine}: {answer}");
+        let answer = served.raw(r#"{"action":"describe"}"#).await;
+        assert_eq!(
+            answer["tools"][2]["name"], "ticket_count",
+            "{engine}: {answer}"
+        );
+    }
+}
+
+/// What a call is refused with, word by word.
+#[tokio::test]
+async fn a_call_is_refused_in_the_words_of_the_protocol() {
+    for database in databases().await {
+        let served = database.serve(TOOLS).await;
+        let allowed = "Allowed tools: open_tickets, ticket, ticket_count";
+        for (tool, params, error, code) in [
+            (
+                "nothing",
+                json!({}),
+                format!("Tool 'nothing' not allowed. {allowed}"),
+                "tool_not_allowed",
+            ),
+            (
+                "ticket",
+                json!({}),
+                "Missing required parameter: id".to_owned(),
+                "missing_parameter",
+            ),
+            (
+                "ticket",
+                json!({ "id": 1, "x": 1 }),
+                "Unknown parameter: x".to_owned(),
+                "invalid_parameter",
+            ),
+            (
+                "ticket",
+                json!({ "id": "x" }),
+                "Invalid value for parameter 'id': expected an integer".to_owned(),
+                "invalid_value",
+            ),
+        ] {
+            let answer = served.call(tool, params).await;
+            assert_eq!(
+                answer,
+                json!({ "error": error, "code": code }),
+                "{}",
+                database.engine
+            );
+        }
+        let answer = served.raw(r#"{"action":"call"}"#).await;
+        assert_eq!(answer["error"], "Missing required field: tool");
+    }
+}
+
+/// A hidden field and a table that is no model are not there to be named.
+#[tokio::test]
+async fn what_is_not_exposed_cannot_be_named() {
+    for database in databases().await {
+        for sql in [
+            "SELECT password_hash AS x FROM users",
+            "SELECT u.name FROM users u WHERE u.password_hash = 'hash-ana'",
+            "SELECT word FROM unlisted",
+            "WITH w AS (SELECT name FROM users) SELECT password_hash AS x FROM w",
+            "SELECT COUNT(*) AS n FROM tickets t JOIN users u ON u.password_hash = t.title",
+            "SELECT SUM(u.id) OVER (ORDER BY u.password_hash) AS n FROM users u",
+            "SELECT name FROM users WHERE EXISTS (SELECT 1 FROM tickets WHERE password_hash = 'x')",
+        ] {
+            let tool = format!("[[tool]]\nname = \"t\"\ndescription = \"x\"\nsql = \"{sql}\"\n");
+            let served = database.serve_with(&tool, &[]).await;
+            assert!(served.is_err(), "{}: {sql}", database.engine);
+        }
     }
 }
