@@ -18,4 +18,4 @@ pub use reload::{Live, NotReloaded};
 pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{Kept, keep};
 pub use supervise::Source;
-pub use tools::give_tools;
+pub use tools::{ServedTool, give_tools, served_tools};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
+use serde::Serialize;
 
 use super::Opened;
 use crate::config::{Config, Fault, Faults};
@@ -28,6 +29,48 @@ pub async fn give_tools(opened: &Opened, config: &Config) -> Result<(), Faults> 
         serve(service, read);
     }
     Ok(())
+}
+
+/// A tool that is served, as the operator is told of it.
+#[derive(Debug, Serialize)]
+pub struct ServedTool {
+    /// What it is called by.
+    pub name: String,
+    /// What it takes.
+    pub parameters: Vec<String>,
+    /// The columns of its answer, each with its type.
+    pub columns: Vec<String>,
+    /// The models that it reads.
+    pub models: Vec<String>,
+    /// The most rows that a step reads without an index, where the engine tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<u64>,
+}
+
+/// The tools that are served on the configuration's own database, in the order of their files.
+pub async fn served_tools(opened: &Opened) -> Vec<ServedTool> {
+    let policy = opened.service.policy();
+    let mut served = Vec::new();
+    for written in policy.toolbox.written() {
+        let tool = &written.tool;
+        let Ok((_, exposed)) = policy.tool(&tool.name) else {
+            continue;
+        };
+        let Ok(ready) = exposed.ready(written, policy.tool_bounds()).await else {
+            continue;
+        };
+        let columns = ready.columns.iter();
+        let columns = columns.map(|(name, class)| format!("{name} {}", class.name()));
+        let parameters = tool.parameters.iter();
+        served.push(ServedTool {
+            name: tool.name.clone(),
+            parameters: parameters.map(|it| it.name.clone()).collect(),
+            columns: columns.collect(),
+            models: ready.models.clone(),
+            scan: ready.scan,
+        });
+    }
+    served
 }
 
 /// Puts tools in force beside all else that is.

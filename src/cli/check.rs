@@ -50,10 +50,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let enabled = std::mem::replace(&mut config.service.enabled, true);
     // A look is no start: nothing of it is recorded.
     config.audit.target = None;
-    let (opened, weaknesses) = serve::runtime()?.block_on(async {
+    let (opened, weaknesses, tools) = serve::runtime()?.block_on(async {
         let opened = app::open(&config, Arc::new(Metrics::default())).await?;
         let weaknesses = opened.weaknesses().await;
-        Ok::<_, Failure>((opened, weaknesses))
+        app::give_tools(&opened, &config).await?;
+        let tools = app::served_tools(&opened).await;
+        Ok::<_, Failure>((opened, weaknesses, tools))
     })?;
     if let Some(fault) = opened.absent {
         return Err(fault.into());
@@ -66,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut report = Report::new(&config, enabled, &opened, weaknesses);
+    report.add_tools(tools, config.limits.scan_limit);
     if config.store.url.is_some() {
         report.add_rules(operator::contents().ok().as_ref());
     }

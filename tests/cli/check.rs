@@ -242,3 +242,35 @@ fn an_earlier_check_is_compared_with() {
         assert!(ended.err.contains(words), "{ended:?}");
     }
 }
+
+#[test]
+fn tools_of_ones_own_are_told_or_all_that_is_wrong_with_them() {
+    let tool = |name: &str, sql: &str| {
+        format!("[[tool]]\nname = \"{name}\"\ndescription = \"Tells.\"\nsql = \"{sql}\"\n")
+    };
+    let with = |text: &str| {
+        let run = opened("customers,orders").file("tools.toml", text);
+        check(&run.set("MCP_TOOLS_FILE", "tools.toml"), &[])
+    };
+    let sum = "SELECT c.name, SUM(o.total) AS spent FROM orders o \
+        JOIN customers c ON c.id = o.customer_id WHERE c.id = :customer GROUP BY c.name";
+    let parameter = "[tool.params]\ncustomer = { type = \"integer\", description = \"Whose\" }\n";
+    let ended = with(&(tool("spent", sum) + parameter));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = ended.out.lines().find(|line| line.starts_with("spent "));
+    let words: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(words[..3], ["spent", "customer", "name"], "{ended:?}");
+    assert!(
+        words.contains(&"spent") && words.ends_with(&["orders,", "customers"])
+            || words.ends_with(&["customers,", "orders"]),
+        "{ended:?}"
+    );
+    let wrong = tool("hidden", "SELECT password FROM customers")
+        + &tool("writes", "DELETE FROM customers")
+        + &tool("unlisted", "SELECT token FROM keys");
+    let ended = with(&wrong);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
+    for name in ["hidden", "writes", "unlisted"] {
+        assert!(ended.err.contains(&format!("tool {name}: ")), "{ended:?}");
+    }
+}

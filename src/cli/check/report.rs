@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::baseline::Difference;
-use crate::app::Opened;
+use crate::app::{Opened, ServedTool};
 use crate::catalog::{Catalog, Hidden, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
@@ -32,6 +32,9 @@ pub(super) struct Report {
     /// Which rules on rows reach the models of each tenant that has some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<TenantCover>,
+    /// The operator's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ServedTool>,
     warnings: Vec<Weak>,
     /// What differs from an earlier check.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,9 +119,28 @@ impl Report {
             hidden: models.iter().map(|model| model.hidden.len()).sum(),
             models,
             rules: Vec::new(),
+            tools: Vec::new(),
             warnings,
             since: None,
         }
+    }
+
+    /// Takes in the tools that are served, and warns of those that read more than a scan may.
+    pub(super) fn add_tools(&mut self, tools: Vec<ServedTool>, scan_limit: Option<u64>) {
+        for tool in &tools {
+            if let (Some(scan), Some(limit)) = (tool.scan, scan_limit)
+                && scan > limit
+            {
+                self.warnings.push(Weak {
+                    what: format!(
+                        "tool {}: a step reads {scan} rows without an index",
+                        tool.name
+                    ),
+                    help: "filter by an indexed field, or raise MCP_SCAN_LIMIT".to_owned(),
+                });
+            }
+        }
+        self.tools = tools;
     }
 
     /// Takes in what the store says: which rules reach what, and what none reaches.
@@ -173,6 +195,10 @@ impl Report {
         }
         if self.models.iter().any(|model| !model.relations.is_empty()) {
             text += &self.relations().render(columns);
+            text.push('\n');
+        }
+        if !self.tools.is_empty() {
+            text += &self.tools().render(columns);
             text.push('\n');
         }
         // Writing into memory cannot fail.
@@ -240,6 +266,22 @@ impl Report {
                 .map(str::to_owned)
                 .to_vec(),
             rows,
+        }
+    }
+
+    fn tools(&self) -> Table {
+        let rows = self.tools.iter().map(|tool| {
+            let lists = [&tool.parameters, &tool.columns, &tool.models].map(|it| it.join(", "));
+            let [parameters, columns, models] = &lists;
+            [&tool.name, parameters, columns, models]
+                .map(|text| Cell::text(visible(text)))
+                .to_vec()
+        });
+        Table {
+            headings: ["tool", "takes", "answers", "reads"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows: rows.collect(),
         }
     }
 
