@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::reading::{Asked, Reading, Task, at, read};
 use super::report::names;
-use super::{Kept, Opened, open};
+use super::{Kept, Opened, open, tools};
 use crate::catalog::Built;
 use crate::config::{Change, Config, Faults, Warning};
 use crate::db::StartFault;
 use crate::inspect;
 use crate::policy::databases::Ways;
 use crate::policy::judged::{Judged, Tables};
-use crate::policy::{Access, Clients, Edition, Exposed, Settings};
+use crate::policy::{Access, Clients, Edition, Exposed, Settings, WrittenTools};
 use crate::server::ReloadReport;
 use crate::service::Service;
 use crate::service::renewal::{self, Renewals};
@@ -255,6 +256,25 @@ impl Live {
                 None => self.found(read),
             }
         }
+    }
+
+    /// Reads the tools of the configuration in force again, and judges them; nothing waits for it.
+    pub(super) fn judge_tools(&self) -> JoinHandle<Result<WrittenTools, Faults>> {
+        let config = Arc::clone(&self.config);
+        let exposed = self.service.access().shared.exposed.first().cloned();
+        tokio::spawn(async move {
+            let bounds = tools::bounds(&config);
+            tools::read(&config, exposed.as_ref(), bounds).await
+        })
+    }
+
+    /// Serves other tools beside all else that is in force.
+    pub(super) fn serve_tools(&mut self, read: WrittenTools) {
+        let before = self.service.access();
+        let settings = tools::settings(&before, read);
+        let clients = self.clients(&settings);
+        self.edition = self.edition.next();
+        self.put(tools::serving(&before, settings, clients));
     }
 
     /// Asks a database that has never answered, and one that a reload could not be compared with.

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
 use super::notify::Notify;
-use super::{Live, NotReloaded};
+use super::{Live, NotReloaded, tools};
 use crate::config::{Config, Faults};
 use crate::db::StartFault;
+use crate::policy::WrittenTools;
 use crate::server::{Outcome, ReloadReport, ReloadRequest, Trouble};
 
 /// How often the certificate's end is told of.
@@ -83,6 +85,10 @@ pub(crate) struct Supervisor {
     waiting: Vec<ReloadRequest>,
     /// Whether it was said that a reload waits for the database.
     unchecked: bool,
+    /// The files of tools.
+    tools: Watch,
+    /// Tools that are being judged.
+    judging: Option<JoinHandle<Result<WrittenTools, Faults>>>,
 }
 
 impl Supervisor {
@@ -90,6 +96,8 @@ impl Supervisor {
     pub(crate) fn new(live: Live, source: Option<Source>, notify: Notify) -> Self {
         Self {
             watch: Watch::new(live.config().watched_files()),
+            tools: Watch::new(tools::watched(live.config())),
+            judging: None,
             live,
             source,
             notify,
@@ -114,6 +122,7 @@ impl Supervisor {
             };
             tokio::select! {
                 ended = self.live.next() => self.ended(ended).await,
+                judged = judged(self.judging.as_mut()) => self.judged(judged).await,
                 request = asked => {
                     // Whatever becomes of the settings: the file may have been moved away.
                     if let Some(audit) = self.live.service().audit() {
@@ -132,6 +141,10 @@ impl Supervisor {
                     self.live.look();
                     if self.watch.has_settled().await && self.source.is_some() {
                         self.reread();
+                    }
+                    if self.tools.has_settled().await && self.source.is_some() {
+                        info!("reload: a file of tools has changed");
+                        self.judge_tools();
                     }
                 }
             }
@@ -181,6 +194,7 @@ impl Supervisor {
                 self.watch.look_at(std::mem::take(&mut self.files)).await;
                 self.count("done");
                 self.tell(&Outcome::Done(report));
+                self.judge_tools();
             }
             Err(NotReloaded::Faulty(fault)) => return self.refused(vec![trouble(fault)]),
             Err(NotReloaded::Unchecked) if self.unchecked => return,
@@ -191,6 +205,36 @@ impl Supervisor {
             }
         }
         self.notify.ready();
+    }
+
+    /// Has the tools read again; those of now stay until it is known that nothing is wrong.
+    fn judge_tools(&mut self) {
+        if self.live.config().tools.path.is_none() {
+            return;
+        }
+        if let Some(before) = self.judging.replace(self.live.judge_tools()) {
+            before.abort();
+        }
+    }
+
+    /// Serves tools in which nothing is wrong.
+    async fn judged(&mut self, judged: Result<WrittenTools, Faults>) {
+        self.judging = None;
+        self.tools.look_at(tools::watched(self.live.config())).await;
+        match judged {
+            Ok(read) => {
+                self.live.serve_tools(read);
+                self.count("done");
+                info!("reload: the tools are served as they are now");
+            }
+            Err(faults) => {
+                self.count("refused");
+                for fault in faults.iter() {
+                    error!("reload: {}: {}; {}", fault.variable, fault.message, fault.help);
+                }
+                error!("reload: the tools stay as they were: something is wrong with them");
+            }
+        }
     }
 
     fn count(&self, outcome: &'static str) {
@@ -274,6 +318,19 @@ impl Watch {
         let settled = self.changing && !moved;
         self.changing = moved;
         settled
+    }
+}
+
+/// What became of tools that are being judged.
+async fn judged(
+    judging: Option<&mut JoinHandle<Result<WrittenTools, Faults>>>,
+) -> Result<WrittenTools, Faults> {
+    match judging {
+        Some(judging) => match judging.await {
+            Ok(judged) => judged,
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 

@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::Opened;
 use crate::config::{Config, Fault, Faults};
 use crate::policy::ready::Bounds;
-use crate::policy::{Access, Exposed, Policy, Settings, Unready, Written, WrittenTools};
-use crate::service::Service;
+use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
 use crate::tools::{self, MAX_TOOLS, Tool, file};
 
 /// Tools that are judged at once.
@@ -26,7 +25,10 @@ pub async fn give_tools(opened: &Opened, config: &Config) -> Result<(), Faults> 
     let exposed = service.access().shared.exposed.first().cloned();
     let read = read(config, exposed.as_ref(), bounds(config)).await?;
     if !read.is_empty() {
-        serve(service, read);
+        let before = service.access();
+        let clients = Arc::clone(&before.clients);
+        let settings = settings(&before, read);
+        service.replace(serving(&before, settings, clients));
     }
     Ok(())
 }
@@ -73,13 +75,25 @@ pub async fn served_tools(opened: &Opened) -> Vec<ServedTool> {
     served
 }
 
-/// Puts tools in force beside all else that is.
-fn serve(service: &Service, tools: WrittenTools) {
-    let before = service.access();
-    let settings = Arc::new(Settings {
+/// The files of a configuration's tools, and the folder that they are in where it is one.
+pub(super) fn watched(config: &Config) -> Vec<PathBuf> {
+    let Some(path) = config.tools.path.clone() else {
+        return Vec::new();
+    };
+    let files = within(&path).unwrap_or_default();
+    std::iter::once(path).chain(files).collect()
+}
+
+/// The settings in force, with other tools.
+pub(super) fn settings(before: &Access, tools: WrittenTools) -> Arc<Settings> {
+    Arc::new(Settings {
         tools,
         ..Settings::clone(&before.settings)
-    });
+    })
+}
+
+/// What is in force, with settings and clients of other tools.
+pub(super) fn serving(before: &Access, settings: Arc<Settings>, clients: Arc<Clients>) -> Access {
     let shared = &before.shared;
     let policy = Policy::new(
         Arc::clone(&settings),
@@ -87,11 +101,12 @@ fn serve(service: &Service, tools: WrittenTools) {
         shared.exposed.clone(),
         None,
     );
-    service.replace(Access {
+    Access {
         settings,
         shared: Arc::new(policy),
-        ..Access::clone(&before)
-    });
+        clients,
+        ..Access::clone(before)
+    }
 }
 
 /// What bounds the tools of a configuration.

@@ -15,7 +15,7 @@ use crate::sql::Dialect;
 use crate::sql::tool::{self as select, Column, Slot, Template};
 use crate::tools::parameter::{Class, Source};
 use crate::tools::statement::{self, Names, Statement};
-use crate::tools::{Fault, Outcome, Place, Tool, functions};
+use crate::tools::{Fault, MAX_TOOLS, Outcome, Place, Tool, functions};
 
 /// A tool, ready to run on a database.
 #[derive(Debug)]
@@ -79,6 +79,10 @@ impl ReadyTools {
         let known = {
             // A map is sound whatever a panicking holder was about to do.
             let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those of before a reload are asked for no more.
+            if tools.len() >= 2 * MAX_TOOLS && !tools.contains_key(&written.number()) {
+                tools.clear();
+            }
             Arc::clone(tools.entry(written.number()).or_default())
         };
         let made = known.get_or_try_init(|| async {
