@@ -230,7 +230,10 @@ impl Supervisor {
             Err(faults) => {
                 self.count("refused");
                 for fault in faults.iter() {
-                    error!("reload: {}: {}; {}", fault.variable, fault.message, fault.help);
+                    error!(
+                        "reload: {}: {}; {}",
+                        fault.variable, fault.message, fault.help
+                    );
                 }
                 error!("reload: the tools stay as they were: something is wrong with them");
             }

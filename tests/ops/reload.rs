@@ -384,7 +384,10 @@ async fn tools_are_served_as_their_file_is_or_as_they_were() {
         format!("[[tool]]\nname = \"{name}\"\ndescription = \"Tells.\"\nsql = \"{sql}\"\n")
     };
     let folder = Folder::new().await;
-    folder.put("tools.toml", &tool("people", "SELECT COUNT(*) AS n FROM users"));
+    folder.put(
+        "tools.toml",
+        &tool("people", "SELECT COUNT(*) AS n FROM users"),
+    );
     folder.configure("MCP_TOOLS_FILE=tools.toml");
     let served = folder.serve().await;
     let mut socket = served.connect(TOKEN).await;
@@ -394,8 +397,13 @@ async fn tools_are_served_as_their_file_is_or_as_they_were() {
     );
     assert_eq!(code(&ask(&mut socket, people).await), "ok");
     // No signal: the file is watched, and open sockets follow.
-    folder.put("tools.toml", &tool("first", "SELECT MIN(id) AS id FROM users"));
-    served.says("reload: the tools are served as they are now", 1).await;
+    folder.put(
+        "tools.toml",
+        &tool("first", "SELECT MIN(id) AS id FROM users"),
+    );
+    served
+        .says("reload: the tools are served as they are now", 1)
+        .await;
     assert_eq!(code(&ask(&mut socket, people).await), "tool_not_allowed");
     assert_eq!(code(&ask(&mut socket, first).await), "ok");
     // One fault keeps the whole set.
@@ -409,7 +417,10 @@ async fn tools_are_served_as_their_file_is_or_as_they_were() {
     let refused = r#"mcp_reloads_total{outcome="refused"}"#;
     assert_eq!(served.metric(refused).await, Some(1.0));
     // A model that is taken away takes along the tools that read it.
-    folder.put("tools.toml", &tool("first", "SELECT MIN(id) AS id FROM users"));
+    folder.put(
+        "tools.toml",
+        &tool("first", "SELECT MIN(id) AS id FROM users"),
+    );
     folder.configure("MCP_TOOLS_FILE=tools.toml\nMCP_ALLOWED_MODELS=tickets");
     served.reload().await;
     assert_eq!(code(&ask(&mut socket, first).await), "tool_not_allowed");
