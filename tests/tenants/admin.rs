@@ -207,7 +207,7 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
             .as_array()
             .unwrap()
             .len(),
-        5
+        6
     );
     let revoked = api
         .done("PATCH", "/tokens/agent", json!({ "active": false }))
@@ -475,6 +475,6 @@ async fn a_store_that_is_away_is_told_so() {
             .as_array()
             .unwrap()
             .len(),
-        5
+        6
     );
 }
