@@ -153,11 +153,10 @@ fn read(raw: &RawValue, field: &Field) -> Option<Value> {
         FieldType::Uuid => uuid(&text?).map(Value::Text),
         FieldType::Enum => {
             let text = text?;
-            field
-                .values()
-                .iter()
-                .any(|value| **value == *text)
-                .then_some(Value::Text(text))
+            let is_declared = field.values().iter().any(|value| **value == *text);
+            // What MariaDB keeps of a value that it refused, and serves as the empty text.
+            let is_refused = text.is_empty() && field.stored() == Stored::Position;
+            (is_declared || is_refused).then_some(Value::Text(text))
         }
         FieldType::Address => {
             let text = text?;

@@ -289,3 +289,28 @@ async fn key_used(asker: &Asker, admin: &mut MySqlConnection, filters: &str) -> 
         .unwrap();
     row.get("key")
 }
+
+#[tokio::test]
+async fn what_an_enum_keeps_of_a_refused_value_can_be_asked_for() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE t (e ENUM('a','b') PRIMARY KEY, n INT);\n\
+             SET SESSION sql_mode = '';\n\
+             INSERT INTO t VALUES ('a', 1), ('wrong', 2)",
+        )
+        .await;
+    let asker = Asker::new(&place.url(), "t").await;
+    for (filter, rows) in [
+        (r#"{"e":""}"#, &["2"][..]),
+        (r#"{"e":{"$in":["","a"]}}"#, &["1", "2"]),
+        (r#"{"e":{"$ne":""}}"#, &["1"]),
+    ] {
+        let params = format!(r#"{{"filters":{filter},"sort":["n"]}}"#);
+        assert_eq!(asker.field("t", "n", &params).await, rows, "{filter}");
+    }
+    let row = asker.ask("get", "t", r#"{"id":""}"#).await.unwrap();
+    assert_eq!(row, r#""data":{"e":"","n":2}"#);
+}
