@@ -218,6 +218,7 @@ fn files_are_handed_on_by_their_whole_paths() {
         .set("DATABASE_URL", "sqlite:shop.db")
         .set("MCP_STORE", "sqlite:store.db")
         .set("MCP_AUDIT_FILE", "audit.jsonl")
+        .set("MCP_TOOLS_FILE", "tools.toml")
         .set("MCP_CURSOR_KEY_FILE", "cursor.key");
     let folder = run.folder.path().canonicalize().unwrap();
     let at = |name: &str| folder.join(name).display().to_string();
@@ -225,6 +226,7 @@ fn files_are_handed_on_by_their_whole_paths() {
     let block: Value = serde_json::from_str(&ended.out).unwrap();
     let variables = &block["mcpServers"]["lucarne"]["env"];
     assert_eq!(variables["MCP_AUDIT_FILE"], at("audit.jsonl"));
+    assert_eq!(variables["MCP_TOOLS_FILE"], at("tools.toml"));
     assert_eq!(variables["MCP_CURSOR_KEY_FILE"], at("cursor.key"));
     for told in [
         format!("give it DATABASE_URL=sqlite:{}", at("shop.db")),

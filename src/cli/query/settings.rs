@@ -139,6 +139,7 @@ pub(crate) fn handed_on() -> Result<HandedOn, Failure> {
                 all.secrets.push(name);
             }
         } else if name.strip_suffix("_FILE").is_some_and(variables::is_secret)
+            || ["MCP_TOOLS_FILE", "MCP_DATABASE_FOLDER"].contains(&&*name)
             || (name == "MCP_AUDIT_FILE" && value != "stderr")
         {
             let path = whole(Path::new(&value))?;
