@@ -1,13 +1,11 @@
 //! `filters`: conditions on fields, joined and negated, from a client's words.
 
-use std::sync::Arc;
+mod many;
 
 use serde_json::value::RawValue;
 
 use super::condition::{Comparison, Condition, Pattern, Place, all, any, join};
-use super::joins::Rows;
-use super::path::{self, Found, Names, Unresolved};
-use super::summary::Summary;
+use super::path::{self, Names, Unresolved};
 use super::term::Term;
 use super::value;
 use super::{Object, present};
@@ -20,8 +18,6 @@ use crate::suggest;
 const MAX_CONDITIONS: usize = 64;
 /// Levels of `$and`, `$or` and `$not` at the most.
 const MAX_DEPTH: usize = 8;
-/// Relations to many that lead on from one another at the most.
-const MAX_MANY: usize = 3;
 /// Values of one list at the most; each length is a statement of its own to the engines.
 const MAX_LIST: usize = 1_000;
 /// Values of all lists of a request together at the most: no engine takes more than a few ten
@@ -239,107 +235,6 @@ impl<'c> Reader<'_, 'c> {
             .into_iter()
             .map(|part| self.object(part, negated, depth + 1))
             .collect()
-    }
-
-    /// The relation to many of that name, where a filter may ask of it.
-    fn found(&mut self, name: &str) -> Option<Result<Found<'c>, Unresolved>> {
-        match &mut self.scope {
-            Scope::Rows(names) if self.operators => names.many(name),
-            Scope::Rows(_) | Scope::Groups(..) => None,
-        }
-    }
-
-    /// What must hold of the rows that a relation to many leads to.
-    fn many(
-        &mut self,
-        name: &str,
-        found: Result<Found<'c>, Unresolved>,
-        raw: &RawValue,
-        negated: bool,
-        depth: usize,
-    ) -> Result<Condition<'c>, Error> {
-        let found = found.map_err(|unresolved| unresolved.of_field(name, self.scope.model()))?;
-        let wrong = || {
-            let example = format!(r#"for example {{"{name}":{{"$some":{{}}}}}}"#);
-            Error::from(ErrorKind::RelationHoldsMany(found.relation.name().into()))
-                .with_hint(example)
-        };
-        let members = (kind(raw) == Kind::Object)
-            .then(|| Object::parse(raw.get()))
-            .flatten()
-            .filter(|members| !members.is_empty() && members.len() <= MAX_CONDITIONS)
-            .ok_or_else(wrong)?;
-        let of_count = members.get("where");
-        if of_count.is_some() && members.get("$count").is_none() {
-            return Err(wrong().with_hint(r#""where" stands beside $count"#));
-        }
-        let mut tests = Vec::with_capacity(members.len());
-        for (word, value) in members.iter().filter(|(word, _)| *word != "where") {
-            tests.push(match word {
-                "$some" => self.some(&found, (value, false), negated, depth)?,
-                "$none" => self.some(&found, (value, false), !negated, depth)?,
-                // There is none that it does not hold of.
-                "$every" => self.some(&found, (value, true), !negated, depth)?,
-                "$count" => {
-                    let filter = of_count.filter(|raw| kind(raw) != Kind::Null);
-                    let filter = filter.map(|raw| (raw, false));
-                    let (rows, filter) = self.of_rows(&found, filter, depth)?;
-                    let rows = rows.ok_or_else(wrong)?;
-                    let term = Term::Summary(Arc::new(Summary::count(rows, filter)));
-                    let counted = self.value(name, &term, value, negated);
-                    counted.map_err(|error| error.of_field(name))?
-                }
-                _ => return Err(wrong()),
-            });
-        }
-        Ok(join(tests, negated))
-    }
-
-    /// Whether there is a row of which a filter, or its complement, holds.
-    fn some(
-        &mut self,
-        found: &Found<'c>,
-        filter: (&RawValue, bool),
-        negated: bool,
-        depth: usize,
-    ) -> Result<Condition<'c>, Error> {
-        self.count()?;
-        let (rows, filter) = self.of_rows(found, Some(filter), depth)?;
-        let none = || Error::from(ErrorKind::RelationHoldsMany(found.relation.name().into()));
-        Ok(Condition::Some {
-            rows: Box::new(rows.ok_or_else(none)?),
-            filter: Box::new(filter),
-            negated,
-        })
-    }
-
-    /// The rows that a relation leads to, and a filter, or its complement, over them.
-    fn of_rows(
-        &mut self,
-        found: &Found<'c>,
-        filter: Option<(&RawValue, bool)>,
-        depth: usize,
-    ) -> Result<(Option<Rows<'c>>, Condition<'c>), Error> {
-        let Scope::Rows(names) = &mut self.scope else {
-            return Ok((None, Condition::All(Vec::new())));
-        };
-        if names.level == MAX_MANY {
-            let hint = "relations to many lead on from one another 3 times at the most";
-            return Err(Error::from(ErrorKind::FilterTooDeep(MAX_MANY)).with_hint(hint));
-        }
-        let source = names
-            .joins
-            .follow(found.parent, found.relation, found.target)?;
-        let outer = names.enter(source);
-        let filter = match filter {
-            Some((raw, complement)) => self.object(raw, complement, depth)?,
-            None => Condition::All(Vec::new()),
-        };
-        let Scope::Rows(names) = &mut self.scope else {
-            return Ok((None, filter));
-        };
-        names.leave(outer);
-        Ok((names.joins.rows(source), filter))
     }
 
     fn field(&mut self, name: &str, raw: &RawValue, negated: bool) -> Result<Condition<'c>, Error> {

@@ -20,19 +20,13 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     let Some(limit) = limits.scan_limit else {
         return Ok(());
     };
+    for each in plan.all() {
+        found(each, limit)?;
+    }
     let guard = Guard {
         joins: &plan.joins,
         limit,
     };
-    for (_, join) in plan.joins.iter() {
-        guard.found(join.here, join.relation, join.model)?;
-    }
-    for list in plan.lists() {
-        guard.found(list.here, list.relation, list.plan.model)?;
-        for plan in list.plan.all() {
-            check_list(plan, limits)?;
-        }
-    }
     if !guard.is_large(plan.model) {
         return Ok(());
     }
@@ -53,11 +47,8 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     }
 }
 
-/// Refuses a list whose rows, or what is joined to them, no index finds.
-fn check_list(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
-    let Some(limit) = limits.scan_limit else {
-        return Ok(());
-    };
+/// Refuses a statement for whose rows of other models no index leads from the key.
+fn found(plan: &ReadPlan<'_>, limit: u64) -> Result<(), Error> {
     let guard = Guard {
         joins: &plan.joins,
         limit,
