@@ -9,7 +9,7 @@ mod object;
 pub mod schema;
 pub mod tool;
 
-pub use id::find as find_id;
+pub use id::{IdSearch, find as find_id};
 pub use object::{Kind, Object, decode_string, kind, value};
 
 use std::borrow::Cow;

@@ -1,110 +1,199 @@
 //! The id of a message that is not read whole: one that is too long, or nests too deep.
 
+use std::mem;
+
 use serde_json::value::RawValue;
 
 /// The longest id that is looked for.
 const LONGEST: usize = 256;
 
 /// The `id` at the top of an object, of which perhaps only the beginning is there.
+pub fn find(text: &[u8]) -> Option<&RawValue> {
+    let mut search = IdSearch::default();
+    search.push(text);
+    let length = search.found()?.get().len();
+    let id = text.get(search.end.checked_sub(length)?..search.end)?;
+    serde_json::from_slice(id).ok()
+}
+
+/// Looks for the `id` at the top of an object that comes in pieces, of which none is kept.
 ///
 /// It passes over values by their brackets and quotes alone, and judges nothing else.
-pub fn find(text: &[u8]) -> Option<&RawValue> {
-    let mut rest = Rest(text);
-    rest.take(b'{')?;
-    loop {
-        let name = rest.string()?;
-        rest.take(b':')?;
-        if name == b"\"id\"" {
-            return rest.scalar();
+#[derive(Debug, Default)]
+pub struct IdSearch {
+    expected: Expected,
+    /// Objects and lists that are open, the message itself included.
+    depth: usize,
+    /// Whether a string is open.
+    quoted: bool,
+    /// Whether the last byte of a string takes its meaning from the next one.
+    escaped: bool,
+    /// Whether the value that is read is that of `id`.
+    is_id: bool,
+    /// The name or the id that is read; empty while another value is.
+    kept: Vec<u8>,
+    /// Bytes of the message until now.
+    read: usize,
+    /// Where the id ended.
+    end: usize,
+    found: Option<Box<RawValue>>,
+}
+
+/// What stands next at the top of the message.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// The bracket that begins it.
+    #[default]
+    Object,
+    Name,
+    Colon,
+    Value,
+    /// The rest of a number or a word.
+    Word,
+    Comma,
+    /// Nothing that tells more: the id was read, or there is none.
+    Nothing,
+}
+
+impl IdSearch {
+    /// Reads the next piece of the message.
+    pub fn push(&mut self, piece: &[u8]) {
+        for byte in piece {
+            if self.is_over() {
+                return;
+            }
+            self.take(*byte);
+            self.read += 1;
         }
-        rest.skip()?;
-        rest.take(b',')?;
+    }
+
+    /// Whether more of the message tells nothing more.
+    pub fn is_over(&self) -> bool {
+        self.expected == Expected::Nothing
+    }
+
+    /// The id, as it was written.
+    pub fn found(&self) -> Option<&RawValue> {
+        self.found.as_deref()
+    }
+
+    fn take(&mut self, byte: u8) {
+        use Expected::{Colon, Comma, Name, Nothing, Object, Value, Word};
+        if self.quoted {
+            return self.take_quoted(byte);
+        }
+        if self.depth > 1 {
+            return self.pass(byte);
+        }
+        let ends = byte.is_ascii_whitespace() || matches!(byte, b',' | b'}');
+        if self.expected == Word && ends {
+            self.end_of_value(self.read);
+        }
+        if byte.is_ascii_whitespace() || self.is_over() {
+            return;
+        }
+        self.expected = match (self.expected, byte) {
+            (Object, b'{') => {
+                self.depth = 1;
+                Name
+            }
+            (Name | Value, b'"') => {
+                self.quoted = true;
+                self.keep(byte);
+                self.expected
+            }
+            (Colon, b':') => Value,
+            (Value, b'{' | b'[') if !self.is_id => {
+                self.depth = 2;
+                Comma
+            }
+            (Comma, b',') => Name,
+            (Value | Word, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.') => {
+                self.keep(byte);
+                Word
+            }
+            _ => Nothing,
+        };
+    }
+
+    /// A byte of a string.
+    fn take_quoted(&mut self, byte: u8) {
+        if self.depth == 1 {
+            self.keep(byte);
+        }
+        match byte {
+            _ if self.escaped => self.escaped = false,
+            b'\\' => self.escaped = true,
+            b'"' => {
+                self.quoted = false;
+                match (self.depth, self.expected) {
+                    (1, Expected::Name) => self.end_of_name(),
+                    (1, _) => self.end_of_value(self.read + 1),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A byte of an object or a list that is passed over.
+    fn pass(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.quoted = true,
+            b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+            b'}' | b']' => self.depth -= 1,
+            _ => {}
+        }
+    }
+
+    /// Keeps a byte of a name or of the id; one too many says that it is neither.
+    fn keep(&mut self, byte: u8) {
+        let wanted = self.expected == Expected::Name || self.is_id;
+        if wanted && self.kept.len() <= LONGEST {
+            self.kept.push(byte);
+        }
+    }
+
+    fn end_of_name(&mut self) {
+        let name = mem::take(&mut self.kept);
+        self.is_id = serde_json::from_slice::<String>(&name).is_ok_and(|name| name == "id");
+        self.expected = Expected::Colon;
+    }
+
+    fn end_of_value(&mut self, end: usize) {
+        self.expected = Expected::Comma;
+        if self.is_id {
+            self.expected = Expected::Nothing;
+            self.end = end;
+            self.found = scalar(mem::take(&mut self.kept));
+        }
     }
 }
 
-struct Rest<'t>(&'t [u8]);
-
-impl<'t> Rest<'t> {
-    fn trim(&mut self) {
-        self.0 = self.0.trim_ascii_start();
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        self.trim();
-        self.0 = self.0.strip_prefix(&[byte])?;
-        Some(())
-    }
-
-    /// A string with its quotes.
-    fn string(&mut self) -> Option<&'t [u8]> {
-        self.trim();
-        let text = self.0;
-        let mut bytes = text.iter().enumerate().skip(1);
-        text.first().filter(|first| **first == b'"')?;
-        while let Some((index, byte)) = bytes.next() {
-            match byte {
-                b'\\' => drop(bytes.next()?),
-                b'"' => {
-                    let (string, rest) = text.split_at(index + 1);
-                    self.0 = rest;
-                    return Some(string);
-                }
-                _ => {}
-            }
-        }
-        None
-    }
-
-    /// A string or a number, whole.
-    fn scalar(&mut self) -> Option<&'t RawValue> {
-        self.trim();
-        let text = match self.0.first()? {
-            b'"' => self.string()?,
-            _ => {
-                let end =
-                    |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-                self.0.split_at(self.0.iter().position(end)?).0
-            }
-        };
-        let text = str::from_utf8(text)
-            .ok()
-            .filter(|text| text.len() <= LONGEST)?;
-        serde_json::from_str(text).ok()
-    }
-
-    /// Passes over a value.
-    fn skip(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
-        loop {
-            self.trim();
-            match self.0.first()? {
-                b'"' => drop(self.string()?),
-                b'[' | b'{' => {
-                    depth += 1;
-                    self.0 = &self.0[1..];
-                }
-                b']' | b'}' => {
-                    depth = depth.checked_sub(1)?;
-                    self.0 = &self.0[1..];
-                }
-                b',' | b':' if depth > 0 => self.0 = &self.0[1..],
-                b',' | b':' => return None,
-                _ => {
-                    let end =
-                        |byte: &u8| matches!(byte, b',' | b':' | b']' | b'}' | b'"' | b'[' | b'{');
-                    self.0 = &self.0[self.0.iter().position(end)?..];
-                }
-            }
-            if depth == 0 {
-                return Some(());
-            }
-        }
-    }
+/// The string or number that a text is.
+fn scalar(text: Vec<u8>) -> Option<Box<RawValue>> {
+    let begins = matches!(text.first()?, b'"' | b'-' | b'0'..=b'9');
+    let text = String::from_utf8(text).ok()?;
+    let fits = begins && text.len() <= LONGEST;
+    fits.then(|| RawValue::from_string(text).ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is found in a text, however it is cut into pieces.
+    fn found(text: &[u8]) -> Option<String> {
+        let whole = find(text).map(|id| id.get().to_owned());
+        for length in [1, 2, 3, 5, 7] {
+            let mut search = IdSearch::default();
+            for piece in text.chunks(length) {
+                search.push(piece);
+            }
+            assert_eq!(search.found().map(RawValue::get), whole.as_deref());
+        }
+        whole
+    }
 
     #[test]
     fn the_id_is_found_wherever_it_stands_and_nothing_else_is() {
@@ -117,29 +206,45 @@ mod tests {
             ),
             (r#"{"a":[[[[[1,2],3]]],"id",{"id":4}],"id":5}"#, Some("5")),
             (r#"{"a":"\\","id":6}"#, Some("6")),
+            (r#"{"a":"\",\"id\":1,","\"id\"":2,"id":3}"#, Some("3")),
+            (r#"{"a":{"b":"\"}"},"c":[],"d":{},"id":8 }"#, Some("8")),
+            (r#"{"\u0069d":9}"#, Some("9")),
+            (r#"{"a":true,"ID":1,"id ":2,"":3,"id":10}"#, Some("10")),
+            (r#"{"a":1.5e-3,"id":"ü"}"#, Some(r#""ü""#)),
+            (r#"{"id":1,"id":2}"#, Some("1")),
+            (r#"{"params":{"id":1}}"#, None),
+            (r#"{"params":[{"id":1}],"method":"id"}"#, None),
             (r#"{"id":null}"#, None),
+            (r#"{"id":true}"#, None),
             (r#"{"id":[1]}"#, None),
             (r#"{"id":{"id":1}}"#, None),
+            (r#"{"id":01}"#, None),
             (r#"{"id":1"#, None),
             (r#"{"id":"cut"#, None),
             (r#"{"a":"cut"#, None),
             (r#"{"a":1 "id":2}"#, None),
+            (r#"{"a":}"id":2}"#, None),
+            (r#"{}{"id":2}"#, None),
             (r#"["id",1]"#, None),
             (r#"{"a"}"#, None),
             ("{", None),
             ("", None),
             ("{\"id\":\"\u{7f}\"}", Some("\"\u{7f}\"")),
         ] {
-            assert_eq!(find(text.as_bytes()).map(RawValue::get), id, "{text}");
+            assert_eq!(found(text.as_bytes()).as_deref(), id, "{text}");
         }
         let deep = format!(
             r#"{{"a":{}{},"id":8}}"#,
             "[".repeat(9_000),
             "]".repeat(9_000)
         );
-        assert_eq!(find(deep.as_bytes()).map(RawValue::get), Some("8"));
-        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(300));
-        assert!(find(long.as_bytes()).is_none());
-        assert!(find(b"{\"id\":\"\xff\"}").is_none());
+        assert_eq!(found(deep.as_bytes()).as_deref(), Some("8"));
+        for (letters, is_found) in [(LONGEST - 2, true), (LONGEST - 1, false), (9_000, false)] {
+            let name = "x".repeat(letters);
+            let text = format!(r#"{{"{name}":1,"id":"{name}"}}"#);
+            assert_eq!(found(text.as_bytes()).is_some(), is_found);
+        }
+        assert!(found(b"{\"id\":\"\xff\"}").is_none());
+        assert!(found(b"{\"\xff\":1,\"id\":2}").is_some());
     }
 }

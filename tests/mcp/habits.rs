@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{BEARER, Events, JSON, TOKEN, call, http, modern, post, request, send, start};
+use crate::support::{
+    BEARER, Events, JSON, Piped, TOKEN, call, http, modern, post, request, send, start,
+};
 
 #[tokio::test]
 async fn a_slash_at_the_end_makes_no_difference() {
@@ -207,6 +209,46 @@ async fn what_is_too_long_or_too_deep_is_answered_to_its_own_id() {
         (&told["id"], &told["error"]["code"]),
         (&json!(8), &json!(-32700))
     );
+}
+
+#[tokio::test]
+async fn the_id_of_what_is_too_long_is_found_behind_it() {
+    let running = start(&[]).await;
+    let mut events = Events::open(running.address).await;
+    let mut piped = Piped::start(&[]).await;
+    // Other ids within it, strings with quotes, and more than comes at once.
+    for (text, id) in [
+        ("x".repeat(70_000), json!(7)),
+        (r#"{\"id\":1},\"id\":2,"#.repeat(5_000), json!("last")),
+        ("\\\\".repeat(600_000), json!(9)),
+    ] {
+        let long = format!(
+            r#"{{"method":"tools/call","params":{{"id":3,"x":[{{"id":4}},"{text}"]}},"jsonrpc":"2.0","id":{id}}}"#,
+        );
+        let by_http = post(running.address, &long).await;
+        assert_eq!(by_http.status, 413);
+        let told = [
+            by_http.body,
+            piped.ask(&long).await,
+            events.post(&long).await.body,
+        ];
+        for told in told {
+            let told: Value = serde_json::from_str(&told).unwrap();
+            assert_eq!(
+                (&told["id"], &told["error"]["code"]),
+                (&id, &json!(-32600)),
+                "{told}"
+            );
+        }
+    }
+    let python = [BEARER, JSON, ("user-agent", "python-httpx/0.28.1")];
+    let long = format!(r#"{{"params":"{}","id":11}}"#, "x".repeat(70_000));
+    let posted = http(running.address, "POST", &events.path, &python, &long).await;
+    assert_eq!(posted.status, 202);
+    assert!(events.next().await.unwrap().1.contains(r#""id":11"#));
+    let session = [&python[..], &[("mcp-protocol-version", "2025-11-25")]].concat();
+    let told = http(running.address, "POST", "/mcp", &session, &long).await;
+    assert_eq!((told.status, &told.json()["id"]), (200, &json!(11)));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Weight};
 use crate::observe::Metrics;
 use crate::policy::{Form, Tally};
+use crate::protocol::IdSearch;
 use crate::server::{App, GRACE, Stop, mcp};
 use crate::service::{Change, PolicyReceiver, Service};
 
@@ -127,14 +128,14 @@ async fn run(
                             Outgoing::new(answer, memory)
                         }));
                     }
-                    (Ok(()), Err(TooLong(beginning))) => {
-                        write(&mut output, mcp::too_large(&beginning, max_bytes)).await?;
+                    (Ok(()), Err(TooLong(id))) => {
+                        write(&mut output, mcp::too_large(id.found(), max_bytes)).await?;
                     }
                     (Err(limited), line) => {
                         info!("refused: {limited}");
                         let refused = match &line {
                             Ok(line) => mcp::limited(line, limited),
-                            Err(TooLong(beginning)) => mcp::too_large(beginning, max_bytes),
+                            Err(TooLong(id)) => mcp::too_large(id.found(), max_bytes),
                         };
                         write(&mut output, refused).await?;
                     }
@@ -162,8 +163,8 @@ async fn write(
     output.flush().await
 }
 
-/// The beginning of a line that is larger than a message may be; the rest was passed over.
-struct TooLong(Vec<u8>);
+/// A line that is larger than a message may be, of which only the id was looked for.
+struct TooLong(IdSearch);
 
 /// The lines of an input, read one ahead by a task of their own, so that waiting for one can be
 /// given up without losing half of it.
@@ -192,35 +193,44 @@ async fn line(
     arrival: &mut Arrival,
     max_bytes: usize,
 ) -> io::Result<Option<Result<String, TooLong>>> {
-    let mut line = Vec::new();
-    let mut too_long = false;
+    let mut line = Ok(Vec::new());
+    let mut begun = false;
     loop {
         let read = input.fill_buf().await?;
-        if read.is_empty() && line.is_empty() && !too_long {
+        if read.is_empty() && !begun {
             return Ok(None);
         }
+        begun = true;
         let end = read.iter().position(|byte| *byte == b'\n');
-        let taken = end.unwrap_or(read.len());
-        let room = max_bytes - line.len();
-        too_long |= taken > room;
-        arrival.came(taken.min(room));
-        // There is nobody to make room for by giving up: it is waited for.
-        while arrival.room().await.is_err() {
-            arrival.whole();
+        let taken = &read[..end.unwrap_or(read.len())];
+        match &mut line {
+            Ok(line) if line.len() + taken.len() <= max_bytes => {
+                arrival.came(taken.len());
+                // There is nobody to make room for by giving up: it is waited for.
+                while arrival.room().await.is_err() {
+                    arrival.whole();
+                }
+                line.extend_from_slice(taken);
+            }
+            Ok(beginning) => {
+                let mut id = IdSearch::default();
+                id.push(beginning);
+                id.push(taken);
+                arrival.whole();
+                line = Err(TooLong(id));
+            }
+            Err(TooLong(id)) => id.push(taken),
         }
-        line.extend_from_slice(&read[..taken.min(room)]);
         let last = end.is_some() || read.is_empty();
-        let used = end.map_or(taken, |end| end + 1);
+        let used = taken.len() + usize::from(end.is_some());
         input.consume(used);
         if last {
             break;
         }
     }
-    Ok(Some(match too_long {
-        true => Err(TooLong(line)),
-        // What is no UTF-8 is no JSON either, and is answered so.
-        false => Ok(String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".to_owned())),
-    }))
+    // What is no UTF-8 is no JSON either, and is answered so.
+    let line = line.map(|line| String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".to_owned()));
+    Ok(Some(line))
 }
 
 #[cfg(test)]
@@ -235,8 +245,8 @@ mod tests {
         let mut lines = lines(input, arrival, 8);
         let mut found = Vec::new();
         while let Some(line) = lines.recv().await {
-            found.push(line.unwrap_or_else(|TooLong(beginning)| format!("-{}", beginning.len())));
+            found.push(line.unwrap_or_else(|TooLong(id)| format!("id {:?}", id.found())));
         }
-        assert_eq!(found, ["one\r", "-8", "two", "\u{fffd}", "last"]);
+        assert_eq!(found, ["one\r", "id None", "two", "\u{fffd}", "last"]);
     }
 }

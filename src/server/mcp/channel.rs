@@ -14,7 +14,7 @@ use super::{Context, dispatch};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::policy::{Limited, Policy};
-use crate::protocol::{self, Kind, Object, kind};
+use crate::protocol::{Kind, Object, kind};
 use crate::server::App;
 use crate::server::connection::outbox::{Outbox, Push};
 
@@ -184,9 +184,9 @@ pub(in crate::server) fn limited(text: &str, limited: Limited) -> Vec<u8> {
     }
 }
 
-/// The answer to a message that is larger than one may be, of which only the beginning is there.
-pub(in crate::server) fn too_large(beginning: &[u8], max_bytes: usize) -> Vec<u8> {
-    message::error(protocol::find_id(beginning), &Fault::too_large(max_bytes))
+/// The answer to a message that is larger than one may be.
+pub(in crate::server) fn too_large(id: Option<&RawValue>, max_bytes: usize) -> Vec<u8> {
+    message::error(id, &Fault::too_large(max_bytes))
 }
 
 const TOOLS_CHANGED: &str = "notifications/tools/list_changed";

@@ -10,7 +10,7 @@ use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::channel::Subscription;
@@ -19,7 +19,7 @@ use super::revision::{self, Era};
 use super::{Context, dispatch, frail};
 use crate::limit::{Arrival, Weight};
 use crate::policy::Limited;
-use crate::protocol;
+use crate::protocol::IdSearch;
 use crate::server::App;
 use crate::server::connection::events;
 use crate::server::connection::outbox::Outbox;
@@ -30,6 +30,8 @@ use crate::service::{Change, PolicyReceiver};
 
 /// How long a client may take to send a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a request is looked through for its id, beyond the largest that is answered.
+const LOOKED_THROUGH: usize = 16 * 1024 * 1024;
 
 /// `POST /mcp`
 pub(in crate::server) async fn answer(
@@ -138,12 +140,13 @@ pub(in crate::server) async fn text(
     }
     let max_bytes = admitted.policy.settings.connections.max_message_bytes;
     let mut arrival = admitted.arrival(app);
-    let bytes = match timeout(BODY_TIMEOUT, whole(body, max_bytes, &mut arrival)).await {
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    let bytes = match timeout_at(deadline, whole(body, max_bytes, &mut arrival)).await {
         Ok(Ok(Whole::All(bytes))) => bytes,
-        Ok(Ok(Whole::Beginning(beginning))) => {
+        Ok(Ok(Whole::TooLarge(mut id, rest))) => {
+            let _ = timeout_at(deadline, look_on(&mut id, rest)).await;
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            let id = protocol::find_id(&beginning);
-            return Err(refusal(status, id, &Fault::too_large(max_bytes)).into());
+            return Err(refusal(status, id.found(), &Fault::too_large(max_bytes)).into());
         }
         Ok(Ok(Whole::Late)) => return Err(admitted.busy(app)),
         Ok(Err(_)) => {
@@ -177,8 +180,8 @@ fn all_are(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
 /// A body, as far as it was read.
 enum Whole {
     All(Vec<u8>),
-    /// Of one that is too large.
-    Beginning(Vec<u8>),
+    /// Of one that is too large the id, as far as it was found, and what is not read yet.
+    TooLarge(IdSearch, Body),
     /// Of one that there is no memory for.
     Late,
 }
@@ -196,12 +199,29 @@ async fn whole(
         if arrival.room().await.is_err() {
             return Ok(Whole::Late);
         }
-        bytes.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
-            return Ok(Whole::Beginning(bytes));
+            let mut id = IdSearch::default();
+            id.push(&bytes);
+            id.push(&data);
+            arrival.whole();
+            return Ok(Whole::TooLarge(id, body));
         }
+        bytes.extend_from_slice(&data);
     }
     Ok(Whole::All(bytes))
+}
+
+/// Looks for the id in what comes of a body that is too large; what was read is gone.
+async fn look_on(id: &mut IdSearch, mut rest: Body) {
+    let mut read = 0;
+    while !id.is_over() && read < LOOKED_THROUGH {
+        let Some(Ok(frame)) = rest.frame().await else {
+            return;
+        };
+        let data = frame.into_data().unwrap_or_default();
+        id.push(&data);
+        read += data.len();
+    }
 }
 
 /// What needs no answer was taken.
