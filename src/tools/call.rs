@@ -9,7 +9,7 @@ use super::parameter::{Accepted, Class, Known, Parameter, Source};
 use crate::catalog::{Catalog, Field, FieldType};
 use crate::error::{Error, ErrorKind};
 use crate::plan;
-use crate::protocol::Object;
+use crate::protocol::{Kind, Object, kind};
 use crate::suggest;
 use crate::value::{Argument, Value};
 
@@ -77,7 +77,9 @@ fn given(
     now: DateTime<Utc>,
 ) -> Result<Argument, Error> {
     let field = field_of(&accepted.class, catalog);
-    let checked = match params.get(&parameter.name) {
+    // What is null was not given.
+    let value = params.get(&parameter.name);
+    let checked = match value.filter(|raw| kind(raw) != Kind::Null) {
         Some(raw) => Some(accepted.check(raw, field)),
         None => accepted.fallback(field, now),
     };

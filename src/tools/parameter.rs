@@ -32,6 +32,11 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// Whether a call may go without it.
+    pub fn is_optional(&self) -> bool {
+        matches!(&self.source, Source::Client(accepted) if !accepted.is_required || accepted.default.is_some())
+    }
+
     /// Whether it is a list of values.
     pub fn is_list(&self) -> bool {
         matches!(&self.source, Source::Client(accepted) if accepted.is_list)
@@ -225,10 +230,7 @@ impl Accepted {
     /// What is expected instead.
     pub fn check(&self, raw: &RawValue, field: Option<&Field>) -> Result<Argument, String> {
         if !self.is_list {
-            return match kind(raw) {
-                Kind::Null if !self.is_required && self.default.is_none() => Ok(Argument::Null),
-                _ => self.one(raw, field).map(Argument::One),
-            };
+            return self.one(raw, field).map(Argument::One);
         }
         let many = || format!("a list of 1 to {MAX_VALUES} values");
         if kind(raw) != Kind::Array {
@@ -250,9 +252,12 @@ impl Accepted {
     fn one(&self, raw: &RawValue, field: Option<&Field>) -> Result<Value, String> {
         let value = self.class.read(raw, field)?;
         if let Some(choices) = &self.choices {
-            let known = choices
-                .iter()
-                .any(|choice| self.class.read(choice, field).as_ref() == Ok(&value));
+            // A decimal is the same with zeros at its end.
+            let same = |choice: Value| {
+                choice == value || compared(&choice, &value) == Some(Ordering::Equal)
+            };
+            let mut read = choices.iter().map(|choice| self.class.read(choice, field));
+            let known = read.any(|choice| choice.is_ok_and(same));
             if !known {
                 return Err(format!("one of {}", listed(choices)));
             }
@@ -352,7 +357,7 @@ pub fn listed(values: &[Box<RawValue>]) -> String {
 }
 
 /// The order of two values of one class; `None` where they have none.
-fn compared(a: &Value, b: &Value) -> Option<Ordering> {
+pub fn compared(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
         (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
@@ -540,6 +545,12 @@ mod tests {
             taken(&chosen, "\"Open\""),
             Err("one of open, pending".to_owned())
         );
+        let rates = Accepted {
+            choices: Some(vec![raw("0.5"), raw("\"0.75\"")]),
+            ..accepted(DECIMAL)
+        };
+        assert!(taken(&rates, "0.50").is_ok() && taken(&rates, "\"0.750\"").is_ok());
+        assert!(taken(&rates, "0.51").is_err());
         let pattern = Accepted {
             pattern: Some(Arc::new(whole("[A-Z]{2}|x").unwrap())),
             ..accepted(FieldType::Text)
@@ -566,7 +577,6 @@ mod tests {
             ..accepted(INTEGER)
         };
         assert_eq!(free.fallback(None, now), Some(Ok(Argument::Null)));
-        assert_eq!(taken(&free, "null"), Ok(Argument::Null));
         let given = Accepted {
             default: Some(Fallback::Value(raw("3"))),
             is_required: false,
@@ -576,7 +586,6 @@ mod tests {
             given.fallback(None, now),
             Some(Ok(Argument::One(Value::Int(3))))
         );
-        assert!(taken(&given, "null").is_err());
         let moment = Fallback::Moment(Relative::parse("now-7d").unwrap());
         let moment = Accepted {
             default: Some(moment),

@@ -1,11 +1,13 @@
 //! What clients are told of a tool: its parameters and its answer.
 
+mod told;
+
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::call::{field_of, taken};
-use super::parameter::{Accepted, Fallback, MAX_VALUES, bare};
+use super::parameter::{Accepted, Fallback, MAX_VALUES, bare, listed};
 use super::{Outcome, Tool};
 use crate::catalog::{Catalog, Field, FieldType};
 
@@ -19,13 +21,13 @@ pub struct Described<'t> {
     description: Option<&'t str>,
     required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    default: Option<Value>,
+    default: Option<Box<RawValue>>,
     #[serde(rename = "enum", skip_serializing_if = "Option::is_none")]
-    choices: Option<Vec<Value>>,
+    choices: Option<Vec<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    min: Option<Value>,
+    min: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max: Option<Value>,
+    max: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<&'t str>,
 }
@@ -35,9 +37,14 @@ pub fn parameters<'t>(tool: &'t Tool, catalog: Option<&'t Catalog>) -> Vec<Descr
     let described = taken(tool).map(|(parameter, accepted)| {
         let field = catalog.and_then(|catalog| field_of(&accepted.class, catalog));
         let list = if accepted.is_list { "[]" } else { "" };
-        let kind = match (accepted.class.field_type(field), field) {
+        let class = accepted.class.field_type(field);
+        let kind = match (class, field) {
             (FieldType::Timestamp, None) => "datetime",
-            (class, _) => class.name(),
+            _ => class.name(),
+        };
+        let bound = |bound: &Option<Box<RawValue>>| {
+            let bound = bound.as_deref()?;
+            Some(told::exact(bound, measure(class)))
         };
         Described {
             name: &parameter.name,
@@ -47,17 +54,18 @@ pub fn parameters<'t>(tool: &'t Tool, catalog: Option<&'t Catalog>) -> Vec<Descr
                 .as_deref()
                 .or_else(|| field?.description()),
             required: accepted.is_required,
-            default: default(accepted),
+            default: default(accepted, class),
             choices: choices(accepted, field),
-            min: accepted.min.as_deref().map(value),
-            max: accepted.max.as_deref().map(value),
+            min: bound(&accepted.min),
+            max: bound(&accepted.max),
             pattern: accepted.pattern.as_deref().map(bare),
         }
     });
     described.collect()
 }
 
-/// The arguments of the MCP tool: each of one type, and no others.
+/// The arguments of the MCP tool: each of one type. Others are refused by the call alone, for some
+/// libraries fail on a schema that says so (`additionalProperties`).
 pub fn input(tool: &Tool, catalog: Option<&Catalog>) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
@@ -68,11 +76,7 @@ pub fn input(tool: &Tool, catalog: Option<&Catalog>) -> Value {
             required.push(parameter.name.clone());
         }
     }
-    let mut input = json!({
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": false,
-    });
+    let mut input = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
         input["required"] = json!(required);
     }
@@ -81,20 +85,28 @@ pub fn input(tool: &Tool, catalog: Option<&Catalog>) -> Value {
 
 fn argument(accepted: &Accepted, field: Option<&Field>) -> Value {
     let class = accepted.class.field_type(field);
-    let mut one = json!({ "type": kind(class) });
+    let mut one = json!({ "type": told::json_type(class) });
+    // What the schema cannot hold is told in words.
+    let mut words = words(accepted, field, class);
     if let Some(choices) = choices(accepted, field) {
-        one["enum"] = json!(choices);
+        let values = choices.iter().map(|one| told::in_schema(one, class));
+        match values.collect::<Option<Vec<Value>>>() {
+            Some(values) => one["enum"] = json!(values),
+            None => words.push(format!("One of {}.", listed(&choices))),
+        }
     }
-    let (least, most) = match class {
-        FieldType::Text | FieldType::Enum | FieldType::Any => ("minLength", "maxLength"),
-        _ => ("minimum", "maximum"),
+    let (least, most) = match is_text(class) {
+        true => ("minLength", "maxLength"),
+        false => ("minimum", "maximum"),
     };
-    // JSON knows no least date: it is told in words.
-    if !class.has_date() && class != FieldType::Time {
-        for (name, bound) in [(least, &accepted.min), (most, &accepted.max)] {
-            if let Some(bound) = bound {
-                one[name] = value(bound);
-            }
+    for (name, word, bound) in [(least, "From", &accepted.min), (most, "To", &accepted.max)] {
+        let Some(bound) = bound else { continue };
+        let measure = measure(class);
+        // JSON knows no least date.
+        let is_number = told::json_type(measure) != "string";
+        match told::in_schema(bound, measure).filter(|_| is_number) {
+            Some(bound) => one[name] = bound,
+            None => words.push(format!("{word} {}.", bound.get().trim_matches('"'))),
         }
     }
     if let Some(pattern) = &accepted.pattern {
@@ -104,41 +116,50 @@ fn argument(accepted: &Accepted, field: Option<&Field>) -> Value {
         true => json!({ "type": "array", "items": one, "minItems": 1, "maxItems": MAX_VALUES }),
         false => one,
     };
-    let words = words(accepted, field, class);
-    if !words.is_empty() {
-        argument["description"] = json!(words);
+    match &accepted.default {
+        Some(Fallback::Value(given)) => match told::in_schema(given, class) {
+            Some(given) => argument["default"] = given,
+            None => words.push(format!("Default: {}.", given.get().trim_matches('"'))),
+        },
+        Some(Fallback::Moment(moment)) => words.push(format!("Default: {moment}.")),
+        None => {}
     }
-    if let Some(Fallback::Value(given)) = &accepted.default {
-        argument["default"] = value(given);
+    if !words.is_empty() {
+        argument["description"] = json!(words.join(" "));
     }
     argument
 }
 
-/// What is told of a parameter in words.
-fn words(accepted: &Accepted, field: Option<&Field>, class: FieldType) -> String {
+/// What is told of a parameter in words whatever its schema says.
+fn words(accepted: &Accepted, field: Option<&Field>, class: FieldType) -> Vec<String> {
     let own = accepted.description.as_deref();
     let mut words: Vec<String> = Vec::new();
     words.extend(own.or_else(|| field?.description()).map(str::to_owned));
-    match class {
-        FieldType::Date => words.push("A date like 2026-01-31.".to_owned()),
-        FieldType::Time => words.push("A time like 13:05:00.".to_owned()),
+    words.extend(match class {
+        FieldType::Date => Some("A date like 2026-01-31.".to_owned()),
+        FieldType::Time => Some("A time like 13:05:00.".to_owned()),
         FieldType::DateTime | FieldType::Timestamp => {
-            words.push("A date and time like 2026-01-31T13:05:00Z.".to_owned());
+            Some("A date and time like 2026-01-31T13:05:00Z.".to_owned())
         }
-        _ => {}
+        _ => None,
+    });
+    words
+}
+
+/// Whether bounds are those of a length.
+fn is_text(class: FieldType) -> bool {
+    matches!(class, FieldType::Text | FieldType::Enum | FieldType::Any)
+}
+
+/// The class of what bounds a value.
+fn measure(class: FieldType) -> FieldType {
+    match is_text(class) {
+        true => FieldType::Integer {
+            unsigned: false,
+            wide: true,
+        },
+        false => class,
     }
-    if class.has_date() || class == FieldType::Time {
-        let bounds = [("From", &accepted.min), ("To", &accepted.max)];
-        for (word, bound) in bounds {
-            if let Some(bound) = bound {
-                words.push(format!("{word} {}.", bound.get().trim_matches('"')));
-            }
-        }
-    }
-    if let Some(Fallback::Moment(moment)) = &accepted.default {
-        words.push(format!("Default: {moment}."));
-    }
-    words.join(" ")
 }
 
 /// What the MCP tool gives: the answer, or an error. A column of SQLite holds values of any class.
@@ -177,16 +198,6 @@ pub fn output(tool: &Tool, columns: Option<&[(String, FieldType)]>, dynamic: boo
     })
 }
 
-/// The JSON type of an argument.
-fn kind(class: FieldType) -> &'static str {
-    match class {
-        FieldType::Integer { .. } => "integer",
-        FieldType::Decimal { .. } | FieldType::Float | FieldType::Float32 => "number",
-        FieldType::Boolean => "boolean",
-        _ => "string",
-    }
-}
-
 /// What a value of a result may be: numbers that a double would round are strings.
 fn cell(class: FieldType, dynamic: bool) -> Value {
     match class {
@@ -201,21 +212,22 @@ fn cell(class: FieldType, dynamic: bool) -> Value {
     }
 }
 
-fn choices(accepted: &Accepted, field: Option<&Field>) -> Option<Vec<Value>> {
+fn choices(accepted: &Accepted, field: Option<&Field>) -> Option<Vec<Box<RawValue>>> {
     if let Some(choices) = &accepted.choices {
-        return Some(choices.iter().map(|choice| value(choice)).collect());
+        let class = accepted.class.field_type(field);
+        return Some(choices.iter().map(|one| told::exact(one, class)).collect());
     }
     let values = field?.values();
-    (!values.is_empty()).then(|| values.iter().map(|value| json!(value)).collect())
+    let values: Option<Vec<_>> = values
+        .iter()
+        .map(|value| to_raw_value(value).ok())
+        .collect();
+    values.filter(|values| !values.is_empty())
 }
 
-fn default(accepted: &Accepted) -> Option<Value> {
-    Some(match accepted.default.as_ref()? {
-        Fallback::Value(given) => value(given),
-        Fallback::Moment(moment) => json!(moment.to_string()),
-    })
-}
-
-fn value(raw: &RawValue) -> Value {
-    serde_json::from_str(raw.get()).unwrap_or_default()
+fn default(accepted: &Accepted, class: FieldType) -> Option<Box<RawValue>> {
+    match accepted.default.as_ref()? {
+        Fallback::Value(given) => Some(told::exact(given, class)),
+        Fallback::Moment(moment) => to_raw_value(&moment.to_string()).ok(),
+    }
 }
