@@ -140,8 +140,8 @@ impl From<config::Numbers> for Numbers {
 pub struct Style {
     /// Which numbers are strings.
     pub numbers: Numbers,
-    /// Whether documents must suit strict parsers: those that nest too deep become text.
-    pub strict: bool,
+    /// How deep a document may nest, where its readers take no more; a deeper one becomes text.
+    pub nesting: Option<usize>,
     /// Which members of JSON documents are left out.
     pub sensitive: Arc<Sensitive>,
 }

@@ -181,6 +181,22 @@ impl<'c> ReadPlan<'c> {
         lists
     }
 
+    /// Objects and lists that the relations of a row put around others, at the most.
+    pub fn nesting(&self) -> usize {
+        fn deepest(expand: &[Expansion<'_>]) -> usize {
+            let levels = expand.iter().map(|expansion| match expansion {
+                Expansion::One(one) => 1 + deepest(&one.expand),
+                // An object, its list, and the rows in it.
+                Expansion::Many(many) => 3 + many.plan.nesting(),
+            });
+            levels.max().unwrap_or(0)
+        }
+        match &self.output {
+            Output::Rows { expand, .. } => deepest(expand),
+            Output::Groups { .. } => 0,
+        }
+    }
+
     /// Each statement's plan: its own, and those of the lists within its rows and within each other.
     pub fn all(&self) -> Vec<&Self> {
         let mut all = vec![self];

@@ -108,11 +108,16 @@ impl<'p> Terms<'p> {
         };
         Style {
             numbers,
-            strict: self.form == Form::Tool,
+            nesting: (self.form == Form::Tool).then_some(NESTING),
             sensitive: exposed.sensitive(),
         }
     }
 }
+
+/// Levels that strict parsers take of a message, without those of a tool's result around a row.
+const NESTING: usize = 64 - 5;
+/// Those of them that a document may have where relations put nothing around it.
+const MOST_NESTING: usize = 56;
 
 /// A place of the tenant, where there is one, and a place among all.
 type Turn<'s> = (Option<SemaphorePermit<'s>>, SemaphorePermit<'s>);
@@ -125,6 +130,8 @@ struct Source<'p> {
     db: &'p Db,
     /// When the request has to be answered.
     until: Instant,
+    /// Objects and lists that relations put around a row within the page.
+    around: usize,
 }
 
 impl<'p> Source<'p> {
@@ -135,7 +142,13 @@ impl<'p> Source<'p> {
             exposed,
             db,
             until,
+            around: 0,
         })
+    }
+
+    /// The same for rows that relations lead to, behind so many objects and lists.
+    fn within(self, around: usize) -> Self {
+        Self { around, ..self }
     }
 
     fn max_bytes(self) -> usize {
@@ -143,7 +156,10 @@ impl<'p> Source<'p> {
     }
 
     fn style(self) -> Style {
-        self.terms.style(self.exposed)
+        let mut style = self.terms.style(self.exposed);
+        let left = |nesting: usize| nesting.saturating_sub(self.around).min(MOST_NESTING);
+        style.nesting = style.nesting.map(left);
+        style
     }
 }
 
@@ -500,6 +516,7 @@ impl Service {
                 }
                 let reserved = policy.reserve(plan.most_rows())?;
                 let source = Source::new(terms, served.exposed, until)?;
+                let source = source.within(plan.nesting());
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
             }
         }

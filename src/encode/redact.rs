@@ -20,8 +20,6 @@ pub(super) const WITHHELD: &str = "[withheld]";
 
 /// Documents within the strings of documents that are looked into; deeper ones are withheld.
 const LEVELS: usize = 8;
-/// Levels that strict parsers take of a document: an answer has eight of its own around it.
-const NESTING: usize = 56;
 
 /// Whether a text may be a document: it begins as one, and has what a name of a member needs.
 ///
@@ -54,13 +52,13 @@ pub(super) fn document(out: &mut Vec<u8>, text: &str, parts: &Parts, style: &Sty
         };
     };
     let start = out.len();
-    let numbers = match (style.numbers, style.strict) {
+    let numbers = match (style.numbers, style.nesting.is_some()) {
         (Numbers::Native, _) => Quoting::None,
         (Numbers::Doubles, _) => Quoting::Rounded,
         (Numbers::String, false) => Quoting::Exact,
         (Numbers::String, true) => Quoting::Both,
     };
-    let nesting = if style.strict { NESTING } else { usize::MAX };
+    let nesting = style.nesting.unwrap_or(usize::MAX);
     let walk = Walker::new(raw.get(), out, &style.sensitive, 0);
     if walk.by(numbers, nesting).run(parts).is_err() {
         // Too deep for its readers: as text, which all of them take.

@@ -327,7 +327,7 @@ mod tests {
             &Parts::Plain,
             &Style {
                 numbers,
-                strict: numbers == Numbers::Doubles,
+                nesting: (numbers == Numbers::Doubles).then_some(56),
                 sensitive: Arc::clone(&sensitive),
             },
         );
@@ -442,7 +442,7 @@ mod tests {
             for (numbers, expected) in [(Numbers::Native, native), (Numbers::String, string)] {
                 let style = Style {
                     numbers,
-                    strict: false,
+                    nesting: None,
                     sensitive: Arc::clone(&sensitive),
                 };
                 let mut out = Vec::new();

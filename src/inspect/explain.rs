@@ -307,7 +307,7 @@ async fn count(db: &Db, built: &Built, model: &str, until: Instant) -> Option<u6
     let statement = sql::count(&plan, db.dialect());
     let style = Style {
         numbers: Numbers::Native,
-        strict: false,
+        nesting: None,
         sensitive: Arc::default(),
     };
     let layout = Arc::clone(&statement.layout);

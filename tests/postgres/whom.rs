@@ -116,7 +116,7 @@ struct Reader {
 fn style() -> Style {
     Style {
         numbers: Numbers::Native,
-        strict: false,
+        nesting: None,
         sensitive: Arc::new(Sensitive::default()),
     }
 }

@@ -5,10 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NESTING: usize = 56;
+
 fn style(numbers: Numbers, strict: bool) -> Style {
     Style {
         numbers,
-        strict,
+        nesting: strict.then_some(NESTING),
         sensitive: Arc::default(),
     }
 }
