@@ -65,15 +65,18 @@ pub(super) fn fields<'c>(
     names: &mut Names<'c>,
 ) -> Result<Vec<Shown<'c>>, Error> {
     let (model, source) = (names.model, names.base());
-    let Some(raw) = present(params, "fields") else {
+    let asked = present(params, "fields").map(|raw| list(raw, "fields"));
+    let asked = asked.transpose()?.unwrap_or_default();
+    // Who names none asks for all, as who names no keys to sort by leaves the order.
+    if asked.is_empty() {
         let own = model.fields().iter().map(|field| Shown {
             name: Cow::Borrowed(field.name()),
             term: Term::Column(Column { source, field }),
         });
         return Ok(own.collect());
-    };
+    }
     let mut fields: Vec<Shown<'_>> = Vec::new();
-    for name in list(raw, "fields")? {
+    for name in asked {
         let term = names.term(&name);
         let term = term.map_err(|unresolved| unresolved.of_field(&name, model))?;
         if !fields.iter().any(|other| other.name == name) {
@@ -83,10 +86,7 @@ pub(super) fn fields<'c>(
             });
         }
     }
-    match fields.is_empty() {
-        true => Err(list_expected("fields").into()),
-        false => Ok(fields),
-    }
+    Ok(fields)
 }
 
 /// Makes sure that no relation gives a member that a field gives as well.
@@ -241,12 +241,11 @@ pub(super) fn list(raw: &RawValue, parameter: &'static str) -> Result<Vec<String
                 .map(|part| decode_string(part).map(|name| name.into_owned()))
                 .collect()
         })
-        .ok_or_else(|| list_expected(parameter).into())
-}
-
-fn list_expected(parameter: &'static str) -> ErrorKind {
-    ErrorKind::ParameterType {
-        parameter,
-        expected: "a list of names",
-    }
+        .ok_or_else(|| {
+            let kind = ErrorKind::ParameterType {
+                parameter,
+                expected: "a list of names",
+            };
+            kind.into()
+        })
 }

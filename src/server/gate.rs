@@ -128,13 +128,7 @@ impl Entry<'_> {
     pub fn prefix(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
         let said = headers.get(PREFIX).and_then(|value| value.to_str().ok());
         let said = said.filter(|_| self.access().is_proxy(canonical(peer.ip())));
-        let path = said.map(|said| said.trim().trim_end_matches('/'));
-        let plain =
-            |byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') || byte.is_ascii_alphanumeric();
-        let path = path.filter(|path| {
-            path.starts_with('/') && !path.contains("//") && path.bytes().all(plain)
-        });
-        path.unwrap_or_default().to_owned()
+        said.and_then(prefix_of).unwrap_or_default()
     }
 
     /// Checks where a request for health or figures is sent to: names that a page of the internet
@@ -479,4 +473,23 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
             octets.into()
         }
     }
+}
+/// A path that a client may be sent to, with one slash between its parts; what begins with two is
+/// another host.
+fn prefix_of(said: &str) -> Option<String> {
+    let path = said.trim().strip_prefix('/')?;
+    let plain = |byte| matches!(byte, b'-' | b'_' | b'.' | b'~') || byte.is_ascii_alphanumeric();
+    let sound = |part: &str| {
+        let mut pieces = part.split('%');
+        let first = pieces.next().unwrap_or_default();
+        first.bytes().all(plain)
+            && pieces.all(|piece| {
+                let code = piece.as_bytes().get(..2);
+                code.is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+                    && piece.bytes().all(plain)
+            })
+    };
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let sound = !path.starts_with('/') && parts.clone().all(sound);
+    sound.then(|| parts.map(|part| format!("/{part}")).collect())
 }

@@ -171,6 +171,11 @@ async fn an_event_stream_passes_proxies_and_keeps_their_prefix() {
     assert_eq!(header("x-accel-buffering"), "no");
     for (said, expected) in [
         ("/team/lucarne/", "/team/lucarne/mcp/messages?"),
+        ("/team//lucarne", "/team/lucarne/mcp/messages?"),
+        ("/a%20b/%C3%BC", "/a%20b/%C3%BC/mcp/messages?"),
+        ("/", "/mcp/messages?"),
+        ("/a%2", "/mcp/messages?"),
+        ("/a%0g", "/mcp/messages?"),
         ("//evil.example", "/mcp/messages?"),
         ("https://evil.example", "/mcp/messages?"),
         ("/a b", "/mcp/messages?"),

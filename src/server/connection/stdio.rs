@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use tokio::io::BufReader;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::warn;
 
 use super::in_flight::Answers;
 use super::outgoing::Outgoing;
@@ -132,7 +132,9 @@ async fn run(
                         write(&mut output, mcp::too_large(id.found(), max_bytes)).await?;
                     }
                     (Err(limited), line) => {
-                        info!("refused: {limited}");
+                        if app.limited(&caller, limited) {
+                            warn!("MCP request refused: Rate limit exceeded: {limited}");
+                        }
                         let refused = match &line {
                             Ok(line) => mcp::limited(line, limited),
                             Err(TooLong(id)) => mcp::too_large(id.found(), max_bytes),
