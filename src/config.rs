@@ -47,7 +47,7 @@ pub use self::change::{Change, Origin as SettingOrigin, Setting, Settings};
 pub use self::client::{SharedToken, certificate_file, listen_address, shared_token};
 pub use self::control::control_socket;
 pub use self::data::{Data, Numbers};
-pub use self::database::{DatabaseUrl, Engine, ServerUrl, SqliteFile};
+pub use self::database::{DatabaseUrl, Engine, OF_POSTGRES, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
 pub use self::field_types::{FieldType, GivenType};

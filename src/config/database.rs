@@ -6,7 +6,7 @@ mod sqlite;
 
 use std::fmt;
 
-pub use self::server::ServerUrl;
+pub use self::server::{OF_POSTGRES, ServerUrl};
 pub use self::sqlite::SqliteFile;
 use super::fault::{Reason, quoted};
 

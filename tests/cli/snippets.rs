@@ -250,6 +250,43 @@ fn files_are_handed_on_by_their_whole_paths() {
 }
 
 #[test]
+fn what_fills_in_a_url_of_postgres_reaches_the_child_too() {
+    let surrounded = |url: &str| {
+        Run::new()
+            .set("DATABASE_URL", url)
+            .set("PGUSER", "reader")
+            .set("PGPASSWORD", "s3cr3t")
+            .set("PGOPTIONS", "-c search_path=shop")
+            .set("PGSSLROOTCERT", "root.crt")
+            .set("PGPORT", "")
+            .set("PGTARGETSESSIONATTRS", "any")
+    };
+    let run = surrounded("postgres://db.example/shop");
+    let folder = run.folder.path().canonicalize().unwrap();
+    let ended = run.lucarne(&["config", "claude", "--stdio"]);
+    let block: Value = serde_json::from_str(&ended.out).unwrap();
+    let variables = &block["mcpServers"]["lucarne"]["env"];
+    assert_eq!(
+        *variables,
+        serde_json::json!({
+            "MCP_ENABLED": "true",
+            "DATABASE_URL": "${DATABASE_URL}",
+            "PGOPTIONS": "-c search_path=shop",
+            "PGSSLROOTCERT": folder.join("root.crt"),
+            "PGUSER": "reader",
+        })
+    );
+    let told = "set here and in no block, for they are secret: PGPASSWORD;";
+    assert!(ended.err.contains(told), "{}", ended.err);
+
+    for url in ["sqlite:shop.db", "mysql://reader@db.example/shop"] {
+        let ended = surrounded(url).lucarne(&["config", "claude", "--stdio"]);
+        let told = [&*ended.out, &ended.err].concat();
+        assert!(ended.code == Some(0) && !told.contains("PG"), "{told}");
+    }
+}
+
+#[test]
 fn whose_token_it_is_for_is_said_and_must_let_somebody_in() {
     let run = Run::new().with_sample().with_store();
     let plain = run.lucarne(&["config", "claude"]);

@@ -6,7 +6,7 @@ use super::address::Service;
 use super::credential::Token;
 use crate::cli::failure::Failure;
 use crate::config::variables;
-use crate::config::{self, DatabaseUrl};
+use crate::config::{self, DatabaseUrl, Engine};
 
 /// The service at `--url`, else the one at `MCP_LISTEN` with the certificate of `MCP_TLS_CERT`.
 pub(crate) fn service(url: Option<&str>) -> Result<Service, Failure> {
@@ -103,6 +103,8 @@ pub(crate) struct HandedOn {
     secrets: Vec<String>,
     /// What is secret and names a SQLite file by a relative path, and the whole path.
     relative: Vec<(String, PathBuf)>,
+    /// Whether a URL names PostgreSQL, or may in its file.
+    postgres: bool,
 }
 
 impl HandedOn {
@@ -121,12 +123,33 @@ impl HandedOn {
         let secrets = (!self.secrets.is_empty()).then_some(secrets);
         secrets.into_iter().chain(relative).collect()
     }
+
+    /// Takes what PostgreSQL's driver reads of the environment beside the URL.
+    fn take_surroundings(&mut self) -> Result<(), Failure> {
+        for name in config::OF_POSTGRES {
+            let value = std::env::var(name).unwrap_or_default();
+            let value = match *name {
+                _ if value.is_empty() => continue,
+                "PGPASSWORD" => {
+                    self.secrets.push((*name).to_owned());
+                    continue;
+                }
+                "PGPASSFILE" | "PGSSLROOTCERT" | "PGSSLCERT" | "PGSSLKEY" => {
+                    whole(Path::new(&value))?.display().to_string()
+                }
+                _ => value,
+            };
+            self.plain.push(((*name).to_owned(), value));
+        }
+        Ok(())
+    }
 }
 
 /// Reads what a service on pipes must be handed.
 pub(crate) fn handed_on() -> Result<HandedOn, Failure> {
     let mut all = HandedOn::default();
     for (name, value) in environment()? {
+        all.postgres |= is_of_postgres(&name, &value);
         let asked = ["MCP_ENABLED", "MCP_TOKEN", "MCP_TOKEN_FILE"];
         if value.is_empty() || asked.contains(&&*name) || OF_LISTENERS.contains(&&*name) {
             continue;
@@ -148,10 +171,25 @@ pub(crate) fn handed_on() -> Result<HandedOn, Failure> {
             all.plain.push((name, value));
         }
     }
+    if all.postgres {
+        all.take_surroundings()?;
+    }
     all.plain.sort();
     all.secrets.sort();
     all.relative.sort();
     Ok(all)
+}
+
+/// Whether a variable names a database of PostgreSQL, or a file that may.
+fn is_of_postgres(name: &str, value: &str) -> bool {
+    match name {
+        "DATABASE_URL" | "MCP_STORE" => {
+            let url = config::database_url(name, value);
+            matches!(url, Ok(DatabaseUrl::Server(server)) if server.engine == Engine::Postgres)
+        }
+        "DATABASE_URL_FILE" | "MCP_STORE_FILE" => !value.is_empty(),
+        _ => false,
+    }
 }
 
 /// The path of a SQLite file that is relative.

@@ -12,6 +12,22 @@ use crate::config::fault::Reason;
 /// Variables that PostgreSQL's driver reads and no URL can take back.
 const KEPT_BACK: &[&str] = &["PGOPTIONS", "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT"];
 
+/// Variables that fill in an operator's URL of PostgreSQL.
+pub const OF_POSTGRES: &[&str] = &[
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGHOST",
+    "PGPORT",
+    "PGDATABASE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGAPPNAME",
+    "PGOPTIONS",
+];
+
 /// A database server and how to log in there.
 ///
 /// `Debug` and `Display` show neither user nor password.
