@@ -184,3 +184,197 @@ async fn a_key_of_several_fields_may_be_text_or_an_object() {
         assert_eq!(refused["code"], "invalid_value", "{arguments}");
     }
 }
+
+#[tokio::test]
+async fn what_is_chosen_of_relations_may_be_text_and_empty() {
+    let running = start(&[]).await;
+    let plain = r#"{"model":"users","limit":3,"include":{"tickets_by_user":{"fields":["id","status"],
+        "filters":{"status":{"$in":["open","pending"]}},"sort":["-id"],"limit":2}}}"#;
+    let plain = rows(running.address, "query_records", plain).await;
+    assert!(
+        plain["data"][0]["tickets_by_user"]["rows"].is_array(),
+        "{plain}"
+    );
+    let options = json!({
+        "fields": "[\"id\",\"status\"]",
+        "filters": { "status": { "$in": "[\"open\",\"pending\"]" } },
+        "sort": "[\"-id\"]", "limit": "2", "compute": "", "expand": [], "include": {},
+    });
+    for include in [
+        json!({ "tickets_by_user": options }),
+        json!({ "tickets_by_user": options.to_string() }),
+        json!(json!({ "tickets_by_user": options.to_string() }).to_string()),
+    ] {
+        let arguments = json!({ "model": "users", "limit": 3, "include": include }).to_string();
+        assert_eq!(
+            rows(running.address, "query_records", &arguments).await,
+            plain,
+            "{arguments}"
+        );
+    }
+    let whole = r#"{"model":"users","limit":1,"include":{"tickets_by_user":{}}}"#;
+    let whole = rows(running.address, "query_records", whole).await;
+    for nothing in ["null", r#""""#, r#""{}""#] {
+        let arguments =
+            format!(r#"{{"model":"users","limit":1,"include":{{"tickets_by_user":{nothing}}}}}"#);
+        assert_eq!(
+            rows(running.address, "query_records", &arguments).await,
+            whole
+        );
+    }
+}
+
+const TOOLS: &str = r#"
+[[tool]]
+name = "chosen"
+description = "Tickets of a choice."
+sql = "SELECT t.id FROM tickets t WHERE t.id > :least AND t.id <> :rate AND t.status IN (:states) AND (:title = '' OR :note IS NOT NULL OR t.title = :title) ORDER BY t.id"
+limit = 3
+[tool.params]
+title = { type = "text", description = "x" }
+least = { type = "integer", description = "x", default = "2", min = "0", max = 100 }
+rate = { type = "decimal", description = "x", default = "0.50", min = "0.1", max = "12345678901234567890.5", enum = ["0.5", "0.75"] }
+states = { type = "text[]", description = "x", default = ["open", "pending"] }
+note = { type = "text", description = "x", required = false }
+"#;
+
+#[tokio::test]
+async fn own_tools_take_what_is_empty_and_tell_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tools.toml");
+    std::fs::write(&file, TOOLS).unwrap();
+    let running = start(&[("MCP_TOOLS_FILE", file.to_str().unwrap())]).await;
+    let listed = post(running.address, &request(1, "tools/list", json!({})))
+        .await
+        .json();
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let own = tools.iter().find(|tool| tool["name"] == "chosen").unwrap();
+    assert_eq!(
+        own["inputSchema"],
+        json!({
+            "type": "object",
+            "properties": {
+                "title": { "type": "string", "description": "x" },
+                "least": { "type": "integer", "minimum": 0, "maximum": 100, "default": 2, "description": "x" },
+                "rate": { "type": "number", "enum": [0.5, 0.75], "minimum": 0.1, "default": 0.5,
+                    "description": "x To 12345678901234567890.5." },
+                "states": { "type": "array", "items": { "type": "string" }, "minItems": 1,
+                    "maxItems": 100, "default": ["open", "pending"], "description": "x" },
+                "note": { "type": "string", "description": "x" },
+            },
+            "required": ["title"],
+        })
+    );
+    let plain = content(running.address, "chosen", r#"{"title":""}"#).await;
+    assert_eq!(plain["count"], 3, "{plain}");
+    for arguments in [
+        r#"{"title":"","least":"","rate":null,"states":[],"note":""}"#,
+        r#"{"title":"","least":{},"rate":"","states":"[]","note":[]}"#,
+        r#"{"title":"","states":null,"note":null}"#,
+        r#"{"title":"","states":"[\"open\",\"pending\"]"}"#,
+    ] {
+        let answer = content(running.address, "chosen", arguments).await;
+        assert_eq!(answer, plain, "{arguments}");
+    }
+    for (arguments, code) in [
+        (r#"{"title":null}"#, "missing_parameter"),
+        (r#"{"title":"","other":""}"#, "invalid_parameter"),
+        (r#"{"title":"","least":"x"}"#, "invalid_value"),
+    ] {
+        let answer = content(running.address, "chosen", arguments).await;
+        assert_eq!(answer["code"], code, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn lists_and_prompts_take_what_is_empty_or_text() {
+    let running = start(&[]).await;
+    let ask = async |method: &str, params: Value| {
+        post(running.address, &request(1, method, params))
+            .await
+            .json()
+    };
+    for method in [
+        "tools/list",
+        "resources/list",
+        "resources/templates/list",
+        "prompts/list",
+    ] {
+        for cursor in [json!(null), json!("")] {
+            let answer = ask(method, json!({ "cursor": cursor })).await;
+            assert!(answer["result"].is_object(), "{answer}");
+        }
+        let answer = ask(method, json!({ "cursor": "next" })).await;
+        assert_eq!(answer["error"]["message"], "Invalid cursor");
+    }
+    let asked = |arguments| json!({ "name": "explore_model", "arguments": arguments });
+    let plain = ask("prompts/get", asked(json!({ "model": "users" }))).await;
+    assert!(plain["result"].is_object(), "{plain}");
+    let text = ask("prompts/get", asked(json!(r#"{"model":"users"}"#))).await;
+    assert_eq!(text, plain);
+    let wrong = ask("prompts/get", asked(json!([1]))).await;
+    assert_eq!(wrong["error"]["code"], -32602);
+}
+
+/// How deep the lists and objects of a text nest.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+#[tokio::test]
+async fn no_message_nests_deeper_than_parsers_take_with_lists_in_lists() {
+    use sqlx::{Connection as _, Executor as _};
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("deep.db").display());
+    let made = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc"));
+    let mut made = made.await.unwrap();
+    for (table, parent) in [("a", "a"), ("b", "a"), ("c", "b"), ("d", "c")] {
+        let document = format!("{}{}", "[".repeat(56), "]".repeat(56));
+        for statement in [
+            format!(
+                "CREATE TABLE {table} (id INTEGER PRIMARY KEY, up INTEGER REFERENCES {parent}, document JSON)"
+            ),
+            format!("INSERT INTO {table} VALUES (1, 1, '{document}')"),
+        ] {
+            made.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+        }
+    }
+    made.close().await.unwrap();
+    let running = start_over(&url, &[("MCP_ALLOWED_MODELS", "a,b,c,d")]).await;
+    for (include, is_list) in [
+        (json!({}), true),
+        (json!({ "b": {} }), true),
+        (json!({ "b": { "include": { "c": {} } } }), false),
+        (
+            json!({ "b": { "include": { "c": { "include": { "d": {} } } } } }),
+            false,
+        ),
+    ] {
+        let arguments = json!({ "model": "a", "include": include }).to_string();
+        let answer = post(running.address, &call(1, "query_records", &arguments)).await;
+        assert!(
+            answer.json()["result"]["isError"] == false,
+            "{}",
+            answer.body
+        );
+        assert!(
+            depth(&answer.body) <= 64,
+            "{include}: {}",
+            depth(&answer.body)
+        );
+        let first = &answer.json()["result"]["structuredContent"]["data"][0]["document"];
+        assert_eq!(first.is_array(), is_list, "{include}");
+    }
+}

@@ -1,15 +1,16 @@
 //! Arguments as models and client libraries write them, put as the parameters that they mean.
 //!
 //! The schemas of the tools give each parameter one type, so that every library can read them, and
-//! more is taken than they say. Lists and objects may come as JSON text. Who must give every
-//! argument fills what it does not need with something empty, which is left out here.
+//! more is taken than they say. Wherever a list or an object is expected, at any depth, it may come
+//! as JSON text. Who must give every argument fills what it does not need with something empty,
+//! which is left out here.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::protocol::{self, Action, Kind, Object, decode_string, kind};
+use crate::protocol::{self, Action, Kind, MAX_DEPTH, Object, decode_string, kind};
 use crate::tools::Tool;
 
 /// How often a list or an object may have been put into a text.
@@ -18,54 +19,181 @@ const TEXTS_IN_TEXTS: usize = 3;
 /// The object of a tool's arguments, each of them as its action reads it; `None` for what is no
 /// object.
 pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let Some(raw) = raw.filter(|raw| !is_empty(raw.get())) else {
-        return Some(Cow::Borrowed("{}"));
-    };
-    let text = embedded(raw, Kind::Object).unwrap_or(Cow::Borrowed(raw.get()));
-    let arguments = Object::parse(&text)?;
-    let continued = arguments.get("cursor");
-    let continued = continued.is_some_and(|cursor| !is_empty(cursor.get()));
-    let members = arguments.iter().filter_map(|(name, value)| {
-        let value = match name {
-            "filters" | "having" => conditions(embedded(value, Kind::Object), value),
-            "aggregate" | "compute" | "include" => parts(embedded(value, Kind::Object), value),
-            "fields" | "sort" | "group_by" | "expand" => parts(embedded(value, Kind::Array), value),
-            _ => Cow::Borrowed(value.get()),
-        };
-        let optional = name == "model" || (name != "id" && action.parameters().contains(&name));
-        // Beside a cursor an offset of nothing is one that had to be given.
-        let idle = is_empty(&value) || (name == "offset" && continued && is_zero(&value));
-        (!optional || !idle).then(|| format!("{}:{value}", Value::from(name)))
-    });
-    let members: Vec<String> = members.collect();
-    Some(Cow::Owned(format!("{{{}}}", members.join(","))))
+    whole(Expected::Parameters(action), raw)
 }
 
-/// The object of the arguments of a tool that the operator wrote; `None` for what is no object. What
-/// is null was not given, and a list may come as text.
+/// The object of the arguments of a tool that the operator wrote; `None` for what is no object.
 pub(super) fn of<'a>(tool: &Tool, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+    whole(Expected::Arguments(tool), raw)
+}
+
+/// An object of texts, which may be text itself; `None` for what is no object.
+pub(super) fn texts(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    whole(Expected::Texts, raw)
+}
+
+fn whole<'a>(expected: Expected<'_>, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
     let Some(raw) = raw.filter(|raw| !is_empty(raw.get())) else {
         return Some(Cow::Borrowed("{}"));
     };
-    let text = embedded(raw, Kind::Object).unwrap_or(Cow::Borrowed(raw.get()));
-    let arguments = Object::parse(&text)?;
-    let is_list = |name: &str| {
-        let mut parameters = tool.parameters.iter();
-        parameters.any(|known| known.name == name && known.is_list())
+    let text = match put(expected, raw, MAX_DEPTH) {
+        Some(text) if is_empty(&text) => Cow::Borrowed("{}"),
+        Some(text) => Cow::Owned(text),
+        None => Cow::Borrowed(raw.get()),
     };
-    let members = arguments.iter().filter_map(|(name, value)| {
-        let value = match is_list(name) {
-            true => embedded(value, Kind::Array).unwrap_or(Cow::Borrowed(value.get())),
-            false => Cow::Borrowed(value.get()),
-        };
-        (value.trim() != "null").then(|| format!("{}:{value}", Value::from(name)))
-    });
-    let members: Vec<String> = members.collect();
-    Some(Cow::Owned(format!("{{{}}}", members.join(","))))
+    Object::parse(&text).is_some().then_some(text)
+}
+
+/// What one place of the arguments takes.
+#[derive(Clone, Copy)]
+enum Expected<'t> {
+    /// The arguments of a tool that the operator wrote.
+    Arguments(&'t Tool),
+    /// An object of texts.
+    Texts,
+    /// The parameters of an action.
+    Parameters(Action),
+    /// What is chosen of the rows of relations, by their names.
+    Relations,
+    /// An object of conditions.
+    Conditions,
+    /// A list of them.
+    ListOfConditions,
+    /// What a field is compared with: conditions, or a value, which a text always is.
+    Compared,
+    /// Names of one's own, each with what is computed.
+    Computed,
+    /// A name, or an object: a part of a date, the function of an aggregate, an expression.
+    Expression,
+    /// Such a one, or a list of them.
+    Operands,
+    /// A list of names and parts of dates.
+    Names,
+    /// A list of values.
+    Values,
+    /// A value, as it is.
+    Value,
+}
+
+impl Expected<'_> {
+    /// What a text in this place may hold; in others it is a text.
+    fn in_text(self) -> &'static [Kind] {
+        match self {
+            Self::Compared | Self::Value => &[],
+            Self::Expression => &[Kind::Object],
+            Self::Operands => &[Kind::Object, Kind::Array],
+            Self::ListOfConditions | Self::Names | Self::Values => &[Kind::Array, Kind::Null],
+            _ => &[Kind::Object, Kind::Null],
+        }
+    }
+
+    /// What the member of that name takes.
+    fn member(self, name: &str, object: &Object<'_>) -> Self {
+        match (self, name) {
+            (Self::Arguments(tool), _) => {
+                let mut parameters = tool.parameters.iter();
+                match parameters.any(|known| known.name == name && known.is_list()) {
+                    true => Self::Values,
+                    false => Self::Value,
+                }
+            }
+            (Self::Parameters(_), "filters" | "having") => Self::Conditions,
+            (Self::Parameters(_), "aggregate" | "compute") => Self::Computed,
+            (Self::Parameters(_), "include") => Self::Relations,
+            (Self::Parameters(_), "fields" | "sort" | "group_by" | "expand") => Self::Names,
+            (Self::Relations, _) => Self::Parameters(Action::Query),
+            (Self::Conditions | Self::Compared, _) => match name {
+                "$in" | "$nin" | "$between" => Self::Values,
+                "$and" | "$or" => Self::ListOfConditions,
+                "$not" | "$some" | "$none" | "$every" | "$count" => Self::Conditions,
+                // A field may be called so; beside a number of rows none can be.
+                "where" if object.get("$count").is_some() => Self::Conditions,
+                _ if name.starts_with('$') => Self::Value,
+                _ => Self::Compared,
+            },
+            (Self::Computed, _) => Self::Expression,
+            (Self::Expression | Self::Operands, "where") => Self::Conditions,
+            (Self::Expression | Self::Operands, _) => Self::Operands,
+            _ => Self::Value,
+        }
+    }
+
+    /// What each member of a list takes.
+    fn item(self) -> Self {
+        match self {
+            Self::ListOfConditions => Self::Conditions,
+            Self::Names | Self::Operands => Self::Expression,
+            _ => Self::Value,
+        }
+    }
+
+    /// Whether a member that says nothing is one that was not given.
+    fn may_lack(self, name: &str) -> bool {
+        match self {
+            Self::Arguments(tool) => {
+                let mut parameters = tool.parameters.iter();
+                parameters.any(|known| known.name == name && known.is_optional())
+            }
+            Self::Parameters(action) => {
+                name == "model" || (name != "id" && action.parameters().contains(&name))
+            }
+            Self::Expression | Self::Operands => name == "where",
+            _ => false,
+        }
+    }
+}
+
+/// A value as its place takes it, or `None` where it stays as it was written.
+fn put(expected: Expected<'_>, raw: &RawValue, deepest: usize) -> Option<String> {
+    let deepest = deepest.checked_sub(1)?;
+    let text = embedded(raw, expected.in_text());
+    let given = text.as_deref().unwrap_or(raw.get());
+    // Of a relation nothing may be chosen.
+    if matches!(expected, Expected::Parameters(_)) && is_empty(given) {
+        return Some("{}".to_owned());
+    }
+    let within = match given.as_bytes().first() {
+        Some(b'{') => members(expected, given, deepest),
+        Some(b'[') => items(expected, given, deepest),
+        _ => None,
+    };
+    within.or_else(|| text.map(Cow::into_owned))
+}
+
+/// The members of an object, each as its place takes it; `None` where all stay.
+fn members(expected: Expected<'_>, text: &str, deepest: usize) -> Option<String> {
+    let object = Object::parse(text)?;
+    let continued = object.get("cursor");
+    let continued = continued.is_some_and(|cursor| !is_empty(cursor.get()));
+    let mut changed = false;
+    let mut written = Vec::with_capacity(object.len());
+    for (name, value) in object.iter() {
+        let put = put(expected.member(name, &object), value, deepest);
+        let text = put.as_deref().unwrap_or(value.get());
+        // Beside a cursor an offset of nothing is one that had to be given.
+        let idle = is_empty(text) || (name == "offset" && continued && is_zero(text));
+        let lacks = idle && expected.may_lack(name);
+        changed |= lacks || put.is_some();
+        if !lacks {
+            written.push(format!("{}:{text}", Value::from(name)));
+        }
+    }
+    changed.then(|| format!("{{{}}}", written.join(",")))
+}
+
+/// The same of a list.
+fn items(expected: Expected<'_>, text: &str, deepest: usize) -> Option<String> {
+    let list: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let read = list.iter().map(|item| put(expected.item(), item, deepest));
+    let read: Vec<Option<String>> = read.collect();
+    read.iter().any(Option::is_some).then_some(())?;
+    let items = list.iter().zip(&read);
+    let items = items.map(|(item, read)| read.as_deref().unwrap_or(item.get()));
+    Some(format!("[{}]", items.collect::<Vec<_>>().join(",")))
 }
 
 /// Whether a value says nothing: null, an empty text, list or object.
-fn is_empty(text: &str) -> bool {
+pub(super) fn is_empty(text: &str) -> bool {
     let bytes = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let bytes: Vec<u8> = bytes.take(5).collect();
     matches!(&*bytes, b"null" | b"\"\"" | b"[]" | b"{}")
@@ -76,99 +204,21 @@ fn is_zero(text: &str) -> bool {
     text.trim_matches('"').parse() == Ok(0.0)
 }
 
-/// The value of that kind, or the null, which a text holds: some clients put a text into a text.
-fn embedded(raw: &RawValue, wanted: Kind) -> Option<Cow<'_, str>> {
+/// The value of one of these kinds that a text holds: some clients put a text into a text.
+fn embedded<'a>(raw: &'a RawValue, kinds: &[Kind]) -> Option<Cow<'a, str>> {
+    if kinds.is_empty() {
+        return None;
+    }
     let mut text = decode_string(raw)?;
     for _ in 0..TEXTS_IN_TEXTS {
         let value = protocol::value(&text)?;
         text = match kind(value) {
-            found if found == wanted => return Some(Cow::Owned(value.get().to_owned())),
-            Kind::Null => return Some(Cow::Borrowed("null")),
+            found if kinds.contains(&found) => return Some(Cow::Owned(value.get().to_owned())),
             Kind::String => Cow::Owned(decode_string(value)?.into_owned()),
             _ => return None,
         };
     }
     None
-}
-
-/// Filters whose operators of lists and conditions may have them as text, which there can be none.
-fn conditions<'a>(given: Option<Cow<'a, str>>, raw: &'a RawValue) -> Cow<'a, str> {
-    let text = given.unwrap_or(Cow::Borrowed(raw.get()));
-    match protocol::value(&text).and_then(read_conditions) {
-        Some(read) => Cow::Owned(read),
-        None => text,
-    }
-}
-
-/// An object of conditions in which a text was read, or `None` where there is none.
-fn read_conditions(raw: &RawValue) -> Option<String> {
-    let members = Object::parse(raw.get())?;
-    let read = members.iter().map(|(name, value)| match name {
-        "$in" | "$nin" | "$between" => embedded(value, Kind::Array).map(Cow::into_owned),
-        "$and" | "$or" => read_list(value),
-        "$not" => read_condition(value),
-        _ => read_conditions(value),
-    });
-    let read: Vec<Option<String>> = read.collect();
-    read.iter().any(Option::is_some).then_some(())?;
-    let members = members.iter().zip(&read).map(|((name, value), read)| {
-        let value = read.as_deref().unwrap_or(value.get());
-        format!("{}:{value}", Value::from(name))
-    });
-    Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
-}
-
-/// The same of one that may be text itself.
-fn read_condition(raw: &RawValue) -> Option<String> {
-    let Some(text) = embedded(raw, Kind::Object) else {
-        return read_conditions(raw);
-    };
-    let inner = protocol::value(&text).and_then(read_conditions);
-    Some(inner.unwrap_or(text.into_owned()))
-}
-
-/// The same of a list of them.
-fn read_list(raw: &RawValue) -> Option<String> {
-    let text = embedded(raw, Kind::Array);
-    let given: &str = text.as_deref().unwrap_or(raw.get());
-    let list: Vec<&RawValue> = serde_json::from_str(given).ok()?;
-    let read: Vec<Option<String>> = list.iter().map(|part| read_condition(part)).collect();
-    if read.iter().all(Option::is_none) {
-        return text.map(Cow::into_owned);
-    }
-    let parts = list.iter().zip(&read);
-    let parts = parts.map(|(part, read)| read.as_deref().unwrap_or(part.get()));
-    Some(format!("[{}]", parts.collect::<Vec<_>>().join(",")))
-}
-
-/// A list or object whose own parts may be objects as text: groups by parts of a date, functions
-/// of aggregates. No part that is meant as text reads as an object.
-fn parts<'a>(given: Option<Cow<'a, str>>, raw: &'a RawValue) -> Cow<'a, str> {
-    let text = given.unwrap_or(Cow::Borrowed(raw.get()));
-    let object = |part| embedded(part, Kind::Object);
-    let written = if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(&text) {
-        if !list.iter().any(|part| object(part).is_some()) {
-            return text;
-        }
-        let parts = list.iter();
-        let parts: Vec<_> = parts
-            .map(|part| object(part).unwrap_or(part.get().into()))
-            .collect();
-        format!("[{}]", parts.join(","))
-    } else if let Some(members) = Object::parse(&text) {
-        if !members.iter().any(|(_, part)| object(part).is_some()) {
-            return text;
-        }
-        let members = members.iter().map(|(name, part)| {
-            let part = object(part).unwrap_or(part.get().into());
-            format!("{}:{part}", Value::from(name))
-        });
-        let members: Vec<String> = members.collect();
-        format!("{{{}}}", members.join(","))
-    } else {
-        return text;
-    };
-    Cow::Owned(written)
 }
 
 #[cfg(test)]
@@ -245,6 +295,30 @@ mod tests {
                 r#"{"aggregate":"{\"n\":\"{\\\"$count\\\":\\\"*\\\"}\"}"}"#,
                 r#"{"aggregate":{"n":{"$count":"*"}}}"#,
             ),
+            (
+                r#"{"compute":{"n":{"$count":"Album","where":"{\"id\":\"1\"}"},"m":{"$min":"a","where":""}}}"#,
+                r#"{"compute":{"n":{"$count":"Album","where":{"id":"1"}},"m":{"$min":"a"}}}"#,
+            ),
+            (
+                r#"{"aggregate":{"a":{"$sum":"{\"$mul\":\"[\\\"x\\\",\\\"y\\\"]\"}"},"b":{"$sum":{"$add":["{\"$sub\":[\"x\",1]}",2]}}}}"#,
+                r#"{"aggregate":{"a":{"$sum":{"$mul":["x","y"]}},"b":{"$sum":{"$add":[{"$sub":["x",1]},2]}}}}"#,
+            ),
+            (
+                r#"{"filters":{"Album":{"$some":"{\"id\":\"[1]\"}","$count":"{\"$in\":\"[1]\"}","where":"{\"a\":1}"}}}"#,
+                r#"{"filters":{"Album":{"$some":{"id":"[1]"},"$count":{"$in":[1]},"where":{"a":1}}}}"#,
+            ),
+            (
+                r#"{"having":{"$not":"{\"n\":{\"$nin\":\"[1]\"}}"}}"#,
+                r#"{"having":{"$not":{"n":{"$nin":[1]}}}}"#,
+            ),
+            (
+                r#"{"include":{"a":"{\"fields\":\"[\\\"x\\\"]\",\"sort\":\"\"}","b":{"filters":"{\"x\":{\"$in\":\"[2]\"}}","limit":"","expand":[],"include":{"c":null}},"d":"","e":{}}}"#,
+                r#"{"include":{"a":{"fields":["x"]},"b":{"filters":{"x":{"$in":[2]}},"include":{"c":{}}},"d":{},"e":{}}}"#,
+            ),
+            (
+                r#"{"include":"{\"a\":{\"include\":\"{\\\"b\\\":{\\\"compute\\\":null}}\"}}"}"#,
+                r#"{"include":{"a":{"include":{"b":{}}}}}"#,
+            ),
         ] {
             assert_eq!(query(arguments).as_deref(), Some(expected), "{arguments}");
         }
@@ -258,6 +332,10 @@ mod tests {
             r#"{"filters":"open"}"#,
             r#"{"filters":{"a":{"$eq":"[1]","$contains":"{\"$in\":\"[1]\"}"}}}"#,
             r#"{"filters":{"a":{"$in":["[1]","{}"]}}}"#,
+            r#"{"filters":{"where":"{\"a\":1}","a.b":"null","$some":{"where":"{}"}}}"#,
+            r#"{"filters":{"a":[],"b":{},"c":null,"d":{"$in":[],"$eq":""}}}"#,
+            r#"{"compute":{"a":"null","b":{"$min":"null"},"c":{"$add":["","x"]}}}"#,
+            r#"{"include":{"a":{"unknown":[],"limit":1}}}"#,
             r#"{"filters":{"$and":["a","[]"],"$not":"a","b":{"$in":"1"}}}"#,
             r#"{"filters":"[1]"}"#,
             r#"{"fields":"id"}"#,
@@ -278,5 +356,44 @@ mod tests {
     fn no_digit_and_no_name_is_changed() {
         let arguments = r#"{"filters":{"a\"b":12345678901234567890.123, "ü":1e0},"limit":1.0}"#;
         assert_eq!(query(arguments).as_deref(), Some(arguments));
+    }
+    #[test]
+    fn what_the_operator_wrote_lacks_what_is_empty() {
+        let file = r#"
+            [[tool]]
+            name = "t"
+            description = "x"
+            sql = "SELECT 1 AS one"
+            [tool.params]
+            name = { type = "text", description = "x" }
+            note = { type = "text", description = "x", required = false }
+            day = { type = "date", description = "x", default = "today" }
+            ids = { type = "integer[]", description = "x" }
+            more = { type = "text[]", description = "x", default = ["a"] }
+        "#;
+        let tools = crate::tools::file::read("tools.toml", file).unwrap();
+        for (arguments, expected) in [
+            (r#""""#, "{}"),
+            (
+                r#"{"name":"","note":"","day":"","more":[]}"#,
+                r#"{"name":""}"#,
+            ),
+            (r#"{"note":null,"day":{},"more":"[]"}"#, "{}"),
+            (
+                r#"{"ids":"[1, 2]","name":"[1]","more":"[\"x\"]"}"#,
+                r#"{"ids":[1, 2],"name":"[1]","more":["x"]}"#,
+            ),
+            (
+                r#"{"name":null,"ids":[],"other":""}"#,
+                r#"{"name":null,"ids":[],"other":""}"#,
+            ),
+        ] {
+            let raw = RawValue::from_string(arguments.to_owned()).unwrap();
+            assert_eq!(
+                of(&tools[0], Some(&raw)).as_deref(),
+                Some(expected),
+                "{arguments}"
+            );
+        }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::message::{self, Call, Fault, METHOD_NOT_FOUND, Reply};
 use super::revision::{self, Era};
-use super::{Context, FIXED_MS, INSTRUCTIONS, completion, prompts, resources, tools};
+use super::{Context, FIXED_MS, INSTRUCTIONS, arguments, completion, prompts, resources, tools};
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::{Kind, decode_string, kind};
+use crate::protocol::decode_string;
 use crate::server::catch_panic::catch_panic;
 
 /// Answers one request, whatever happens: a panic on the way is no reason to leave the client
@@ -92,7 +92,7 @@ fn initialize(context: Context<'_>, call: &Call<'_>) -> Result<Reply, Fault> {
 /// Lists are whole on their first page: no cursor was ever given out.
 fn first_page(call: &Call<'_>) -> Result<(), Fault> {
     match call.params.get("cursor") {
-        Some(raw) if kind(raw) != Kind::Null => Err(Fault::params("Invalid cursor")),
+        Some(raw) if !arguments::is_empty(raw.get()) => Err(Fault::params("Invalid cursor")),
         _ => Ok(()),
     }
 }

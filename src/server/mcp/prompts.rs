@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::FIXED_MS;
 use super::message::{Call, Fault, Reply};
+use super::{FIXED_MS, arguments};
 use crate::error::Echo;
 use crate::policy::Policy;
 use crate::protocol::{Action, Object, decode_string};
@@ -56,10 +56,10 @@ pub(super) fn get(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault> {
         let message = format!("Unknown prompt: {}", Echo::from(&*name));
         return Err(Fault::params(message));
     }
-    let arguments = call.params.get("arguments");
-    let arguments = arguments
-        .and_then(|raw| Object::parse(raw.get()))
-        .unwrap_or_default();
+    let arguments = arguments::texts(call.params.get("arguments"));
+    let arguments = arguments.as_deref().and_then(Object::parse);
+    let arguments =
+        arguments.ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?;
     let argument = |name: &str| {
         arguments
             .get(name)
