@@ -213,8 +213,13 @@ async fn the_newest_revision_has_its_own_errors() {
     )
     .await;
     assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32020)));
-    let (status, answer) =
-        ask_modern(running.address, "tools/list", None, json!({ "cursor": "" })).await;
+    let (status, answer) = ask_modern(
+        running.address,
+        "tools/list",
+        None,
+        json!({ "cursor": "x" }),
+    )
+    .await;
     assert_eq!(
         (status, &answer["error"]["message"]),
         (200, &json!("Invalid cursor"))
