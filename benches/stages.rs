@@ -160,7 +160,7 @@ fn stages(criterion: &mut Criterion) {
     let statements = sql::rows(&plan, Dialect::Postgres, LARGEST, &shapes);
     let style = Style {
         numbers: Numbers::Native,
-        strict: false,
+        nesting: None,
         sensitive: Arc::new(Sensitive::default()),
     };
     criterion.bench_function("encode/50 rows", |b| {
