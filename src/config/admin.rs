@@ -105,7 +105,7 @@ pub(super) fn judge(check: &mut Check, config: &Config) {
         check.fault(NAME, reason);
     }
     if config.store.url.is_none() {
-        let help = "set MCP_STORE, for example to sqlite:lucarne-store.db";
+        let help = "set MCP_STORE, for example to sqlite:/var/lib/lucarne/store.db";
         check.warn(NAME, "opens nothing without MCP_STORE", help);
     }
     match config.service.admin_listen {

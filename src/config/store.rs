@@ -165,7 +165,7 @@ fn keys(reader: &mut Reader, current: Forms, previous: Forms) -> EncryptionKeys 
 
 fn parse(text: &str) -> Result<(StoreUrl, Vec<String>), Reason> {
     const EXAMPLES: &str =
-        "for example sqlite:lucarne-store.db or postgres://lucarne:password@db/lucarne";
+        "for example sqlite:/var/lib/lucarne/store.db or postgres://lucarne:password@db/lucarne";
     if secrets::is_placeholder(text) {
         return Err(Reason::new("is a well-known placeholder", EXAMPLES));
     }
@@ -216,7 +216,10 @@ mod tests {
             "changeme",
         ] {
             let reason = parse(text).err().unwrap();
-            assert!(reason.help.contains("sqlite:lucarne-store.db"), "{text}");
+            assert!(
+                reason.help.contains("sqlite:/var/lib/lucarne/store.db"),
+                "{text}"
+            );
             assert!(!reason.message.contains("s3cret"), "{}", reason.message);
         }
     }
