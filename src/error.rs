@@ -119,6 +119,8 @@ pub enum ErrorKind {
     Overloaded,
     #[error("Database is unavailable")]
     Unavailable,
+    #[error("The request cannot be recorded")]
+    Unrecorded,
     #[error("Server is shutting down")]
     ShuttingDown,
     #[error("Internal server error")]
@@ -191,7 +193,7 @@ impl ErrorKind {
             Timeout(_) => "timeout",
             ResponseTooLarge(_) => "response_too_large",
             Overloaded => "overloaded",
-            Unavailable | ShuttingDown => "unavailable",
+            Unavailable | Unrecorded | ShuttingDown => "unavailable",
             Internal => "internal",
         }
     }
@@ -201,7 +203,7 @@ impl ErrorKind {
         use ErrorKind::*;
         matches!(
             self,
-            ToolFailed(_) | Timeout(_) | Overloaded | Unavailable | Internal
+            ToolFailed(_) | Timeout(_) | Overloaded | Unavailable | Unrecorded | Internal
         )
     }
 }

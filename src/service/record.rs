@@ -118,7 +118,7 @@ impl Service {
         }
         match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(ErrorKind::Overloaded.into()),
+            _ => Err(ErrorKind::Unrecorded.into()),
         }
     }
 
@@ -297,7 +297,7 @@ impl Entry<'_> {
         }
         match tokio::time::timeout(PATIENCE, audit.record(&record)).await {
             Ok(Ok(())) => result,
-            _ => Err(Error::from(ErrorKind::Overloaded).into()),
+            _ => Err(Error::from(ErrorKind::Unrecorded).into()),
         }
     }
 

@@ -223,9 +223,9 @@ async fn a_full_disk_refuses_requests_or_is_told_as_a_gap() {
     assert!(body.contains("The audit cannot be written"), "{body}");
     let mut socket = served.connect(TOKEN).await;
     let refused = ask(&mut socket, LIST).await;
-    assert_eq!(refused["error"], "Server is busy, try again");
-    assert_eq!(code(&refused), "overloaded");
-    assert_eq!(code(&ask(&mut socket, LIST).await), "overloaded");
+    assert_eq!(refused["error"], "The request cannot be recorded");
+    assert_eq!(code(&refused), "unavailable");
+    assert_eq!(code(&ask(&mut socket, LIST).await), "unavailable");
     assert_eq!(served.logged("cannot be written"), 1);
     folder.configure("MCP_AUDIT_FILE=/dev/full\nMCP_AUDIT_ON_ERROR=warn");
     served.reload().await;

@@ -112,9 +112,7 @@ impl<'a> Answer<'a> {
 /// What to do about a failure of which the service itself tells no client more.
 fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
-        "unavailable" => {
-            "ask again: the service looks for it by itself, and its log says what is missing"
-        }
+        "unavailable" => "ask again later: the log of the service says what is missing",
         "overloaded" => "ask again in a moment",
         "timeout" => "ask for less: by an indexed field, or with a smaller limit",
         "internal" => "the log of the service says more",

@@ -53,7 +53,7 @@ pub(super) fn by_code(code: &str) -> &'static str {
         "timeout" => "the database did not answer in time",
         "response_too_large" => "one record is larger than an answer may be",
         "overloaded" => "too many requests were at work, and none ended in time",
-        "unavailable" => "the database does not answer",
+        "unavailable" => "the database does not answer, or the audit cannot be written",
         "cancelled" => "its client was gone before the answer came",
         _ => "the service failed",
     }
@@ -85,7 +85,7 @@ pub(super) fn by_code_remedy(code: &str) -> Option<&'static str> {
         "tool_failed" => "look at the log: it has the reason; lucarne tool test tries the examples",
         "not_found" => "nothing has to change, unless a row rule is narrower than it was meant",
         "overloaded" => "raise MCP_POOL_SIZE or MCP_MAX_REQUESTS, or ask less at once",
-        "unavailable" => "look at the health of the database",
+        "unavailable" => "look at the health of the database and of the audit",
         "internal" => "look at the log: it has the reason",
         _ => return None,
     })

@@ -98,6 +98,7 @@ impl Fault {
             ErrorKind::Timeout(_)
             | ErrorKind::Overloaded
             | ErrorKind::Unavailable
+            | ErrorKind::Unrecorded
             | ErrorKind::ShuttingDown
             | ErrorKind::Internal => INTERNAL_ERROR,
             _ => INVALID_PARAMS,

@@ -196,6 +196,7 @@ fn next_step(kind: &ErrorKind) -> Option<&'static str> {
         }
         ErrorKind::Timeout(_) => "narrow the filters, or filter and sort by indexed fields",
         ErrorKind::Overloaded | ErrorKind::Unavailable => "try again in a few seconds",
+        ErrorKind::Unrecorded => "try again once the operator has made room for the audit",
         _ => return None,
     })
 }
