@@ -13,9 +13,14 @@ mod store_sync;
 mod supervise;
 mod tools;
 
+pub use crate::tools::call::Caller as ToolCaller;
 pub use open::{Opened, open};
 pub use reload::{Live, NotReloaded};
 pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{Kept, keep};
 pub use supervise::Source;
-pub use tools::{ServedTool, give_tools, served_tools};
+pub use tools::draft::drafted_tool;
+pub use tools::give_tools;
+pub use tools::trial::{
+    NoWorkbench, Told as ToldTools, ToldTool, Tried as TriedExample, Tries, Workbench,
+};

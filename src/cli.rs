@@ -23,6 +23,7 @@ mod summary;
 mod table;
 mod text;
 mod token;
+mod tool;
 mod usage;
 
 use std::ffi::OsString;
@@ -119,6 +120,9 @@ enum Command {
     /// Tell what a token may do and see, and which rule says so
     #[command(after_help = access::EXAMPLES)]
     Access(access::Arguments),
+    /// Tell of the tools that you wrote, and try them
+    #[command(after_help = tool::EXAMPLES)]
+    Tool(tool::Arguments),
     /// Print a configuration for an agent's client
     #[command(after_help = snippet::EXAMPLES)]
     Config(snippet::Arguments),
@@ -192,6 +196,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Store(arguments) => store::run(arguments),
         Command::Scopes(arguments) => scopes::run(&arguments),
         Command::Access(arguments) => access::run(arguments),
+        Command::Tool(arguments) => return tool::run(arguments),
         Command::Config(arguments) => snippet::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

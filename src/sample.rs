@@ -24,6 +24,8 @@ use sqlx::{
 const SQLITE: &str = include_str!("../schema/sqlite.sql");
 const POSTGRES: &str = include_str!("../schema/postgres.sql");
 const MYSQL: &str = include_str!("../schema/mysql.sql");
+/// Tools over the sample, as a file of tools.
+pub const TOOLS: &str = include_str!("../schema/tools.toml");
 
 /// How a SQLite file begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";

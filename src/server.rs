@@ -18,6 +18,7 @@ mod router;
 pub use admin::openapi;
 pub use connection::stdio::Piped;
 pub use control::{Outcome, ReloadReport, ReloadRequest, Trouble};
+pub use mcp::tools_list;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -454,8 +454,9 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let policy = terms.policy;
         if let (Some(Action::Call), Some(tool)) = (Action::parse(read.action), read.tool) {
+            let asker = call::asker(policy);
             return self
-                .call(terms, (tool, read.params), out, filters, until)
+                .call(terms, (tool, read.params, asker), out, filters, until)
                 .await;
         }
         if let (Some(Action::Describe), Some(tool)) = (Action::parse(read.action), read.tool) {

@@ -4,7 +4,9 @@
 //! in the engine's dialect and refuses what a tool may not do. What a statement sees of the
 //! database is written elsewhere, from the catalog of whoever calls.
 
+pub mod advice;
 pub mod call;
+pub mod draft;
 pub mod example;
 pub mod fault;
 pub mod file;

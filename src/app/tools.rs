@@ -1,14 +1,17 @@
 //! The tools that the operator wrote: their files are read, and judged on the database that they are
 //! for, before they are served.
 
+pub(super) mod draft;
+pub(super) mod trial;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use serde::Serialize;
 
 use super::Opened;
 use crate::config::{Config, Fault, Faults};
+use crate::db::Failure;
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
 use crate::tools::{self, MAX_TOOLS, Tool, file};
@@ -31,48 +34,6 @@ pub async fn give_tools(opened: &Opened, config: &Config) -> Result<(), Faults> 
         service.replace(serving(&before, settings, clients));
     }
     Ok(())
-}
-
-/// A tool that is served, as the operator is told of it.
-#[derive(Debug, Serialize)]
-pub struct ServedTool {
-    /// What it is called by.
-    pub name: String,
-    /// What it takes.
-    pub parameters: Vec<String>,
-    /// The columns of its answer, each with its type.
-    pub columns: Vec<String>,
-    /// The models that it reads.
-    pub models: Vec<String>,
-    /// The most rows that a step reads without an index, where the engine tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scan: Option<u64>,
-}
-
-/// The tools that are served on the configuration's own database, in the order of their files.
-pub async fn served_tools(opened: &Opened) -> Vec<ServedTool> {
-    let policy = opened.service.policy();
-    let mut served = Vec::new();
-    for written in policy.toolbox.written() {
-        let tool = &written.tool;
-        let Ok((_, exposed)) = policy.tool(&tool.name) else {
-            continue;
-        };
-        let Ok(ready) = exposed.ready(written, policy.tool_bounds()).await else {
-            continue;
-        };
-        let columns = ready.columns.iter();
-        let columns = columns.map(|(name, class)| format!("{name} {}", class.name()));
-        let parameters = tool.parameters.iter();
-        served.push(ServedTool {
-            name: tool.name.clone(),
-            parameters: parameters.map(|it| it.name.clone()).collect(),
-            columns: columns.collect(),
-            models: ready.models.clone(),
-            scan: ready.scan,
-        });
-    }
-    served
 }
 
 /// The files of a configuration's tools, and the folder that they are in where it is one.
@@ -134,45 +95,54 @@ pub(super) async fn read(
         return Ok(WrittenTools::default());
     };
     let reading = tokio::task::spawn_blocking(move || from_files(&path)).await;
-    let tools = reading.unwrap_or_else(|_| Ok(Vec::new()))?;
+    let mut files = reading.unwrap_or_default();
     let has_store = config.store.url.is_some();
-    let written = WrittenTools::new(tools);
+    let written = WrittenTools::new(files.tools);
     let judged = stream::iter(written.all().cloned()).map(|tool| async move {
         match exposed.filter(|exposed| exposed.catalog().is_some()) {
             Some(exposed) if tool.tool.database.is_none() => {
                 match exposed.ready(&tool, bounds).await {
                     Ok(_) => Vec::new(),
-                    Err(Unready::Faults(faults)) => faults.iter().map(told).collect(),
-                    Err(Unready::Failed(failure)) => vec![Fault {
-                        variable: tool.tool.place.to_string(),
-                        message: format!(
-                            "tool {}: the database did not describe it: {}",
-                            tool.tool.name,
-                            failure.told()
-                        ),
-                        help: "try again when the database answers".to_owned(),
-                    }],
+                    Err(Unready::Faults(faults)) => faults.to_vec(),
+                    Err(Unready::Failed(failure)) => vec![undescribed(&tool.tool, &failure)],
                 }
             }
             _ => elsewhere(&tool, has_store),
         }
     });
-    let faults: Vec<Vec<Fault>> = judged.buffered(AT_ONCE).collect().await;
-    Faults::none_or(faults.into_iter().flatten().collect())?;
+    let faults: Vec<Vec<tools::Fault>> = judged.buffered(AT_ONCE).collect().await;
+    files.faults.extend(faults.into_iter().flatten());
+    // Files are read in the order of their names.
+    files.faults.sort_by_key(|fault| {
+        let place = &fault.place;
+        (Arc::clone(&place.file), place.line, place.column)
+    });
+    let told = files.faults.iter().map(told);
+    Faults::none_or(files.unreadable.into_iter().chain(told).collect())?;
     Ok(written)
 }
 
+fn undescribed(tool: &Tool, failure: &Failure) -> tools::Fault {
+    tools::Fault {
+        place: tool.place.clone(),
+        tool: Some(tool.name.clone()),
+        message: format!("the database did not describe it: {}", failure.told()),
+        help: "try again when the database answers".to_owned(),
+    }
+}
+
 /// What is wrong with a tool whose database has not told what there is.
-fn elsewhere(tool: &Written, has_store: bool) -> Vec<Fault> {
+fn elsewhere(tool: &Written, has_store: bool) -> Vec<tools::Fault> {
     let own = &tool.tool;
     if own.database.is_some() && !has_store {
-        return vec![Fault {
-            variable: own.place.to_string(),
-            message: format!("tool {}: database names one of a store", own.name),
+        return vec![tools::Fault {
+            place: own.place.clone(),
+            tool: Some(own.name.clone()),
+            message: "database names one of a store".to_owned(),
             help: "take it out, or set MCP_STORE".to_owned(),
         }];
     }
-    tool.faults().iter().map(told).collect()
+    tool.faults()
 }
 
 fn told(fault: &tools::Fault) -> Fault {
@@ -185,42 +155,55 @@ fn told(fault: &tools::Fault) -> Fault {
     }
 }
 
-/// The tools of a file, or of all files of a folder in the order of their names.
-fn from_files(path: &Path) -> Result<Vec<Tool>, Faults> {
+/// What files of tools hold.
+#[derive(Debug, Default)]
+struct Files {
+    /// The tools of which nothing is wrong but perhaps their SQL.
+    tools: Vec<Tool>,
+    /// Every fault of the others.
+    faults: Vec<tools::Fault>,
+    /// Files and folders that cannot be read.
+    unreadable: Vec<Fault>,
+}
+
+/// What a file holds, or all files of a folder in the order of their names.
+fn from_files(path: &Path) -> Files {
     let unreadable = |path: &Path, error: &std::io::Error| Fault {
         variable: "MCP_TOOLS_FILE".to_owned(),
         message: format!("{} cannot be read: {error}", path.display()),
         help: "name a file of tools, or a folder of such, that the service may read".to_owned(),
     };
+    let mut files = Files::default();
     let paths = match path.is_dir() {
-        true => within(path).map_err(|error| Faults::one(unreadable(path, &error)))?,
+        true => within(path).unwrap_or_else(|error| {
+            files.unreadable.push(unreadable(path, &error));
+            Vec::new()
+        }),
         false => vec![path.to_owned()],
     };
-    let (mut tools, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
-                faults.push(unreadable(&path, &error));
+                files.unreadable.push(unreadable(&path, &error));
                 continue;
             }
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match file::read(&name, &text) {
-            Ok(read) => tools.extend(read),
-            Err(found) => faults.extend(found.iter().map(told)),
-        }
+        let held = file::read(&name, &text);
+        files.tools.extend(held.tools);
+        files.faults.extend(held.faults);
     }
-    faults.extend(file::doubled(tools.iter()).iter().map(told));
-    if let Some(tool) = tools.get(MAX_TOOLS) {
-        faults.push(Fault {
-            variable: tool.place.to_string(),
-            message: format!("there are {} tools", tools.len()),
+    files.faults.extend(file::doubled(files.tools.iter()));
+    if let Some(tool) = files.tools.get(MAX_TOOLS) {
+        files.faults.push(tools::Fault {
+            place: tool.place.clone(),
+            tool: None,
+            message: format!("there are {} tools", files.tools.len()),
             help: format!("{MAX_TOOLS} at the most"),
         });
     }
-    Faults::none_or(faults)?;
-    Ok(tools)
+    files
 }
 
 /// The files of tools of a folder.

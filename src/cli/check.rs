@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::table::columns;
 use super::{operator, output, serve};
-use crate::app::{self, Opened};
+use crate::app::{self, Opened, Tries, Workbench};
 use crate::config::{self, Config};
 use crate::observe::Metrics;
 use report::Report;
@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (opened, weaknesses, tools) = serve::runtime()?.block_on(async {
         let opened = app::open(&config, Arc::new(Metrics::default())).await?;
         let weaknesses = opened.weaknesses().await;
-        app::give_tools(&opened, &config).await?;
-        let tools = app::served_tools(&opened).await;
+        let tools = Workbench::new(&opened, &config).await?;
+        let tools = tools.told(Tries::All).await;
         Ok::<_, Failure>((opened, weaknesses, tools))
     })?;
     if let Some(fault) = opened.absent {
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let mut report = Report::new(&config, enabled, &opened, weaknesses);
-    report.add_tools(tools, config.limits.scan_limit);
+    report.add_tools(tools);
     if config.store.url.is_some() {
         report.add_rules(operator::contents().ok().as_ref());
     }
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// A database that does not answer: nothing could be checked, which is no success.
-fn silent(config: &Config) -> Failure {
+pub(super) fn silent(config: &Config) -> Failure {
     let place = config.data.database.as_ref().map(ToString::to_string);
     let place = place.unwrap_or_else(|| "the database".to_owned());
     Failure::unable(format!(

@@ -24,7 +24,7 @@ Examples:
   MCP_LISTEN=127.0.0.1:8001 lucarne demo --path sample.db";
 
 /// What the demo decides by itself, whatever the environment says.
-const OWN: [&str; 19] = [
+const OWN: [&str; 20] = [
     "MCP_ENABLED",
     "MCP_TOKEN",
     "MCP_TOKEN_FILE",
@@ -44,6 +44,7 @@ const OWN: [&str; 19] = [
     "MCP_ENCRYPTION_KEY",
     "MCP_ENCRYPTION_KEY_FILE",
     "MCP_AUDIT_FILE",
+    "MCP_TOOLS_FILE",
 ];
 
 /// Where the sample is.
@@ -73,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let administration = new_token()?;
     // What operators do here lasts as long as the demo.
     let desk = desk::Desk::new()?;
-    let (store, audit) = (desk.store(), desk.audit());
+    let (store, audit, tools) = (desk.store(), desk.audit(), desk.tools()?);
     for (name, value) in [
         ("MCP_ENABLED", "true"),
         ("MCP_TOKEN", &*token),
@@ -84,6 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("MCP_STORE", &*store),
         ("MCP_ENCRYPTION_KEY", desk.key()),
         ("MCP_AUDIT_FILE", &*audit),
+        ("MCP_TOOLS_FILE", &*tools),
     ] {
         variables.push((name.to_owned(), value.to_owned()));
     }

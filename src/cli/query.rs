@@ -66,6 +66,14 @@ pub(super) struct Arguments {
     timeout: u64,
 }
 
+/// An answer as people read it, with how many rows there are.
+pub(crate) fn shown(text: &str, columns: usize) -> Result<String, Failure> {
+    let answer = Answer::parse(text)?;
+    let footer = show::footer(&answer, false, false);
+    let footer = footer.map_or_else(String::new, |line| format!("{line}\n"));
+    Ok(show::data(&answer, false, columns) + &footer)
+}
+
 /// Asks, and gives [`Exit::Bad`] when the service answered with an error.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let words: Vec<&str> = arguments.message.iter().map(String::as_str).collect();

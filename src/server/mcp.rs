@@ -30,6 +30,11 @@ use crate::service::Terms;
 use message::Fault;
 use revision::Era;
 
+/// What `tools/list` answers by a policy.
+pub async fn tools_list(policy: &Policy) -> Vec<u8> {
+    tools::list(policy).await.members
+}
+
 /// How long a client may keep what only another version of the service changes.
 const FIXED_MS: u64 = 3_600_000;
 /// How long it may keep what a reload changes: the models, and what is told of them.

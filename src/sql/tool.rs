@@ -77,13 +77,17 @@ impl Template {
     ) -> Self {
         let (head, bound) = with(select, models, dialect);
         let mut segments = vec![Piece::Sql(head)];
-        if select.has_with && dialect == Dialect::Postgres {
-            // A list of its own within: it sees the models all the same.
-            segments.push(Piece::Sql(own_with(select).to_owned()));
+        // A list of its own within, for no two follow each other: it sees the models all the same.
+        let within = select.has_with && dialect == Dialect::Postgres;
+        if within {
+            segments.push(Piece::Sql(format!("SELECT * FROM ({}", own_with(select))));
         }
         segments.extend(select.pieces.iter().cloned());
         if !select.has_limit {
             segments.push(Piece::Sql(format!("{LIMIT} {limit}")));
+        }
+        if within {
+            segments.push(Piece::Sql("\n) AS r".to_owned()));
         }
         Self {
             dialect,

@@ -26,6 +26,17 @@ pub struct Asker<'c> {
     pub now: DateTime<Utc>,
 }
 
+/// Who calls, where an example or an operator says so.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The name of the tenant.
+    pub tenant: Option<String>,
+    /// The name of the token.
+    pub token: Option<String>,
+    /// The attributes, by their names.
+    pub attributes: Vec<(String, String)>,
+}
+
 /// The arguments of a call, in the order of the tool's parameters.
 ///
 /// # Errors
@@ -50,6 +61,40 @@ pub fn arguments(
             Source::Client(accepted) => given(parameter, accepted, params, catalog, asker.now),
         });
     bound.collect()
+}
+
+/// The arguments that words such as `priority=high` give, as JSON.
+///
+/// The members of a list have commas between them; what a client must give as a number or a
+/// boolean, it types as such.
+///
+/// # Errors
+/// A word that gives no value to a parameter.
+pub fn typed(tool: &Tool, words: &[String], catalog: Option<&Catalog>) -> Result<String, String> {
+    let mut members = serde_json::Map::new();
+    for word in words {
+        let (name, text) = word
+            .split_once('=')
+            .ok_or_else(|| format!("{word:?} is no parameter=value"))?;
+        let accepted = taken(tool).find(|(known, _)| known.name == name);
+        let accepted = accepted.map(|(_, accepted)| accepted);
+        let is_list = accepted.is_some_and(|accepted| accepted.is_list);
+        let is_flag = accepted.is_some_and(|accepted| {
+            let field = catalog.and_then(|catalog| field_of(&accepted.class, catalog));
+            accepted.class.field_type(field) == FieldType::Boolean
+        });
+        let one = |text: &str| match (is_flag, text) {
+            (true, "true") => true.into(),
+            (true, "false") => false.into(),
+            _ => text.into(),
+        };
+        let value = match is_list {
+            true => text.split(',').map(|text| one(text.trim())).collect(),
+            false => one(text),
+        };
+        members.insert(name.to_owned(), value);
+    }
+    Ok(serde_json::Value::Object(members).to_string())
 }
 
 /// The parameters that a client gives.

@@ -30,32 +30,36 @@ const MEMBERS: &[&str] = &[
     "params",
     "example",
 ];
-const LONGEST_NAME: usize = 48;
+pub(super) const LONGEST_NAME: usize = 48;
 const LONGEST_DESCRIPTION: usize = 750;
 
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The tools of which nothing is wrong but perhaps their SQL.
+    pub tools: Vec<Tool>,
+    /// Every fault of the others, in the order of the file.
+    pub faults: Vec<Fault>,
+}
+
 /// Reads the text of a file; the names of tools of other files are the caller's to compare.
-///
-/// # Errors
-/// Every fault, in the order of the file.
-pub fn read(name: &str, text: &str) -> Result<Vec<Tool>, Vec<Fault>> {
+pub fn read(name: &str, text: &str) -> Held {
     let file: Arc<str> = Arc::from(name);
     let document = match Document::parse(text) {
         Ok(document) => document,
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
-            return Err(vec![Fault {
+            let words = error.message().lines().next();
+            let fault = Fault {
                 place: Place::of(&file, text, at),
                 tool: None,
-                message: format!(
-                    "is no TOML: {}",
-                    error
-                        .message()
-                        .lines()
-                        .next()
-                        .unwrap_or("it cannot be read")
-                ),
+                message: format!("is no TOML: {}", words.unwrap_or("it cannot be read")),
                 help: "mend it there".to_owned(),
-            }]);
+            };
+            return Held {
+                tools: Vec::new(),
+                faults: vec![fault],
+            };
         }
     };
     let mut reader = Reader::new(file, text);
@@ -72,15 +76,15 @@ pub fn read(name: &str, text: &str) -> Result<Vec<Tool>, Vec<Fault>> {
             "begin each tool with [[tool]]",
         ),
     }
-    let faults = reader.done();
-    match faults.is_empty() {
-        true => Ok(tools),
-        false => Err(faults),
+    Held {
+        tools,
+        faults: reader.done(),
     }
 }
 
+/// A tool, where nothing is wrong with it.
 fn tool(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Option<Tool> {
-    let span = entry.span();
+    let (span, before) = (entry.span(), reader.count());
     let name = reader.text(entry, "name").unwrap_or_default();
     reader.enter(&name, span.clone());
     reader.only(entry, MEMBERS);
@@ -141,12 +145,14 @@ fn tool(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Option<Tool> {
     let parameters = parameters::read(reader, entry);
     let examples = examples::read(reader, entry);
     let place = reader.place(span);
-    reader.leave();
-    Some(Tool {
+    let tool = Tool {
         title: reader.text(entry, "title").unwrap_or_else(|| name.clone()),
         name,
-        description: description?,
-        sql: sql?,
+        description: description.unwrap_or_default(),
+        sql: sql.unwrap_or_else(|| Text {
+            sql: String::new(),
+            place: place.clone(),
+        }),
         database: reader.text(entry, "database"),
         scopes,
         result: outcome,
@@ -158,7 +164,9 @@ fn tool(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Option<Tool> {
         parameters,
         examples,
         place,
-    })
+    };
+    reader.leave();
+    (reader.count() == before).then_some(tool)
 }
 
 fn named(reader: &mut Reader<'_>, entry: &toml_edit::Table, name: &str) {

@@ -5,6 +5,7 @@
 //! strings between dollars), the text is refused.
 
 mod judge;
+pub mod mentions;
 mod scope;
 
 use std::collections::HashSet;

@@ -259,12 +259,10 @@ fn tools_of_ones_own_are_told_or_all_that_is_wrong_with_them() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let line = ended.out.lines().find(|line| line.starts_with("spent "));
     let words: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
-    assert_eq!(words[..3], ["spent", "customer", "name"], "{ended:?}");
-    assert!(
-        words.contains(&"spent") && words.ends_with(&["orders,", "customers"])
-            || words.ends_with(&["customers,", "orders"]),
-        "{ended:?}"
-    );
+    assert_eq!(words[..3], ["spent", "customer", "integer"], "{ended:?}");
+    for word in ["customers.name,", "orders.total,", "none"] {
+        assert!(words.contains(&word), "{ended:?}");
+    }
     let wrong = tool("hidden", "SELECT password FROM customers")
         + &tool("writes", "DELETE FROM customers")
         + &tool("unlisted", "SELECT token FROM keys");

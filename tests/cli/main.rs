@@ -15,5 +15,6 @@ mod support;
 mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod tool;
 mod traces;
 mod walk;

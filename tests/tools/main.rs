@@ -9,4 +9,5 @@
 mod common;
 
 mod calls;
+mod sample;
 mod support;

@@ -9,6 +9,7 @@ use lucarne::auth::{Caller, TokenId};
 use lucarne::config::{self, Config, Faults};
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::sample;
 use lucarne::service::Service;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
@@ -92,26 +93,45 @@ fn script(engine: &str) -> Vec<String> {
 
 /// A database of each engine that answers, with the tables of these tests.
 pub(crate) async fn databases() -> Vec<Database> {
-    let mut databases = vec![sqlite().await];
+    let databases = empty().await;
+    for database in &databases {
+        for statement in script(database.engine) {
+            database.run(&statement).await;
+        }
+    }
+    databases
+}
+
+/// The sample in each engine that answers.
+pub(crate) async fn samples() -> Vec<Database> {
+    let databases = empty().await;
+    for database in &databases {
+        let made = match database.url.strip_prefix("sqlite:") {
+            Some(path) => sample::create_sqlite(path.as_ref()).await,
+            None => sample::load(&database.url).await,
+        };
+        made.unwrap();
+    }
+    databases
+}
+
+/// A database of each engine that answers, with nothing in it.
+async fn empty() -> Vec<Database> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut databases = vec![Database {
+        engine: "sqlite",
+        url: format!("sqlite:{}", folder.path().join("test.db").display()),
+        left: None,
+        folder,
+    }];
     const POSTGRES: &str = "postgres://postgres@127.0.0.1:5432/postgres";
     if let Some(url) = server::<PgConnection>("postgres", "POSTGRES_URL", POSTGRES).await {
         let name = fresh();
         let mut admin = PgConnection::connect(&url).await.unwrap();
         let create = format!("CREATE DATABASE {name}");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let (start, _) = url.rsplit_once('/').unwrap();
-        let own = format!("{start}/{name}");
-        let mut connection = PgConnection::connect(&own).await.unwrap();
-        for statement in script("postgres") {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
         let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        databases.push(Database {
-            engine: "postgres",
-            url: own,
-            left: Some((url, drop)),
-            folder: tempfile::tempdir().unwrap(),
-        });
+        databases.push(Database::at("postgres", &url, &name, drop));
     }
     const MYSQL: &str = "mysql://root@127.0.0.1:3306/mysql";
     if let Some(url) = server::<MySqlConnection>("mysql", "MYSQL_URL", MYSQL).await {
@@ -119,39 +139,10 @@ pub(crate) async fn databases() -> Vec<Database> {
         let mut admin = MySqlConnection::connect(&url).await.unwrap();
         let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let (start, _) = url.rsplit_once('/').unwrap();
-        let own = format!("{start}/{name}");
-        let mut connection = MySqlConnection::connect(&own).await.unwrap();
-        for statement in script("mysql") {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        databases.push(Database {
-            engine: "mysql",
-            url: own,
-            left: Some((url, format!("DROP DATABASE IF EXISTS {name}"))),
-            folder: tempfile::tempdir().unwrap(),
-        });
+        let drop = format!("DROP DATABASE IF EXISTS {name}");
+        databases.push(Database::at("mysql", &url, &name, drop));
     }
     databases
-}
-
-async fn sqlite() -> Database {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    for statement in script("sqlite") {
-        connection.execute(AssertSqlSafe(statement)).await.unwrap();
-    }
-    connection.close().await.unwrap();
-    Database {
-        engine: "sqlite",
-        url: format!("sqlite:{}", path.display()),
-        left: None,
-        folder,
-    }
 }
 
 fn fresh() -> String {
@@ -183,6 +174,40 @@ impl Drop for Database {
 }
 
 impl Database {
+    /// One on a server, which `drop` removes.
+    fn at(engine: &'static str, url: &str, name: &str, drop: String) -> Self {
+        let (start, _) = url.rsplit_once('/').unwrap();
+        Self {
+            engine,
+            url: format!("{start}/{name}"),
+            left: Some((url.to_owned(), drop)),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Runs a statement, which may write.
+    pub(crate) async fn run(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.engine {
+            "sqlite" => {
+                let path = self.url.strip_prefix("sqlite:").unwrap();
+                let options = SqliteConnectOptions::new();
+                let options = options.filename(path).create_if_missing(true);
+                let mut connection = options.connect().await.unwrap();
+                connection.execute(sql).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            "postgres" => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                connection.execute(sql).await.unwrap();
+            }
+            _ => {
+                let mut connection = MySqlConnection::connect(&self.url).await.unwrap();
+                connection.execute(sql).await.unwrap();
+            }
+        }
+    }
+
     /// Its configuration, with these tools.
     pub(crate) fn configured(&self, tools: &str, variables: &[(&str, &str)]) -> Config {
         let path = self.folder.path().join("tools.toml");
@@ -195,6 +220,8 @@ impl Database {
             ("MCP_ALLOWED_MODELS", "tickets,users"),
             ("MCP_TOOLS_FILE", &*path),
         ];
+        let given = |name| variables.iter().any(|(given, _)| *given == name);
+        let own = own.into_iter().filter(|(name, _)| !given(*name));
         let all = variables.iter().copied().chain(own);
         let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
         config::load(all).unwrap()

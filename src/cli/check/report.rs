@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::baseline::Difference;
-use crate::app::{Opened, ServedTool};
+use crate::app::{Opened, ToldTool, ToldTools};
 use crate::catalog::{Catalog, Hidden, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
@@ -34,7 +34,7 @@ pub(super) struct Report {
     rules: Vec<TenantCover>,
     /// The operator's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<ServedTool>,
+    tools: Vec<ToldTool>,
     warnings: Vec<Weak>,
     /// What differs from an earlier check.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,22 +125,14 @@ impl Report {
         }
     }
 
-    /// Takes in the tools that are served, and warns of those that read more than a scan may.
-    pub(super) fn add_tools(&mut self, tools: Vec<ServedTool>, scan_limit: Option<u64>) {
-        for tool in &tools {
-            if let (Some(scan), Some(limit)) = (tool.scan, scan_limit)
-                && scan > limit
-            {
-                self.warnings.push(Weak {
-                    what: format!(
-                        "tool {}: a step reads {scan} rows without an index",
-                        tool.name
-                    ),
-                    help: "filter by an indexed field, or raise MCP_SCAN_LIMIT".to_owned(),
-                });
-            }
-        }
-        self.tools = tools;
+    /// Takes in the tools, and what is weak about them.
+    pub(super) fn add_tools(&mut self, told: ToldTools) {
+        let warnings = told.warnings.into_iter();
+        self.warnings.extend(warnings.map(|weakness| Weak {
+            what: weakness.what,
+            help: weakness.help,
+        }));
+        self.tools = told.tools;
     }
 
     /// Takes in what the store says: which rules reach what, and what none reaches.
@@ -271,14 +263,20 @@ impl Report {
 
     fn tools(&self) -> Table {
         let rows = self.tools.iter().map(|tool| {
-            let lists = [&tool.parameters, &tool.columns, &tool.models].map(|it| it.join(", "));
-            let [parameters, columns, models] = &lists;
-            [&tool.name, parameters, columns, models]
+            let lists = [&tool.parameters, &tool.columns, &tool.fields].map(|it| it.join(", "));
+            let [parameters, columns, fields] = &lists;
+            let scan = tool.scan.map_or_else(String::new, |scan| scan.to_string());
+            let passed = tool.examples.iter().filter(|it| it.misses.is_empty());
+            let examples = match tool.examples.len() {
+                0 => "none".to_owned(),
+                all => format!("{} of {all} passed", passed.count()),
+            };
+            [&tool.name, parameters, columns, fields, &scan, &examples]
                 .map(|text| Cell::text(visible(text)))
                 .to_vec()
         });
         Table {
-            headings: ["tool", "takes", "answers", "reads"]
+            headings: ["tool", "takes", "answers", "reads", "scans", "examples"]
                 .map(str::to_owned)
                 .to_vec(),
             rows: rows.collect(),

@@ -11,6 +11,7 @@ use crate::auth::{Scope, digest};
 use crate::cli::failure::Failure;
 use crate::cli::token::new_token;
 use crate::config::{self, Config};
+use crate::sample;
 use crate::store::{ClientLimits, Keys, NewDatabase, NewTenant, NewToken, RowRule, Store};
 
 /// A folder that is removed with this value.
@@ -46,6 +47,17 @@ impl Desk {
     /// The file of the audit.
     pub(super) fn audit(&self) -> String {
         self.folder.join("audit.jsonl").display().to_string()
+    }
+
+    /// The file of tools, which it writes.
+    pub(super) fn tools(&self) -> Result<String, Failure> {
+        let path = self.folder.join("tools.toml");
+        let written = std::fs::write(&path, sample::TOOLS);
+        written.map_err(|error| {
+            Failure::unable(format!("{} cannot be written: {error}", path.display()))
+                .help("TMPDIR names a folder that may be written to")
+        })?;
+        Ok(path.display().to_string())
     }
 
     /// What seals the URLs in the store.

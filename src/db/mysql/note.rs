@@ -1,7 +1,7 @@
 //! What a server says that it made of a statement: a text in which each name stands in backticks,
 //! each table with its database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::catalog::TableName;
 
@@ -75,11 +75,49 @@ impl Note {
 
     /// The tables, each with its database.
     pub(super) fn tables(&self) -> BTreeSet<(String, String)> {
-        let tables = self.0.iter().filter_map(|word| match word {
-            Word::Names(names) if names.len() == 2 => Some((names[0].clone(), names[1].clone())),
-            _ => None,
-        });
-        tables.collect()
+        let aliases = self.aliases();
+        let mut tables = BTreeSet::new();
+        let mut is_source = false;
+        for word in &self.0 {
+            match word {
+                Word::Names(names) => {
+                    if let [of, name] = &names[..] {
+                        // What is no column of a list, or of a table that the server makes itself.
+                        let is_column = aliases.contains(&**of) || of.starts_with('<');
+                        if is_source || !is_column {
+                            tables.insert((of.clone(), name.clone()));
+                        }
+                    }
+                    is_source = false;
+                }
+                Word::Other(sign) if sign == "(" => {}
+                Word::Other(word) => is_source = word == "from" || word == "join",
+            }
+        }
+        tables
+    }
+
+    /// The names of lists and of subqueries, and what stands for them: columns have these before
+    /// their point where the server did not take the list apart.
+    fn aliases(&self) -> HashSet<&str> {
+        let is = |word: &Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
+        let only = |word: &'_ Word| matches!(word, Word::Names(names) if names.len() == 1);
+        let mut aliases = HashSet::new();
+        for (index, word) in self.0.iter().enumerate() {
+            let Word::Names(names) = word else { continue };
+            let [name] = &names[..] else { continue };
+            let before = index.checked_sub(1).and_then(|at| self.0.get(at));
+            let after = self.0.get(index + 1);
+            let begins = after.is_some_and(|it| is(it, "as"))
+                && self.0.get(index + 2).is_some_and(|it| is(it, "("));
+            let closes = before.is_some_and(|it| is(it, ")") || only(it));
+            let is_source =
+                before.is_some_and(|it| is(it, "from") || is(it, "join") || is(it, "("));
+            if begins || closes || is_source {
+                aliases.insert(&**name);
+            }
+        }
+        aliases
     }
 
     /// The columns of tables that the columns of the result are, as they are; `None` for those that
@@ -158,7 +196,23 @@ mod tests {
             .iter()
             .map(|(of, name)| format!("{of}.{name}"))
             .collect();
-        assert_eq!(tables, ["a.id", "o`dd.users", "s.tickets"]);
+        assert_eq!(tables, ["o`dd.users", "s.tickets"]);
+    }
+
+    #[test]
+    fn columns_of_lists_and_subqueries_are_no_tables() {
+        let tables = |note: &str| -> Vec<String> {
+            let tables = Note::read(note).tables().into_iter();
+            tables.map(|(of, name)| format!("{of}.{name}")).collect()
+        };
+        let derived = "with t as (select 1 AS `1`)select `w`.`a` AS `a`,`x`.`b` AS `b` from \
+            (select `s`.`t`.`a` AS `a` from `s`.`t`) `w` left join `c` `x` on(`x`.`b` = `w`.`a`) \
+            where `<subquery3>`.`id` = 1";
+        assert_eq!(tables(derived), ["s.t"]);
+        // Where rows come from it is a table, whatever else has the name; and so is what is not known.
+        let odd = "select `w`.`a` AS `a` from (`w`.`secret`) join (select 1 AS `a` from dual) `w`";
+        assert_eq!(tables(odd), ["w.secret"]);
+        assert_eq!(tables("select `y`.`z` AS `z` from `s`.`t`"), ["s.t", "y.z"]);
     }
 
     #[test]

@@ -72,12 +72,13 @@ impl Work for Describe<'_> {
             .await
             .map_err(Failure::from_driver)?;
         let plan: String = row.try_get_unchecked(0).map_err(Failure::from_driver)?;
+        // Before the driver looks for types that it does not know, which takes locks of its own.
+        let after = locked(connection).await?;
         let prepared = (&mut *connection)
             .prepare(asserted(Arc::clone(text)).into_sql_str())
             .await
             .map_err(Failure::from_driver)?;
         let columns = columns(connection, prepared.columns()).await?;
-        let after = locked(connection).await?;
         let read = after.difference(&before).cloned();
         let read = read.map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
         let plan: Json = serde_json::from_str(&plan).unwrap_or_default();

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
-use toml_edit::{Item, Value};
+use toml_edit::{Item, TableLike, Value};
 
 use super::reader::Reader;
 use crate::tools::Example;
+use crate::tools::call::Caller;
 use crate::tools::example::Count;
 
 const OF_EXAMPLE: &[&str] = &[
@@ -66,7 +67,7 @@ fn example(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Example {
     };
     let example = Example {
         params: members(reader, "params"),
-        caller: members(reader, "caller"),
+        caller: caller(reader, entry),
         rows,
         first: members(reader, "first"),
         contains: members(reader, "contains"),
@@ -90,6 +91,28 @@ fn example(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Example {
         );
     }
     example
+}
+
+/// Who asks.
+fn caller(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Caller {
+    let Some(table) = reader.table(entry, "caller") else {
+        return Caller::default();
+    };
+    reader.only(table, &["tenant", "token", "attr"]);
+    let attributes = match table.contains_key("attr") {
+        true => reader.table(table, "attr"),
+        false => None,
+    };
+    let mut known = Vec::new();
+    for (name, _) in attributes.into_iter().flat_map(TableLike::iter) {
+        let value = attributes.and_then(|table| reader.text(table, name));
+        known.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    Caller {
+        tenant: reader.text(table, "tenant"),
+        token: reader.text(table, "token"),
+        attributes: known,
+    }
 }
 
 /// A value, or a table of them.

@@ -51,6 +51,11 @@ impl<'t> Reader<'t> {
         self.names.insert(name.to_owned())
     }
 
+    /// How many faults there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.faults.len()
+    }
+
     /// Every fault, in the order of the file.
     pub(super) fn done(mut self) -> Vec<Fault> {
         self.faults

@@ -187,18 +187,7 @@ impl<'n> Judge<'n> {
             }
         }
         for join in select.from.iter().flat_map(|from| &from.joins) {
-            let constraint = match &join.join_operator {
-                JoinOperator::Join(on)
-                | JoinOperator::Inner(on)
-                | JoinOperator::Left(on)
-                | JoinOperator::LeftOuter(on)
-                | JoinOperator::Right(on)
-                | JoinOperator::RightOuter(on)
-                | JoinOperator::FullOuter(on)
-                | JoinOperator::CrossJoin(on) => Some(on),
-                _ => None,
-            };
-            match constraint {
+            match constraint(&join.join_operator) {
                 None | Some(JoinConstraint::UsingAlias(..)) => {
                     self.fault(
                         join.relation.span().start,
@@ -387,6 +376,21 @@ impl Visitor for Judge<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         self.expression(expr);
         ControlFlow::Continue(())
+    }
+}
+
+/// What a join is by, where it is of a kind that a tool may use.
+pub(super) fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+    match operator {
+        JoinOperator::Join(on)
+        | JoinOperator::Inner(on)
+        | JoinOperator::Left(on)
+        | JoinOperator::LeftOuter(on)
+        | JoinOperator::Right(on)
+        | JoinOperator::RightOuter(on)
+        | JoinOperator::FullOuter(on)
+        | JoinOperator::CrossJoin(on) => Some(on),
+        _ => None,
     }
 }
 

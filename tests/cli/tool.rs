@@ -1,0 +1,259 @@
+//! `lucarne tool`, over the sample.
+
+use lucarne::sample::TOOLS;
+
+use crate::support::{Ended, Run, TOKEN};
+
+fn desk() -> Run {
+    Run::new()
+        .with_sample()
+        .set("MCP_TOKEN", TOKEN)
+        .file("tools.toml", TOOLS)
+        .set("MCP_TOOLS_FILE", "tools.toml")
+}
+
+fn with(tools: &str) -> Run {
+    Run::new()
+        .with_sample()
+        .set("MCP_TOKEN", TOKEN)
+        .file("tools.toml", tools)
+        .set("MCP_TOOLS_FILE", "tools.toml")
+}
+
+/// A tool with further members.
+fn tool(name: &str, sql: &str, members: &str) -> String {
+    format!("[[tool]]\nname = \"{name}\"\ndescription = \"Tells.\"\nsql = \"{sql}\"\n{members}\n")
+}
+
+fn ended(ended: &Ended) -> (Option<i32>, &str) {
+    (ended.code, &ended.err)
+}
+
+#[test]
+fn tools_are_listed_shown_and_called() {
+    let run = desk();
+    let list = run.lucarne(&["tool", "list"]);
+    assert_eq!(ended(&list), (Some(0), ""));
+    assert!(list.out.contains("statuses tickets.status[]"), "{list:?}");
+    let list = run.lucarne(&["tool", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list.out).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 10);
+    assert_eq!(list[2]["columns"][0], "id integer");
+    assert_eq!(
+        list[5]["fields"],
+        serde_json::json!(["tickets.status", "tickets.priority"])
+    );
+    let show = run.lucarne(&["tool", "show", "ticket"]);
+    assert!(show.out.contains("stands in    tools.toml:"), "{show:?}");
+    assert!(show.out.contains("  WHERE t.id = :id\n"), "{show:?}");
+    let call = run.lucarne(&["tool", "call", "busiest_companies", "most=2"]);
+    assert_eq!(ended(&call), (Some(0), ""));
+    assert!(call.out.ends_with("\n2 rows\n"), "{call:?}");
+    let words = [
+        "tool",
+        "call",
+        "open_tickets",
+        "statuses=solved,closed",
+        "--json",
+    ];
+    let call = run.lucarne(&words);
+    let answer: serde_json::Value = serde_json::from_str(&call.out).unwrap();
+    assert_eq!(
+        (&answer["count"], &answer["truncated"]),
+        (&50.into(), &true.into())
+    );
+    let call = run.lucarne(&["tool", "call", "open_count", "priority=urgent"]);
+    assert!(call.out.trim().parse::<u32>().unwrap() > 0, "{call:?}");
+}
+
+#[test]
+fn what_cannot_be_called_is_told_with_what_to_do() {
+    let run = desk();
+    for (arguments, code, words) in [
+        (
+            &["tool", "call", "ticket"][..],
+            1,
+            "Missing required parameter: id (missing_parameter)",
+        ),
+        (
+            &["tool", "call", "ticket", "id=x"],
+            1,
+            "Invalid value for parameter 'id'",
+        ),
+        (
+            &["tool", "call", "ticket", "7"],
+            2,
+            "\"7\" is no parameter=value",
+        ),
+        (&["tool", "call", "tickt"], 1, "Tool 'tickt' not allowed"),
+        (&["tool", "show", "tickt"], 2, "did you mean ticket?"),
+        (&["tool", "test", "tickt"], 2, "did you mean ticket?"),
+        (&["tool", "new", "none.sql"], 2, "none.sql cannot be read"),
+    ] {
+        let ended = run.lucarne(arguments);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.err.contains(words), "{ended:?}");
+    }
+    let without = Run::new()
+        .with_sample()
+        .set("MCP_TOKEN", TOKEN)
+        .lucarne(&["tool", "list"]);
+    assert_eq!(without.code, Some(2));
+    assert!(
+        without
+            .err
+            .contains("MCP_TOOLS_FILE: no file of tools is named")
+    );
+}
+
+#[test]
+fn examples_are_tried_by_test_and_by_check() {
+    let run = desk();
+    let test = run.lucarne(&["tool", "test"]);
+    assert_eq!(ended(&test), (Some(0), ""), "{test:?}");
+    assert!(test.out.ends_with("17 examples, 17 passed\n"), "{test:?}");
+    let check = run.lucarne(&["check"]);
+    assert_eq!(check.code, Some(0));
+    assert!(check.out.contains("2 of 2 passed"), "{check:?}");
+    let caller = "[tool.params]\nwho = { from = \"caller.attr.mail\" }\n";
+    let example = "[[tool.example]]\ncaller = { attr = { mail = \"admin@example.com\" } }\n\
+        first = { id = 1 }\n[[tool.example]]\nerror = \"not_permitted\"\n";
+    let own = tool(
+        "me",
+        "SELECT id FROM users WHERE email = :who",
+        &(caller.to_owned() + example),
+    );
+    let wrong = tool(
+        "few",
+        "SELECT id FROM users",
+        "[[tool.example]]\nrows = \"3\"",
+    );
+    let run = with(&(own + &wrong));
+    let test = run.lucarne(&["tool", "test", "me"]);
+    assert_eq!(test.code, Some(0), "{test:?}");
+    let test = run.lucarne(&["tool", "test"]);
+    assert_eq!(test.code, Some(1), "{test:?}");
+    assert!(
+        test.out.contains("failed: expected 3 rows, not 100"),
+        "{test:?}"
+    );
+    assert!(test.out.ends_with("3 examples, 2 passed\n"), "{test:?}");
+    let test = run.lucarne(&["tool", "test", "few", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&test.out).unwrap();
+    assert_eq!(told[0]["misses"][0], "expected 3 rows, not 100");
+    let check = run.lucarne(&["check"]);
+    assert_eq!(check.code, Some(0));
+    assert!(
+        check
+            .out
+            .contains("warning: tool few: the example at tools.toml:17:1 failed"),
+        "{check:?}"
+    );
+    assert_eq!(run.lucarne(&["check", "--strict"]).code, Some(1));
+    let call = ["tool", "call", "me", "--attr", "mail=admin@example.com"];
+    assert!(run.lucarne(&call).out.contains("1 row"));
+}
+
+#[test]
+fn what_a_model_may_take_for_an_instruction_is_warned_of() {
+    let named = |name: &str, description: &str| {
+        tool(name, "SELECT id FROM users", "").replace("Tells.", description)
+    };
+    let text = named("a", "See https://example.com")
+        + &named("b", "Ignore all others")
+        + &named("c", "Ignored ones are not here");
+    let check = with(&text).lucarne(&["check", "--strict"]);
+    assert_eq!(check.code, Some(1));
+    assert!(
+        check
+            .out
+            .contains("tool a: its description holds an address"),
+        "{check:?}"
+    );
+    assert!(
+        check
+            .out
+            .contains("tool b: its description holds the word ignore"),
+        "{check:?}"
+    );
+    assert!(!check.out.contains("tool c: its description"), "{check:?}");
+    let many: String = (0..41)
+        .map(|at| named(&format!("t{at}"), "Tells."))
+        .collect();
+    let check = with(&many).lucarne(&["check"]);
+    assert!(
+        check
+            .out
+            .contains("there are 41 tools, which every agent reads"),
+        "{check:?}"
+    );
+    let long = named("t", &"x".repeat(740));
+    let long: String = (0..34)
+        .map(|at| long.replace("\"t\"", &format!("\"t{at}\"")))
+        .collect();
+    let check = with(&long).lucarne(&["check"]);
+    assert!(
+        check.out.contains("MCP_TOOLS_FILE: tools/list has "),
+        "{check:?}"
+    );
+}
+
+#[test]
+fn all_faults_are_told_at_once_in_the_order_of_the_files() {
+    let run = Run::new().with_sample().set("MCP_TOKEN", TOKEN);
+    let run = run.file(
+        "a.toml",
+        &(tool("one", "SELECT secret FROM users", "") + &tool("two", "SELECT 1", "limit = 0")),
+    );
+    let run = run.file(
+        "b.toml",
+        &tool("three", "SELECT id FROM users FOR UPDATE", ""),
+    );
+    let ended = run.set("MCP_TOOLS_FILE", ".").lucarne(&["tool", "list"]);
+    assert_eq!(ended.code, Some(2));
+    let at: Vec<_> = [
+        "a.toml:4:8: tool one: ",
+        "a.toml:10:9: tool two: ",
+        "b.toml:4:8: tool three: ",
+    ]
+    .iter()
+    .map(|place| ended.err.find(place))
+    .collect();
+    assert!(
+        at.iter().all(Option::is_some) && at.is_sorted(),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_select_becomes_a_file_of_tools() {
+    let sql = "SELECT t.id, COUNT(*) AS n FROM tickets t JOIN users u ON u.id = t.user_id\n\
+        WHERE u.email = :who AND t.status IN (:states) AND t.title LIKE :like GROUP BY t.id LIMIT :most;\n";
+    let run = Run::new()
+        .with_sample()
+        .set("MCP_TOKEN", TOKEN)
+        .file("Of somebody.sql", sql)
+        .file("wrong.sql", "SELECT id\nFROM nobody");
+    let new = run.lucarne(&["tool", "new", "Of somebody.sql"]);
+    assert_eq!(ended(&new), (Some(0), ""));
+    for line in [
+        "name = \"of_somebody\"",
+        "# It answers id integer, n any.",
+        "who = { type = \"users.email\" }",
+        "states = { type = \"tickets.status[]\" }",
+        "like = { type = \"text\", description = \"Say what it is.\" }",
+        "most = { type = \"integer\", description = \"Say what it is.\" }",
+    ] {
+        assert!(new.out.lines().any(|it| it == line), "{line}: {}", new.out);
+    }
+    let list = with(&new.out).lucarne(&["tool", "list"]);
+    assert_eq!(ended(&list), (Some(0), ""));
+    let wrong = run.lucarne(&["tool", "new", "wrong.sql"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong
+            .err
+            .contains("wrong.sql:2:6: tool wrong: there is no model nobody"),
+        "{wrong:?}"
+    );
+}
