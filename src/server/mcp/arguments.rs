@@ -371,7 +371,7 @@ mod tests {
             ids = { type = "integer[]", description = "x" }
             more = { type = "text[]", description = "x", default = ["a"] }
         "#;
-        let tools = crate::tools::file::read("tools.toml", file).unwrap();
+        let tools = crate::tools::file::read("tools.toml", file).tools;
         for (arguments, expected) in [
             (r#""""#, "{}"),
             (
