@@ -36,6 +36,7 @@ use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
+use crate::limit::{Part, Share};
 use crate::sql::lookup::{Id, Lookup};
 use crate::sql::{Dialect, Statement};
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub pgbouncer: bool,
     /// The tenant whose database it is: its sessions are named `lucarne/tenant`.
     pub tenant: Option<String>,
+    /// What rows on their way from the database may take; `None` where no client asks.
+    pub rows: Option<Share>,
 }
 
 /// Whom a statement is for, as the row security of a database may ask.
@@ -206,6 +209,19 @@ impl Db {
         Ok(names
             .iter()
             .any(|name| name == TABLE || (schemas && other(name))))
+    }
+
+    /// Sets memory aside, of that of rows, for so many bytes of them that are put together; it is waited
+    /// for until that moment.
+    ///
+    /// # Errors
+    /// `Overloaded` when none comes free in time.
+    pub async fn set_aside(&self, bytes: usize, until: Instant) -> Result<Option<Part>, Failure> {
+        match self {
+            Self::Sqlite(db) => db.set_aside(bytes, until).await,
+            Self::Postgres(db) => db.set_aside(bytes, until).await,
+            Self::MySql(db) => db.set_aside(bytes, until).await,
+        }
     }
 
     /// Runs a statement and writes its rows, until that moment and no longer than a statement may

@@ -15,7 +15,7 @@ mod written;
 
 pub use access::{Access, Administration, Clients, Edition};
 pub use budget::{Budget, Tally};
-pub use databases::{Unread, Ways};
+pub use databases::{RowMemory, Unread, Ways};
 pub use exposed::Exposed;
 pub(crate) use permissions::Lack;
 pub use permissions::Permissions;

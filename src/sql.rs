@@ -71,6 +71,8 @@ pub struct Statement {
     pub layout: Arc<Layout>,
     /// Whether a model is read that runs code which is not ours ([`Model::runs_code`]).
     pub runs_code: bool,
+    /// What the long values of one row may take in the driver, in bytes.
+    pub row_bytes: usize,
     /// Whether each of its steps is over soon: no view, no text to look into, nothing to group.
     pub is_brief: bool,
 }
@@ -93,6 +95,7 @@ impl Statement {
         Self {
             text: text.into(),
             values,
+            row_bytes: layout.row_bytes(),
             layout,
             runs_code,
             is_brief: false,
@@ -348,6 +351,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
         text: text.into(),
         values,
         layout: Arc::default(),
+        row_bytes: 0,
         runs_code: plan.joins.models().any(Model::runs_code),
         is_brief: false,
     })

@@ -17,7 +17,7 @@ use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
 use crate::policy::{
     Access, Administration, Clients, ConnectionLimits, Edition, Exposed, Permissions, Policy,
-    Settings, Ways, WrittenTools, databases,
+    RowMemory, Settings, Ways, WrittenTools, databases,
 };
 use crate::sensitive::Sensitive;
 use crate::service::{Parts, Service, record};
@@ -75,12 +75,13 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
         WrittenTools::default(),
     ));
     let tls = tls(config)?;
-    let own = Own::read(config).await?;
+    let rows = Arc::new(RowMemory::new(config.limits.max_memory_bytes));
+    let own = Own::read(config, &rows).await?;
     let access = access(config, &settings, tls, own.exposed, Arc::default());
     let parts = Parts {
         access,
         db: own.db,
-        ways: ways(config),
+        ways: ways(config, rows),
         audit: record::audit(config, &metrics).await?,
         metrics,
     };
@@ -95,9 +96,9 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Star
 }
 
 /// How the databases of tenants are reached, where there is a store.
-fn ways(config: &Config) -> Option<Arc<Ways>> {
+fn ways(config: &Config, rows: Arc<RowMemory>) -> Option<Arc<Ways>> {
     let store = config.store.url.as_ref().filter(|_| config.service.enabled);
-    store.map(|_| Arc::new(Ways::new(config)))
+    store.map(|_| Arc::new(Ways::new(config, rows)))
 }
 
 /// The database of the configuration itself, as far as it has answered.
@@ -125,7 +126,7 @@ impl Own {
         }
     }
 
-    async fn read(config: &Config) -> Result<Self, StartFault> {
+    async fn read(config: &Config, rows: &RowMemory) -> Result<Self, StartFault> {
         let url = config
             .data
             .database
@@ -142,6 +143,7 @@ impl Own {
             query_timeout: config.limits.query_timeout,
             pgbouncer: config.pool.pgbouncer,
             tenant: None,
+            rows: Some(rows.share(None)),
         })
         .map_err(named)?;
         let found = match tables(&db, config).await {

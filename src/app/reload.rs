@@ -329,8 +329,8 @@ impl Live {
         let clients = match *places == places.within(&new.admin.places) {
             true => Arc::clone(&before.clients),
             false => {
-                let ways = Ways::within(&self.config, &new);
-                self.reach_by(ways, settings)
+                let config = Arc::clone(&self.config);
+                self.reach_by(|ways| ways.anew(&config).within(&config, &new), settings)
             }
         };
         let access = open::access(&self.config, settings, tls, exposed, clients);
@@ -396,8 +396,8 @@ impl Live {
                 if std::mem::take(&mut self.withdrawn) {
                     let (settings, tls) = (&before.settings, before.tls.clone());
                     let exposed = self.exposed(&self.judged, &self.config);
-                    let ways = Ways::new(&self.config);
-                    let clients = self.reach_by(ways, settings);
+                    let config = Arc::clone(&self.config);
+                    let clients = self.reach_by(|ways| ways.anew(&config), settings);
                     self.put(open::access(&self.config, settings, tls, exposed, clients));
                 }
                 return Err(faulty);
@@ -411,7 +411,7 @@ impl Live {
         let idle = inspect::weaknesses(&tables, &config.data.sensitive).into_iter();
         let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
         let warnings = asked.warnings.into_iter().chain(idle);
-        let clients = self.reach_by(Ways::new(&config), &settings);
+        let clients = self.reach_by(|ways| ways.anew(&config), &settings);
         self.waiting &= tables.is_empty();
         let judged = Arc::new(Judged::new(tables));
         let exposed = self.exposed(&judged, &config);
@@ -511,8 +511,13 @@ impl Live {
     }
 
     /// The clients of the store, whose databases are opened anew by other ways.
-    fn reach_by(&mut self, ways: Ways, settings: &Arc<Settings>) -> Arc<Clients> {
+    fn reach_by(
+        &mut self,
+        by: impl FnOnce(&Ways) -> Ways,
+        settings: &Arc<Settings>,
+    ) -> Arc<Clients> {
         if let Some(kept) = &mut self.kept {
+            let ways = by(kept.tenants.ways());
             kept.tenants.reread(ways);
             self.service.set_ways(kept.tenants.ways());
         }

@@ -200,6 +200,11 @@ impl Batch {
         self.lookup.statement(&ids)
     }
 
+    /// What one record may take, in bytes.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.lookup.row_bytes()
+    }
+
     /// Forgets what came so far, for the statement is run anew.
     pub(super) fn restart(&mut self) {
         for part in &mut self.jobs {

@@ -38,6 +38,7 @@ use super::{Failure, FailureKind, Options, StartFault, Weakness};
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
+use crate::limit::Part;
 use crate::sql::Statement;
 
 /// What reading the catalog may take: it is no client's statement.
@@ -89,6 +90,14 @@ impl MySql {
 
     pub(super) fn usage(&self) -> Usage {
         self.pool.usage()
+    }
+
+    pub(super) async fn set_aside(
+        &self,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Option<Part>, Failure> {
+        self.pool.set_aside(bytes, until).await
     }
 
     pub(super) fn rest(&self) {
@@ -186,6 +195,7 @@ impl MySql {
         mut work: W,
     ) -> Result<W::Output, Failure> {
         let mut lease = self.pool.take(purpose, until, Reader::is_fresh).await?;
+        lease.set_aside(work.row_bytes()).await?;
         let mut result = self.once(&mut lease, code, until, &mut work).await;
         if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();

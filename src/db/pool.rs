@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 
 use super::{Failure, FailureKind, Options};
+use crate::limit::{Part, Reserved, Share};
 
 /// How long a place is withheld at the least.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -47,6 +48,8 @@ pub(super) struct Pool<S> {
     unhurried: Semaphore,
     patience: Duration,
     size: usize,
+    /// What the rows that are being read may take, over all pools.
+    rows: Option<Share>,
     withheld: Mutex<Withheld>,
     counts: Counts,
 }
@@ -102,6 +105,7 @@ impl<S: Session> Pool<S> {
             unhurried: Semaphore::new(size.saturating_sub(1).max(1)),
             patience,
             size,
+            rows: options.rows.clone(),
             withheld: Mutex::default(),
             counts: Counts::default(),
         }
@@ -167,7 +171,23 @@ impl<S: Session> Pool<S> {
             until,
             since: Instant::now(),
             permits: (unhurried, Some(permit)),
+            row: None,
         })
+    }
+
+    /// Sets memory aside for what is made of several rows.
+    pub(super) async fn set_aside(
+        &self,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Option<Part>, Failure> {
+        let Some(rows) = &self.rows else {
+            return Ok(None);
+        };
+        let part = tokio::time::timeout_at(until.into(), rows.part(bytes)).await;
+        let part = part.ok().flatten();
+        part.map(Some)
+            .ok_or_else(|| Failure::new(FailureKind::Overloaded))
     }
 
     async fn place<'s>(
@@ -269,12 +289,36 @@ pub(super) struct Lease<'p, S: Session> {
     until: Instant,
     since: Instant,
     permits: Permits<'p>,
+    /// The memory of the row at hand.
+    row: Option<Reserved>,
 }
 
 impl<S: Session> Lease<'_, S> {
     /// Whether the session was used before, and may have been lost since.
     pub(super) fn is_used(&self) -> bool {
         self.used
+    }
+
+    /// Sets memory aside for rows that take so many bytes each, of which one is in memory at a time;
+    /// it is waited for as long as a session is.
+    ///
+    /// # Errors
+    /// `Overloaded` when none comes free in time.
+    pub(super) async fn set_aside(&mut self, row_bytes: usize) -> Result<(), Failure> {
+        let Some(rows) = self.pool.rows.as_ref().filter(|_| row_bytes > 0) else {
+            return Ok(());
+        };
+        self.row = match rows.try_reserve(row_bytes) {
+            Some(row) => Some(row),
+            None => {
+                let row = tokio::time::timeout_at(self.until.into(), rows.reserve(row_bytes));
+                row.await.ok().flatten()
+            }
+        };
+        let is_there = self.row.is_some();
+        is_there
+            .then_some(())
+            .ok_or_else(|| Failure::new(FailureKind::Overloaded))
     }
 
     /// Closes the session that is held and keeps the place, for a new one alone.
@@ -321,11 +365,11 @@ impl<S: Session> Lease<'_, S> {
 
     /// Gives up the place, for it has no session, and takes the next that is free.
     async fn wait(&mut self) -> Result<(), Failure> {
-        let (pool, lost) = (self.pool, self.lost);
+        let (pool, lost, row) = (self.pool, self.lost, self.row.take());
         pool.withhold(std::mem::take(&mut self.permits));
         let next = pool.take_until(self.until, self.purpose, |_| !lost).await?;
         *self = next;
-        self.lost = lost;
+        (self.lost, self.row) = (lost, row);
         Ok(())
     }
 

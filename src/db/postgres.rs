@@ -46,6 +46,7 @@ use super::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
+use crate::limit::Part;
 use crate::sql::Statement;
 
 /// What a statement may take beyond its time in the database before it counts as lost on the way.
@@ -99,6 +100,14 @@ impl Postgres {
 
     pub(super) fn usage(&self) -> Usage {
         self.server.pool.usage()
+    }
+
+    pub(super) async fn set_aside(
+        &self,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Option<Part>, Failure> {
+        self.server.pool.set_aside(bytes, until).await
     }
 
     pub(super) fn rest(&self) {
@@ -220,6 +229,7 @@ impl Postgres {
             .pool
             .take(purpose, bounds.until, |_| true)
             .await?;
+        lease.set_aside(work.row_bytes()).await?;
         let mut result = self.once(&mut lease, bounds, &mut work).await;
         if lease.is_used() && result.as_ref().is_err_and(is_lost) {
             lease.discard();

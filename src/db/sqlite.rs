@@ -38,6 +38,7 @@ use super::{Failure, FailureKind, Options, StartFault};
 use crate::catalog::{Table, TableName};
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
+use crate::limit::Part;
 use crate::sql::Statement;
 use crate::sql::lookup::{Id, Lookup};
 
@@ -75,6 +76,14 @@ impl Sqlite {
 
     pub(super) fn usage(&self) -> Usage {
         self.pool.usage()
+    }
+
+    pub(super) async fn set_aside(
+        &self,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Option<Part>, Failure> {
+        self.pool.set_aside(bytes, until).await
     }
 
     pub(super) fn rest(&self) {
@@ -173,7 +182,7 @@ impl Sqlite {
         until: Instant,
     ) -> Result<Rows, Failure> {
         let deadline = until.min(Instant::now() + self.query_timeout);
-        let lease = self.lease(purpose, deadline).await?;
+        let mut lease = self.lease(purpose, deadline).await?;
         if let Some(reader) = lease.held().filter(|_| statement.is_brief) {
             let result = reader.at_once(MOMENT, |connection| {
                 read(connection, statement, &mut rows, MOMENT_BYTES)
@@ -188,6 +197,7 @@ impl Sqlite {
                 _ => {}
             }
         }
+        lease.set_aside(statement.row_bytes).await?;
         let (statement, answer_bytes) = (statement.clone(), rows.max_bytes());
         self.on_thread(
             lease,

@@ -6,6 +6,11 @@ use std::ops::Range;
 use super::Page;
 use crate::plan::Value;
 
+/// What a gap takes: itself, whose list it is, and its list while that is put together.
+const GAP_BYTES: usize = size_of::<Gap>() + 4 * size_of::<Vec<u8>>() + 2 * size_of::<Value>();
+/// What the place of a row takes, in a list too.
+const ROW_BYTES: usize = size_of::<RowEnd>() + 2 * size_of::<usize>();
+
 /// A place in a row where a list is missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gap {
@@ -61,9 +66,18 @@ impl Lists {
     }
 }
 
+/// A list without rows.
+pub(super) const EMPTY: &[u8] = b"{\"rows\":[],\"has_more\":false}";
+
 /// Writes a list without rows.
 pub(super) fn empty(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"rows\":[],\"has_more\":false}");
+    out.extend_from_slice(EMPTY);
+}
+
+/// What says where rows and their lists are takes so many bytes; keys that are long are measured in
+/// what is written.
+pub(super) fn held(gaps: &[Gap], ends: &[RowEnd]) -> usize {
+    gaps.len() * GAP_BYTES + ends.len() * ROW_BYTES
 }
 
 impl Page {
@@ -73,6 +87,11 @@ impl Page {
         last.map_or((self.out.len(), self.gaps.len()), |end| {
             (end.bytes.end, end.gaps.end)
         })
+    }
+
+    /// What is held of all rows, in bytes.
+    pub fn held(&self) -> usize {
+        self.out.len() + held(&self.gaps, &self.ends)
     }
 
     /// The sort keys of a row, by its number from 1.

@@ -83,6 +83,14 @@ impl Member {
 }
 
 impl Member {
+    fn bytes(&self) -> usize {
+        match &self.slot {
+            Slot::Cell(cell, _) => bytes(std::slice::from_ref(cell)),
+            Slot::Object { members, .. } => members.iter().map(Self::bytes).sum(),
+            Slot::List { owner, .. } => bytes(owner),
+        }
+    }
+
     fn has_gap(&self) -> bool {
         match &self.slot {
             Slot::Cell(..) => false,
@@ -90,6 +98,11 @@ impl Member {
             Slot::List { .. } => true,
         }
     }
+}
+
+/// What the values of columns may take that are measured.
+fn bytes(cells: &[Cell]) -> usize {
+    cells.iter().filter_map(|cell| cell.guarded).sum()
 }
 
 fn json_key(name: &str) -> Box<[u8]> {
@@ -139,6 +152,12 @@ impl Layout {
             gaps: false,
             owner: Vec::new(),
         }
+    }
+
+    /// What the values of one row may take that have a bound of their own, in bytes.
+    pub fn row_bytes(&self) -> usize {
+        let members = self.members.iter().map(Member::bytes).sum::<usize>();
+        members + bytes(&self.keys) + bytes(&self.owner)
     }
 
     /// Writes the names of the members, as a list.

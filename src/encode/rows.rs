@@ -26,6 +26,8 @@ pub struct Rows {
     bare: bool,
     limit: usize,
     max_bytes: usize,
+    /// What may be held of rows of lists, beside their bytes what says where each is.
+    max_held: usize,
     count: usize,
     more: bool,
     truncated: bool,
@@ -116,6 +118,7 @@ impl Rows {
             bare: false,
             limit,
             max_bytes,
+            max_held: usize::MAX,
             count: 0,
             more: false,
             truncated: false,
@@ -133,6 +136,12 @@ impl Rows {
     /// Writes each row as the list of its values, in the order of the layout's members.
     pub fn bare(mut self) -> Self {
         self.bare = true;
+        self
+    }
+
+    /// Holds no more than so many bytes of rows of lists.
+    pub fn holding(mut self, max_held: usize) -> Self {
+        self.max_held = max_held;
         self
     }
 
@@ -220,7 +229,7 @@ impl Rows {
         }
         let fits = match self.count {
             // A row that is alone leaves too little room for its cursor at the worst.
-            0 => whole && self.out.len() <= self.max_bytes,
+            0 => whole && self.least() <= self.max_bytes,
             _ => whole && self.fits_with(&self.next_keys),
         };
         if oversize || !fits {
@@ -262,7 +271,8 @@ impl Rows {
         let oversize = self.oversize(row)? == 1;
         let whole = !oversize && self.members(&layout.members, row, true);
         self.end_row(start, gaps);
-        if !whole || self.out.len() > self.max_bytes {
+        let held = self.out.len() + gaps::held(&self.gaps, &self.ends);
+        if !whole || self.least() > self.max_bytes || held > self.max_held {
             self.truncated = true;
             return Ok(ControlFlow::Break(()));
         }
@@ -369,9 +379,14 @@ impl Rows {
         }
     }
 
+    /// What is written takes at the least once its lists are in it.
+    fn least(&self) -> usize {
+        self.out.len() + self.gaps.len() * gaps::EMPTY.len()
+    }
+
     /// Whether what is written fits, a cursor after this row included.
     fn fits_with(&self, keys: &[Option<Value>]) -> bool {
-        let room = self.max_bytes.saturating_sub(self.out.len());
+        let room = self.max_bytes.saturating_sub(self.least());
         if room >= cursor::MAX_LENGTH {
             return true;
         }
@@ -380,7 +395,7 @@ impl Rows {
             ties: u64::MAX,
             passed: u64::MAX,
         };
-        self.out.len() <= self.max_bytes && seek.sealed_length().min(cursor::MAX_LENGTH) <= room
+        self.least() <= self.max_bytes && seek.sealed_length().min(cursor::MAX_LENGTH) <= room
     }
 
     /// The largest members of a row, each with its bytes in the answer, escapes left aside.

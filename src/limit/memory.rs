@@ -14,8 +14,9 @@ const PIECE: usize = 1024;
 ///
 /// Whoever takes from it says beforehand how much it may need at the most, and gives back what it
 /// did not need. What is given to one client is at most three quarters, so that a client that never
-/// reads its answers leaves room for the others. Messages that are half received take a quarter of
-/// it at the most, and of that one client three quarters.
+/// reads its answers leaves room for the others. Parts, which are messages that are half received and
+/// lists on their way into rows, take a quarter of it at the most, and of that one client three
+/// quarters: whoever holds one may wait for more, and those who hold none get on meanwhile.
 #[derive(Debug)]
 pub struct Memory<K> {
     pool: Arc<Pool>,
@@ -34,7 +35,7 @@ struct Pool {
     free: Arc<Semaphore>,
     /// The pieces that one client may have.
     each: u32,
-    /// For messages that are half received, within all.
+    /// For parts, within all.
     parts: Arc<Semaphore>,
     /// The pieces of these that one client may have.
     each_parts: u32,
@@ -61,9 +62,9 @@ pub struct Reserved {
     all: OwnedSemaphorePermit,
 }
 
-/// Bytes that are taken for a message that is half received.
+/// Bytes that are taken of the quarter that parts may have; they come back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Part {
+pub struct Part {
     _parts: [OwnedSemaphorePermit; 2],
     _reserved: Reserved,
 }
@@ -148,8 +149,8 @@ impl Share {
         Some(Reserved { own, all })
     }
 
-    /// Takes so many bytes for a message that is half received, or all that one client may have for
-    /// such where that is less, if they are free.
+    /// Takes so many bytes for a part, or all that one client may have for such where that is less, if
+    /// they are free.
     pub(super) fn try_part(&self, bytes: usize) -> Option<Part> {
         let pieces = pieces(bytes).min(self.pool.each_parts);
         let take = |from: &Arc<Semaphore>| Arc::clone(from).try_acquire_many_owned(pieces).ok();
@@ -161,7 +162,7 @@ impl Share {
     }
 
     /// As [`Share::try_part`], and waits for them; in the order of those who wait.
-    pub(super) async fn part(&self, bytes: usize) -> Option<Part> {
+    pub async fn part(&self, bytes: usize) -> Option<Part> {
         let pieces = pieces(bytes).min(self.pool.each_parts);
         let _waiting = Waiting::new(&self.pool);
         let own = Arc::clone(&self.own_parts);

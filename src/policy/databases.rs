@@ -16,6 +16,7 @@ use crate::config::{self, Config, ModelName};
 use crate::db::{Db, Failure, Options, StartFault, Usage};
 use crate::egress::{Reach, Way};
 use crate::error::{Error, ErrorKind};
+use crate::limit::Memory;
 use crate::sensitive::Sensitive;
 use crate::store::{Database, DatabaseId};
 
@@ -28,13 +29,19 @@ pub struct Ways {
     reach: Reach,
     query_timeout: Duration,
     pool_size: usize,
+    rows: Arc<RowMemory>,
     rooms: Rooms,
 }
 
+/// What rows on their way from databases may take, over all of them: of those of one tenant, or of
+/// the configuration, which is none.
+pub type RowMemory = Memory<Option<String>>;
+
 impl Ways {
-    /// As the configuration says.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// As the configuration says, with the memory that all databases share.
+    pub(crate) fn new(config: &Config, rows: Arc<RowMemory>) -> Self {
         Self {
+            rows,
             reach: Reach::new(config.admin.places.clone()),
             query_timeout: config.limits.query_timeout,
             pool_size: config.pool.size,
@@ -46,11 +53,16 @@ impl Ways {
         }
     }
 
-    /// As the configuration says, to places alone that another one allows too.
-    pub(crate) fn within(config: &Config, other: &Config) -> Self {
+    /// As a configuration says, with the same memory.
+    pub(crate) fn anew(&self, config: &Config) -> Self {
+        Self::new(config, Arc::clone(&self.rows))
+    }
+
+    /// The same, to places alone that another configuration allows too.
+    pub(crate) fn within(self, config: &Config, other: &Config) -> Self {
         Self {
             reach: Reach::new(config.admin.places.within(&other.admin.places)),
-            ..Self::new(config)
+            ..self
         }
     }
 
@@ -115,7 +127,7 @@ impl Reached {
         reach: &Reach,
         pool_size: usize,
         query_timeout: Duration,
-        tenant: Option<&str>,
+        tenant: Option<(&str, &RowMemory)>,
     ) -> Result<Self, StartFault> {
         let url = database.url.as_ref().map_err(|fault| StartFault {
             what: fault.to_string(),
@@ -141,7 +153,8 @@ impl Reached {
             pool_size,
             query_timeout,
             pgbouncer: database.pgbouncer,
-            tenant: tenant.map(str::to_owned),
+            tenant: tenant.map(|(tenant, _)| tenant.to_owned()),
+            rows: tenant.map(|(tenant, rows)| rows.share(Some(tenant.to_owned()))),
         })?;
         Ok(Self {
             db,
@@ -289,6 +302,7 @@ impl Held {
             reach,
             query_timeout,
             pool_size,
+            rows,
             ..
         } = &*self.ways;
         let reached = Reached::new(
@@ -296,7 +310,7 @@ impl Held {
             reach,
             *pool_size,
             *query_timeout,
-            Some(&self.tenant),
+            Some((&self.tenant, rows)),
         )
         .await?;
         let tables = reached.tables().await?;

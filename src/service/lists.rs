@@ -17,11 +17,26 @@ use crate::sql;
 
 /// Rows whose lists one statement reads at the most.
 const OWNERS: usize = 1_000;
+/// What may be held while lists are put together, in answers: the rows as they are read, at each
+/// level, and the lists that are made of them.
+const HELD: usize = 4;
+/// What is set aside for that, in answers: room for buffers that grow, and the answer with its lists
+/// beside the one without.
+const SET_ASIDE: usize = HELD + 2;
 
 /// The lists of some gaps, as JSON, and how many rows they hold.
 struct Lists {
     written: Vec<Vec<u8>>,
     rows: usize,
+}
+
+/// What lists may take, in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Of the answer.
+    answer: usize,
+    /// Of memory, while they are put together.
+    memory: usize,
 }
 
 /// Fills the gaps of a page, of as many rows as fit with their lists; how many rows these hold.
@@ -30,6 +45,13 @@ pub(crate) async fn fill(
     plan: &ReadPlan<'_>,
     page: &mut Page,
 ) -> Result<usize, Fail> {
+    if page.gaps.is_empty() {
+        return Ok(0);
+    }
+    let answer = room(source);
+    let set_aside = source.db.set_aside(SET_ASIDE * answer, source.until).await;
+    let _set_aside =
+        set_aside.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
     let mut kept = page.count;
     while !page.gaps.is_empty() {
         let (bytes, gaps) = page.until(kept);
@@ -38,7 +60,11 @@ pub(crate) async fn fill(
             ties: u64::MAX,
             passed: u64::MAX,
         };
-        let left = room(source).checked_sub(bytes + seek.sealed_length());
+        let left = answer.checked_sub(bytes + seek.sealed_length());
+        let left = left.map(|left| Room {
+            answer: left,
+            memory: HELD * answer,
+        });
         let lists = match left {
             Some(left) => read(source, plan.lists(), &page.gaps[..gaps], left).await?,
             None => None,
@@ -66,14 +92,13 @@ fn read<'r>(
     source: Source<'r>,
     lists: Vec<&'r ExpandedRows<'r>>,
     gaps: &'r [Gap],
-    room: usize,
+    mut left: Room,
 ) -> Reading<'r> {
     Box::pin(async move {
         let mut all = Lists {
             written: vec![Vec::new(); gaps.len()],
             rows: 0,
         };
-        let mut left = room;
         for (number, list) in lists.into_iter().enumerate() {
             let mut owners: HashMap<Vec<u8>, usize> = HashMap::new();
             let mut asked: Vec<&[Value]> = Vec::new();
@@ -96,17 +121,24 @@ fn read<'r>(
             let Some(page) = fetch(source, list, &asked, left).await? else {
                 return Ok(None);
             };
-            let inner = left.saturating_sub(page.out.len());
-            let Some(inner) = read(source, list.plan.lists(), &page.gaps, inner).await? else {
+            let within = Room {
+                answer: left.answer.saturating_sub(page.out.len()),
+                memory: left.memory.saturating_sub(page.held()),
+            };
+            let Some(inner) = read(source, list.plan.lists(), &page.gaps, within).await? else {
                 return Ok(None);
             };
+            let held = page.held() + inner.written.iter().map(Vec::len).sum::<usize>();
             all.rows += inner.rows;
             for (at, owner) in mine {
                 let rows = page.list_of(asked[owner], &inner.written, &mut all.written[at]);
                 all.rows += rows;
-                match left.checked_sub(all.written[at].len()) {
-                    Some(rest) => left = rest,
-                    None => return Ok(None),
+                let written = all.written[at].len();
+                let answer = left.answer.checked_sub(written);
+                let memory = left.memory.checked_sub(written);
+                match answer.zip(memory) {
+                    Some((answer, memory)) if held <= memory => left = Room { answer, memory },
+                    _ => return Ok(None),
                 }
             }
         }
@@ -119,7 +151,7 @@ async fn fetch(
     source: Source<'_>,
     list: &ExpandedRows<'_>,
     owners: &[&[Value]],
-    room: usize,
+    room: Room,
 ) -> Result<Option<Page>, Fail> {
     let (db, plan) = (source.db, &list.plan);
     let limit = plan.page.limit as usize;
@@ -128,7 +160,7 @@ async fn fetch(
         let statement = sql::listed(list, owners, db.dialect(), source.max_bytes());
         let mut part = rows.unwrap_or_else(|| {
             let layout = statement.layout.clone();
-            Rows::new(Vec::new(), layout, source.style(), limit, room)
+            Rows::new(Vec::new(), layout, source.style(), limit, room.answer).holding(room.memory)
         });
         part.begin();
         let fetched = db.fetch(&statement, part, source.until).await;

@@ -11,7 +11,7 @@ use crate::catalog::{Field, FieldType};
 const COMPRESSION: &str = "300";
 
 /// What one row may take in the driver at the most, all its values together.
-const ROW_BYTES: usize = 24 * 1024 * 1024;
+pub(super) const ROW_BYTES: usize = 24 * 1024 * 1024;
 
 /// What each of so many values without a bound may take in one row, where an answer may hold so many
 /// bytes.
@@ -25,7 +25,8 @@ pub(super) fn unbounded<'f>(fields: impl IntoIterator<Item = &'f Field>) -> usiz
     fields.into_iter().filter(is_measured).count()
 }
 
-fn is_long(field_type: FieldType) -> bool {
+/// Whether values of that type may be long.
+pub(super) fn is_long(field_type: FieldType) -> bool {
     matches!(
         field_type,
         FieldType::Bytes

@@ -145,6 +145,11 @@ impl Lookup {
         statement
     }
 
+    /// What the long values of one record may take in the driver, in bytes.
+    pub fn row_bytes(&self) -> usize {
+        self.statements[0].row_bytes
+    }
+
     /// The column that holds a record's id.
     pub fn key(&self) -> usize {
         self.key.index

@@ -61,6 +61,8 @@ pub struct Template {
     fixed: Option<Arc<str>>,
     layout: Arc<Layout>,
     runs_code: bool,
+    /// What the long values of one row may take in the driver, in bytes.
+    row_bytes: usize,
     /// Whether each of its steps is over soon.
     is_brief: bool,
 }
@@ -97,6 +99,7 @@ impl Template {
             fixed: None,
             layout: Arc::default(),
             runs_code: models.iter().any(|model| model.runs_code()),
+            row_bytes: 0,
             is_brief: false,
         }
     }
@@ -115,6 +118,7 @@ impl Template {
                 .push(Piece::Sql(format!("\n) AS r ({names}) LIMIT {limit}")));
         }
         self.layout = Arc::new(result.layout);
+        self.row_bytes = result.row_bytes;
         let fixed = self.dialect == Dialect::Postgres
             || !self.segments.iter().any(|it| matches!(it, Piece::List(_)));
         if fixed {
@@ -164,6 +168,7 @@ impl Template {
             values: Values(values),
             layout: Arc::clone(&self.layout),
             runs_code: self.runs_code,
+            row_bytes: self.row_bytes,
             is_brief: self.is_brief && !self.runs_code,
         }
     }

@@ -173,6 +173,7 @@ pub(crate) fn database(config: &Config) -> Db {
         query_timeout: config.limits.query_timeout,
         pgbouncer: config.pool.pgbouncer,
         tenant: None,
+        rows: None,
     })
     .unwrap()
 }

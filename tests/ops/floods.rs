@@ -70,7 +70,7 @@ async fn shake(stream: &mut TcpStream, served: &Served) {
 }
 
 /// Kilobytes of memory that a process has at this moment (`VmRSS`), or had at the most (`VmHWM`).
-fn memory(served: &Served, which: &str) -> usize {
+pub(crate) fn memory(served: &Served, which: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(which)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -13,6 +13,7 @@ mod floods;
 mod fuzz;
 mod fuzz_tokens;
 mod limits;
+mod memory;
 mod metrics;
 mod mistakes;
 #[path = "../common/planning.rs"]

@@ -1,6 +1,7 @@
 //! The worst requests that a client can make of a server: each ends in its time, and nobody else
 //! waits. Those of SQLite are in `tests/it/heavy.rs`.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -122,47 +123,74 @@ async fn tried(engine: &str, url: &str) {
     assert!(worst < LIMIT / 4, "{worst:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_worst_requests_of_postgres_end_in_time_and_keep_nobody_waiting() {
+/// Does something with a database of its own on PostgreSQL, where there is one.
+pub(crate) async fn on_postgres<T: Future<Output = ()> + Send + 'static>(
+    made: &[&'static str],
+    tried: impl FnOnce(String) -> T,
+) {
     let server = std::env::var("LUCARNE_TEST_POSTGRES")
         .unwrap_or_else(|_| "postgres://root@127.0.0.1:5432/postgres".to_owned());
     let Ok(mut session) = PgConnection::connect(&server).await else {
         return skipped("postgres", "no postgres; set LUCARNE_TEST_POSTGRES");
     };
-    let name = format!("lucarne_worst_{}", std::process::id());
+    let name = name();
     let make = format!("CREATE DATABASE {name}");
     session.execute(AssertSqlSafe(make)).await.unwrap();
     let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let mut owner = PgConnection::connect(&url).await.unwrap();
-    for statement in POSTGRES {
-        owner.execute(statement).await.unwrap();
+    for statement in made {
+        owner.execute(*statement).await.unwrap();
     }
     owner.close().await.unwrap();
-    let done = tokio::spawn(async move { tried("PostgreSQL", &url).await }).await;
+    let done = tokio::spawn(tried(url)).await;
     let drop = format!("DROP DATABASE {name} WITH (FORCE)");
     session.execute(AssertSqlSafe(drop)).await.unwrap();
     done.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_worst_requests_of_mariadb_end_in_time_and_keep_nobody_waiting() {
+/// Does something with a database of its own on MariaDB, where there is one.
+pub(crate) async fn on_mariadb<T: Future<Output = ()> + Send + 'static>(
+    made: &[&'static str],
+    tried: impl FnOnce(String) -> T,
+) {
     let server = std::env::var("LUCARNE_TEST_MYSQL")
         .unwrap_or_else(|_| "mysql://root@127.0.0.1:3306".to_owned());
     let server = server.trim_end_matches('/');
     let Ok(mut session) = MySqlConnection::connect(server).await else {
         return skipped("mysql", "no mariadb; set LUCARNE_TEST_MYSQL");
     };
-    let name = format!("lucarne_worst_{}", std::process::id());
+    let name = name();
     let make = format!("CREATE DATABASE {name}");
     session.execute(AssertSqlSafe(make)).await.unwrap();
     let url = format!("{server}/{name}");
     let mut owner = MySqlConnection::connect(&url).await.unwrap();
-    for statement in MARIADB {
-        owner.execute(statement).await.unwrap();
+    for statement in made {
+        owner.execute(*statement).await.unwrap();
     }
     owner.close().await.unwrap();
-    let done = tokio::spawn(async move { tried("MariaDB", &url).await }).await;
+    let done = tokio::spawn(tried(url)).await;
     let drop = format!("DROP DATABASE {name}");
     session.execute(AssertSqlSafe(drop)).await.unwrap();
     done.unwrap();
+}
+
+/// A name for a database of a test.
+fn name() -> String {
+    static NUMBERS: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    format!("lucarne_worst_{}_{number}", std::process::id())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worst_requests_of_postgres_end_in_time_and_keep_nobody_waiting() {
+    on_postgres(
+        &POSTGRES,
+        |url| async move { tried("PostgreSQL", &url).await },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worst_requests_of_mariadb_end_in_time_and_keep_nobody_waiting() {
+    on_mariadb(&MARIADB, |url| async move { tried("MariaDB", &url).await }).await;
 }

@@ -169,6 +169,7 @@ pub(crate) fn options(config: &Config) -> Options {
         query_timeout: config.limits.query_timeout,
         pgbouncer: config.pool.pgbouncer,
         tenant: None,
+        rows: None,
     }
 }
 

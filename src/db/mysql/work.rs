@@ -18,6 +18,11 @@ use crate::sql::Statement;
 pub(super) trait Work: Send {
     type Output: Send;
 
+    /// What one of the rows that it reads may take, in bytes.
+    fn row_bytes(&self) -> usize {
+        0
+    }
+
     fn run(
         &mut self,
         connection: &mut MySqlConnection,
@@ -81,6 +86,10 @@ pub(super) struct Fetch<'a> {
 impl Work for Fetch<'_> {
     type Output = ();
 
+    fn row_bytes(&self) -> usize {
+        self.statement.row_bytes
+    }
+
     async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
         self.rows.restart();
         let (statement, rows) = (self.statement.clone(), &mut *self.rows);
@@ -95,6 +104,10 @@ pub(super) struct Gather<'a> {
 
 impl Work for Gather<'_> {
     type Output = ();
+
+    fn row_bytes(&self) -> usize {
+        self.batch.row_bytes()
+    }
 
     async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
         self.batch.restart();

@@ -277,6 +277,7 @@ mod tests {
             query_timeout: Duration::from_secs(5),
             pgbouncer: false,
             tenant: None,
+            rows: None,
         };
         Sessions::new(server, &options).unwrap()
     }

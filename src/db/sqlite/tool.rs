@@ -41,7 +41,7 @@ impl Sqlite {
 
     pub(in crate::db) async fn call(&self, call: &Call, mut rows: Rows) -> Result<Rows, Failure> {
         let deadline = call.until;
-        let lease = self.lease(Purpose::Any, deadline).await?;
+        let mut lease = self.lease(Purpose::Any, deadline).await?;
         let mode = Mode::Held(Arc::clone(&call.reads));
         if let Some(reader) = lease.held().filter(|_| call.statement.is_brief) {
             reader.guard.set(mode.clone());
@@ -59,6 +59,7 @@ impl Sqlite {
                 _ => {}
             }
         }
+        lease.set_aside(call.statement.row_bytes).await?;
         let (statement, answer_bytes) = (call.statement.clone(), rows.max_bytes());
         let work = move |connection: &Connection, rows: &mut Rows| {
             rows.restart();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Layout, Member, Shape};
-use crate::sql::{Dialect, column};
+use crate::sql::{Dialect, column, large};
 
 /// PostgreSQL's compression makes a value this many times smaller at the most.
 const COMPRESSION: usize = 300;
@@ -29,6 +29,8 @@ pub(super) struct Result {
     /// What is selected of it, where it cannot be fetched as it is.
     pub(super) projection: Option<String>,
     pub(super) layout: Layout,
+    /// What the long values of one row may take, in bytes.
+    pub(super) row_bytes: usize,
 }
 
 /// The name of a column by its position.
@@ -48,12 +50,20 @@ pub(super) fn read(columns: &[Column<'_>], dialect: Dialect, max_bytes: usize) -
                 };
                 member(column, cell(index, shape, None))
             });
+            // Nothing measures them: the engine's own bound for one row is the only one.
+            let is_long = columns.iter().any(is_unbounded);
             Result {
                 projection: None,
                 layout: Layout::new(members.collect(), Vec::new(), None),
+                row_bytes: if is_long { large::ROW_BYTES } else { 0 },
             }
         }
     }
+}
+
+/// Whether no type bounds the values of a column.
+fn is_unbounded(column: &Column<'_>) -> bool {
+    !column.field.is_some_and(Field::is_bounded) && large::is_long(column.class)
 }
 
 fn cell(index: usize, shape: Shape, guarded: Option<usize>) -> Cell {
@@ -101,6 +111,10 @@ fn mysql(column: &Column<'_>) -> Shape {
 /// could hold only the size.
 fn postgres(columns: &[Column<'_>], max_bytes: usize) -> Result {
     let (mut selected, mut too_large, mut members) = (Vec::new(), Vec::new(), Vec::new());
+    let max_bytes = large::of_each(
+        max_bytes,
+        columns.iter().filter(|it| is_unbounded(it)).count(),
+    );
     let mut as_it_is = true;
     for (index, column) in columns.iter().enumerate().filter(|(_, it)| it.is_shown) {
         let value = name(index);
@@ -125,6 +139,7 @@ fn postgres(columns: &[Column<'_>], max_bytes: usize) -> Result {
         return Result {
             projection: None,
             layout,
+            row_bytes: 0,
         };
     }
     let oversize = (!too_large.is_empty()).then(|| {
@@ -135,9 +150,11 @@ fn postgres(columns: &[Column<'_>], max_bytes: usize) -> Result {
     if selected.is_empty() {
         selected.push("1".to_owned());
     }
+    let layout = Layout::new(members, Vec::new(), oversize);
     Result {
         projection: Some(selected.join(", ")),
-        layout: Layout::new(members, Vec::new(), oversize),
+        row_bytes: layout.row_bytes(),
+        layout,
     }
 }
 
@@ -168,7 +185,7 @@ fn projected(value: &str, column: &Column<'_>) -> (String, Shape) {
 
 /// Where a value is too large, and its size as a value of the type that it is selected as.
 fn guard(value: &str, column: &Column<'_>, max_bytes: usize) -> Option<(String, String)> {
-    if column.field.is_some_and(Field::is_bounded) {
+    if !is_unbounded(column) {
         return None;
     }
     let as_text = format!("octet_length(CAST({value} AS text))");
