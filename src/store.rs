@@ -84,15 +84,15 @@ macro_rules! transaction {
     ($store:expr, $session:ident: $error:ty => $body:expr) => {
         crate::store::within(async {
             match &$store.backend {
-                crate::store::backend::Backend::Sqlite(pool) => {
-                    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+                crate::store::backend::Backend::Sqlite(sessions) => {
+                    let mut transaction = sessions.writes.begin_with("BEGIN IMMEDIATE").await?;
                     let $session = &mut *transaction;
                     let done = $body?;
                     transaction.commit().await?;
                     Ok::<_, $error>(done)
                 }
-                crate::store::backend::Backend::Postgres(pool) => {
-                    let mut transaction = pool.begin().await?;
+                crate::store::backend::Backend::Postgres(sessions) => {
+                    let mut transaction = sessions.writes.begin().await?;
                     let $session = &mut *transaction;
                     let done = $body?;
                     transaction.commit().await?;
@@ -162,8 +162,10 @@ impl Store {
     pub async fn revision(&self) -> Result<i64, StoreFailure> {
         within(async {
             match &self.backend {
-                Backend::Sqlite(pool) => Ok(pool.acquire().await?.revision().await?),
-                Backend::Postgres(pool) => Ok(pool.acquire().await?.revision().await?),
+                Backend::Sqlite(sessions) => Ok(sessions.reads.acquire().await?.revision().await?),
+                Backend::Postgres(sessions) => {
+                    Ok(sessions.reads.acquire().await?.revision().await?)
+                }
             }
         })
         .await
@@ -180,10 +182,10 @@ impl Store {
         };
         let (revision, mark) = within(async {
             match &self.backend {
-                Backend::Sqlite(pool) => {
-                    Ok::<_, StoreFailure>(pool.acquire().await?.state().await?)
+                Backend::Sqlite(sessions) => {
+                    Ok::<_, StoreFailure>(sessions.reads.acquire().await?.state().await?)
                 }
-                Backend::Postgres(pool) => Ok(pool.acquire().await?.state().await?),
+                Backend::Postgres(sessions) => Ok(sessions.reads.acquire().await?.state().await?),
             }
         })
         .await?;
@@ -202,9 +204,10 @@ impl Store {
         const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         within(async {
             match &self.backend {
-                Backend::Sqlite(pool) => self.read(&mut *pool.begin().await?).await,
-                Backend::Postgres(pool) => {
-                    self.read(&mut *pool.begin_with(ONE_MOMENT).await?).await
+                Backend::Sqlite(sessions) => self.read(&mut *sessions.reads.begin().await?).await,
+                Backend::Postgres(sessions) => {
+                    self.read(&mut *sessions.reads.begin_with(ONE_MOMENT).await?)
+                        .await
                 }
             }
         })

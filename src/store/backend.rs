@@ -47,16 +47,30 @@ const FOREIGN_POSTGRES: &str = "SELECT CAST(relname AS text) FROM pg_class \
 /// Sessions on either engine.
 #[derive(Debug, Clone)]
 pub(super) enum Backend {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Sqlite(Sessions<SqlitePool>),
+    Postgres(Sessions<PgPool>),
+}
+
+/// Sessions that read, and others that write: whoever writes may wait for somebody else's lock, and
+/// what was revoked before that is heard of all the same.
+#[derive(Debug, Clone)]
+pub(super) struct Sessions<P> {
+    pub(super) reads: P,
+    pub(super) writes: P,
 }
 
 impl Backend {
     /// Reaches the store, and makes or completes its tables.
     pub(super) async fn open(url: &StoreUrl) -> Result<Self, StoreFault> {
         let backend = match url {
-            StoreUrl::Sqlite(path) => Self::Sqlite(sqlite(path)?),
-            StoreUrl::Postgres(server) => Self::Postgres(postgres(server)?),
+            StoreUrl::Sqlite(path) => Self::Sqlite(Sessions {
+                reads: sqlite(path)?,
+                writes: sqlite(path)?,
+            }),
+            StoreUrl::Postgres(server) => Self::Postgres(Sessions {
+                reads: postgres(server)?,
+                writes: postgres(server)?,
+            }),
         };
         let making = tokio::time::timeout(MIGRATING, backend.make());
         match making.await {
@@ -70,9 +84,9 @@ impl Backend {
     /// for it and find it done.
     async fn make(&self) -> Result<(), Unusable> {
         match self {
-            Self::Sqlite(pool) => {
+            Self::Sqlite(sessions) => {
                 // The file's own lock for writers, taken at once and held to the end.
-                let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let mut transaction = sessions.writes.begin_with("BEGIN IMMEDIATE").await?;
                 let foreign: Option<String> = sqlx::query_scalar(FOREIGN_SQLITE)
                     .fetch_optional(&mut *transaction)
                     .await?;
@@ -80,8 +94,8 @@ impl Backend {
                 SQLITE.run_direct(None, &mut *transaction, false).await?;
                 transaction.commit().await?;
             }
-            Self::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
+            Self::Postgres(sessions) => {
+                let mut connection = sessions.writes.acquire().await?;
                 let foreign: Option<String> = sqlx::query_scalar(FOREIGN_POSTGRES)
                     .fetch_optional(&mut *connection)
                     .await?;
@@ -142,7 +156,7 @@ fn postgres(server: &ServerUrl) -> Result<PgPool, StoreFault> {
         options = options.application_name("lucarne store");
     }
     Ok(PgPoolOptions::new()
-        .max_connections(4)
+        .max_connections(2)
         .acquire_timeout(PATIENCE)
         .idle_timeout(Duration::from_secs(60))
         .connect_lazy_with(options.disable_statement_logging()))

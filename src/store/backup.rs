@@ -198,8 +198,10 @@ impl Store {
         const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         within(async {
             match &self.backend {
-                Backend::Sqlite(pool) => taken(&mut *pool.begin().await?).await,
-                Backend::Postgres(pool) => taken(&mut *pool.begin_with(ONE_MOMENT).await?).await,
+                Backend::Sqlite(sessions) => taken(&mut *sessions.reads.begin().await?).await,
+                Backend::Postgres(sessions) => {
+                    taken(&mut *sessions.reads.begin_with(ONE_MOMENT).await?).await
+                }
             }
         })
         .await

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -236,4 +236,68 @@ async fn a_host_that_is_taken_away_is_used_no_more() {
     drop((served, owner));
     of_tenant.remove().await;
     database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_revoked_while_the_store_is_locked() {
+    let folder = Folder::new().await;
+    let key = "0123456789abcdef".repeat(4);
+    folder.configure(&format!(
+        "MCP_ALLOWED_MODELS=users\nMCP_STORE=sqlite:store.db\nMCP_ENCRYPTION_KEY={key}\n\
+         MCP_ADMIN_TOKEN={OPERATOR}\nMCP_DATABASE_FOLDER={}",
+        folder.path("data").display()
+    ));
+    let shop = folder.path("data/shop.db");
+    std::fs::create_dir(folder.path("data")).unwrap();
+    std::fs::copy(folder.path("shop.db"), &shop).unwrap();
+    let served = folder.serve().await;
+    served.says("the admin API is at http://", 1).await;
+    made(&served, "/tenants", r#"{"name":"acme"}"#).await;
+    let shop = format!(
+        r#"{{"name":"shop","url":"sqlite:{}","models":"users"}}"#,
+        shop.canonicalize().unwrap().display()
+    );
+    made(&served, "/tenants/acme/databases", &shop).await;
+    let token = made(&served, "/tenants/acme/tokens", r#"{"name":"agent"}"#).await;
+    let token = token["data"]["token"].as_str().unwrap().to_owned();
+    let begun = Instant::now();
+    let mut client = loop {
+        match served.try_connect(&token).await {
+            Ok(client) => break client,
+            Err(status) => assert!(begun.elapsed() < SOON, "{status}"),
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    };
+    assert_eq!(code(&ask(&mut client, LIST).await), "ok");
+    // Another process writes, and operators of this one wait for it with their changes.
+    let url = format!("sqlite:{}", folder.path("store.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    for number in 0..3 {
+        let mut stream = TcpStream::connect(served.admin).await.unwrap();
+        let body = format!(r#"{{"name":"other-{number}"}}"#);
+        let request = format!(
+            "POST /admin/api/tenants HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPERATOR}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::spawn(async move { stream.read_u8().await });
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    other
+        .execute(
+            "UPDATE lucarne_tokens SET active = 0;
+             UPDATE lucarne_revision SET revision = revision + 1, mark = 'another';
+             COMMIT; BEGIN IMMEDIATE",
+        )
+        .await
+        .unwrap();
+    assert_eq!(closed(&mut client).await, Some(1008));
+    let took = begun.elapsed();
+    println!("revoked after {took:?} under a lock of the store");
+    // Two seconds by the promise, and as many for a busy machine; the lock is held all the while.
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert_eq!(served.try_connect(&token).await.err(), Some(401));
 }

@@ -1,6 +1,7 @@
 //! Stores that are away.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use lucarne::config;
 use lucarne::store::{Keys, Store};
@@ -88,6 +89,35 @@ async fn sessions_that_a_server_ends_are_replaced() {
     let _ = store.revision().await;
     assert_eq!(store.revision().await.unwrap(), 1);
     assert_eq!(store.contents().await.unwrap().tenants.len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_is_read_while_its_writers_wait_for_a_lock() {
+    for place in Place::each().await {
+        let store = place.store().await;
+        let before = store.state().await.unwrap();
+        let held = place.locked().await;
+        let writers: Vec<_> = (0..8)
+            .map(|number| {
+                let (store, name) = (store.clone(), format!("tenant-{number}"));
+                tokio::spawn(async move { store.create_tenant(tenant(&name)).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let begun = Instant::now();
+        assert_eq!(store.state().await.unwrap(), before);
+        assert!(store.contents().await.unwrap().tenants.is_empty());
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+        drop(held);
+        for writer in writers {
+            writer.await.unwrap().unwrap();
+        }
+        assert_eq!(store.contents().await.unwrap().tenants.len(), 8);
+    }
 }
 
 #[tokio::test]

@@ -105,6 +105,26 @@ impl Place {
     }
 
     /// Runs a statement past the store.
+    /// Holds what a writer needs until it is dropped, as a change does that takes its time.
+    pub(crate) async fn locked(&self) -> Box<dyn Send> {
+        let url = self.url();
+        match self {
+            Self::File(_) => {
+                let url = url.replacen("///", "", 1);
+                let mut held = SqliteConnection::connect(&url).await.unwrap();
+                held.execute("BEGIN IMMEDIATE").await.unwrap();
+                Box::new(held)
+            }
+            Self::Database { .. } => {
+                let mut held = PgConnection::connect(&url).await.unwrap();
+                held.execute("BEGIN; UPDATE lucarne_revision SET revision = revision")
+                    .await
+                    .unwrap();
+                Box::new(held)
+            }
+        }
+    }
+
     pub(crate) async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         let url = self.url();
