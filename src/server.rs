@@ -23,15 +23,17 @@ pub use mcp::tools_list;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connection::{sessions, sse};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use listener::inherited::Inherited;
 use listener::slots::Slots;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +49,9 @@ use crate::service::Service;
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How long the answer of `/ready` is kept: a stranger's questions shall not load the database.
 const READY_KEPT: Duration = Duration::from_millis(500);
+
+/// Whether what is configured answers, for several who ask at once.
+type Ready = Shared<BoxFuture<'static, bool>>;
 
 /// Requests of the admin API that are answered at once.
 const ADMINISTERED: usize = 16;
@@ -78,7 +83,7 @@ pub struct App {
     /// Places for streams of it.
     followed: Arc<Semaphore>,
     /// Held while the database is asked: one question at a time.
-    ready: Mutex<Option<(Instant, bool)>>,
+    ready: Mutex<Option<(Instant, Ready)>>,
     stop: Stop,
     tracker: TaskTracker,
     /// Sockets that the end closed.
@@ -344,12 +349,24 @@ impl App {
         if !self.enabled {
             return true;
         }
-        let mut kept = self.ready.lock().await;
-        if let Some((_, answer)) = kept.filter(|(at, _)| at.elapsed() < READY_KEPT) {
-            return answer;
+        self.reading().await
+    }
+
+    /// What tells whether the databases answer, one reading for all who ask meanwhile and for a moment
+    /// after; it goes on where whoever asked first has gone, for to give it up would cost a session.
+    fn reading(&self) -> Ready {
+        // What is kept is sound whatever a panicking holder was about to do.
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |(begun, answer): &&(Instant, Ready)| {
+            answer.peek().is_none() || begun.elapsed() < READY_KEPT
+        };
+        if let Some((_, answer)) = kept.as_ref().filter(holds) {
+            return answer.clone();
         }
-        let answer = self.service.is_ready().await;
-        *kept = Some((Instant::now(), answer));
+        let service = Arc::clone(&self.service);
+        let reading = tokio::spawn(async move { service.is_ready().await });
+        let answer = reading.map(Result::unwrap_or_default).boxed().shared();
+        *kept = Some((Instant::now(), answer.clone()));
         answer
     }
 }
