@@ -21,6 +21,8 @@ pub struct Budget {
     clients: Windows<TokenId, IpAddr>,
     /// What is answered from memory: by token, and by tenant where there is one.
     light: Windows<(), Holder>,
+    /// The same by token and network of the client, over all its connections.
+    networks: Windows<TokenId, IpAddr>,
 }
 
 /// Connections whose light messages one token, or one tenant, may send together.
@@ -29,8 +31,8 @@ const LIGHT_CONNECTIONS: u32 = 10;
 /// By what the messages of one connection are counted.
 #[derive(Debug)]
 pub enum Tally<'m> {
-    /// By the connection itself.
-    Own(&'m mut Meter),
+    /// By the connection itself, from this network.
+    Own(&'m mut Meter, IpAddr),
     /// By the network of a client that has none.
     Network(IpAddr),
 }
@@ -48,8 +50,11 @@ impl Budget {
         tally: Tally<'_>,
     ) -> Result<(), Limited> {
         let (window, now) = (policy.window(), Instant::now());
+        let network = match tally {
+            Tally::Own(_, network) | Tally::Network(network) => network,
+        };
         let admitted = match tally {
-            Tally::Own(meter) => {
+            Tally::Own(meter, _) => {
                 meter.follow(window);
                 meter.admit(weight, now)
             }
@@ -57,21 +62,35 @@ impl Budget {
         };
         admitted.map_err(|wait| policy.limited(weight, wait))?;
         match (weight, &policy.grant) {
-            (Weight::Light, _) => self.admit_light(policy, token, now),
+            (Weight::Light, _) => self.admit_light(policy, (token, network), now),
             (Weight::Read, Some(grant)) => grant.token.admit().and_then(|()| grant.tenant.admit()),
             (Weight::Read, None) => self.admit_shared(policy, token, now),
         }
     }
 
-    /// What costs little is bounded too, over all connections of a token and of its tenant.
-    fn admit_light(&self, policy: &Policy, token: &TokenId, now: Instant) -> Result<(), Limited> {
+    /// What costs little is bounded too, over all connections of a token and of its tenant; from one
+    /// network come three quarters of that at the most, so that another gets in.
+    fn admit_light(
+        &self,
+        policy: &Policy,
+        (token, network): (&TokenId, IpAddr),
+        now: Instant,
+    ) -> Result<(), Limited> {
         let (limit, span) = policy.window();
-        let window = (limit.saturating_mul(LIGHT_CONNECTIONS), span);
+        let limit = limit.saturating_mul(LIGHT_CONNECTIONS);
+        let limited = |wait| policy.limited(Weight::Light, wait);
+        let of_network = (limit - limit / 4, span);
+        let admitted = self
+            .networks
+            .admit((*token, network), Weight::Light, of_network, now);
+        admitted.map_err(limited)?;
         let tenant = policy.grant.as_ref().map(|grant| &grant.client.tenant_id);
         let tenant = tenant.map(|id| Holder::Tenant(id.clone()));
         for holder in std::iter::once(Holder::Token(*token)).chain(tenant) {
-            let admitted = self.light.admit(((), holder), Weight::Light, window, now);
-            admitted.map_err(|wait| policy.limited(Weight::Light, wait))?;
+            let admitted = self
+                .light
+                .admit(((), holder), Weight::Light, (limit, span), now);
+            admitted.map_err(limited)?;
         }
         Ok(())
     }

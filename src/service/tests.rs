@@ -1,3 +1,5 @@
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::*;
 use crate::auth::TokenId;
 use crate::config::{self, Config};
@@ -12,7 +14,7 @@ fn configured(tokens: &str) -> Config {
 /// Whether a read is admitted, by a connection that admits everything.
 async fn admit(service: &Service, policy: &Policy, token: &TokenId) -> bool {
     let mut meter = Meter::new(policy.window());
-    let tally = Tally::Own(&mut meter);
+    let tally = Tally::Own(&mut meter, IpAddr::V4(Ipv4Addr::LOCALHOST));
     let admitted = service.admit((policy, token), Weight::Read, tally).await;
     admitted.is_ok()
 }
@@ -44,4 +46,36 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
         assert_eq!(admit(&service, &policy, &valid(names[1])).await, admitted);
     }
     assert_eq!(windows(), 1);
+}
+
+#[tokio::test]
+async fn a_network_leaves_some_of_what_is_light_to_others_on_sockets_too() {
+    let config = configured("first-token-of-the-test");
+    let opened = crate::app::open(&config, Arc::default()).await.unwrap();
+    let service = opened.service;
+    let policy = service.policy();
+    let token = TokenId::of("first-token-of-the-test");
+    let admitted = async |network: u8, sockets: usize| {
+        let mut admitted = 0;
+        for _ in 0..sockets {
+            let mut meter = Meter::new(policy.window());
+            let network = IpAddr::V4(Ipv4Addr::new(192, 0, 2, network));
+            loop {
+                let tally = Tally::Own(&mut meter, network);
+                let one = service.admit((&policy, &token), Weight::Light, tally);
+                match one.await {
+                    Ok(()) => admitted += 1,
+                    Err(_) => break,
+                }
+            }
+        }
+        admitted
+    };
+    let (limit, _) = policy.window();
+    let of_token = 100 * limit;
+    // One socket has ten times the reads, one network three quarters of its token.
+    assert_eq!(admitted(1, 1).await, 10 * limit);
+    assert_eq!(admitted(1, 20).await, of_token / 4 * 3 - 10 * limit);
+    assert_eq!(admitted(2, 20).await, of_token / 4);
+    assert_eq!(admitted(3, 1).await, 0);
 }

@@ -113,7 +113,8 @@ async fn run(
                 let policy = Arc::clone(policy.policy());
                 let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
                 let of = (&*policy, &caller.token);
-                let admitted = app.service.admit(of, weight, Tally::Own(&mut meter)).await;
+                let own = Tally::Own(&mut meter, caller.address);
+                let admitted = app.service.admit(of, weight, own).await;
                 match (admitted, line) {
                     (Ok(()), Ok(line)) => {
                         let (channel, caller, share) = (&channel, &caller, &share);

@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Reserved, Share, Weight};
 use crate::policy::{ConnectionLimits, Form, Policy, Tally};
 use crate::server::listener::stream::Stream;
-use crate::server::{App, mcp};
+use crate::server::{App, gate, mcp};
 use crate::service::{Change, PolicyReceiver};
 
 /// How often the client is asked whether it is there.
@@ -309,7 +309,7 @@ impl Session<'_> {
                     Dialect::Mcp => mcp::weight(&text),
                 };
                 let of = (&**self.policy.policy(), &self.caller.token);
-                let own = Tally::Own(&mut self.meter);
+                let own = Tally::Own(&mut self.meter, gate::network(self.caller.address));
                 match self.app.service.admit(of, weight, own).await {
                     Ok(()) => {
                         self.listed.asked();
