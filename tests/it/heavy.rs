@@ -16,6 +16,10 @@ const TABLES: &str = "
         INSERT INTO notes SELECT i, replace(hex(zeroblob(30000)), '0', 'a') FROM n;
     INSERT INTO notes SELECT i + 40, replace(hex(zeroblob(500000)), '0', 'a')
         FROM (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3);
+    CREATE TABLE docs (id INTEGER PRIMARY KEY, body TEXT);
+    INSERT INTO docs SELECT id, '{' || body || char(92) || '}' FROM notes;
+    INSERT INTO docs SELECT id + 100, body FROM docs; INSERT INTO docs SELECT id + 200, body FROM docs;
+    CREATE INDEX by_body ON docs (body);
     CREATE TABLE many (id INTEGER PRIMARY KEY, word TEXT);
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
         INSERT INTO many SELECT i, hex(i * 7919 % 200003) FROM n;
@@ -51,6 +55,22 @@ fn heaviest() -> Vec<String> {
             "many",
             json!({"group_by": ["word"], "aggregate": {"n": {"$max": "id"}}, "total": true}),
         ),
+        (
+            "docs",
+            json!({"filters": {"body": {"$gt": "!", "$lt": "~", "$ne": "x"}}, "fields": ["id"], "total": true}),
+        ),
+        (
+            "docs",
+            json!({"filters": {"body": {"$startswith": "{"}}, "fields": ["id"]}),
+        ),
+        (
+            "docs",
+            json!({"sort": ["body"], "fields": ["id"], "filters": {"$not": {"body": {"$in": ["{a", "b"]}}}}),
+        ),
+        (
+            "docs",
+            json!({"group_by": ["body"], "aggregate": {"n": {"$max": "body"}}}),
+        ),
         ("joined", json!({"sort": ["-word", "id"], "total": true})),
         (
             "joined",
@@ -76,7 +96,7 @@ async fn the_heaviest_requests_end_in_time_and_keep_nobody_waiting() {
     let limit = Duration::from_secs(2);
     let service = Service::with(&[
         ("DATABASE_URL", &url),
-        ("MCP_ALLOWED_MODELS", "notes,many,joined"),
+        ("MCP_ALLOWED_MODELS", "notes,docs,many,joined"),
         ("MCP_QUERY_TIMEOUT", "2"),
         ("MCP_RATE_LIMIT", "0"),
     ])

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::Executor as _;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -310,4 +310,120 @@ async fn a_request_of_several_statements_ends_whole_in_its_time() {
     let took = began.elapsed();
     assert_eq!(error, "Query timed out after 2s (timeout)");
     assert!(took < Duration::from_millis(2_700), "{took:?}");
+}
+
+/// A way to the server by which it can call itself otherwise, as another one behind a balancer.
+async fn balanced(server: String, name: String) -> (String, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (other, otherwise) = (Arc::new(AtomicBool::new(false)), name.replace('/', "|"));
+    let is_other = Arc::clone(&other);
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(&server).await.unwrap();
+            let (is_other, name, otherwise) =
+                (Arc::clone(&is_other), name.clone(), otherwise.clone());
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(async move {
+                    let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+                    let _ = to_server.shutdown().await;
+                });
+                let mut told = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_server.read(&mut told).await {
+                    let told = &mut told[..length];
+                    if is_other.load(Ordering::Relaxed)
+                        && let Some(at) = told
+                            .windows(name.len())
+                            .position(|it| it == name.as_bytes())
+                    {
+                        told[at..at + name.len()].copy_from_slice(otherwise.as_bytes());
+                    }
+                    if to_client.write_all(told).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, other)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_session_of_another_server_is_ended() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place.run(MADE).await;
+    let name = place
+        .text("SELECT CAST(CONCAT_WS('/', @@hostname, @@port, @@server_id) AS CHAR)")
+        .await;
+    let (address, other) = balanced(place.address(), name).await;
+    let settings = [("MCP_POOL_SIZE", "1"), ("MCP_QUERY_TIMEOUT", "4")];
+    let asker = Asker::with(&place.url_at(&address), MODELS, &settings).await;
+    let given_up = async || {
+        let asked = asker.ask("list", "slow", "{}");
+        let given_up = tokio::time::timeout(Duration::from_millis(300), asked).await;
+        assert!(given_up.is_err(), "{given_up:?}");
+    };
+    // The session is on this server, and each way there leads to another one from now on.
+    assert_eq!(asker.rows("notes", "{}").await.len(), 2);
+    other.store(true, Ordering::Relaxed);
+    given_up().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let working = at_work(&place).await;
+    assert_eq!(
+        working.len(),
+        1,
+        "what has its number is left alone: {working:?}"
+    );
+    // The server's own limit ends it; where there is a way it is over at once.
+    eventually("its own end", Duration::from_secs(8), async || {
+        at_work(&place).await.is_empty()
+    })
+    .await;
+    other.store(false, Ordering::Relaxed);
+    given_up().await;
+    asker.ask("list", "notes", "{}").await.unwrap();
+    given_up().await;
+    eventually("an end by KILL", Duration::from_millis(1_500), async || {
+        at_work(&place).await.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hints_that_are_cut_off_leave_no_sessions_behind() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE t (id INT PRIMARY KEY, status VARCHAR(9), pad CHAR(200));\n\
+             INSERT INTO t SELECT seq, CONCAT('s', seq % 900), REPEAT('x', 200) FROM seq_1_to_40000;\n\
+             ANALYZE TABLE t;\n",
+        )
+        .await;
+    let asker = Asker::with(&place.url(), "t", &[("MCP_POOL_SIZE", "2")]).await;
+    let mut asked = JoinSet::new();
+    for _ in 0..30 {
+        let asker = asker.clone();
+        asked.spawn(async move {
+            let params = r#"{"filters":{"status":"none"}}"#;
+            asker.ask("query", "t", params).await
+        });
+    }
+    for answer in asked.join_all().await {
+        let answer = answer.unwrap();
+        assert!(answer.contains(r#""count":0"#), "{answer}");
+    }
+    // Those of the pool, and the side connection.
+    eventually(
+        "sessions that are left",
+        Duration::from_secs(2),
+        async || place.processes().await.len() <= 3,
+    )
+    .await;
 }

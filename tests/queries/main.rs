@@ -38,6 +38,7 @@ mod relations;
 mod ruled;
 mod semantics;
 mod sent;
+mod slow;
 mod sqlite;
 mod values;
 mod walks;
