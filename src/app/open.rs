@@ -53,6 +53,14 @@ impl Opened {
         }
     }
 
+    /// The columns of a model that the role may not read, as far as the database tells of them.
+    pub fn withheld(&self, model: &str) -> Vec<String> {
+        let tables = self.judged.judged().iter();
+        let mut of_model = tables.filter(|(name, _)| name.exposed == model);
+        let table = of_model.find_map(|(_, table)| table.as_ref().ok());
+        table.map_or_else(Vec::new, |table| table.withheld.clone())
+    }
+
     /// The SQL that makes a role for just what is served, where the engine has roles.
     pub fn setup_sql(&self) -> Option<String> {
         let policy = self.service.policy();
@@ -164,9 +172,8 @@ impl Own {
                     ..Self::unread(Some(db), Some(exposed))
                 })
             }
-            Err(failure) => match told(&db, &failure).map(named) {
-                Some(fault) if !failure.is_unknown_host() => Err(fault),
-                // A name server may be the one that does not answer, and a name may come back.
+            Err(failure) => match absent(&db, &failure) {
+                Some(fault) if !failure.may_mend_itself() => Err(fault),
                 absent => Ok(Self {
                     waiting: true,
                     absent,
@@ -397,6 +404,11 @@ pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Bui
 }
 
 /// What the operator is told of a failure at start.
+/// What keeps the service out of a database, as far as the failure tells.
+pub(super) fn absent(db: &Db, failure: &Failure) -> Option<StartFault> {
+    told(db, failure).map(named)
+}
+
 fn told(db: &Db, failure: &Failure) -> Option<StartFault> {
     if let Some(detail) = failure.detail() {
         debug!(%detail, "the database says");

@@ -84,6 +84,7 @@ fn json_tells_the_same() {
             "enabled": true,
             "exposed": 1,
             "hidden": 2,
+            "withheld": 0,
             "models": [{
                 "name": "people",
                 "table": "customers",

@@ -44,3 +44,43 @@ async fn the_role_of_the_tests_is_too_strong() {
     );
     assert!(!sql.contains("api_key"), "{sql}");
 }
+
+#[tokio::test]
+async fn what_the_role_may_not_read_is_counted_and_named() {
+    let Some(database) = Database::new(SHOP).await else {
+        return;
+    };
+    let reader = format!("{}_reader", database.name());
+    database
+        .execute(&format!(
+            "CREATE ROLE {reader} LOGIN; GRANT SELECT (id, api_key) ON orders TO {reader}"
+        ))
+        .await;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let Output { stdout, .. } = Command::new(env!("CARGO_BIN_EXE_lucarne"))
+            .arg("check")
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("DATABASE_URL", database.url_as(&reader))
+            .env("MCP_ALLOWED_MODELS", "orders")
+            .output()
+            .unwrap();
+        String::from_utf8(stdout).unwrap()
+    };
+    let report = run(&[]);
+    let told = ": 1 model, 1 field exposed, 1 hidden, 1 that the role may not read\n";
+    assert!(report.contains(told), "{report}");
+    let line = report.lines().find(|line| line.contains("total")).unwrap();
+    assert!(
+        line.contains("no GRANT: the role may not read it"),
+        "{line}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    assert_eq!(json["withheld"], 1);
+    assert_eq!(json["models"][0]["withheld"], serde_json::json!(["total"]));
+    database
+        .execute(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"))
+        .await;
+}

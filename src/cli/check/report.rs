@@ -6,13 +6,16 @@ use serde::Serialize;
 
 use super::baseline::Difference;
 use crate::app::{Opened, ToldTool, ToldTools};
-use crate::catalog::{Catalog, Hidden, Model, RelationEntry};
+use crate::catalog::{Catalog, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
 use crate::config::{self, Config, Warning};
 use crate::db::Weakness;
 use crate::inspect::{self, Cover};
 use crate::store::Contents;
+
+/// Why a column that no rule hides is not exposed.
+const NO_GRANT: &str = "no GRANT: the role may not read it";
 
 /// All that is found.
 #[derive(Debug, Serialize)]
@@ -28,6 +31,8 @@ pub(super) struct Report {
     exposed: usize,
     /// Fields that a rule hides.
     hidden: usize,
+    /// Columns that the database keeps from the role.
+    withheld: usize,
     models: Vec<Shown>,
     /// Which rules on rows reach the models of each tenant that has some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -49,6 +54,9 @@ struct Shown {
     kind: &'static str,
     fields: Vec<Exposed>,
     hidden: Vec<Covered>,
+    /// The columns that the role may not read, as far as the database tells of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    withheld: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     relations: Vec<RelationEntry>,
 }
@@ -97,7 +105,7 @@ impl Report {
         let models: Vec<Shown> = catalog
             .models()
             .iter()
-            .map(|model| shown(model, catalog, &opened.hidden))
+            .map(|model| shown(model, catalog, opened))
             .collect();
         let mut warnings: Vec<Weak> = config.warnings.iter().map(configured).collect();
         warnings.extend(opened.missing.iter().map(|missing| Weak {
@@ -117,6 +125,7 @@ impl Report {
             enabled,
             exposed: models.iter().map(|model| model.fields.len()).sum(),
             hidden: models.iter().map(|model| model.hidden.len()).sum(),
+            withheld: models.iter().map(|model| model.withheld.len()).sum(),
             models,
             rules: Vec::new(),
             tools: Vec::new(),
@@ -197,11 +206,15 @@ impl Report {
         let _ = match &self.database {
             Some(database) => writeln!(
                 text,
-                "{}: {}, {} exposed, {} hidden",
+                "{}: {}, {} exposed, {} hidden{}",
                 visible(database),
                 counted(self.models.len(), "model"),
                 counted(self.exposed, "field"),
-                self.hidden
+                self.hidden,
+                match self.withheld {
+                    0 => String::new(),
+                    withheld => format!(", {withheld} that the role may not read"),
+                }
             ),
             None => writeln!(text, "no database is named: nothing is exposed"),
         };
@@ -247,7 +260,9 @@ impl Report {
         for model in &self.models {
             let exposed = model.fields.iter().map(|it| (&it.name, it.field_type, ""));
             let hidden = model.hidden.iter().map(|it| (&it.name, "", &*it.rule));
-            rows.extend(exposed.chain(hidden).map(|(field, field_type, rule)| {
+            let withheld = model.withheld.iter().map(|it| (it, "", NO_GRANT));
+            let all = exposed.chain(hidden).chain(withheld);
+            rows.extend(all.map(|(field, field_type, rule)| {
                 [&*model.name, field, field_type, rule]
                     .map(|text| Cell::text(visible(text)))
                     .to_vec()
@@ -307,8 +322,9 @@ impl Report {
     }
 }
 
-fn shown(model: &Model, catalog: &Catalog, hidden: &[Hidden]) -> Shown {
-    let covered = hidden.iter().filter(|hidden| hidden.model == model.name());
+fn shown(model: &Model, catalog: &Catalog, opened: &Opened) -> Shown {
+    let hidden = opened.hidden.iter();
+    let covered = hidden.filter(|hidden| hidden.model == model.name());
     Shown {
         name: model.name().to_owned(),
         table: model.table().to_string(),
@@ -327,6 +343,7 @@ fn shown(model: &Model, catalog: &Catalog, hidden: &[Hidden]) -> Shown {
                 rule: hidden.rule.clone(),
             })
             .collect(),
+        withheld: opened.withheld(model.name()),
         relations: RelationEntry::of(model, catalog),
     }
 }
