@@ -12,6 +12,7 @@ pub(super) use admin::Administrator;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::ConnectInfo;
 use axum::http::header::{
@@ -20,11 +21,12 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use tracing::warn;
 
-use addresses::Addresses;
+use addresses::{Addresses, MINUTE};
 
 use super::listener::connections::Connection;
-use crate::auth::{Caller, Holder, Refused};
+use crate::auth::{Caller, Holder, Refused, TokenId};
 use crate::config::Page;
+use crate::limit::{Weight, Windows};
 use crate::policy::{Access, Policy};
 
 /// Failed attempts of one address in a minute that are answered as such.
@@ -52,8 +54,11 @@ pub struct Listener {
 #[derive(Debug)]
 pub struct Gate {
     failures: Addresses,
-    /// At most one line a minute and address in the log.
+    /// At most one line a minute and address in the log, where nobody knows whose token it is.
     logged: Addresses,
+    /// The same for each token that is known: others at its address, or behind its proxy, do not
+    /// keep it out of the log.
+    named: Windows<TokenId, ()>,
     /// As many refusals of an address are recorded one by one.
     listed: Addresses,
 }
@@ -92,6 +97,7 @@ impl Default for Gate {
         Self {
             failures: Addresses::each(FAILURES_A_MINUTE),
             logged: Addresses::each(1),
+            named: Windows::default(),
             listed: Addresses::each(FAILURES_A_MINUTE),
         }
     }
@@ -317,10 +323,17 @@ impl Gate {
         }
     }
 
-    /// Tells the log of a refusal, once a minute and address: the reason, and what of the request
-    /// helps to mend it.
+    /// Tells the log of a refusal, once a minute and address, or known token: the reason, and what
+    /// of the request helps to mend it.
     pub fn log(&self, denied: Denied, address: IpAddr, shown: &Shown) {
-        if self.logged.count(address).is_err() {
+        let first = match &shown.known {
+            Some(known) => {
+                let (whose, once) = ((known.token, ()), (1, MINUTE));
+                self.named.admit(whose, Weight::Read, once, Instant::now())
+            }
+            None => self.logged.count(address),
+        };
+        if first.is_err() {
             return;
         }
         let text = denied.text();
@@ -336,9 +349,12 @@ impl Gate {
                 "MCP connection rejected: {text} origin={place:?}: if pages of it may ask, add it \
                  to MCP_ALLOWED_ORIGINS"
             ),
-            (Denied::Token(refused), Some(Caller { token, client, .. })) => {
+            (_, Some(Caller { token, client, .. })) => {
                 let client = client.as_deref().map(tracing::field::display);
-                let why = refused.why();
+                let why = match denied {
+                    Denied::Token(refused) => refused.why(),
+                    _ => "the token lets nobody in",
+                };
                 warn!(%address, %token, client, "MCP connection rejected: {text}: {why}");
             }
             _ => warn!(%address, "MCP connection rejected: {text}"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::network;
 use crate::limit::{Weight, Windows};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts what addresses do, each for itself until one site has too many of them.
 #[derive(Debug)]
