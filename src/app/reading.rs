@@ -64,7 +64,7 @@ pub(super) async fn at(time: Option<Instant>) {
 /// The tables, once they are read.
 pub(super) async fn read(reading: Option<&mut Reading>) -> Result<Tables, NotReloaded> {
     match reading.map(|reading| &mut reading.task) {
-        Some(Task::Runs(task)) => task.await.unwrap_or(Err(NotReloaded::Unchecked)),
+        Some(Task::Runs(task)) => task.await.unwrap_or(Err(NotReloaded::Unchecked(None))),
         Some(Task::Rests) | None => std::future::pending().await,
     }
 }

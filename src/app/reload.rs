@@ -35,8 +35,10 @@ pub struct Live {
     kept: Option<Kept>,
     /// Whether the database has never answered.
     waiting: bool,
-    /// What was last said about a database that answers and cannot be served.
+    /// What was last said about a database that cannot be served, though somebody answers for it.
     said: Option<StartFault>,
+    /// How often the database was to be looked for.
+    looks: u32,
     /// The catalog as it is being read.
     reading: Option<Reading>,
     /// Whether less is in force than the configuration says: what a reload takes away waits for
@@ -46,14 +48,17 @@ pub struct Live {
     edition: Edition,
 }
 
+/// A login that was refused is tried each time that the database was to be looked for so often.
+const REFUSED: u32 = 5;
+
 /// A configuration that was not put in force; the one before it stays, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReloaded {
     /// It cannot be right.
     Faulty(StartFault),
-    /// It could not be compared with the database, which does not answer; what it takes away is in
-    /// force, and the rest follows when the database answers.
-    Unchecked,
+    /// It could not be compared with the database, which does not answer, or keeps the service out
+    /// for a reason; what it takes away is in force, and the rest follows when the database answers.
+    Unchecked(Option<StartFault>),
 }
 
 impl From<StartFault> for NotReloaded {
@@ -83,7 +88,8 @@ impl Live {
             judged: Arc::clone(&opened.judged),
             kept,
             waiting: opened.waiting,
-            said: None,
+            said: opened.absent.clone(),
+            looks: 0,
             reading: None,
             withdrawn: false,
             edition,
@@ -245,11 +251,14 @@ impl Live {
             let Some(mut reading) = self.reading.take() else {
                 continue;
             };
-            if matches!(read, Err(NotReloaded::Unchecked)) && !self.waiting {
+            if let Err(unchecked @ NotReloaded::Unchecked(_)) = &read
+                && !self.waiting
+            {
+                let unchecked = unchecked.clone();
                 reading.task = Task::Rests;
                 self.reading = Some(reading);
                 self.withdraw();
-                return Err(NotReloaded::Unchecked);
+                return Err(unchecked);
             }
             match reading.asked {
                 Some(asked) => return self.settle(reading.config, asked, read),
@@ -279,13 +288,17 @@ impl Live {
 
     /// Asks a database that has never answered, and one that a reload could not be compared with.
     pub fn look(&mut self) {
+        self.looks = self.looks.wrapping_add(1);
         match self.reading.take() {
             Some(Reading {
                 config,
                 asked,
                 task: Task::Rests,
             }) => self.read_for(config, asked),
-            None if self.waiting => self.read_for(Arc::clone(&self.config), None),
+            // A login that is refused is not tried as often as a server that is away.
+            None if self.waiting && (self.said.is_none() || self.looks.is_multiple_of(REFUSED)) => {
+                self.read_for(Arc::clone(&self.config), None);
+            }
             other => self.reading = other,
         }
     }
@@ -297,7 +310,8 @@ impl Live {
                 return Ok(Tables::new());
             };
             let tables = open::tables(&db, &of).await;
-            let tables = tables.map_err(|_| NotReloaded::Unchecked)?;
+            let tables =
+                tables.map_err(|failure| NotReloaded::Unchecked(open::absent(&db, &failure)))?;
             open::served(open::built(&tables, &of), &db, &of).await?;
             Ok(tables)
         });
@@ -391,7 +405,7 @@ impl Live {
         });
         let tables = match read {
             Ok(tables) => tables,
-            Err(NotReloaded::Unchecked) => Tables::new(),
+            Err(NotReloaded::Unchecked(_)) => Tables::new(),
             Err(faulty) => {
                 if std::mem::take(&mut self.withdrawn) {
                     let (settings, tls) = (&before.settings, before.tls.clone());
@@ -494,6 +508,12 @@ impl Live {
             Err(NotReloaded::Faulty(fault)) if self.said.as_ref() != Some(&fault) => {
                 error!("{}; {}", fault.what, fault.help);
                 self.said = Some(fault);
+            }
+            Err(NotReloaded::Unchecked(fault)) if fault.is_some() && self.said != fault => {
+                if let Some(StartFault { what, help }) = &fault {
+                    warn!("{what}: waited for; {help}");
+                }
+                self.said = fault;
             }
             Err(_) => {}
         }

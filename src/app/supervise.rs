@@ -171,7 +171,7 @@ impl Supervisor {
         match self.live.reload(config) {
             Ok(()) => self.files = files,
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
-            Err(NotReloaded::Unchecked) => {}
+            Err(NotReloaded::Unchecked(_)) => {}
         }
     }
 
@@ -180,7 +180,7 @@ impl Supervisor {
         self.notify.reloading();
         match self.live.reread() {
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
-            Ok(()) | Err(NotReloaded::Unchecked) => {
+            Ok(()) | Err(NotReloaded::Unchecked(_)) => {
                 self.count("done");
                 self.notify.ready();
             }
@@ -197,8 +197,8 @@ impl Supervisor {
                 self.judge_tools();
             }
             Err(NotReloaded::Faulty(fault)) => return self.refused(vec![trouble(fault)]),
-            Err(NotReloaded::Unchecked) if self.unchecked => return,
-            Err(NotReloaded::Unchecked) => {
+            Err(NotReloaded::Unchecked(_)) if self.unchecked => return,
+            Err(NotReloaded::Unchecked(_)) => {
                 self.unchecked = true;
                 warn!("reload: the database does not answer: tried again until it does");
                 self.tell(&Outcome::Waits);

@@ -5,6 +5,12 @@ use std::fmt;
 use super::causes::{self, Cause};
 use crate::encode::RowFault;
 
+/// Numbers of MariaDB and MySQL for what an administrator mends there: passwords, accounts, hosts,
+/// rights and databases.
+const MENDED_THERE: [&str; 10] = [
+    "1044", "1045", "1049", "1129", "1130", "1698", "1820", "1862", "3118", "4151",
+];
+
 /// A statement, or the way to it, failed.
 pub struct Failure {
     kind: FailureKind,
@@ -174,13 +180,19 @@ impl Failure {
         }
     }
 
-    /// Whether the name of its host is unknown, which a name server may mend.
-    pub fn is_unknown_host(&self) -> bool {
-        let Some(sqlx::Error::Io(error)) = self.source() else {
-            return false;
-        };
-        let detail = error.to_string();
-        detail.starts_with("failed to lookup address")
+    /// Whether what keeps the service out may be mended elsewhere: a name server that comes back, a
+    /// role or a password that is set, a database that is made.
+    pub fn may_mend_itself(&self) -> bool {
+        if let Some(sqlx::Error::Io(error)) = self.source() {
+            return error.to_string().starts_with("failed to lookup address");
+        }
+        match self.engine_code() {
+            Some((causes::POSTGRES, code)) => {
+                code.starts_with("28") || ["3D000", "42501"].contains(&&*code)
+            }
+            Some((causes::MYSQL, code)) => MENDED_THERE.contains(&&*code),
+            _ => false,
+        }
     }
 
     /// The engine, and its code as [`causes`] has it.

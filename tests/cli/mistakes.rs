@@ -137,12 +137,6 @@ fn refusing() -> String {
     address
 }
 
-fn start(run: Run) -> Ended {
-    run.set("MCP_ENABLED", "true")
-        .set("MCP_TOKEN", TOKEN)
-        .lucarne(&["serve"])
-}
-
 fn at_the_start(graded: &mut Vec<Graded>) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -189,8 +183,9 @@ fn at_the_start(graded: &mut Vec<Graded>) {
     let wrong = format!("PostgreSQL at {server} refused the password of \"reader\"");
     let (host, port) = server.split_once(':').unwrap();
     let remedy = format!("try it: psql -h {host} -p {port} -U reader");
-    let ended = start(Run::new().set("DATABASE_URL", &url));
-    graded.push(Graded::new("password", ended, 2, [&wrong], [&remedy]));
+    let (serving, _) = Serving::new(&Run::new(), &[("MCP_TOKEN", TOKEN), ("DATABASE_URL", &url)]);
+    let ended = serving.ended("waited for");
+    graded.push(Graded::new("password", ended, 0, [&wrong], [&remedy]));
 
     let down = "postgres://reader:s3same@127.0.0.1:1/shop";
     let (serving, _) = Serving::new(&Run::new(), &[("MCP_TOKEN", TOKEN), ("DATABASE_URL", down)]);

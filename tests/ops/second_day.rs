@@ -8,6 +8,7 @@ use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::servers::{Engine, Server};
 use crate::support::*;
 
 const STORE: &str = "MCP_STORE=sqlite:store.db\n\
@@ -197,6 +198,9 @@ async fn tokens_that_are_known_are_named_when_they_are_refused() {
     )
     .await;
     assert_eq!(served.try_connect(&expiring).await.err(), Some(401));
+    // Another line of this address in the same minute.
+    let told = "MCP connection rejected: Invalid authentication token: the token expired";
+    line(&served, told, &["canada/brief"]).await;
     assert_eq!(
         served.try_connect("a-token-that-nobody-made").await.err(),
         Some(401)
@@ -299,4 +303,60 @@ async fn an_unknown_host_is_waited_for() {
     line(&served, "there is no host", &all).await;
     let mut socket = served.connect(TOKEN).await;
     assert_eq!(code(&ask(&mut socket, LIST).await), "unavailable");
+}
+
+/// Each reason is told when it takes the place of another; the service serves by itself in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_refused_and_a_database_that_is_missing_are_waited_for() {
+    let folder = Folder::new().await;
+    for (engine, steps, table) in [
+        (
+            Engine::Postgres,
+            [
+                ("refused to log \"reader\" in", "CREATE ROLE reader LOGIN"),
+                ("has no database \"later\"", "CREATE DATABASE later"),
+            ],
+            None,
+        ),
+        (
+            Engine::MariaDb,
+            [
+                (
+                    "refused the password of \"reader\"",
+                    "CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'right'",
+                ),
+                (
+                    "does not let \"reader\" into database \"later\"",
+                    "CREATE DATABASE later",
+                ),
+            ],
+            Some("GRANT SELECT ON later.* TO reader@'127.0.0.1'"),
+        ),
+    ] {
+        let Some(server) = Server::new(engine).await else {
+            continue;
+        };
+        let url = server.url_of("reader:right", "later");
+        folder.configure(&format!("DATABASE_URL={url}\nMCP_ALLOWED_MODELS=users"));
+        let served = folder.serve().await;
+        let mut socket = served.connect(TOKEN).await;
+        for (told, mended) in steps {
+            line(&served, told, &["waited for"]).await;
+            assert_eq!(code(&ask(&mut socket, LIST).await), "unavailable");
+            server.run(&[mended]).await;
+        }
+        server
+            .run_in("later", &["CREATE TABLE users (id int PRIMARY KEY)"])
+            .await;
+        match table {
+            Some(grant) => server.run(&[grant]).await,
+            None => {
+                server
+                    .run_in("later", &["GRANT SELECT ON users TO reader"])
+                    .await
+            }
+        }
+        served.says("the database answers", 1).await;
+        assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
+    }
 }

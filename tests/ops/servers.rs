@@ -67,16 +67,35 @@ impl Server {
         }
     }
 
+    /// The URL of a database as somebody logs in there.
+    pub(crate) fn url_of(&self, login: &str, database: &str) -> String {
+        let scheme = match self.engine {
+            Engine::Postgres => "postgres",
+            Engine::MariaDb => "mariadb",
+        };
+        format!("{scheme}://{login}@127.0.0.1:{}/{database}", self.port)
+    }
+
     /// Runs statements, each for itself.
     pub(crate) async fn run(&self, statements: &[&'static str]) {
+        self.run_at(&self.url(), statements).await;
+    }
+
+    /// The same in another database.
+    pub(crate) async fn run_in(&self, database: &str, statements: &[&'static str]) {
+        let url = self.url_of("root", database).replace("mariadb:", "mysql:");
+        self.run_at(&url, statements).await;
+    }
+
+    async fn run_at(&self, url: &str, statements: &[&'static str]) {
         for statement in statements {
             match self.engine {
                 Engine::Postgres => {
-                    let mut admin = PgConnection::connect(&self.url()).await.unwrap();
+                    let mut admin = PgConnection::connect(url).await.unwrap();
                     admin.execute(*statement).await.unwrap();
                 }
                 Engine::MariaDb => {
-                    let mut admin = MySqlConnection::connect(&self.url()).await.unwrap();
+                    let mut admin = MySqlConnection::connect(url).await.unwrap();
                     admin.execute(*statement).await.unwrap();
                 }
             }
