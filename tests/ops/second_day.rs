@@ -353,7 +353,7 @@ async fn a_login_that_is_refused_and_a_database_that_is_missing_are_waited_for()
             None => {
                 server
                     .run_in("later", &["GRANT SELECT ON users TO reader"])
-                    .await
+                    .await;
             }
         }
         served.says("the database answers", 1).await;
