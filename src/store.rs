@@ -27,7 +27,7 @@ pub use id::{DatabaseId, TenantId, TokenKey, is_id};
 pub use record::{
     ClientLimits, Contents, Database, NewDatabase, NewTenant, NewToken, Previous, Tenant, Token,
 };
-pub use rule::{NoRule, RowRule};
+pub use rule::{NoRule, RowRule, Rows};
 pub use seal::{Keys, SealFault};
 
 use std::fmt;

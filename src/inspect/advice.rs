@@ -107,8 +107,7 @@ async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec
     let (Ok(reached), Ok(tables)) = (&reached, &read) else {
         return vec![unread(database, read.as_ref().err().map_or("", |it| it))];
     };
-    let wanted = rules.iter().map(wanted);
-    let wanted: Vec<WantedRule<'_>> = wanted.collect();
+    let wanted: Vec<WantedRule<'_>> = rules.iter().filter_map(wanted).collect();
     let built = catalog::build(
         reached.names.iter().zip(tables.iter().cloned()).collect(),
         &reached.sensitive,

@@ -39,6 +39,10 @@ pub fn uncovered(covers: &[Cover]) -> Option<Weakness> {
             "no rule on rows reaches {}: every row is seen",
             open.join(", ")
         ),
-        help: "a rule may lead along relations: --rows 'lines.order.customer_id = 42'".to_owned(),
+        help: format!(
+            "a rule may lead along relations: --rows 'lines.order.customer_id = 42'; where every \
+             row is meant: --rows '{}'",
+            RowRule::all(open[0])
+        ),
     })
 }

@@ -287,7 +287,7 @@ async fn of_database(
 impl Look {
     /// What is seen of these models by these rules.
     fn built(&self, models: &[String], rules: &[RowRule]) -> Built {
-        let wanted: Vec<_> = rules.iter().map(directory::wanted).collect();
+        let wanted: Vec<_> = rules.iter().filter_map(directory::wanted).collect();
         let tables = self.reached.names.iter().zip(self.tables.iter().cloned());
         catalog::build(
             tables.collect(),

@@ -46,7 +46,7 @@ pub async fn probe(
         true => unguarded(tables.iter().flatten()),
         false => None,
     };
-    let wanted: Vec<WantedRule<'_>> = rules.iter().map(directory::wanted).collect();
+    let wanted: Vec<WantedRule<'_>> = rules.iter().filter_map(directory::wanted).collect();
     let tables: Tables = reached.names.iter().cloned().zip(tables).collect();
     let idle = idle::weaknesses(&tables, &reached.sensitive).into_iter();
     let built = catalog::build(

@@ -19,7 +19,9 @@ use crate::catalog::WantedRule;
 use crate::config::{self, ModelName};
 use crate::db::Whom;
 use crate::plan;
-use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, TenantId, Token, TokenKey};
+use crate::store::{
+    Contents, Database, DatabaseId, RowRule, Rows, Tenant, TenantId, Token, TokenKey,
+};
 
 /// A tenant takes one of so many parts of the places for requests: one alone holds nobody up.
 const TENANTS_AT_ONCE: usize = 4;
@@ -427,13 +429,16 @@ pub(crate) fn listings<'r, 'n>(
         .collect()
 }
 
-/// A rule of the store as a catalog is built by it.
-pub(crate) fn wanted(rule: &RowRule) -> WantedRule<'_> {
-    WantedRule {
-        model: &rule.model,
-        field: &rule.field,
-        values: &rule.values,
-        read: plan::typed,
+/// A rule of the store as a catalog is built by it; `None` for one that holds nothing back.
+pub(crate) fn wanted(rule: &RowRule) -> Option<WantedRule<'_>> {
+    match &rule.rows {
+        Rows::All => None,
+        Rows::Where { field, values } => Some(WantedRule {
+            model: &rule.model,
+            field,
+            values,
+            read: plan::typed,
+        }),
     }
 }
 

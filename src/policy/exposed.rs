@@ -255,7 +255,7 @@ impl Exposed {
         let Some(learned) = source.held.known().await else {
             return;
         };
-        let rules: Vec<WantedRule<'_>> = source.rules.iter().map(wanted).collect();
+        let rules: Vec<WantedRule<'_>> = source.rules.iter().filter_map(wanted).collect();
         let now = learned.judged.now();
         let tables = now.tables.iter();
         let built = catalog::build(

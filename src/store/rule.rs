@@ -1,6 +1,7 @@
 //! Row rules: which rows of a model may be seen, by the values of one field.
 //!
-//! Written `tickets.company_id = 42` or `tickets.company_id in (1, 2)`. A name with anything but
+//! Written `tickets.company_id = 42` or `tickets.company_id in (1, 2)`; `tickets: all` says that
+//! every row is meant to be seen, as far as other rules let it. A name with anything but
 //! letters, digits, `_`, `-`, `$` and dots stands in double quotes, a value with a space, comma,
 //! quote or parenthesis in single quotes; a quote within is doubled. The last dot outside quotes
 //! separates the field.
@@ -13,23 +14,45 @@ use serde::{Deserialize, Serialize};
 /// The most values of a rule.
 const MAX_VALUES: usize = 100;
 
-/// Rows of a model are seen where a field has one of these values.
-///
-/// The values are texts as typed: what they mean is the type of the column's to say.
+/// Which rows of a model are seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RowRule {
     /// The model, by the name that clients use.
     pub model: String,
-    /// The field, which may be a hidden one.
-    pub field: String,
-    /// At least one value.
-    pub values: Vec<String>,
+    /// Which of its rows.
+    pub rows: Rows,
+}
+
+/// Rows that a rule lets be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// Every row: the rule holds nothing back, and says so.
+    All,
+    /// Those where a field has one of some values.
+    ///
+    /// The values are texts as typed: what they mean is the type of the column's to say.
+    Where {
+        /// The field, which may be a hidden one.
+        field: String,
+        /// At least one value.
+        values: Vec<String>,
+    },
+}
+
+impl RowRule {
+    /// The rule by which every row of a model is meant to be seen.
+    pub fn all(model: &str) -> Self {
+        Self {
+            model: model.to_owned(),
+            rows: Rows::All,
+        }
+    }
 }
 
 /// Why a text is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected model.field = value or model.field in (value, value), not {0}")]
+#[error("expected model.field = value, model.field in (value, value) or model: all, not {0}")]
 pub struct NoRule(String);
 
 impl FromStr for RowRule {
@@ -37,13 +60,14 @@ impl FromStr for RowRule {
 
     fn from_str(text: &str) -> Result<Self, NoRule> {
         let mut reader = Reader { rest: text };
-        reader
-            .rule()
-            .filter(|rule| rule.values.len() <= MAX_VALUES)
-            .ok_or_else(|| {
-                let shown: String = text.chars().take(60).collect();
-                NoRule(format!("{shown:?}"))
-            })
+        let fits = |rule: &RowRule| match &rule.rows {
+            Rows::All => true,
+            Rows::Where { values, .. } => values.len() <= MAX_VALUES,
+        };
+        reader.rule().filter(fits).ok_or_else(|| {
+            let shown: String = text.chars().take(60).collect();
+            NoRule(format!("{shown:?}"))
+        })
     }
 }
 
@@ -67,11 +91,14 @@ impl fmt::Display for RowRule {
             true => self.model.clone(),
             false => quoted(&self.model, '"'),
         };
-        let field = match !self.field.is_empty() && self.field.chars().all(is_plain) {
-            true => self.field.clone(),
-            false => quoted(&self.field, '"'),
+        let Rows::Where { field, values } = &self.rows else {
+            return write!(f, "{model}: all");
         };
-        let values: Vec<String> = self.values.iter().map(|value| written(value)).collect();
+        let field = match !field.is_empty() && field.chars().all(is_plain) {
+            true => field.clone(),
+            false => quoted(field, '"'),
+        };
+        let values: Vec<String> = values.iter().map(|value| written(value)).collect();
         match &values[..] {
             [value] => write!(f, "{model}.{field} = {value}"),
             values => write!(f, "{model}.{field} in ({})", values.join(", ")),
@@ -109,12 +136,24 @@ impl Reader<'_> {
         while self.takes(".") {
             parts.push(self.name()?);
         }
+        self.space();
+        if self.takes(":") {
+            self.space();
+            let rule = RowRule {
+                model: parts.join("."),
+                rows: Rows::All,
+            };
+            return self
+                .rest
+                .trim_end()
+                .eq_ignore_ascii_case("all")
+                .then_some(rule);
+        }
         let field = parts.pop()?;
         if parts.is_empty() {
             return None;
         }
         let model = parts.join(".");
-        self.space();
         let values = if self.takes("=") {
             vec![self.value()?]
         } else {
@@ -128,8 +167,7 @@ impl Reader<'_> {
         self.space();
         self.rest.is_empty().then_some(RowRule {
             model,
-            field,
-            values,
+            rows: Rows::Where { field, values },
         })
     }
 
@@ -217,9 +255,15 @@ mod tests {
     fn rule(model: &str, field: &str, values: &[&str]) -> RowRule {
         RowRule {
             model: model.to_owned(),
-            field: field.to_owned(),
-            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            rows: Rows::Where {
+                field: field.to_owned(),
+                values: values.iter().map(|value| (*value).to_owned()).collect(),
+            },
         }
+    }
+
+    fn all(model: &str) -> RowRule {
+        RowRule::all(model)
     }
 
     #[test]
@@ -252,6 +296,9 @@ mod tests {
                 rule("order details", "a.b", &["x"]),
             ),
             ("\"a.b\".c = x", rule("a.b", "c", &["x"])),
+            ("tickets: all", all("tickets")),
+            (" audit.change_log :ALL ", all("audit.change_log")),
+            ("\"order details\": all", all("order details")),
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
@@ -279,6 +326,12 @@ mod tests {
             "t.c = 'a\nb'",
             "t.\"\" = a",
             "t.c = a b",
+            "t:",
+            "t: every",
+            "t: all or 1",
+            ": all",
+            "t. : all",
+            "all",
         ] {
             assert!(text.parse::<RowRule>().is_err(), "{text:?}");
         }
@@ -295,7 +348,9 @@ mod tests {
         ) {
             // An unquoted model is written with the dots that it has, which must not stand alone.
             prop_assume!(!model.starts_with('.') && !model.ends_with('.') && !model.contains(".."));
-            let rule = RowRule { model, field, values };
+            let every = all(&model);
+            prop_assert_eq!(every.to_string().parse(), Ok(every));
+            let rule = RowRule { model, rows: Rows::Where { field, values } };
             prop_assert_eq!(rule.to_string().parse(), Ok(rule));
         }
 

@@ -35,7 +35,25 @@ async fn each_change_is_answered_with_what_is_likely_meant_otherwise() {
             "PATCH",
             "/tenants/acme",
             json!({ "rows": ["tickets.company_id = 1"] }),
-            vec!["acme: no rule on rows reaches notes: every row is seen"],
+            vec![
+                "acme: no rule on rows reaches notes: every row is seen",
+                "where every row is meant: --rows 'notes: all'",
+            ],
+        ),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!({ "rows": ["tickets.company_id = 1", "notes: all"] }),
+            vec![],
+        ),
+        (
+            "PATCH",
+            "/tenants/acme",
+            json!({ "rows": ["tickets.company_id = 1", "note: all"] }),
+            vec![
+                "a row rule is about note, which no database of acme lists",
+                "did you mean notes?",
+            ],
         ),
         (
             "PATCH",

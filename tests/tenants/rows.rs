@@ -70,6 +70,7 @@ async fn rules_compare_each_type_as_filters_do() {
             ("things.score = 0.3", vec![3]),
             ("things.tag = b0000000-0000-0000-0000-000000000001", vec![2]),
             (&moment, vec![2, 3]),
+            ("things: all", vec![1, 2, 3, 4]),
         ]
         .into_iter()
         .enumerate()

@@ -92,7 +92,7 @@ pub(crate) struct Lists {
     /// The tools that it may call, by a comma list; all for any
     #[arg(long, value_name = "LIST")]
     tools: Option<String>,
-    /// Rows that it sees: "tickets.company_id = 42"; several are joined by AND
+    /// Rows that it sees: "tickets.company_id = 42", "notes: all"; several are joined by AND
     #[arg(long, value_name = "RULE")]
     rows: Vec<RowRule>,
 }

@@ -120,7 +120,7 @@ struct Create {
     /// What it is, for people
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
-    /// Rows that its tokens see: "tickets.company_id = 42"; several are joined by AND
+    /// Rows that its tokens see: "tickets.company_id = 42", "notes: all"; several are joined by AND
     #[arg(long, value_name = "RULE")]
     rows: Vec<RowRule>,
     #[command(flatten)]
