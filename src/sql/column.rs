@@ -35,8 +35,9 @@ pub(super) fn projected(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, S
 }
 
 /// Whether a field is a sort key as it is sent.
-pub(super) fn is_key(field: &Field) -> bool {
-    !field.withholds_order() && !is_position(field)
+pub(super) fn is_key(field: &Field, dialect: Dialect) -> bool {
+    let loses = dialect == Dialect::MySql && mysql::may_lose(field);
+    !field.withholds_order() && !is_position(field) && !loses
 }
 
 /// Whether a field is ordered by its values' positions: two of them may have one text.
@@ -48,6 +49,7 @@ fn is_position(field: &Field) -> bool {
 pub(super) fn key(expr: Expr, field: &Field, dialect: Dialect) -> (Expr, Shape) {
     match is_position(field) {
         true => (expr.cast_as("UNSIGNED"), Shape::Native),
+        false if dialect == Dialect::MySql => mysql::key(expr, field),
         false => projected(expr, field, dialect),
     }
 }

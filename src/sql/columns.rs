@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_query::{CaseStatement, Expr, ExprTrait as _, SelectStatement};
 
 use super::column::{alias, column_of};
-use super::{Dialect, column, groups, large, many, number, term};
+use super::{Dialect, column, groups, large, many, mysql, number, term};
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
 use crate::plan::{Column, Function, Shown, Source, Summary, Term, cursor};
@@ -18,8 +18,9 @@ pub(super) struct Columns<'s> {
     pub(super) count: usize,
     /// Each a condition that holds where a value is too large.
     too_large: Vec<Expr>,
-    /// Each a condition that holds where a sort key is too large for a cursor.
-    keys_too_large: Vec<Expr>,
+    /// Each a condition that holds where a sort key is too large for a cursor, or comes as another
+    /// text than it is.
+    keys_unfit: Vec<Expr>,
     /// Whether each has a name, by which it is selected again.
     pub(super) named: bool,
     /// How many lists rows hold so far.
@@ -36,7 +37,7 @@ impl<'s> Columns<'s> {
             max_bytes,
             count: 0,
             too_large: Vec::new(),
-            keys_too_large: Vec::new(),
+            keys_unfit: Vec::new(),
             named: false,
             lists: 0,
             added: Vec::new(),
@@ -140,13 +141,22 @@ impl<'s> Columns<'s> {
         };
         let field = column.field;
         let sent = self.added.iter().find(|added| added.0 == *column);
-        if let Some((_, cell)) = sent.filter(|_| column::is_key(field)) {
+        if let Some((_, cell)) = sent.filter(|_| column::is_key(field, self.dialect)) {
             return *cell;
         }
+        self.placing(&value, field)
+    }
+
+    /// A field's value as a sort key.
+    fn placing(&mut self, value: &Expr, field: &Field) -> Cell {
         let (expr, shape) = column::key(value.clone(), field, self.dialect);
         let limit = self.max_bytes.min(cursor::MAX_LENGTH);
-        let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
-        self.keys_too_large.extend(too_large);
+        let (cell, too_large) = self.measured(value, expr, shape, field, limit);
+        self.keys_unfit.extend(too_large);
+        let is_converted = field.withholds_order() && field.collation().is_some();
+        if self.dialect == Dialect::MySql && mysql::may_lose(field) && !is_converted {
+            self.keys_unfit.push(mysql::is_whole(value, field).not());
+        }
         cell
     }
 
@@ -160,13 +170,7 @@ impl<'s> Columns<'s> {
     fn key_of_many(&mut self, summary: &Summary<'_>, value: Expr) -> Cell {
         let field = summary.told.field();
         match (&summary.told.term, summary.told.function) {
-            (Some(Term::Column(_)), Function::Min | Function::Max) => {
-                let (expr, shape) = column::key(value.clone(), field, self.dialect);
-                let limit = self.max_bytes.min(cursor::MAX_LENGTH);
-                let (cell, too_large) = self.measured(&value, expr, shape, field, limit);
-                self.keys_too_large.extend(too_large);
-                cell
-            }
+            (Some(Term::Column(_)), Function::Min | Function::Max) => self.placing(&value, field),
             // SQLite orders sums as floats, and so they go on.
             _ if matches!(field.field_type(), FieldType::Decimal { .. }) => {
                 let (value, shape) = match self.dialect {
@@ -212,7 +216,7 @@ impl<'s> Columns<'s> {
         };
         let mut told = CaseStatement::new();
         let values = any(&mut self.too_large).map(|any| (any, "1"));
-        let keys = any(&mut self.keys_too_large).map(|any| (any, "2"));
+        let keys = any(&mut self.keys_unfit).map(|any| (any, "2"));
         if values.is_none() && keys.is_none() {
             return None;
         }

@@ -110,10 +110,7 @@ fn sqlite_key_equal(key: Expr, field: &Field, pointed: Expr, other: &Field) -> E
 
 /// Whether a field is equal to one of some values, at least one, as its column compares.
 pub(super) fn equal(column: Expr, field: &Field, values: &[Value], dialect: Dialect) -> Expr {
-    let column = match dialect {
-        Dialect::MySql => mysql::comparable(column, field, values),
-        Dialect::Sqlite | Dialect::Postgres => operand(column, field, dialect),
-    };
+    let column = operand(column, field, dialect);
     if dialect == Dialect::MySql && field.field_type() == FieldType::Enum {
         return mysql::is_member(&column, field, values);
     }

@@ -160,13 +160,10 @@ impl Tested<'_> {
     /// value's class is required as well.
     fn ranged(&self, value: &Value, operator: Operator) -> Expr {
         let (field, dialect) = (self.field, self.dialect);
-        let column = match dialect {
-            Dialect::MySql => {
-                let values = std::slice::from_ref(value);
-                mysql::comparable(self.column(), field, values)
-            }
-            Dialect::Sqlite | Dialect::Postgres => operand(self.column(), field, dialect),
-        };
+        if dialect == Dialect::MySql {
+            return mysql::ranged(self.column(), operator, value, field);
+        }
+        let column = operand(self.column(), field, dialect);
         let compare = |column, value| compare(column, operator, value, field, dialect);
         if !field.is_dynamic() {
             return compare(column, bound(value, field, dialect));

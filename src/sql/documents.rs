@@ -57,15 +57,27 @@ pub(super) fn guarded(
 /// A column as it is ordered and grouped: NULL where its value looks like a document.
 pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     if !field.withholds_order() {
-        return collated(column, field);
+        return match dialect {
+            Dialect::MySql => column,
+            Dialect::Sqlite | Dialect::Postgres => collated(column, field),
+        };
     }
     let shown = CaseStatement::new()
         .case(looks(&column, dialect), Expr::cust("NULL"))
         .finally(column)
         .into();
-    match field.collation() {
-        Some(collation) => Expr::cust_with_exprs(format!("? COLLATE {collation}"), [shown]),
-        None => shown,
+    made(shown, field, dialect)
+}
+
+/// What is made of a column, to be ordered as it is.
+pub(super) fn made(expr: Expr, field: &Field, dialect: Dialect) -> Expr {
+    match (field.collation(), dialect) {
+        (Some(collation), Dialect::MySql) => {
+            let template = format!("CONVERT(? USING utf8mb4) COLLATE {collation}");
+            Expr::cust_with_exprs(template, [expr])
+        }
+        (Some(collation), _) => Expr::cust_with_exprs(format!("? COLLATE {collation}"), [expr]),
+        (None, _) => expr,
     }
 }
 

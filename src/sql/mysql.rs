@@ -3,7 +3,7 @@
 
 use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
-use super::compare::among;
+use super::compare::{Operator, among, plain};
 use super::condition::ESCAPE;
 use super::{Dialect, column};
 use crate::catalog::{Field, FieldType};
@@ -29,6 +29,7 @@ pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {
             FieldType::Integer { .. } | FieldType::Float | FieldType::Float32 | FieldType::Bytes,
             _,
         ) => (expr, Shape::Native),
+        (FieldType::Text, _) if may_lose(field) => (shown(&expr, field), Shape::Native),
         (FieldType::Text, _) if field.is_bounded() => (expr, Shape::Native),
         (FieldType::Json, "geometry") => (Func::cust("ST_AsGeoJSON").arg(expr).into(), Shape::Json),
         (FieldType::Decimal { .. }, _) => (text(expr), Shape::Number),
@@ -44,23 +45,77 @@ fn text(expr: Expr) -> Expr {
     expr.cast_as("CHAR")
 }
 
-/// The column, in a character set that can hold the values.
-///
-/// The servers refuse to compare a column with a text that its character set cannot hold. Such a
-/// text is rare and equals nothing there, so the column is converted, and the index is given up.
-pub(super) fn comparable(column: Expr, field: &Field, values: &[Value]) -> Expr {
-    let charset = field.cast();
-    let foreign = field.field_type() == FieldType::Text
-        && !matches!(charset, "" | "set")
-        && values.iter().any(|value| match value {
-            Value::Text(text) => !holds(charset, text),
-            _ => false,
-        });
-    if foreign { unicode(column) } else { column }
+/// Whether a text may lose something on its way to us: its character set has bytes that stand for
+/// no letter, or several that stand for one.
+pub(super) fn may_lose(field: &Field) -> bool {
+    let whole = ["", "utf8", "utf8mb3", "latin1", "set"];
+    field.field_type() == FieldType::Text && !whole.contains(&field.cast())
 }
 
-/// What holds where a test does not. A text that its type does not take makes a test unknown: to
-/// MariaDB some UUIDs are none.
+/// Whether such a text comes back as the bytes that it is.
+pub(super) fn is_whole(column: &Expr, field: &Field) -> Expr {
+    let template = format!(
+        "CAST(CONVERT(CONVERT(? USING utf8mb4) USING {}) AS BINARY) = CAST(? AS BINARY)",
+        field.cast()
+    );
+    Expr::cust_with_exprs(template, vec![column.clone(); 2])
+}
+
+/// Such a text with U+FFFD for the bytes that stand for no letter. The server puts question marks
+/// in their place, so those of the text itself are another sign on the way.
+fn shown(column: &Expr, field: &Field) -> Expr {
+    let replaced = "REPLACE(REPLACE(CONVERT(REPLACE(?, CHAR(63), CHAR(26)) USING utf8mb4), \
+                    CHAR(63), _utf8mb4 x'EFBFBD'), CHAR(26), CHAR(63))";
+    Expr::case(is_whole(column, field), unicode(column.clone()))
+        .finally(Expr::cust_with_exprs(replaced, [column.clone()]))
+        .into()
+}
+
+/// A sort key of text as it is bound again.
+pub(super) fn key(expr: Expr, field: &Field) -> (Expr, Shape) {
+    match may_lose(field) {
+        true => (unicode(expr), Shape::Native),
+        false => projected(expr, field),
+    }
+}
+
+/// A comparison by order. A text that the column's character set cannot hold has no place in its
+/// order, so the column is converted, and the index is given up.
+pub(super) fn ranged(column: Expr, operator: Operator, value: &Value, field: &Field) -> Expr {
+    let own = column::bound(value, field, Dialect::MySql);
+    let own = plain(column.clone(), operator, own);
+    match foreign(value, field) {
+        Some(text) => {
+            let converted = plain(unicode(column), operator, Expr::val(text));
+            own.or(is_held(text, field).not().and(converted))
+        }
+        None => own,
+    }
+}
+
+/// A text that the field's character set may be unable to hold. The servers refuse to compare it
+/// with the column as it stands.
+fn foreign<'v>(value: &'v Value, field: &Field) -> Option<&'v str> {
+    match (value, field.field_type(), field.cast()) {
+        (_, _, "" | "set") => None,
+        (Value::Text(text), FieldType::Text, charset) => {
+            Some(&**text).filter(|text| !holds(charset, text))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the field's character set holds a text.
+fn is_held(text: &str, field: &Field) -> Expr {
+    let template = format!(
+        "CAST(CONVERT(CONVERT(? USING {}) USING utf8mb4) AS BINARY) = CAST(? AS BINARY)",
+        field.cast()
+    );
+    Expr::cust_with_exprs(template, vec![Expr::val(text); 2])
+}
+
+/// What holds where a test does not. A text that its type or its character set does not take makes
+/// a test unknown: to MariaDB some UUIDs are none.
 pub(super) fn denied(test: Expr, field: &Field) -> Expr {
     match field.field_type() {
         FieldType::Uuid
@@ -69,6 +124,9 @@ pub(super) fn denied(test: Expr, field: &Field) -> Expr {
         | FieldType::Time
         | FieldType::DateTime
         | FieldType::Timestamp => Expr::cust_with_exprs("(?) IS NOT TRUE", [test]),
+        FieldType::Text if !matches!(field.cast(), "" | "set") => {
+            Expr::cust_with_exprs("(?) IS NOT TRUE", [test])
+        }
         _ => test.not(),
     }
 }
@@ -114,6 +172,8 @@ fn holds(charset: &str, text: &str) -> bool {
         "latin1" => text
             .chars()
             .all(|c| c <= '\u{ff}' && !('\u{80}'..='\u{9f}').contains(&c)),
+        // They have other signs in place of some of ASCII.
+        "sjis" | "swe7" => text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' '),
         _ => text.is_ascii(),
     }
 }
@@ -142,6 +202,11 @@ pub(super) fn bytes_of(value: Expr) -> Expr {
 
 /// The value as this field needs it; `None` where it is bound as it is.
 pub(super) fn bound(value: &Value, field: &Field) -> Option<Expr> {
+    // NULL where it is not held, for such a text equals nothing there.
+    if let Some(text) = foreign(value, field) {
+        let held = Expr::case(is_held(text, field), Expr::val(text));
+        return Some(held.into());
+    }
     match (value, field.field_type()) {
         // As text it would be compared as a binary fraction.
         (Value::Decimal(digits), FieldType::Decimal { .. }) => Some(decimal(digits)),

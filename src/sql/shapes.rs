@@ -60,7 +60,7 @@ impl Shapes {
             return None;
         };
         let as_sent = |order: &Order<'_>| match &order.key {
-            OrderKey::Term(Term::Column(key)) => column::is_key(key.field),
+            OrderKey::Term(Term::Column(key)) => column::is_key(key.field, dialect),
             _ => false,
         };
         if !plan.has_place() || !expand.is_empty() || !plan.order.iter().all(as_sent) {

@@ -33,7 +33,13 @@ pub(super) fn compared(term: &Term<'_>, dialect: Dialect) -> Expr {
 pub(super) fn ordered(term: &Term<'_>, dialect: Dialect) -> Expr {
     match term {
         Term::Number(number) => return number::ordered(number, dialect),
-        Term::Summary(summary) => return many::ordered(summary, dialect),
+        Term::Summary(summary) => {
+            let value = many::ordered(summary, dialect);
+            return match dialect {
+                Dialect::MySql => documents::made(value, term.field(), dialect),
+                Dialect::Sqlite | Dialect::Postgres => value,
+            };
+        }
         _ => {}
     }
     documents::ordered(value(term, dialect), term.field(), dialect)

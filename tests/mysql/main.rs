@@ -12,6 +12,7 @@ mod support;
 
 mod catalog;
 mod changed;
+mod charsets;
 mod chinook;
 mod filters;
 mod hostile;

@@ -218,6 +218,18 @@ impl Raw {
         self.collation.as_ref().is_some_and(|name| !exact(name))
     }
 
+    /// The collation by which what is made of the column is ordered: for those that compare bytes
+    /// of old character sets the server takes a text that ends for one that goes on with zeros
+    /// where it sorts, and for one that goes on with blanks where it compares.
+    fn collation_of_expressions(&self) -> Option<&'static str> {
+        let (charset, _) = self.collation.as_ref()?.split_once("_bin")?;
+        let is_sound = matches!(
+            charset,
+            "utf8mb4" | "utf8mb3" | "utf8" | "utf16" | "utf16le" | "utf32"
+        );
+        (!is_sound).then_some("utf8mb4_bin")
+    }
+
     fn column(&self, json: &[&str]) -> Column {
         let class = columns::classify(&Declared {
             data_type: &self.data_type,
@@ -242,7 +254,7 @@ impl Raw {
             comment: Some(self.comment.clone()).filter(|comment| !comment.is_empty()),
             values: class.values,
             parts: Arc::default(),
-            collation: None,
+            collation: self.collation_of_expressions(),
             documents: false,
             affinity: Affinity::None,
             expression: self.expression.clone(),
