@@ -459,10 +459,10 @@ fn order_by(
             Some((row, _)) => (row, false),
             None => return,
         },
-        OrderKey::Output(index) if plan.having().is_some() => (groups::member(*index), true),
         OrderKey::Output(index) => match &plan.output {
             Output::Groups { by, aggregates, .. } => {
-                groups::ordered(by, aggregates, *index, dialect)
+                let again = plan.having().is_some();
+                groups::ordered(by, aggregates, *index, again, dialect)
             }
             Output::Rows { .. } => return,
         },

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::catalog::Table;
@@ -13,6 +14,9 @@ use crate::db::{Db, Failure, Shared};
 
 /// The catalog of a database is read again no more often than that.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// After which a table that is gone is looked for once more.
+const ONCE_MORE: Duration = Duration::from_millis(150);
 
 /// Each entry of the whitelist with its table, or with the reason why there is none.
 pub(crate) type Tables = Vec<(ModelName, Result<Table, String>)>;
@@ -88,8 +92,16 @@ impl Judged {
 
     async fn read(&self, db: &Db) -> Result<(), Failure> {
         let names: Vec<_> = self.judged.iter().map(|(name, _)| name.clone()).collect();
-        let read = db.tables(&names).await?;
         let before = self.now.load();
+        let mut read = db.tables(&names).await?;
+        let is_lost = |(before, read): (&(_, Result<Table, _>), &Result<Table, _>)| {
+            before.1.is_ok() && read.is_err()
+        };
+        // Servers tell of no table while they alter it.
+        if before.tables.iter().zip(&read).any(is_lost) {
+            sleep(ONCE_MORE).await;
+            read = db.tables(&names).await?;
+        }
         let tables = self.judged.iter().zip(&before.tables).zip(read);
         let tables = tables.map(|(((name, judged), (_, before)), read)| {
             (name.clone(), within(judged, before, read))

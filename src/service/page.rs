@@ -198,7 +198,8 @@ pub(crate) async fn confirm_all(
         let same = same.map_err(|failure| unconfirmed(source, &failure))?;
         if !same {
             return Err(Fail {
-                error: ErrorKind::Internal.into(),
+                // Should it be so again when the catalog was read anew, it changes all the time.
+                error: ErrorKind::Unavailable.into(),
                 cause: Some("changed".to_owned()),
                 changed: true,
             });

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::page::Fail;
@@ -20,6 +20,9 @@ use crate::protocol::Read;
 
 /// What a reading may have to wait for the one before it.
 const TURN: Duration = Duration::from_secs(2);
+
+/// Before which a request is tried once more, and once again.
+const PAUSES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(150)];
 
 /// Asks that what was read be served, and hears that it is.
 pub(crate) type Asking = mpsc::Sender<oneshot::Sender<()>>;
@@ -72,36 +75,58 @@ impl Service {
         asked: Asked<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
-        fail: Fail,
+        mut fail: Fail,
     ) -> Result<Answer, Fail> {
         let Some(asking) = self.renewals.get() else {
             return Err(fail);
         };
+        for pause in PAUSES {
+            sleep(pause).await;
+            let renewed = self.renewed(terms, asked.read, asking, &fail).await;
+            let Some(renewed) = renewed? else {
+                return Err(fail);
+            };
+            // What was taken away meanwhile is taken away.
+            let policy = self.access().policy(&asked.caller.token);
+            let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
+            let terms = Terms {
+                policy: &policy,
+                form: terms.form,
+            };
+            filters.clear();
+            match self.attempt(terms, asked, out.clone(), filters).await {
+                Err(again) if again.changed && renewed => {
+                    return Err(ErrorKind::Unavailable.into());
+                }
+                // It may have been changed and changed back: it fails for good, or is looked at
+                // when that is over.
+                Err(again) if again.changed => fail = again,
+                answered => return answered,
+            }
+        }
+        Err(fail)
+    }
+
+    /// Has the database of a request that failed read again; whether it has changed, and `None`
+    /// where the failure stands.
+    async fn renewed(
+        &self,
+        terms: Terms<'_>,
+        read: &Read<'_>,
+        asking: &Asking,
+        fail: &Fail,
+    ) -> Result<Option<bool>, Fail> {
         let patience = TURN + terms.policy.settings.query_timeout;
-        let renewed = match timeout(patience, renew(terms.policy, asked.read, asking)).await {
-            // It may have been changed and changed back, or something else is wrong.
-            Ok(Ok(renewed)) if renewed || fail.changed => renewed,
-            Ok(Ok(_)) => return Err(fail),
+        match timeout(patience, renew(terms.policy, read, asking)).await {
+            Ok(Ok(renewed)) if renewed || fail.changed => Ok(Some(renewed)),
+            Ok(Ok(_)) => Ok(None),
             // A refusal is one, whatever the database tells.
-            _ if !fail.changed => return Err(fail),
+            _ if !fail.changed => Ok(None),
             Ok(Err(failure)) => {
                 debug!(?failure, "the catalog could not be read again");
-                return Err(ErrorKind::Unavailable.into());
+                Err(ErrorKind::Unavailable.into())
             }
-            Err(_) => return Err(ErrorKind::Unavailable.into()),
-        };
-        // What was taken away meanwhile is taken away.
-        let policy = self.access().policy(&asked.caller.token);
-        let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
-        let terms = Terms {
-            policy: &policy,
-            form: terms.form,
-        };
-        filters.clear();
-        match self.attempt(terms, asked, out, filters).await {
-            Err(again) if again.changed && renewed => Err(ErrorKind::Unavailable.into()),
-            Err(again) if again.changed => Err(fail),
-            answered => answered,
+            Err(_) => Err(ErrorKind::Unavailable.into()),
         }
     }
 }

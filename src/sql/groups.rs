@@ -2,14 +2,10 @@
 
 use sea_query::{CaseStatement, Expr, ExprTrait as _, Func, Query, SelectStatement};
 
-use super::{
-    Columns, Dialect, alias, column, column_of, condition, documents, number, postgres, sums, term,
-};
+use super::{Columns, Dialect, column, condition, documents, number, postgres, sums, term};
 use crate::catalog::{Field, FieldType};
 use crate::encode::{Cell, Member, Shape};
-use crate::plan::{
-    Aggregate, Column, Condition, DatePart, Function, GroupKey, Number, Output, ReadPlan, Term,
-};
+use crate::plan::{Aggregate, Condition, Function, GroupKey, Number, Output, ReadPlan, Term};
 
 /// The alias of groups that are selected again.
 pub(super) const GROUPS: &str = "g";
@@ -64,7 +60,10 @@ pub(super) fn remaining(
     dialect: Dialect,
 ) -> SelectStatement {
     if let Output::Groups { by, aggregates, .. } = &plan.output {
-        let keys = by.iter().map(|key| term::ordered(&key.term, dialect));
+        for (index, key) in by.iter().enumerate() {
+            groups.expr_as(term::ordered(&key.term, dialect), format!("o{index}"));
+        }
+        let keys = by.iter().map(|key| term::grouped(&key.term, dialect));
         let told = aggregates.iter();
         let told = told.map(|aggregate| Told { aggregate, dialect }.compared());
         for (index, expr) in keys.chain(told).enumerate() {
@@ -77,33 +76,38 @@ pub(super) fn remaining(
     select
 }
 
+/// A key of the groups as it is ordered, where they are selected again.
+fn placed(index: usize) -> Expr {
+    Expr::col((GROUPS, format!("o{index}")))
+}
+
 /// Groups by the keys.
 pub(super) fn group_by(select: &mut SelectStatement, by: &[GroupKey<'_>], dialect: Dialect) {
-    for key in by {
-        select.add_group_by([term::ordered(&key.term, dialect)]);
+    for GroupKey { term, .. } in by {
+        select.add_group_by([term::grouped(term, dialect)]);
+        // PostgreSQL does not know that one follows from the other.
+        if dialect == Dialect::Postgres && matches!(term, Term::Part(..)) {
+            select.add_group_by([term::ordered(term, dialect)]);
+        }
     }
 }
 
-/// What a member of the output is ordered by, and whether it may be NULL.
+/// What a member of the output is ordered by, `again` where the groups are selected once more, and
+/// whether it may be NULL.
 pub(super) fn ordered(
     by: &[GroupKey<'_>],
     aggregates: &[Aggregate<'_>],
     index: usize,
+    again: bool,
     dialect: Dialect,
 ) -> (Expr, bool) {
+    if again {
+        return match index < by.len() {
+            true => (placed(index), true),
+            false => (member(index), true),
+        };
+    }
     match (by.get(index), aggregates.get(index.wrapping_sub(by.len()))) {
-        // Text would put years before Christ among those after.
-        (
-            Some(GroupKey {
-                term: Term::Part(Column { source, field }, part, _),
-                ..
-            }),
-            _,
-        ) if dialect == Dialect::Postgres
-            && !matches!(part, DatePart::Weekday | DatePart::Hour) =>
-        {
-            (column_of(alias(*source), field).min(), true)
-        }
         (Some(key), _) => {
             let nullable = key.term.is_order_nullable();
             (term::ordered(&key.term, dialect), nullable)

@@ -133,6 +133,32 @@ pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
     Expr::cust_with_exprs(template, vec![local; 6])
 }
 
+/// A part of a date as it is ordered: text would put years before Christ among those after, and the
+/// year 10000 before the second. A number for each, the ends of time at the ends.
+pub(super) fn ordered_part(local: Expr, part: DatePart) -> Expr {
+    let of = |part: &str| format!("date_part('{part}', $1)");
+    let within = |year: &str, more: &[(&str, u32)]| {
+        let parts = more.iter().map(|(part, room)| (of(part), room));
+        parts.fold(of(year), |all, (part, room)| {
+            format!("({all}) * {room} + {part}")
+        })
+    };
+    let number = match part {
+        DatePart::Year => within("year", &[]),
+        DatePart::Quarter => within("year", &[("quarter", 10)]),
+        DatePart::Month => within("year", &[("month", 100)]),
+        DatePart::Week => within("isoyear", &[("week", 100)]),
+        DatePart::Day => within("year", &[("month", 100), ("day", 100)]),
+        DatePart::Weekday | DatePart::Hour => return date_part(local, part),
+    };
+    let template = format!(
+        "CASE WHEN isfinite($1) THEN CAST({number} AS bigint) \
+         WHEN $1 < '0001-01-01' THEN -9223372036854775808 \
+         WHEN $1 IS NOT NULL THEN 9223372036854775807 END"
+    );
+    Expr::cust_with_exprs(template, [local])
+}
+
 /// A part that is a number; the ends of time have none.
 fn number(local: Expr, part: &str) -> Expr {
     let template =

@@ -30,7 +30,7 @@ impl<'k> Key<'k> {
         dialect: Dialect,
     ) -> Option<Self> {
         let (term, column, value) = match plan.ordered(order) {
-            Some(term @ (Term::Number(_) | Term::Summary(_))) => {
+            Some(term @ (Term::Part(..) | Term::Number(_) | Term::Summary(_))) => {
                 let value = value.map(|value| bound(value, term.field(), dialect));
                 (Some(term), term::ordered(term, dialect), value)
             }

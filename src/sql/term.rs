@@ -40,9 +40,21 @@ pub(super) fn ordered(term: &Term<'_>, dialect: Dialect) -> Expr {
                 Dialect::Sqlite | Dialect::Postgres => value,
             };
         }
+        Term::Part(Column { source, field }, part, zone) if dialect == Dialect::Postgres => {
+            let local = postgres::local(column_of(alias(*source), field), field, *zone);
+            return postgres::ordered_part(local, *part);
+        }
         _ => {}
     }
     documents::ordered(value(term, dialect), term.field(), dialect)
+}
+
+/// The value of a term by which groups are told and tested.
+pub(super) fn grouped(term: &Term<'_>, dialect: Dialect) -> Expr {
+    match term {
+        Term::Part(..) => value(term, dialect),
+        _ => ordered(term, dialect),
+    }
 }
 
 /// How a term that is computed is sent.

@@ -114,3 +114,41 @@ async fn an_estimate_is_the_planners() {
         2000
     );
 }
+
+#[tokio::test]
+async fn parts_of_dates_are_walked_in_the_order_of_time() {
+    let table = "
+        CREATE TABLE days (id int PRIMARY KEY, day date, at timestamp, stamp timestamptz);
+        INSERT INTO days SELECT n, d::date, d::timestamp, d::timestamptz FROM unnest(ARRAY[NULL,
+          '-infinity', '0100-12-31 BC', '0044-03-15 BC', '0001-12-31 BC', '0001-01-01',
+          '0044-03-15', '2026-01-01', '2026-05-02', '9999-12-31', '10000-01-09', '99999-05-05',
+          'infinity']) WITH ORDINALITY AS t(d, n);";
+    let Some(place) = Database::new(table).await else {
+        return;
+    };
+    let asked = place.service("days").await;
+    let grouped = r#""aggregate":{"id":{"$min":"id"},"n":{"$count":"*"}}"#;
+    for field in ["day", "at", "stamp"] {
+        for part in ["year", "quarter", "month", "week", "day"] {
+            for (down, having) in [("", ""), ("-", ""), ("", r#","having":{"n":{"$gt":0}}"#)] {
+                let params = format!(
+                    r#""group_by":[{{"${part}":"{field}"}}],{grouped},"sort":["{down}{field}_{part}"]{having}"#
+                );
+                let whole = walk(&asked, "days", &params, 100).await;
+                let mut ids: Vec<u32> = whole.iter().map(|id| id.parse().unwrap()).collect();
+                if down == "-" {
+                    ids.reverse();
+                }
+                assert!(ids.len() > 11 && ids.is_sorted(), "{params}: {whole:?}");
+                for limit in [1, 2, 3, 7] {
+                    let walked = walk(&asked, "days", &params, limit).await;
+                    assert_eq!(walked, whole, "{params}, {limit} a page");
+                }
+            }
+        }
+        let params = format!(r#""fields":["id"],"sort":["{field}.$month"]"#);
+        let all: Vec<String> = (1..=13).map(|id| id.to_string()).collect();
+        assert_eq!(walk(&asked, "days", &params, 100).await, all);
+        assert_eq!(walk(&asked, "days", &params, 2).await, all);
+    }
+}
