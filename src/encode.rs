@@ -73,6 +73,9 @@ pub enum Shape {
     Native,
     /// Integers that may pass 32 bits: strings under `MCP_NUMBERS=string`.
     Wide,
+    /// A value of a column that takes any: by its looks a number is no text, as long as a double
+    /// holds it.
+    Any,
     /// 0 and 1 are false and true; anything else is itself.
     Boolean,
     /// An exact number, perhaps as text: strings under `MCP_NUMBERS=string`.

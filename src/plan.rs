@@ -31,7 +31,7 @@ pub use page::{Format, Page};
 pub use projection::Shown;
 pub use summary::Summary;
 pub use term::{Column, Term};
-pub use value::{infinity, of_class, of_field, typed};
+pub use value::{bytes, infinity, of_class, of_field, typed};
 pub use zone::Zone;
 
 use serde_json::value::RawValue;

@@ -11,6 +11,9 @@ use crate::plan::Value;
 use crate::protocol::{Kind, decode_string, kind};
 use crate::value::Parts;
 
+/// Up to where a double holds every whole number.
+const EXACT: u64 = 1 << 53;
+
 /// Writes a value as JSON.
 pub(super) fn write(
     out: &mut Vec<u8>,
@@ -40,6 +43,10 @@ pub(super) fn write(
                 Some(microseconds) => write(out, at(microseconds), Shape::Native, parts, style),
                 None => write(out, Datum::Float(value), Shape::Wide, parts, style),
             }
+        }
+        (Datum::Int(value), Shape::Any) => {
+            let quoted = style.numbers == Numbers::String && value.unsigned_abs() > EXACT;
+            number(out, itoa::Buffer::new().format(value), quoted);
         }
         (Datum::Int(value), _) => number(out, itoa::Buffer::new().format(value), quoted),
         (Datum::Uint(value), _) => number(out, itoa::Buffer::new().format(value), quoted),

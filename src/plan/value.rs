@@ -209,7 +209,7 @@ fn stored(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
                     let digits = uuid(text?)?.replace('-', "");
                     u128::from_str_radix(&digits, 16).ok()?.to_be_bytes().into()
                 }
-                _ => STANDARD.decode(text?).ok()?,
+                _ => bytes(text?)?,
             };
             return Some(Value::Bytes(bytes));
         }
@@ -247,6 +247,11 @@ pub fn infinity(text: &str) -> Option<f64> {
         "-Infinity" => Some(f64::NEG_INFINITY),
         _ => None,
     }
+}
+
+/// Bytes by the text that they are served as.
+pub fn bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 /// The text of a number, or of a string that may hold one.

@@ -21,7 +21,7 @@ use crate::protocol::Read;
 /// What a reading may have to wait for the one before it.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Before which a request is tried once more, and once again.
+/// Before which a request is tried once more when its database was read, and once again.
 const PAUSES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(150)];
 
 /// Asks that what was read be served, and hears that it is.
@@ -80,26 +80,26 @@ impl Service {
         let Some(asking) = self.renewals.get() else {
             return Err(fail);
         };
+        let renewed = self.renewed(terms, asked.read, asking, &fail).await;
+        let Some(renewed) = renewed? else {
+            return Err(fail);
+        };
+        // What was taken away meanwhile is taken away.
+        let policy = self.access().policy(&asked.caller.token);
+        let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
+        let terms = Terms {
+            policy: &policy,
+            form: terms.form,
+        };
         for pause in PAUSES {
             sleep(pause).await;
-            let renewed = self.renewed(terms, asked.read, asking, &fail).await;
-            let Some(renewed) = renewed? else {
-                return Err(fail);
-            };
-            // What was taken away meanwhile is taken away.
-            let policy = self.access().policy(&asked.caller.token);
-            let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
-            let terms = Terms {
-                policy: &policy,
-                form: terms.form,
-            };
             filters.clear();
             match self.attempt(terms, asked, out.clone(), filters).await {
                 Err(again) if again.changed && renewed => {
                     return Err(ErrorKind::Unavailable.into());
                 }
-                // It may have been changed and changed back: it fails for good, or is looked at
-                // when that is over.
+                // It fails for good, or it was changed and changed back: then it is looked at when
+                // that is over.
                 Err(again) if again.changed => fail = again,
                 answered => return answered,
             }

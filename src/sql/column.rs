@@ -71,9 +71,8 @@ fn sqlite(expr: Expr, field: &Field) -> (Expr, Shape) {
     match field.field_type() {
         FieldType::Uuid => (expr, Shape::Uuid),
         FieldType::Boolean => (expr, Shape::Boolean),
-        FieldType::Integer { .. } | FieldType::Any | FieldType::Decimal { .. } => {
-            (expr, Shape::Wide)
-        }
+        FieldType::Integer { .. } | FieldType::Decimal { .. } => (expr, Shape::Wide),
+        FieldType::Any => (expr, Shape::Any),
         FieldType::Date | FieldType::DateTime => (expr, Shape::DayAndTime),
         // JSONB is bytes; its text is JSON like any other.
         FieldType::Json => {

@@ -142,15 +142,28 @@ pub(super) fn listed(field: &Field, values: &[Value], dialect: Dialect) -> Vec<E
 }
 
 /// The forms in which SQLite may keep a value, where there are several.
-fn alike(field: &Field, value: &Value, dialect: Dialect) -> Option<[Expr; 2]> {
+fn alike(field: &Field, value: &Value, dialect: Dialect) -> Option<Vec<Expr>> {
     if let (Dialect::Sqlite, FieldType::Any, Value::Text(text)) =
         (dialect, field.field_type(), value)
     {
-        let infinity = plan::infinity(text)?;
-        return Some([Expr::val(text.clone()), Expr::val(infinity)]);
+        return Some(written_as(text));
     }
     let (space, t) = spellings(field, value, dialect)?;
-    Some([Expr::val(space), Expr::val(t)])
+    Some(vec![Expr::val(space), Expr::val(t)])
+}
+
+/// What is served as a text where a column takes any value: the text itself, an infinity, a number
+/// that a double would round, bytes.
+fn written_as(text: &str) -> Vec<Expr> {
+    let infinity = plan::infinity(text).map(Expr::val);
+    let number = text.parse().ok();
+    let number = number.filter(|number: &i64| text.len() > 15 && number.to_string() == text);
+    let bytes = plan::bytes(text).map(Expr::val);
+    std::iter::once(Expr::val(text))
+        .chain(infinity)
+        .chain(number.map(Expr::val))
+        .chain(bytes)
+        .collect()
 }
 
 /// Both ways in which SQLite's text may separate day and time, for a value that has both.

@@ -56,7 +56,12 @@ fn kept(alias: &str, rule: &Rule, dialect: Dialect) -> Expr {
     match (dialect, field.field_type()) {
         (Dialect::Sqlite, _) if is_text => {
             let exact = Expr::cust_with_exprs("? COLLATE BINARY", [column]);
-            equal.and(among(exact, listed(field, values, dialect)))
+            // What is served alike may be another value.
+            let own = match field.field_type() {
+                FieldType::Any => texts(),
+                _ => listed(field, values, dialect),
+            };
+            equal.and(among(exact, own))
         }
         (Dialect::Postgres, FieldType::Text) if field.is_folding() => {
             let texts = texts().into_iter();

@@ -41,7 +41,7 @@ async fn large_numbers_are_strings_where_asked() {
     let answer = served.query("t", params).await;
     assert_eq!(
         answer["data"][0],
-        json!({"id":"1","flag":true,"n":"9223372036854775807","d":"12.5","f":0.1,"any":"1"})
+        json!({"id":"1","flag":true,"n":"9223372036854775807","d":"12.5","f":0.1,"any":1})
     );
     let params = r#"{"aggregate":{"n":{"$count":"*"},"s":{"$sum":"id"},"d":{"$sum":"d"},"m":{"$max":"id"}},"filters":{"id":{"$lt":3}}}"#;
     let answer = served.query("t", params).await;
@@ -63,6 +63,32 @@ async fn what_is_read_can_be_asked_for() {
             let found = served.ids("t", &filters).await;
             assert!(found.contains(&row["id"].as_i64().unwrap()), "{filters}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_column_of_any_values_holds_can_be_asked_for() {
+    let sql = "
+        CREATE TABLE t (k PRIMARY KEY, n INTEGER);
+        INSERT INTO t VALUES (1, 1), ('1', 2), (x'31', 3), (9223372036854775807, 4), (2.5, 5),
+            ('x', 6), (9e999, 7), (x'', 8), (9007199254740993, 9), ('2.5', 10);";
+    for numbers in ["native", "string"] {
+        let served = Served::with(sql, "t", &[("MCP_NUMBERS", numbers)]).await;
+        let rows = served.query("t", r#"{"sort":["n"]}"#).await["data"].clone();
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), 10);
+        for row in rows {
+            let got = served
+                .ask("get", "t", &format!(r#"{{"id":{}}}"#, row["k"]))
+                .await
+                .unwrap();
+            assert_eq!(&got["data"], row, "{numbers}");
+        }
+        let large = match numbers {
+            "string" => json!("9007199254740993"),
+            _ => json!(9007199254740993_i64),
+        };
+        assert_eq!(rows[8]["k"], large);
     }
 }
 
