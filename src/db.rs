@@ -252,11 +252,11 @@ impl Db {
     /// # Errors
     /// As [`Db::fetch`].
     pub async fn lookup(&self, lookup: Arc<Lookup>, id: Id, rows: Rows) -> Result<Rows, Failure> {
-        match self {
-            Self::Sqlite(db) => db.lookup(&lookup, id, rows).await,
-            Self::Postgres(db) => batch::ask(db, lookup, id, rows).await,
-            Self::MySql(db) => batch::ask(db, lookup, id, rows).await,
-        }
+        Ok(match self {
+            Self::Sqlite(db) => db.lookup(&lookup, id, rows).await?,
+            Self::Postgres(db) => batch::ask(db, lookup, id, rows).await?,
+            Self::MySql(db) => batch::ask(db, lookup, id, rows).await?,
+        })
     }
 
     /// The rows that the engine's planner expects of a statement, where it can say.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
 use super::exit::Exit;
@@ -44,9 +44,17 @@ fn configuration() -> Result<Config, Faults> {
     config::load_here()
 }
 
-/// A runtime of all cores.
+/// A runtime with a thread for every two cores, unless `TOKIO_WORKER_THREADS` says how many: the
+/// fewer threads there are, the fewer are woken for a request, and the other cores are the
+/// database's, and of what may take its time. `docs/internals/performance.md` has the figures.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
-    Runtime::new().map_err(|error| Failure::unable(format!("the runtime cannot start: {error}")))
+    let mut builder = Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        builder.worker_threads(cores.div_ceil(2));
+    }
+    let built = builder.enable_all().build();
+    built.map_err(|error| Failure::unable(format!("the runtime cannot start: {error}")))
 }
 
 /// Starts the service of a configuration.

@@ -15,8 +15,8 @@ use super::{Failure, FailureKind};
 use crate::encode::{Row, RowFault, Rows, Undecodable};
 use crate::sql::lookup::{Id, Lookup, MOST};
 
-/// Workers at work while statements are quick.
-const WORKERS: usize = 2;
+/// Workers on a server while statements are quick.
+pub(super) const WORKERS: usize = 2;
 /// A request that waits this long calls one worker more, for those that are there are held up.
 const STALL: Duration = Duration::from_millis(20);
 
@@ -27,12 +27,23 @@ pub(super) trait Gather: Send + Sync + 'static {
 
     /// Reads the records of a batch, which share their lookup.
     fn gather(&self, batch: &mut Batch) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether each of a batch would fail like that by itself.
+    fn is_of_each(failure: &Failure) -> bool {
+        matches!(
+            failure.kind(),
+            FailureKind::Unavailable | FailureKind::Overloaded | FailureKind::Timeout
+        )
+    }
 }
 
 /// Requests that wait for a worker.
 #[derive(Debug)]
 pub(super) struct Waiting {
     queue: Mutex<Queue>,
+    /// Workers while statements are quick.
+    workers: usize,
+    /// Workers at the most, however much those that are there are held up.
     most_workers: usize,
 }
 
@@ -48,14 +59,30 @@ pub(super) struct Job {
     lookup: Arc<Lookup>,
     id: Id,
     rows: Rows,
-    answer: oneshot::Sender<Result<Rows, Failure>>,
+    answer: oneshot::Sender<Result<Rows, Unanswered>>,
+}
+
+/// A request that came to nothing.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) failure: Failure,
+    /// What its answer would have been written into, where a worker gave it back.
+    pub(super) rows: Option<Rows>,
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.failure
+    }
 }
 
 impl Waiting {
-    /// A queue for at most so many workers, however much they are held up.
-    pub(super) fn new(most_workers: usize) -> Self {
+    /// A queue for so many workers while statements are quick, and `most_workers` when they are
+    /// held up.
+    pub(super) fn new(workers: usize, most_workers: usize) -> Self {
         Self {
             queue: Mutex::default(),
+            workers,
             most_workers,
         }
     }
@@ -112,7 +139,7 @@ pub(super) async fn ask<G: Gather>(
     lookup: Arc<Lookup>,
     id: Id,
     rows: Rows,
-) -> Result<Rows, Failure> {
+) -> Result<Rows, Unanswered> {
     let (answer, mut answered) = oneshot::channel();
     let waiting = engine.waiting();
     waiting.queue().jobs.push_back(Job {
@@ -121,14 +148,20 @@ pub(super) async fn ask<G: Gather>(
         rows,
         answer,
     });
-    let mut most = WORKERS;
+    let mut most = waiting.workers;
     loop {
         if waiting.call(most) {
             tokio::spawn(work(Arc::clone(engine)));
         }
         match tokio::time::timeout(STALL, &mut answered).await {
             // A worker that panicked dropped what it had.
-            Ok(answer) => return answer.unwrap_or(Err(Failure::new(FailureKind::Internal))),
+            Ok(answer) => {
+                let lost = Unanswered {
+                    failure: Failure::new(FailureKind::Internal),
+                    rows: None,
+                };
+                return answer.unwrap_or(Err(lost));
+            }
             Err(_) => most = waiting.most_workers,
         }
     }
@@ -137,6 +170,8 @@ pub(super) async fn ask<G: Gather>(
 /// Takes batches until nothing waits.
 async fn work<G: Gather>(engine: Arc<G>) {
     let mut present = Present(&*engine, true);
+    // Connections that are ready in the same turn hand over what they have first.
+    tokio::task::yield_now().await;
     while let Some(batch) = engine.waiting().take() {
         run(&*engine, batch).await;
     }
@@ -159,15 +194,12 @@ async fn run<G: Gather>(engine: &G, mut batch: Batch) {
         Ok(()) => return batch.answer(),
         Err(failure) => failure,
     };
-    let shared = matches!(
-        failure.kind(),
-        FailureKind::Unavailable | FailureKind::Overloaded | FailureKind::Timeout
-    );
-    if shared || batch.jobs.len() == 1 {
+    if G::is_of_each(&failure) || batch.jobs.len() == 1 {
         return batch.fail(failure);
     }
     // One of them may be to blame: each is read by itself.
     for part in batch.jobs {
+        tokio::task::yield_now().await;
         let mut alone = Batch {
             lookup: Arc::clone(&batch.lookup),
             jobs: vec![part],
@@ -194,6 +226,11 @@ struct Part {
 }
 
 impl Batch {
+    /// How many requests it answers.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.jobs.len()).unwrap_or(u32::MAX)
+    }
+
     /// The statement.
     pub(super) fn statement(&self) -> crate::sql::Statement {
         let ids: Vec<Id> = self.jobs.iter().map(|part| part.job.id).collect();
@@ -213,28 +250,38 @@ impl Batch {
         }
     }
 
-    /// Gives a record to everybody who asked for it.
+    /// Gives a record to everybody who asked for it; how many bytes were written.
     ///
     /// # Errors
     /// When its id cannot be read.
-    pub(super) fn push<R: Row>(&mut self, row: &R) -> Result<(), Failure> {
+    pub(super) fn push<R: Row>(&mut self, row: &R) -> Result<usize, Failure> {
         let index = self.lookup.key();
         let key = row.datum(index).map_err(RowFault::from)?;
         let id = Id::of(&key).ok_or_else(|| RowFault::from(Undecodable { index }))?;
-        for part in &mut self.jobs {
-            if part.job.id == id
-                && let Err(fault) = part.job.rows.push(row)
-            {
+        let mut written = 0;
+        for part in self.jobs.iter_mut().filter(|part| part.job.id == id) {
+            if let Err(fault) = part.job.rows.push(row) {
                 part.fault = Some(fault.into());
             }
+            written += part.job.rows.written();
         }
-        Ok(())
+        Ok(written)
+    }
+
+    /// Notes the edition of the schema that the records were read under.
+    pub(super) fn read_under(&mut self, edition: i64) {
+        for part in &mut self.jobs {
+            part.job.rows.read_under(edition);
+        }
     }
 
     fn answer(self) {
         for Part { job, fault } in self.jobs {
             let answer = match fault {
-                Some(failure) => Err(failure),
+                Some(failure) => Err(Unanswered {
+                    failure,
+                    rows: None,
+                }),
                 None => Ok(job.rows),
             };
             // Whoever has gone wants none.
@@ -248,7 +295,8 @@ impl Batch {
         for Part { job, .. } in self.jobs {
             // The driver's words are logged once.
             let failure = failure.take().unwrap_or_else(|| Failure::new(kind.clone()));
-            let _ = job.answer.send(Err(failure));
+            let rows = Some(job.rows);
+            let _ = job.answer.send(Err(Unanswered { failure, rows }));
         }
     }
 }

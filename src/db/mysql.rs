@@ -31,7 +31,7 @@ use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::batch::{Batch, Gather, Waiting};
+use super::batch::{self, Batch, Gather, Waiting};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness};
@@ -82,7 +82,7 @@ impl MySql {
             url: url.clone(),
             sessions: Sessions::new(url)?,
             pool: Pool::new(options),
-            waiting: Waiting::new(options.pool_size),
+            waiting: Waiting::new(batch::WORKERS, options.pool_size),
             definitions: Definitions::default(),
             query_timeout: options.query_timeout,
         })

@@ -39,7 +39,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::batch::{Batch, Gather, Waiting};
+use super::batch::{self, Batch, Gather, Waiting};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
@@ -85,7 +85,7 @@ impl Postgres {
                 definitions: Definitions::default(),
                 query_timeout: options.query_timeout,
             }),
-            waiting: Waiting::new(options.pool_size),
+            waiting: Waiting::new(batch::WORKERS, options.pool_size),
             whom: None,
         })
     }
@@ -93,7 +93,7 @@ impl Postgres {
     pub(super) fn for_whom(&self, whom: Arc<Whom>) -> Self {
         Self {
             server: Arc::clone(&self.server),
-            waiting: Waiting::new(self.server.pool_size),
+            waiting: Waiting::new(batch::WORKERS, self.server.pool_size),
             whom: Some(whom),
         }
     }

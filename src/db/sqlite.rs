@@ -2,7 +2,8 @@
 //!
 //! A session is opened read-only, with `query_only`, in defensive mode and without trust in the
 //! schema. A brief read begins on the thread that asks: most are over in microseconds, and a way to
-//! another thread and back costs more than that. One that is not over after a moment, comes upon a
+//! another thread and back costs more than that. Single records that are asked for in the same turn
+//! share a read, which begins after the last of them has come. One that is not over after a moment, comes upon a
 //! large value, or finds the file locked, is stopped and begins anew on a thread of its own, where
 //! nobody waits behind it. What may be long in a single step (a text operator, groups, a count, a
 //! view) goes there at once. A progress handler and the text functions end a statement at its
@@ -22,6 +23,7 @@ mod search;
 mod session;
 mod tool;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,7 @@ use tokio::time::timeout_at;
 use self::definition::Definitions;
 use self::guard::Mode;
 use self::session::{Reader, Watch};
+use super::batch::{self, Batch, Gather, Unanswered, Waiting};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, StartFault};
 use crate::catalog::{Table, TableName};
@@ -44,6 +47,8 @@ use crate::sql::lookup::{Id, Lookup};
 
 /// How long a read may hold up the thread that asks.
 const MOMENT: Duration = Duration::from_micros(500);
+/// So many moments at the most, where several read at once.
+const MOMENTS: u32 = 8;
 /// What it may write of an answer meanwhile.
 const MOMENT_BYTES: usize = 1 << 16;
 /// How much longer than its time a read is waited for, which ends by itself as a rule.
@@ -60,6 +65,8 @@ pub struct Sqlite {
     pool: Pool<Reader>,
     definitions: Definitions,
     threads: Arc<Semaphore>,
+    /// Requests for single records, which share a read.
+    waiting: Waiting,
     query_timeout: Duration,
 }
 
@@ -70,6 +77,7 @@ impl Sqlite {
             pool: Pool::new(options),
             definitions: Definitions::default(),
             threads: Arc::new(Semaphore::new(options.pool_size * THREADS)),
+            waiting: Waiting::new(runtime_threads(), options.pool_size),
             query_timeout: options.query_timeout,
         })
     }
@@ -163,13 +171,20 @@ impl Sqlite {
     }
 
     pub(super) async fn lookup(
-        &self,
-        lookup: &Lookup,
+        self: &Arc<Self>,
+        lookup: &Arc<Lookup>,
         id: Id,
         rows: Rows,
     ) -> Result<Rows, Failure> {
-        let statement = lookup.statement(&[id]);
         let until = Instant::now() + self.query_timeout;
+        let rows = match batch::ask(self, Arc::clone(lookup), id, rows).await {
+            Err(Unanswered {
+                failure,
+                rows: Some(rows),
+            }) if is_put_off(&failure) => rows,
+            answered => return Ok(answered?),
+        };
+        let statement = lookup.statement(&[id]);
         self.fetch_for(Purpose::Lookup, &statement, rows, until)
             .await
     }
@@ -306,6 +321,52 @@ impl Sqlite {
     }
 }
 
+impl Gather for Sqlite {
+    fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
+        let put_off = || Failure::new(FailureKind::Timeout);
+        batch.restart();
+        let statement = batch.statement();
+        let lease = self.lease(Purpose::Lookup, Instant::now() + self.query_timeout);
+        let lease = lease.await?;
+        let reader = lease.held().ok_or_else(put_off)?;
+        let allowed = MOMENT * batch.len().min(MOMENTS);
+        let result = reader.at_once(allowed, |connection| {
+            let mut written = 0;
+            let edition = step(connection, &statement, |row| {
+                written += batch.push(row)?;
+                match written > MOMENT_BYTES {
+                    true => Err(put_off()),
+                    false => Ok(ControlFlow::Continue(())),
+                }
+            })?;
+            batch.read_under(edition);
+            Ok(())
+        });
+        if reader.identity.is_at_rest() && self.identity()? != reader.identity {
+            return Err(put_off());
+        }
+        lease.keep();
+        result
+    }
+
+    /// What is too much for a moment may be one of them.
+    fn is_of_each(failure: &Failure) -> bool {
+        matches!(
+            failure.kind(),
+            FailureKind::Unavailable | FailureKind::Overloaded
+        )
+    }
+}
+
+/// How many threads there are to read on.
+fn runtime_threads() -> usize {
+    tokio::runtime::Handle::try_current().map_or(1, |handle| handle.metrics().num_workers())
+}
+
 /// Runs a statement and writes its rows, unless they take more than that many bytes.
 fn read(
     connection: &Connection,
@@ -313,8 +374,39 @@ fn read(
     rows: &mut Rows,
     most: usize,
 ) -> Result<(), Failure> {
-    let prepared = connection.prepare_cached(&statement.text);
-    let mut prepared = prepared.map_err(Failure::from_sqlite)?;
+    let edition = step(connection, statement, |row| {
+        let flow = rows.push(row)?;
+        match flow.is_continue() && rows.written() > most {
+            true => Err(Failure::new(FailureKind::Timeout)),
+            false => Ok(flow),
+        }
+    })?;
+    rows.read_under(edition);
+    Ok(())
+}
+
+/// Runs a statement and hands over its rows, until one is the last that is wanted; tells the edition
+/// of the schema that it was run under.
+fn step(
+    connection: &Connection,
+    statement: &Statement,
+    mut take: impl FnMut(&rusqlite::Row<'_>) -> Result<ControlFlow<()>, Failure>,
+) -> Result<i64, Failure> {
+    let prepare = |text| {
+        connection
+            .prepare_cached(text)
+            .map_err(Failure::from_sqlite)
+    };
+    // While this is open the statement after it reads in the same transaction: the file is locked
+    // and looked at once.
+    let mut asked = prepare(definition::EDITION)?;
+    let mut held = asked.raw_query();
+    let edition = held.next().and_then(|row| match row {
+        Some(row) => row.get(0),
+        None => Err(rusqlite::Error::QueryReturnedNoRows),
+    });
+    let edition = edition.map_err(Failure::from_sqlite)?;
+    let mut prepared = prepare(&statement.text)?;
     for (index, value) in statement.values.iter().enumerate() {
         let value = session::Bound::of(value)?;
         prepared
@@ -324,17 +416,11 @@ fn read(
     let mut fetched = prepared.raw_query();
     let stepped = |error| stepped(connection, statement, error);
     while let Some(row) = fetched.next().map_err(stepped)? {
-        if rows.push(row)?.is_break() {
+        if take(row)?.is_break() {
             break;
         }
-        if rows.written() > most {
-            return Err(Failure::new(FailureKind::Timeout));
-        }
     }
-    // While the statement is open this is the edition that it was run under; after its end a later
-    // one at the most.
-    rows.read_under(definition::edition(connection)?);
-    Ok(())
+    Ok(edition)
 }
 
 /// What a step failed for: SQLite has one code for a schema that is another one and for a value that

@@ -395,3 +395,37 @@ async fn a_view_sorts_by_the_collations_below_it() {
     let made = served.column("v", r#"{"sort":["made"]}"#, "made").await;
     assert_eq!(made, ["A", "C", "a", "b"]);
 }
+
+#[tokio::test]
+async fn gets_of_one_turn_share_a_read_and_each_has_its_own_row() {
+    let served = Served::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, body TEXT);
+         WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 200)
+         INSERT INTO t SELECT n, n * n, 'x' FROM i;
+         UPDATE t SET body = printf('%.200000c', 'y') WHERE id = 40;",
+        "t",
+    )
+    .await;
+    // A first one opens the session.
+    served.ask("get", "t", r#"{"id":1}"#).await.unwrap();
+    let before = served.statements();
+    let asking = (0..400).map(|at| {
+        let id = 1 + at % 250;
+        let served = &served;
+        async move {
+            let answer = served.ask("get", "t", &format!(r#"{{"id":{id}}}"#)).await;
+            match answer {
+                Ok(answer) => {
+                    let row = &answer["data"];
+                    assert_eq!((&row["id"], &row["n"]), (&id.into(), &(id * id).into()));
+                    let body = row["body"].as_str().unwrap().len();
+                    assert_eq!(body, if id == 40 { 200_000 } else { 1 });
+                }
+                Err(refused) => assert!(id > 200 && refused.code == "not_found", "{id}"),
+            }
+        }
+    });
+    futures_util::future::join_all(asking).await;
+    let statements = served.statements() - before;
+    assert!(statements < 400, "{statements} for 400 records");
+}

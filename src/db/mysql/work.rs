@@ -112,7 +112,7 @@ impl Work for Gather<'_> {
     async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<(), Failure> {
         self.batch.restart();
         let (statement, batch) = (self.batch.statement(), &mut *self.batch);
-        let take = |row: &_| batch.push(row).map(|()| ControlFlow::Continue(()));
+        let take = |row: &_| batch.push(row).map(|_| ControlFlow::Continue(()));
         stream::<Driver>(connection, statement, true, take).await
     }
 }

@@ -129,7 +129,7 @@ impl Work for Gather<'_> {
         let (statement, batch) = (self.batch.statement(), &mut *self.batch);
         let take = |row: &PgRow| {
             is_known(row)?;
-            batch.push(row).map(|()| ControlFlow::Continue(()))
+            batch.push(row).map(|_| ControlFlow::Continue(()))
         };
         stream::<Driver>(connection, statement, self.persistent, take).await
     }

@@ -36,9 +36,12 @@ impl Definitions {
     }
 }
 
-/// The number of the schema, which each change of it raises.
+/// Asks for the number of the schema, which each change of it raises.
+pub(super) const EDITION: &str = "PRAGMA schema_version";
+
+/// The number of the schema.
 pub(super) fn edition(connection: &Connection) -> Result<i64, Failure> {
-    let asked = connection.prepare_cached("PRAGMA schema_version");
+    let asked = connection.prepare_cached(EDITION);
     let read = asked.and_then(|mut asked| asked.query_row([], |row| row.get(0)));
     read.map_err(Failure::from_sqlite)
 }
