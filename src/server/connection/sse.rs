@@ -26,7 +26,7 @@ use super::outgoing::Outgoing;
 use super::{IN_FLIGHT, sessions};
 use crate::auth::Caller;
 use crate::limit::Weight;
-use crate::server::gate::admission::{self, Admitted, RETRY_SECONDS};
+use crate::server::gate::admission::{self, Admitted};
 use crate::server::reply::{self, Refused};
 use crate::server::{App, mcp};
 use crate::service::{Change, PolicyReceiver};
@@ -86,9 +86,11 @@ impl Session {
         read
     }
 
-    /// Says a refusal where the answer would have come, if it can be told there whose it is.
-    async fn told_on_stream(&self, refusal: Response<Body>) -> Response<Body> {
-        if !mcp::frail::is_addressed(&refusal) {
+    /// A refusal, said where the answer would have come if its client reads it nowhere else, and it
+    /// can be told there whose it is.
+    async fn refused(&self, headers: &HeaderMap, refusal: Refused) -> Response<Body> {
+        let refusal = refusal.into_response();
+        if !mcp::frail::by_stream(headers) || !mcp::frail::is_addressed(&refusal) {
             return refusal;
         }
         // What is addressed is in memory already.
@@ -257,19 +259,19 @@ async fn posted(
         Ok(()) => Ok(text),
         Err(limited) => Err(mcp::http::limited(&text, limited).into()),
     });
-    let text = match read.map_err(Refused::into_response) {
+    let refused = async |refusal: Refused| Ok(session.refused(&parts.headers, refusal).await);
+    let text = match read {
         Ok(text) => text,
-        Err(refusal) if mcp::frail::by_stream(&parts.headers) => {
-            return Ok(session.told_on_stream(refusal).await);
-        }
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return refused(refusal).await,
     };
-    let memory = admitted.memory(app, text.len()).await?;
+    let memory = match admitted.memory(app, &text).await {
+        Ok(memory) => memory,
+        Err(refusal) => return refused(refusal).await,
+    };
     session.listed.asked();
     let place = timeout(WAIT, Arc::clone(&session.places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(reply::later(status, "Server is busy, try again", RETRY_SECONDS).into());
+        return refused(mcp::http::busy(&text).into()).await;
     };
     let running = app.tracker.clone();
     let (app, policy) = (Arc::clone(app), admitted.policy);

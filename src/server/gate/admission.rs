@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::auth::Caller;
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::limit::{Arrival, Reserved, Weight};
 use crate::policy::{Form, Limited, Policy, Tally};
 use crate::server::connection::outgoing::PATIENCE;
@@ -68,28 +68,26 @@ impl Admitted {
         Arrival::new(app.memory.share(self.caller.holder()), largest)
     }
 
-    /// Sets memory aside for a request of so many bytes and its answer, and waits for it where others
-    /// have it.
+    /// Sets memory aside for a request and its answer, and waits for it where others have it.
     ///
     /// # Errors
     /// None that comes free in time.
-    pub(crate) async fn memory(&self, app: &App, request: usize) -> Result<Reserved, Refused> {
-        let bytes = request + self.policy.answer_bytes(Form::Tool);
+    pub(crate) async fn memory(&self, app: &App, request: &str) -> Result<Reserved, Refused> {
+        let bytes = request.len() + self.policy.answer_bytes(Form::Tool);
         let share = app.memory.share(self.caller.holder());
         if let Some(memory) = share.try_reserve(bytes) {
             return Ok(memory);
         }
         let memory = timeout(PATIENCE, share.reserve(bytes)).await;
         let memory = memory.ok().flatten();
-        memory.ok_or_else(|| self.busy(app))
+        memory.ok_or_else(|| self.busy(app, request))
     }
 
-    /// The refusal of a request that there is no memory for.
-    pub(crate) fn busy(&self, app: &App) -> Refused {
-        let error = Error::from(ErrorKind::Overloaded);
-        app.service.rejected(&self.caller, &error);
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        reply::later(status, &error.to_string(), RETRY_SECONDS).into()
+    /// The refusal of a request that there is no memory for, as far as it was read.
+    pub(crate) fn busy(&self, app: &App, request: &str) -> Refused {
+        app.service
+            .rejected(&self.caller, &ErrorKind::Overloaded.into());
+        mcp::http::busy(request).into()
     }
 }
 

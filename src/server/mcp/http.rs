@@ -17,6 +17,7 @@ use super::channel::Subscription;
 use super::message::{self, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR, id_of};
 use super::revision::{self, Era};
 use super::{Context, dispatch, frail};
+use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Weight};
 use crate::policy::Limited;
 use crate::protocol::IdSearch;
@@ -59,7 +60,7 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
     if let Err(over) = counted {
         return limited(&text, over);
     }
-    let memory = match admitted.memory(app, text.len()).await {
+    let memory = match admitted.memory(app, &text).await {
         Ok(memory) => memory,
         Err(refused) => return refused.into_response(),
     };
@@ -99,8 +100,19 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
 /// The answer to a message that is one too many, and the time to come again.
 pub(in crate::server) fn limited(text: &str, limited: Limited) -> Response<Body> {
     let status = StatusCode::TOO_MANY_REQUESTS;
-    let mut response = refusal(status, id_of(text), &Fault::of_window(limited));
-    let seconds = HeaderValue::from(limited.seconds());
+    later(status, text, &Fault::of_window(limited), limited.seconds())
+}
+
+/// The answer to a message that there is no room for now, and the time to come again.
+pub(in crate::server) fn busy(text: &str) -> Response<Body> {
+    let fault = Fault::of(&Error::from(ErrorKind::Overloaded));
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    later(status, text, &fault, admission::RETRY_SECONDS)
+}
+
+fn later(status: StatusCode, text: &str, fault: &Fault, seconds: u64) -> Response<Body> {
+    let mut response = refusal(status, id_of(text), fault);
+    let seconds = HeaderValue::from(seconds);
     response.headers_mut().insert(RETRY_AFTER, seconds);
     response
 }
@@ -148,13 +160,13 @@ pub(in crate::server) async fn text(
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             return Err(refusal(status, id.found(), &Fault::too_large(max_bytes)).into());
         }
-        Ok(Ok(Whole::Late)) => return Err(admitted.busy(app)),
+        Ok(Ok(Whole::Late)) => return Err(admitted.busy(app, "")),
         Ok(Err(_)) => {
             let error = "The request broke off";
             let status = StatusCode::BAD_REQUEST;
             return Err(reply::refusal(status, error, None).into());
         }
-        Err(_) if arrival.waits() => return Err(admitted.busy(app)),
+        Err(_) if arrival.waits() => return Err(admitted.busy(app, "")),
         Err(_) => {
             let error = "The request took too long to arrive";
             let status = StatusCode::REQUEST_TIMEOUT;
@@ -302,6 +314,17 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
 mod tests {
     use super::super::message::INVALID_PARAMS;
     use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_answered_to_its_id() {
+        let asked = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
+        for (text, is_addressed) in [(asked, true), ("", false)] {
+            let response = busy(text);
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[RETRY_AFTER], "5");
+            assert_eq!(frail::is_addressed(&response), is_addressed);
+        }
+    }
 
     #[test]
     fn the_status_follows_the_revision() {
