@@ -17,6 +17,7 @@ mod database;
 mod dotenv;
 mod fault;
 mod field_types;
+mod files;
 mod given;
 mod instances;
 mod judge;
@@ -51,6 +52,7 @@ pub use self::database::{DatabaseUrl, Engine, OF_POSTGRES, ServerUrl, SqliteFile
 pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
 pub use self::field_types::{FieldType, GivenType};
+pub use self::files::{LONGEST, read_file};
 pub use self::given::{database_url, model_names, sensitive, tenant_url};
 pub use self::instances::Instances;
 pub use self::limits::{Limits, TOOL_COPIES};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 
 use super::Opened;
-use crate::config::{Config, Fault, Faults};
+use crate::config::{self, Config, Fault, Faults};
 use crate::db::Failure;
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
@@ -182,7 +182,11 @@ fn from_files(path: &Path) -> Files {
         false => vec![path.to_owned()],
     };
     for path in paths {
-        let text = match std::fs::read_to_string(&path) {
+        let read = config::read_file(&path, config::LONGEST);
+        let text = read.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
+        });
+        let text = match text {
             Ok(text) => text,
             Err(error) => {
                 files.unreadable.push(unreadable(&path, &error));

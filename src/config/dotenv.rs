@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::fault::{Fault, Faults, Reason};
+use super::files::{LONGEST, read_file};
 use super::variables;
 
 /// The environment of the process, then the variables of a `.env` file if there is one.
@@ -65,7 +66,7 @@ fn process(
 
 fn file(path: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
     let shown = path.display().to_string();
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_file(path, LONGEST) {
         Ok(bytes) => bytes,
         // A virtual environment of Python's often is a folder of this name.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
@@ -212,6 +213,17 @@ fn lines_within_quotes(value: &str, following: &[&str]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let mut faults = Vec::new();
+        assert!(file(&path, &mut faults).is_empty());
+        let told = faults[0].to_string();
+        assert!(told.contains("it is longer than 1048576 bytes"), "{told}");
+    }
 
     fn pairs(text: &str) -> Vec<(String, String)> {
         let mut faults = Vec::new();

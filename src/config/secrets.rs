@@ -1,7 +1,6 @@
 //! Secrets: from a variable or from the file that its `…_FILE` form names.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use secrecy::{SecretBox, SecretString};
 
 use super::check::Check;
 use super::fault::Reason;
+use super::files::read_file;
 
 /// Far above any token, key or URL; a file without an end is not read to its end.
 const MAX_FILE_BYTES: u64 = 65_536;
@@ -78,15 +78,8 @@ pub(super) fn find(
 }
 
 fn read(path: &PathBuf) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!(
-            "it is longer than {MAX_FILE_BYTES} bytes"
-        )));
-    }
+    let bytes = read_file(path, MAX_FILE_BYTES)?;
+    let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
