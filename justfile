@@ -36,6 +36,11 @@ clients *NAMES:
 bench *ARGS:
     cargo bench --bench gateway -- {{ARGS}}
 
+# The worst that clients can do, in figures for docs/internals/reliability.md.
+figures:
+    LUCARNE_TEST_REQUIRE={{require}} LUCARNE_DEAF=1024 cargo test --locked --test it --test ops -- \
+        --nocapture --test-threads 1 heavy:: worst:: memory:: memory_is_bounded withdraw::
+
 # What continuous integration runs.
 ci:
     bash .ci/run

@@ -308,6 +308,8 @@ impl<S: Session> Lease<'_, S> {
         let Some(rows) = self.pool.rows.as_ref().filter(|_| row_bytes > 0) else {
             return Ok(());
         };
+        // Of lists on their way into rows a part is held meanwhile.
+        let row_bytes = row_bytes.min(rows.beside_part());
         self.row = match rows.try_reserve(row_bytes) {
             Some(row) => Some(row),
             None => {

@@ -149,6 +149,11 @@ impl Share {
         Some(Reserved { own, all })
     }
 
+    /// The most that one who holds a part can count on: more would wait for that part itself.
+    pub fn beside_part(&self) -> usize {
+        (self.pool.each - self.pool.each_parts) as usize * PIECE
+    }
+
     /// Takes so many bytes for a part, or all that one client may have for such where that is less, if
     /// they are free.
     pub(super) fn try_part(&self, bytes: usize) -> Option<Part> {
@@ -250,6 +255,19 @@ mod tests {
         assert!(other.try_reserve(25 * PIECE).is_some());
         drop(all);
         assert!(again.try_reserve(75 * PIECE).is_some());
+    }
+
+    #[test]
+    fn who_holds_a_part_gets_more_beside_it() {
+        let memory = Memory::new(100 * PIECE);
+        let shares = [memory.share(1), memory.share(2)];
+        let part = shares[0].try_part(usize::MAX);
+        // All that is left for parts.
+        let other = shares[1].try_part(6 * PIECE);
+        assert!(part.is_some() && other.is_some() && shares[1].try_part(1).is_none());
+        let beside = shares[0].beside_part();
+        assert_eq!(beside, 56 * PIECE);
+        assert!(shares[0].try_reserve(beside).is_some());
     }
 
     #[test]

@@ -301,3 +301,24 @@ async fn a_wide_row_takes_no_more_than_its_bound() {
     let short = served.ask("get", "t", r#"{"id":2}"#).await.unwrap();
     assert_eq!(short["data"]["c7"].as_str().map(str::len), Some(300_000));
 }
+
+#[tokio::test]
+async fn lists_of_wide_rows_are_answered_within_the_smallest_budget() {
+    let columns: Vec<String> = (0..30).map(|at| format!("c{at} TEXT")).collect();
+    let sql = format!(
+        "CREATE TABLE up (id INTEGER PRIMARY KEY, word TEXT);
+         CREATE TABLE down (id INTEGER PRIMARY KEY, up_id INT REFERENCES up (id), {});
+         INSERT INTO up VALUES (1, 'a'), (2, 'b');
+         INSERT INTO down (up_id, c7) VALUES (1, 'x'), (2, 'y');",
+        columns.join(", ")
+    );
+    let least = (2 * (65_536 + 1_048_576)).to_string();
+    let variables = [("MCP_MAX_MEMORY_BYTES", &*least)];
+    let served = Served::with(&sql, "up,down", &variables).await;
+    let params = r#"{"include":{"down":{"fields":["c7"]}}}"#;
+    let lists = served.column("up", params, "down").await;
+    assert_eq!(lists[1]["rows"], json!([{"c7": "y"}]), "{lists:?}");
+    let params = r#"{"expand":["down"]}"#;
+    let lists = served.column("up", params, "down").await;
+    assert_eq!(lists[0]["rows"][0]["c7"], "x");
+}
