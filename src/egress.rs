@@ -4,6 +4,7 @@
 //! nets, of the link and of cloud metadata are not, unless the operator names them. A name is looked
 //! up once, every address of it is judged, and one of these is connected to, also where a
 //! certificate must prove the name: whoever answers for the name cannot give another afterwards.
+//! What a host sends that the operator does not name comes at a bounded pace.
 //! Files stand in the operator's folder, and no parameter reads one.
 
 mod address;
@@ -133,7 +134,8 @@ impl Reach {
                 help: "take sslmode out of the URL, or name the host in MCP_ALLOWED_DATABASE_HOSTS",
             })?,
         };
-        if !server.verifies_host() {
+        // Whoever is trusted with the way there is trusted with what comes from there.
+        if vouched && !server.verifies_host() {
             return Ok(DatabaseUrl::Server(server.at(*first)).into());
         }
         // The driver looks up the name that a certificate must prove, unless a socket leads there.
@@ -267,22 +269,23 @@ mod tests {
         for (url, reached) in [
             (
                 "postgres://u:p@192.0.1.1/shop",
-                ["host=192%2E0%2E1%2E1", "sslmode=require"],
+                ["host=%2F", "sslmode=require"],
             ),
             (
                 "postgres://u:p@192.0.1.1/shop?sslmode=prefer",
-                ["host=192%2E0%2E1%2E1", "sslmode=require"],
+                ["host=%2F", "sslmode=require"],
             ),
             (
                 "mysql://u:p@[2606:4700::1]/shop",
-                ["@[2606:4700::1]:3306/", "ssl%2Dmode=required"],
+                ["socket=%2F", "ssl%2Dmode=required"],
             ),
             (
                 "mysql://u:p@192.0.1.1/shop?ssl-mode=verify_ca",
-                ["@192.0.1.1:3306/", "ssl%2Dmode=verify%5Fca"],
+                ["socket=%2F", "ssl%2Dmode=verify%5Fca"],
             ),
         ] {
-            let url = driver_url(&judged(&reach, url).await.unwrap());
+            let way = judged(&reach, url).await.unwrap();
+            let url = driver_url(&way);
             for part in reached {
                 assert!(url.contains(part), "{url}");
             }

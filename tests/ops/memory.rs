@@ -124,14 +124,14 @@ async fn lists_take_no_more_than_is_set_aside_for_them() {
         CREATE TABLE down (id INTEGER PRIMARY KEY, middle_id INT REFERENCES middle (id));
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
             INSERT INTO up SELECT i FROM n;
-        INSERT INTO middle (up_id) SELECT a.id FROM up a, up b;
+        INSERT INTO middle (up_id) SELECT a.id FROM up a, up b WHERE b.id <= 20;
         INSERT INTO down (middle_id) SELECT m.id FROM middle m, up WHERE up.id <= 20;
         CREATE INDEX by_up ON middle (up_id); CREATE INDEX by_middle ON down (middle_id);";
     file.execute(made).await.unwrap();
     file.close().await.unwrap();
     folder.configure(&format!(
         "DATABASE_URL=sqlite:{}\nMCP_ALLOWED_MODELS=up,middle,down\nMCP_RATE_LIMIT=0\n\
-         MCP_POOL_SIZE={CLIENTS}\nMCP_QUERY_TIMEOUT=30\nMCP_MAX_MEMORY_BYTES={}",
+         MCP_POOL_SIZE={CLIENTS}\nMCP_QUERY_TIMEOUT=10\nMCP_MAX_MEMORY_BYTES={}",
         path.display(),
         BUDGET << 20
     ));
