@@ -69,13 +69,21 @@ impl Lists {
 /// A list without rows.
 pub(super) const EMPTY: &[u8] = b"{\"rows\":[],\"has_more\":false}";
 
+/// What a value of a key takes beside itself.
+pub(super) fn length(value: &Value) -> usize {
+    match value {
+        Value::Text(text) | Value::Decimal(text) => text.len(),
+        Value::RawText(bytes) | Value::Bytes(bytes) => bytes.len(),
+        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) => 0,
+    }
+}
+
 /// Writes a list without rows.
 pub(super) fn empty(out: &mut Vec<u8>) {
     out.extend_from_slice(EMPTY);
 }
 
-/// What says where rows and their lists are takes so many bytes; keys that are long are measured in
-/// what is written.
+/// What says where rows and their lists are takes so many bytes, beside the keys of the lists.
 pub(super) fn held(gaps: &[Gap], ends: &[RowEnd]) -> usize {
     gaps.len() * GAP_BYTES + ends.len() * ROW_BYTES
 }
@@ -91,7 +99,8 @@ impl Page {
 
     /// What is held of all rows, in bytes.
     pub fn held(&self) -> usize {
-        self.out.len() + held(&self.gaps, &self.ends)
+        let owners = self.gaps.iter().flat_map(|gap| &gap.owner);
+        self.out.len() + held(&self.gaps, &self.ends) + owners.map(length).sum::<usize>()
     }
 
     /// The sort keys of a row, by its number from 1.

@@ -39,6 +39,8 @@ pub struct Rows {
     edition: Option<i64>,
     /// Where lists are missing.
     gaps: Vec<Gap>,
+    /// What the keys of these gaps take, in bytes.
+    owned: usize,
     /// Where each row ends, of rows with gaps and of those of lists.
     ends: Vec<RowEnd>,
     /// Whose lists the rows are.
@@ -68,6 +70,7 @@ struct Mark {
     keys: Vec<Option<Value>>,
     ties: u64,
     gaps: usize,
+    owned: usize,
     ends: usize,
 }
 
@@ -128,6 +131,7 @@ impl Rows {
             unread: None,
             edition: None,
             gaps: Vec::new(),
+            owned: 0,
             ends: Vec::new(),
             lists: Lists::default(),
         }
@@ -160,6 +164,7 @@ impl Rows {
             keys: self.keys.clone(),
             ties: self.ties,
             gaps: self.gaps.len(),
+            owned: self.owned,
             ends: self.ends.len(),
         };
         !self.more
@@ -194,6 +199,7 @@ impl Rows {
         self.keys.clone_from(&self.mark.keys);
         self.ties = self.mark.ties;
         self.gaps.truncate(self.mark.gaps);
+        self.owned = self.mark.owned;
         self.ends.truncate(self.mark.ends);
         self.lists.forget(self.mark.ends);
     }
@@ -229,7 +235,7 @@ impl Rows {
         }
         let fits = match self.count {
             // A row that is alone leaves too little room for its cursor at the worst.
-            0 => whole && self.least() <= self.max_bytes,
+            0 => whole && self.least().max(self.owned) <= self.max_bytes,
             _ => whole && self.fits_with(&self.next_keys),
         };
         if oversize || !fits {
@@ -271,7 +277,7 @@ impl Rows {
         let oversize = self.oversize(row)? == 1;
         let whole = !oversize && self.members(&layout.members, row, true);
         self.end_row(start, gaps);
-        let held = self.out.len() + gaps::held(&self.gaps, &self.ends);
+        let held = self.out.len() + self.owned + gaps::held(&self.gaps, &self.ends);
         if !whole || self.least() > self.max_bytes || held > self.max_held {
             self.truncated = true;
             return Ok(ControlFlow::Break(()));
@@ -326,7 +332,7 @@ impl Rows {
             if index > 0 {
                 self.out.push(b',');
             }
-            if self.out.len() > self.max_bytes {
+            if self.out.len().max(self.owned) > self.max_bytes {
                 return false;
             }
             if named {
@@ -362,11 +368,14 @@ impl Rows {
                     Ok(value::key(datum, cell.shape))
                 });
                 match owner.collect::<Result<Option<Vec<Value>>, Undecodable>>() {
-                    Ok(Some(owner)) => self.gaps.push(Gap {
-                        at: self.out.len(),
-                        list: *number,
-                        owner,
-                    }),
+                    Ok(Some(owner)) => {
+                        self.owned += owner.iter().map(gaps::length).sum::<usize>();
+                        self.gaps.push(Gap {
+                            at: self.out.len(),
+                            list: *number,
+                            owner,
+                        });
+                    }
                     // No key points to NULL.
                     Ok(None) => gaps::empty(&mut self.out),
                     Err(_) => {
@@ -386,7 +395,7 @@ impl Rows {
 
     /// Whether what is written fits, a cursor after this row included.
     fn fits_with(&self, keys: &[Option<Value>]) -> bool {
-        let room = self.max_bytes.saturating_sub(self.least());
+        let room = self.max_bytes.saturating_sub(self.least().max(self.owned));
         if room >= cursor::MAX_LENGTH {
             return true;
         }

@@ -160,10 +160,13 @@ impl<'s> Columns<'s> {
         cell
     }
 
-    /// A column of what keys point to, as it is bound again.
+    /// A column of what keys point to, as it is bound again: no longer than a sort key.
     pub(super) fn pointed(&mut self, value: &Expr, field: &Field) -> Cell {
         let (expr, shape) = column::key(value.clone(), field, self.dialect);
-        self.guarded(value, expr, shape, field)
+        let limit = self.max_bytes.min(cursor::MAX_LENGTH);
+        let (cell, too_large) = self.measured(value, expr, shape, field, limit);
+        self.too_large.extend(too_large);
+        cell
     }
 
     /// A sort key that is told of many rows.

@@ -322,3 +322,24 @@ async fn lists_of_wide_rows_are_answered_within_the_smallest_budget() {
     let lists = served.column("up", params, "down").await;
     assert_eq!(lists[0]["rows"][0]["c7"], "x");
 }
+
+#[tokio::test]
+async fn keys_of_lists_are_no_longer_than_a_cursor_holds() {
+    let served = Served::new(
+        "CREATE TABLE up (id INTEGER PRIMARY KEY, code TEXT UNIQUE);
+         CREATE TABLE down (id INTEGER PRIMARY KEY, up_code TEXT REFERENCES up (code));
+         INSERT INTO up VALUES (1, 'a'), (2, hex(zeroblob(10000))), (3, 'c');
+         INSERT INTO down (up_code) SELECT code FROM up;",
+        "up,down",
+    )
+    .await;
+    // However many rows there are, and whether the keys are shown or not.
+    let params = r#"{"fields":["id"],"include":{"down":{"fields":["id"]}}}"#;
+    let answer = served.query("up", params).await;
+    let told = (&answer["count"], &answer["truncated"]);
+    assert_eq!(told, (&json!(1), &json!(true)), "{answer}");
+    assert_eq!(answer["data"][0]["down"]["rows"], json!([{"id": 1}]));
+    let long = r#"{"fields":["id"],"filters":{"id":2},"include":{"down":{}}}"#;
+    let refusal = served.refusal("query", "up", long).await;
+    assert_eq!(refusal.code, "response_too_large");
+}
