@@ -1,7 +1,7 @@
 //! Secrets: from a variable or from the file that its `…_FILE` form names.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -77,7 +77,7 @@ pub(super) fn find(
     }
 }
 
-fn read(path: &PathBuf) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<String> {
     let bytes = read_file(path, MAX_FILE_BYTES)?;
     let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     if text.ends_with('\n') {
