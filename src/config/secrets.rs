@@ -344,6 +344,6 @@ mod tests {
         assert!(read(&path).is_err());
         std::fs::write(&path, "a".repeat(65_537)).unwrap();
         assert!(read(&path).is_err());
-        assert!(read(&folder.path().to_owned()).is_err());
+        assert!(read(folder.path()).is_err());
     }
 }
