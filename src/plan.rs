@@ -40,7 +40,7 @@ pub use crate::value::{Argument, Value};
 
 use path::Names;
 
-use crate::catalog::{Catalog, Distinction, Field, Model};
+use crate::catalog::{Catalog, Distinction, Field, FieldType, Model};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object};
 use crate::suggest;
@@ -153,6 +153,29 @@ impl<'c> ReadPlan<'c> {
             }
             _ => None,
         }
+    }
+
+    /// Whether it computes numbers that may be beyond what a float holds.
+    pub fn computes_floats(&self) -> bool {
+        let is_float = |term: &Term<'_>| {
+            let kind = term.field().field_type();
+            matches!(kind, FieldType::Float | FieldType::Float32)
+        };
+        let computes = |term: &Term<'_>| match term {
+            Term::Number(number) => number.is_float(),
+            Term::Summary(_) => is_float(term),
+            _ => false,
+        };
+        let order = self.order.iter().filter_map(|order| self.ordered(order));
+        let mut terms = order.chain(self.filter.terms());
+        let of_output = match &self.output {
+            Output::Rows { fields, .. } => fields.iter().any(|shown| computes(&shown.term)),
+            Output::Groups { by, aggregates, .. } => {
+                let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(is_float);
+                aggregates.iter().any(of) || by.iter().any(|key| computes(&key.term))
+            }
+        };
+        of_output || terms.any(computes)
     }
 
     /// Which groups remain, where not all do.

@@ -38,6 +38,8 @@ pub enum FailureKind {
     TooLarge(Vec<(String, usize)>),
     /// The database is not as its catalog was read.
     Changed,
+    /// A number that was computed is beyond what its type holds.
+    Overflow,
     /// Anything else is our own fault.
     Internal,
 }
@@ -97,6 +99,15 @@ impl Failure {
         Self::classified(kind, source)
     }
 
+    /// The same, of a statement on a session that is logged in: who is refused then is the definer of
+    /// a view.
+    pub(super) fn of_statement(mut self) -> Self {
+        if matches!(self.engine_code(), Some((causes::MYSQL, code)) if code == "1045") {
+            self.kind = FailureKind::Changed;
+        }
+        self
+    }
+
     /// The same, that was found to be of values and of no definition.
     pub(super) fn of_data(mut self) -> Self {
         self.kind = FailureKind::Internal;
@@ -141,6 +152,12 @@ impl Failure {
     /// What the log says of it: what is wrong, the engine's code, and what to do.
     pub fn told(&self) -> String {
         if let Some((engine, code)) = self.engine_code() {
+            if (engine, &*code, &self.kind) == (causes::MYSQL, "1045", &FailureKind::Changed) {
+                return format!(
+                    "a view's definer is not there any more ({code}); make the view again with \
+                     another, then reload the service"
+                );
+            }
             if (engine, &*code, &self.kind) == (causes::SQLITE, "1", &FailureKind::Internal) {
                 return format!(
                     "a view computes what cannot be computed of a row's values ({code}); \

@@ -384,8 +384,9 @@ pub(super) fn kind_of(number: u16) -> FailureKind {
         1267 | 1270 | 1271 | 3854 | 3988 => FailureKind::Unwritable,
         // table, column, function or database that is not there or may not be read; a view of such;
         // a table that was changed meanwhile; types that are not compared; a value that is none
-        1054 | 1142 | 1143 | 1146 | 1305 | 1356 | 1370 | 1412 | 1615 | 1932 | 1292 | 1525
-        | 4078 | 4079 => FailureKind::Changed,
+        1054 | 1142 | 1143 | 1146 | 1305 | 1356 | 1370 | 1412 | 1449 | 1615 | 1932 | 1292
+        | 1525 | 4078 | 4079 => FailureKind::Changed,
+        1690 => FailureKind::Overflow,
         _ => FailureKind::Internal,
     }
 }

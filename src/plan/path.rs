@@ -126,7 +126,8 @@ impl<'c> Names<'c> {
             return Ok(Term::Column(Column { source, field }));
         }
         let steps = self.catalog.and_then(|_| steps(name));
-        let Some(mut steps) = steps.filter(|steps| steps.len() > 1) else {
+        let is_path = |steps: &Vec<Step<'_>>| steps.len() > 1 || steps.iter().any(|it| it.quoted);
+        let Some(mut steps) = steps.filter(is_path) else {
             let hint = self.hint(name);
             return Err(Unresolved::Unknown { hint });
         };

@@ -321,9 +321,10 @@ fn failed(tool: &Tool, seconds: u64, max_bytes: usize, failure: &Failure) -> Fai
                 .with_hint(hint)
                 .into();
         }
-        FailureKind::Unwritable | FailureKind::Changed | FailureKind::Internal => {
-            ErrorKind::ToolFailed(tool.name.as_str().into())
-        }
+        FailureKind::Unwritable
+        | FailureKind::Changed
+        | FailureKind::Overflow
+        | FailureKind::Internal => ErrorKind::ToolFailed(tool.name.as_str().into()),
     };
     if let Some(detail) = failure.detail() {
         debug!(tool = tool.name, %detail, "the database says");

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 
 use super::Source;
-use super::page::{Fail, confirm, failed, room};
+use super::page::{Fail, confirm, failed_of, room};
 use crate::db::Checked;
 use crate::encode::{Gap, Page, Rows};
 use crate::error::{Error, ErrorKind};
@@ -50,8 +50,7 @@ pub(crate) async fn fill(
     }
     let answer = room(source);
     let set_aside = source.db.set_aside(SET_ASIDE * answer, source.until).await;
-    let _set_aside =
-        set_aside.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
+    let _set_aside = set_aside.map_err(|failure| failed_of(source, plan, &failure))?;
     let mut kept = page.count;
     while !page.gaps.is_empty() {
         let (bytes, gaps) = page.until(kept);
@@ -164,8 +163,7 @@ async fn fetch(
         });
         part.begin();
         let fetched = db.fetch(&statement, part, source.until).await;
-        let fetched =
-            fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
+        let fetched = fetched.map_err(|failure| failed_of(source, plan, &failure))?;
         if fetched.is_cut() {
             return Ok(None);
         }

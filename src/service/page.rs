@@ -8,7 +8,7 @@ use super::Source;
 use crate::catalog::{Model, TableName};
 use crate::db::{Checked, Failure, FailureKind};
 use crate::encode::{Page, Rows};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remark};
 use crate::plan::{self, Condition, Format, Joins, Output, ReadPlan, Seek, Total, Value};
 use crate::sql::{self, Statement};
 
@@ -47,8 +47,7 @@ pub(crate) async fn fetch(
     for statement in &statements {
         if rows.begin() {
             let fetched = db.fetch(statement, rows, source.until).await;
-            rows =
-                fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
+            rows = fetched.map_err(|failure| failed_of(source, plan, &failure))?;
         }
     }
     let page = rows.finish();
@@ -129,7 +128,7 @@ pub(crate) async fn total(
                 Some(explain) => db
                     .estimate(&explain, source.until)
                     .await
-                    .map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?,
+                    .map_err(|failure| failed_of(source, plan, &failure))?,
                 None => None,
             },
         };
@@ -159,7 +158,7 @@ async fn count_by(
     let layout = Arc::clone(&statement.layout);
     let rows = Rows::new(Vec::new(), layout, source.style(), 1, room(source));
     let fetched = source.db.fetch(statement, rows, source.until).await;
-    let rows = fetched.map_err(|failure| failed(source, &plan.joins, &plan.filter, &failure))?;
+    let rows = fetched.map_err(|failure| failed_of(source, plan, &failure))?;
     match rows.finish().keys.first() {
         Some(Some(Value::Int(count))) => Ok(u64::try_from(*count).unwrap_or_default()),
         _ => Err(ErrorKind::Internal.into()),
@@ -247,6 +246,20 @@ impl<E: Into<Error>> From<E> for Fail {
     }
 }
 
+/// What a client is told of a failure of a plan's statement: a number beyond a double may be of an
+/// expression of its own.
+pub(crate) fn failed_of(source: Source<'_>, plan: &ReadPlan<'_>, failure: &Failure) -> Fail {
+    if *failure.kind() == FailureKind::Overflow && plan.computes_floats() {
+        let kind = ErrorKind::InvalidExpression(Remark {
+            name: None,
+            what: "a result is beyond what a float holds",
+        });
+        let hint = "leave out by filters the rows that are too large or too small for it";
+        return Error::from(kind).with_hint(hint).into();
+    }
+    failed(source, &plan.joins, &plan.filter, failure)
+}
+
 /// What a client is told of a failure; what the driver says of it goes to the log.
 pub(crate) fn failed<'c>(
     source: Source<'_>,
@@ -288,7 +301,7 @@ pub(crate) fn failed<'c>(
             let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }
-        FailureKind::Changed | FailureKind::Internal => ErrorKind::Internal,
+        FailureKind::Changed | FailureKind::Overflow | FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
         debug!(model = joins.model(plan::Source::BASE).name(), %detail, "the database says");

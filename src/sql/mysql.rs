@@ -150,9 +150,13 @@ pub(super) fn local(column: Expr, field: &Field, zone: Option<Zone>) -> Expr {
 /// A part of a date or time.
 pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
     let form = match part {
+        // A day that is zero is in no week.
+        DatePart::Week => {
+            let template = "CASE WHEN WEEKDAY(?) IS NOT NULL THEN DATE_FORMAT(?, '%x-W%v') END";
+            return Expr::cust_with_exprs(template, vec![local; 2]);
+        }
         DatePart::Year => "'%Y'",
         DatePart::Month => "'%Y-%m'",
-        DatePart::Week => "'%x-W%v'",
         DatePart::Day => "'%Y-%m-%d'",
         DatePart::Quarter => {
             let template = "CONCAT(DATE_FORMAT(?, '%Y-Q'), QUARTER(?))";

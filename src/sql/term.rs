@@ -115,6 +115,7 @@ fn cut(part: DatePart, moment: &str) -> String {
         DatePart::Week => of("%G-W%V"),
         DatePart::Day => of("%Y-%m-%d"),
         DatePart::Weekday => number("%u"),
-        DatePart::Hour => number("%H"),
+        // A 24th hour is the first of the next day, as it is to the other parts.
+        DatePart::Hour => format!("({} % 24)", number("%H")),
     }
 }

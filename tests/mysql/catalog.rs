@@ -120,7 +120,10 @@ async fn what_is_not_served_has_a_reason() {
                 "no_such.told",
                 "there is no database \"no_such\", or nothing in it that this account may read"
             ),
-            ("broken", "this account may read none of its columns"),
+            (
+                "broken",
+                "a view reads what is gone, or what its definer may not read (1356); mend the view, then reload the service"
+            ),
         ]
     );
     let told = built.catalog.model("told").unwrap();
@@ -177,4 +180,58 @@ async fn a_key_of_bytes_leads_to_its_record() {
     let asker = Asker::new(&place.url(), "u,p").await;
     let named = r#"{"fields":["u.name"]}"#;
     assert_eq!(asker.field("p", "u.name", named).await, [r#""ana""#]);
+}
+
+#[tokio::test]
+async fn a_view_that_is_broken_is_left_out_with_its_reason() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let maker = format!("{}@'localhost'", database.name);
+    database
+        .run(&format!(
+            "CREATE TABLE t (id INT PRIMARY KEY, x INT);
+INSERT INTO t VALUES (1, 10);
+CREATE FUNCTION plus(n INT) RETURNS INT DETERMINISTIC RETURN n + 1;
+CREATE USER {maker};
+GRANT ALL ON {}.* TO {maker};
+CREATE VIEW whole AS SELECT id, plus(x) AS y FROM t;
+CREATE DEFINER = {maker} VIEW orphan AS SELECT id FROM t;
+CREATE DEFINER = {maker} VIEW later AS SELECT id FROM t;
+CREATE FUNCTION gone(n INT) RETURNS INT DETERMINISTIC RETURN n + 1;
+CREATE VIEW calls AS SELECT id, gone(x) AS y FROM t;
+DROP FUNCTION gone;
+",
+            database.name
+        ))
+        .await;
+    let models = "t,whole,orphan,later,calls";
+    let db = crate::support::database(&configured(&database.url(), models, &[]));
+    let reasons = async || {
+        let names = &configured(&database.url(), models, &[]).data.models;
+        let tables = db.tables(names).await.unwrap();
+        let reasons = tables.into_iter().map(|table| table.err());
+        reasons.collect::<Vec<Option<String>>>()
+    };
+    let told = reasons().await;
+    assert!(told[..4].iter().all(Option::is_none), "{told:?}");
+    assert!(
+        told[4].as_ref().unwrap().contains("reads what is gone"),
+        "{told:?}"
+    );
+    let asker = Asker::live(&database.url(), "t,whole,orphan,later").await;
+    assert_eq!(asker.field("whole", "y", "{}").await, ["11"]);
+    assert_eq!(asker.field("later", "id", "{}").await, ["1"]);
+    database.run(&format!("DROP USER {maker};\n")).await;
+    let told = reasons().await;
+    for index in [2, 3] {
+        let reason = told[index].as_ref().unwrap();
+        assert!(
+            reason.contains("definer") && reason.contains("(1449)"),
+            "{told:?}"
+        );
+    }
+    let refused = asker.ask("list", "later", "{}").await.unwrap_err();
+    assert!(refused.contains("model_not_allowed"), "{refused}");
+    assert_eq!(asker.field("t", "id", "{}").await, ["1"]);
 }

@@ -196,3 +196,30 @@ async fn relations_views_and_other_databases_are_read() {
     assert_eq!(doc, r#""data":{"id":1,"doc":{"a":[1,2]},"note":"[1]"}"#);
     drop(database);
 }
+
+#[tokio::test]
+async fn a_zero_day_is_in_no_week_and_a_float_has_its_end() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let script = "CREATE TABLE t (id INT PRIMARY KEY, day DATE, f DOUBLE);
+INSERT INTO t VALUES (1, '0000-00-00', 1e308), (2, '2026-00-00', 2), (3, '2026-01-01', 3), (4, '2026-05-00', 4);
+";
+    database.run(script).await;
+    let asker = Asker::new(&database.url(), "t").await;
+    let params =
+        r#"{"group_by":[{"$week":"day"}],"aggregate":{"n":{"$count":"*"}},"sort":["day_week"]}"#;
+    let weeks = asker.field("t", "day_week", params).await;
+    assert_eq!(weeks, ["null", "\"2026-W01\""]);
+    for params in [
+        r#"{"compute":{"x":{"$mul":["f",10]}}}"#,
+        r#"{"compute":{"x":{"$mul":["f",10]}},"filters":{"x":{"$gt":1}}}"#,
+        r#"{"aggregate":{"x":{"$sum":{"$mul":["f","f"]}}}}"#,
+    ] {
+        let refused = asker.ask("query", "t", params).await.unwrap_err();
+        assert_eq!(
+            refused,
+            "Invalid expression: a result is beyond what a float holds (invalid_parameter)"
+        );
+    }
+}

@@ -152,3 +152,29 @@ async fn parts_of_dates_are_walked_in_the_order_of_time() {
         assert_eq!(walk(&asked, "days", &params, 2).await, all);
     }
 }
+
+#[tokio::test]
+async fn a_float_beyond_its_end_is_the_expressions() {
+    let table = "CREATE TABLE t (id int PRIMARY KEY, f float8); INSERT INTO t VALUES (1, 1e308);
+        CREATE VIEW broken AS SELECT id, f * 10 AS f FROM t;";
+    let Some(place) = Database::new(table).await else {
+        return;
+    };
+    let asked = place.service("t,broken").await;
+    for (model, params, code) in [
+        (
+            "t",
+            r#"{"compute":{"x":{"$mul":["f",10]}}}"#,
+            "invalid_parameter",
+        ),
+        (
+            "t",
+            r#"{"aggregate":{"x":{"$max":{"$mul":["f","f"]}}}}"#,
+            "invalid_parameter",
+        ),
+        ("broken", "{}", "internal"),
+    ] {
+        let refused = asked.ask("query", model, params).await.unwrap_err();
+        assert!(refused.contains(code), "{model} {params}: {refused}");
+    }
+}

@@ -190,3 +190,39 @@ async fn relations_are_followed_once_and_never_make_rows() {
         json!([{"id":2,"name":"b","boss_id":1,"boss":a}])
     );
 }
+
+#[tokio::test]
+async fn fields_named_like_connectives_stand_in_quotes() {
+    let sql = r#"CREATE TABLE t (id INTEGER PRIMARY KEY, "$and" INTEGER, "$or" TEXT, "$not" TEXT);
+        INSERT INTO t VALUES (1, 7, 'a', 'b'), (2, 8, 'c', 'd');"#;
+    let served = Served::new(sql, "t").await;
+    for filters in [
+        r#"{"\"$and\"":7}"#,
+        r#"{"\"$or\"":{"$eq":"a"}}"#,
+        r#"{"$not":{"\"$not\"":"d"}}"#,
+    ] {
+        assert_eq!(served.ids("t", filters).await, [1], "{filters}");
+    }
+}
+
+#[tokio::test]
+async fn a_24th_hour_is_the_first_of_the_next_day() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME);
+        INSERT INTO t VALUES (1, '2026-01-31 24:00:00'), (2, '2026-01-31T24:30'),
+            (3, '2026-01-31 24:00:00Z'), (4, '2026-02-01 00:15:00');";
+    let served = Served::new(sql, "t").await;
+    let rows = served.query("t", r#"{"sort":["id"]}"#).await;
+    for row in rows["data"].as_array().unwrap() {
+        let filters = format!(r#"{{"at":{}}}"#, row["at"]);
+        let id = row["id"].as_i64().unwrap();
+        assert!(served.ids("t", &filters).await.contains(&id), "{filters}");
+    }
+    let parts = r#"{"group_by":[{"$day":"at"},{"$hour":"at"}],"aggregate":{"n":{"$count":"*"}}}"#;
+    let groups = served.query("t", parts).await;
+    let expected = serde_json::json!([{"at_day":"2026-02-01","at_hour":0,"n":4}]);
+    assert_eq!(groups["data"], expected);
+    let refused = served
+        .refusal("query", "t", r#"{"filters":{"at":"2026-01-31T25:00"}}"#)
+        .await;
+    assert_eq!(refused.code, "invalid_value");
+}

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_query::{Expr, ExprTrait as _, Func, MysqlQueryBuilder, Query};
-use sqlx::{MySql, MySqlConnection, Row as _};
+use sqlx::{Executor as _, MySql, MySqlConnection, Row as _, SqlSafeStr as _};
 
 use super::columns::{self, Declared};
 use super::definition;
@@ -14,7 +14,7 @@ use super::relations;
 use super::session::Flavour;
 use crate::catalog::{Affinity, Column, FieldType, Kind, Stored, Table, TableName};
 use crate::config::{Engine, ModelName};
-use crate::db::{Failure, bound};
+use crate::db::{Failure, FailureKind, asserted, bound};
 use crate::sql::{Dialect, documents};
 use crate::suggest;
 
@@ -146,12 +146,22 @@ async fn table(
     known: &Known,
 ) -> Result<Result<Table, String>, Failure> {
     let name = &known.name;
+    if let (Kind::View, Some(reason)) = (known.kind, unreadable(connection, name).await?) {
+        return Ok(Err(reason));
+    }
     // First, so that what changes meanwhile is noticed.
     let definition = definition::read(connection, name).await?;
     let primary = relations::indexes(connection, name).await?;
     let raw = columns_of(connection, name, &primary.key).await?;
     if raw.is_empty() {
-        return Ok(Err("this account may read none of its columns".to_owned()));
+        let reason = match known.kind {
+            Kind::View => {
+                "the server tells none of its columns: what it reads or calls is gone, or not \
+                 allowed; a SELECT from it says what"
+            }
+            _ => "this account may read none of its columns",
+        };
+        return Ok(Err(reason.to_owned()));
     }
     let json = match flavour {
         Flavour::MariaDb => json_columns(connection, name, &raw).await?,
@@ -181,6 +191,34 @@ async fn table(
     };
     sample(connection, &mut table).await?;
     Ok(Ok(table))
+}
+
+/// Why a view cannot be read: the server is asked to prepare a statement over it, which runs none of
+/// its functions.
+async fn unreadable(
+    connection: &mut MySqlConnection,
+    name: &TableName,
+) -> Result<Option<String>, Failure> {
+    let mut select = Query::select();
+    select.expr(Expr::cust("1"));
+    match &name.schema {
+        Some(schema) => select.from((schema.clone(), name.name.clone())),
+        None => select.from(name.name.clone()),
+    };
+    let text = select.to_string(MysqlQueryBuilder);
+    match connection
+        .prepare(asserted(text.into()).into_sql_str())
+        .await
+    {
+        Ok(_) => Ok(None),
+        Err(error) => {
+            let failure = Failure::from_driver(error).of_statement();
+            match failure.kind() {
+                FailureKind::Changed | FailureKind::Internal => Ok(Some(failure.told())),
+                _ => Err(failure),
+            }
+        }
+    }
 }
 
 /// Tells which indexed columns hold documents.

@@ -94,7 +94,8 @@ impl Work for Fetch<'_> {
         self.rows.restart();
         let (statement, rows) = (self.statement.clone(), &mut *self.rows);
         let take = |row: &_| rows.push(row).map_err(Failure::from);
-        stream::<Driver>(connection, statement, true, take).await
+        let streamed = stream::<Driver>(connection, statement, true, take).await;
+        streamed.map_err(Failure::of_statement)
     }
 }
 
@@ -113,7 +114,8 @@ impl Work for Gather<'_> {
         self.batch.restart();
         let (statement, batch) = (self.batch.statement(), &mut *self.batch);
         let take = |row: &_| batch.push(row).map(|_| ControlFlow::Continue(()));
-        stream::<Driver>(connection, statement, true, take).await
+        let streamed = stream::<Driver>(connection, statement, true, take).await;
+        streamed.map_err(Failure::of_statement)
     }
 }
 

@@ -32,7 +32,15 @@ pub(super) fn read(field_type: FieldType, text: &str, clock: Clock) -> Option<St
     }
     match (clock, field_type) {
         (Clock::Text, _) => {
-            let sound = date(text).is_some()
+            // The hour behind a day's last, which this engine takes for the first of the next.
+            let ended = text.split_at_checked(10).is_some_and(|(day, time)| {
+                let rest = time.strip_prefix(['T', 't', ' ']);
+                let rest = rest.and_then(|time| time.strip_prefix("24:"));
+                let next = rest.map(|rest| format!("{day}T00:{rest}"));
+                next.is_some_and(|next| naive(&next).is_some() || moment(&next).is_some())
+            });
+            let sound = ended
+                || date(text).is_some()
                 || span(text).is_some()
                 || naive(text).is_some()
                 || moment(text).is_some();
