@@ -98,7 +98,7 @@ async fn a_disk_that_fills_up_withholds_answers_until_there_is_room_again() {
         match code(&ask(&mut socket, LIST).await) {
             "ok" => answered += 1,
             code => {
-                assert_eq!(code, "overloaded");
+                assert_eq!(code, "unavailable");
                 withheld += 1;
             }
         }
