@@ -20,7 +20,7 @@ pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{Kept, keep};
 pub use supervise::Source;
 pub use tools::draft::drafted_tool;
-pub use tools::give_tools;
 pub use tools::trial::{
     NoWorkbench, Told as ToldTools, ToldTool, Tried as TriedExample, Tries, Workbench,
 };
+pub use tools::{give_tools, written_tools};

@@ -6,6 +6,7 @@ mod explain;
 mod exposure;
 mod idle;
 mod probe;
+mod tools;
 mod unserved;
 mod why;
 

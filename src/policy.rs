@@ -17,6 +17,7 @@ pub use access::{Access, Administration, Clients, Edition};
 pub use budget::{Budget, Tally};
 pub use databases::{RowMemory, Unread, Ways};
 pub use exposed::Exposed;
+pub(crate) use exposed::dialect_of;
 pub(crate) use permissions::Lack;
 pub use permissions::Permissions;
 pub use ready::{Ready, Unready};
@@ -122,6 +123,8 @@ pub struct Grant {
     /// The scopes of the token, by their names; the tools of the operator may ask for others than
     /// those that there are.
     pub scopes: Vec<String>,
+    /// What is known of whoever has the token, by names.
+    pub attributes: Vec<(String, String)>,
     /// The tools that the token was given, where it was given some alone.
     pub tools: Option<Vec<String>>,
     /// When the token ends.

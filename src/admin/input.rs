@@ -2,6 +2,8 @@
 //!
 //! In a patch an absent member changes nothing, and null takes a value away.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -133,6 +135,9 @@ pub struct TokenInput {
     /// The tools that it may call; absent for all that its scopes allow.
     #[serde(default)]
     pub tools: Option<Vec<String>>,
+    /// What is known of whoever has it, by names, for tools that ask (`caller.attr.NAME`).
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
     /// Which rows it sees of those of its tenant.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -161,6 +166,8 @@ pub struct TokenPatch {
     /// The tools that it may call; null for all that its scopes allow.
     #[serde(deserialize_with = "given")]
     pub tools: Option<Option<Vec<String>>>,
+    /// What is known of whoever has it, in the place of all attributes before.
+    pub attributes: Option<BTreeMap<String, String>>,
     /// Which rows it sees, in the place of all rules before.
     #[schemars(with = "Option<Vec<String>>")]
     pub rows: Option<Vec<RowRule>>,
@@ -250,6 +257,7 @@ impl TokenInput {
             models: self.models,
             tools: self.tools,
             scopes: self.scopes,
+            attributes: self.attributes,
             rows: self.rows,
             limits: self.limits,
         };
@@ -293,6 +301,7 @@ impl TokenPatch {
             set(&mut token.expires_at, expires_at);
             set(&mut token.models, self.models);
             set(&mut token.tools, self.tools);
+            set(&mut token.attributes, self.attributes);
             set(&mut token.rows, self.rows);
             self.limits.apply(&mut token.limits);
         };

@@ -1,5 +1,7 @@
 //! Records as operators see them: no token, no password, and names in the place of ids.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -92,6 +94,8 @@ pub struct TokenView {
     pub tools: Option<Vec<String>>,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// What is known of whoever has it, by names, for tools that ask.
+    pub attributes: BTreeMap<String, String>,
     /// Which rows it sees of those of its tenant.
     pub rows: Vec<String>,
     /// How much it may ask for.
@@ -167,6 +171,7 @@ impl TokenView {
             models: token.models.clone(),
             tools: token.tools.clone(),
             scopes: token.scopes.clone(),
+            attributes: token.attributes.clone(),
             rows: rules(&token.rows),
             limits: token.limits,
             created_at: time(token.created_at),

@@ -36,6 +36,21 @@ pub async fn give_tools(opened: &Opened, config: &Config) -> Result<(), Faults> 
     Ok(())
 }
 
+/// The tools of a configuration whose files are sound, their SQL not judged on any database.
+///
+/// # Errors
+/// Everything that is wrong with the files.
+pub async fn written_tools(config: &Config) -> Result<WrittenTools, Faults> {
+    let Some(path) = config.tools.path.clone() else {
+        return Ok(WrittenTools::default());
+    };
+    let reading = tokio::task::spawn_blocking(move || from_files(&path)).await;
+    let files = reading.unwrap_or_default();
+    let told = files.faults.iter().map(told);
+    Faults::none_or(files.unreadable.into_iter().chain(told).collect())?;
+    Ok(WrittenTools::new(files.tools))
+}
+
 /// The files of a configuration's tools, and the folder that they are in where it is one.
 pub(super) fn watched(config: &Config) -> Vec<PathBuf> {
     let Some(path) = config.tools.path.clone() else {

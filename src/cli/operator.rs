@@ -11,7 +11,7 @@ pub(crate) mod store;
 pub(crate) mod tenant;
 pub(crate) mod token;
 
-pub(crate) use arguments::{LimitArguments, Lists, Of};
+pub(crate) use arguments::{LimitArguments, Lists, Of, attribute};
 pub(crate) use ask::{confirm, secret};
 pub(crate) use show::{as_json, lines, print_list, print_record};
 

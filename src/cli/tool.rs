@@ -109,16 +109,11 @@ struct Call {
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
     /// An attribute of whoever calls
-    #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = attribute)]
+    #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = operator::attribute)]
     attributes: Vec<(String, String)>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-fn attribute(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Tells of tools, or tries them.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{covers, uncovered};
+use crate::auth::Scope;
 use crate::catalog::{self, Narrowing, WantedRule};
 use crate::config::ModelName;
 use crate::db::Weakness;
@@ -38,13 +39,15 @@ pub async fn advice(
 ) -> Vec<Weakness> {
     let databases = contents.databases.iter();
     let databases: Vec<&Database> = databases.filter(|it| it.tenant == tenant.id).collect();
-    // Without a database nothing is seen, and nothing can be misspelt yet.
+    let slips = token.into_iter().flat_map(slips);
+    // Without a database nothing is seen, and no name of one can be misspelt yet.
     if databases.is_empty() {
-        return Vec::new();
+        return slips.collect();
     }
     let of_token = token.map(|token| token.rows.as_slice()).unwrap_or_default();
     let rules: Vec<RowRule> = tenant.rows.iter().chain(of_token).cloned().collect();
-    let mut found = by_names(tenant, token, &rules, &databases);
+    let mut found: Vec<Weakness> = slips.collect();
+    found.extend(by_names(tenant, token, &rules, &databases));
     for database in databases {
         let about = |name: &ModelName| rules.iter().any(|rule| name.may_begin(&rule.model));
         if listed(database).iter().any(about) {
@@ -53,6 +56,21 @@ pub async fn advice(
         }
     }
     found
+}
+
+/// Scopes that only tools ask for, and that are likely meant for one that there is.
+fn slips(token: &Token) -> impl Iterator<Item = Weakness> {
+    let own = token
+        .scopes
+        .iter()
+        .filter(|name| Scope::parse(name).is_none());
+    own.filter_map(|name| {
+        let meant = suggest::nearest(name, Scope::ALL.map(Scope::name))?;
+        Some(Weakness {
+            what: format!("the scope {name} lets call the tools that ask for it, and nothing else"),
+            help: format!("did you mean {meant}?"),
+        })
+    })
 }
 
 /// What the names alone tell.

@@ -8,6 +8,7 @@ use chrono::Utc;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::tools;
 use crate::auth::{Scope, Scopes};
 use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, Table};
 use crate::config::ModelName;
@@ -17,7 +18,7 @@ use crate::encode::{Numbers, Rows, Style};
 use crate::plan::{ReadPlan, Value};
 use crate::policy::databases::Reached;
 use crate::policy::directory::{self, Listing};
-use crate::policy::{Lack, Permissions, Unread};
+use crate::policy::{Lack, Permissions, Unread, WrittenTools};
 use crate::protocol::Action;
 use crate::sql;
 use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, Token};
@@ -38,6 +39,9 @@ pub struct Explained {
     pub actions: Vec<Verdict>,
     /// Each model that was asked for.
     pub models: Vec<ModelAccess>,
+    /// Each tool of the operator, where all models were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Verdict>,
 }
 
 /// Whether something is allowed, and by what.
@@ -133,6 +137,7 @@ pub async fn explain(
     contents: &Contents,
     (tenant, token): (&Tenant, &Token),
     model: Option<&str>,
+    tools: &WrittenTools,
     counts_until: Option<Instant>,
 ) -> Explained {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
@@ -141,7 +146,7 @@ pub async fn explain(
     let listed: Vec<_> = databases.iter().map(|it| directory::listed(it)).collect();
     let listings = directory::listings(&rules, token.models.as_deref(), &listed);
     let mut models = Vec::new();
-    for (database, names) in databases.into_iter().zip(listings) {
+    for (database, names) in databases.iter().copied().zip(listings) {
         let names = names.into_iter();
         let mut seen = Vec::new();
         for (name, listing) in names.filter(|(name, _)| is_asked(model, name)) {
@@ -175,11 +180,15 @@ pub async fn explain(
         tenant: tenant.name.clone(),
         lets_in: lets_in(tenant, token),
         actions: actions(token),
+        tools: match model {
+            Some(_) => Vec::new(),
+            None => tools::explain(token, tools, &databases, &models, &rules),
+        },
         models,
     }
 }
 
-fn verdict(name: &str, allowed: bool, why: impl Into<String>) -> Verdict {
+pub(super) fn verdict(name: &str, allowed: bool, why: impl Into<String>) -> Verdict {
     Verdict {
         name: name.to_owned(),
         allowed,

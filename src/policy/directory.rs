@@ -307,6 +307,7 @@ fn policy(
             tenant: tenant.name.clone(),
         }),
         scopes: token.scopes.clone(),
+        attributes: token.attributes.clone().into_iter().collect(),
         tools: token.tools.clone(),
         expires_at: token.expires_at,
         token: Quota::of_token(token.limits, usual, Arc::clone(&kept.token)),

@@ -71,6 +71,17 @@ impl fmt::Debug for Exposed {
     }
 }
 
+/// Whose SQL a tenant's database reads; `None` where its URL cannot be told.
+pub(crate) fn dialect_of(record: &Database) -> Option<Dialect> {
+    let url = record.url.as_ref().ok()?;
+    let url = config::tenant_url("url", url.expose_secret()).ok()?;
+    Some(match url {
+        DatabaseUrl::Sqlite(_) => Dialect::Sqlite,
+        DatabaseUrl::Server(server) if server.engine == Engine::MySql => Dialect::MySql,
+        DatabaseUrl::Server(_) => Dialect::Postgres,
+    })
+}
+
 impl Exposed {
     /// A database whose catalog was read.
     pub(crate) fn known(
@@ -118,13 +129,7 @@ impl Exposed {
         if let Some(db) = self.db() {
             return Some(db.dialect());
         }
-        let url = self.record()?.url.as_ref().ok()?;
-        let url = config::tenant_url("url", url.expose_secret()).ok()?;
-        Some(match url {
-            DatabaseUrl::Sqlite(_) => Dialect::Sqlite,
-            DatabaseUrl::Server(server) if server.engine == Engine::MySql => Dialect::MySql,
-            DatabaseUrl::Server(_) => Dialect::Postgres,
-        })
+        dialect_of(self.record()?)
     }
 
     /// Whether every row of it may be seen: no rule and no row security narrows it.

@@ -37,7 +37,7 @@ impl Written {
     }
 
     /// The models that it reads in a dialect; `None` where its SQL is none.
-    fn models(&self, dialect: Dialect) -> Option<&[String]> {
+    pub(crate) fn models(&self, dialect: Dialect) -> Option<&[String]> {
         let read = self.known[dialect as usize].get_or_init(|| self.read(dialect).ok());
         read.as_ref().map(|read| &*read.models)
     }
@@ -91,7 +91,7 @@ impl Written {
     }
 
     /// Whether a token of these permissions and scopes may call it.
-    pub(super) fn is_open_to(&self, may: Permissions, named: &[String]) -> bool {
+    pub(crate) fn is_open_to(&self, may: Permissions, named: &[String]) -> bool {
         may.calls() || self.tool.scopes.iter().any(|scope| named.contains(scope))
     }
 }

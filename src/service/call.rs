@@ -293,11 +293,11 @@ pub(crate) async fn schemas(policy: &Policy, written: &Written) -> Option<(Value
 
 /// Who calls, as far as parameters can ask.
 pub(super) fn asker(policy: &Policy) -> Asker<'_> {
-    let client = policy.grant.as_ref().map(|grant| &grant.client);
+    let grant = policy.grant.as_ref();
     Asker {
-        tenant: client.map(|client| client.tenant.as_str()),
-        token: client.map(|client| client.token.as_str()),
-        attributes: &[],
+        tenant: grant.map(|grant| grant.client.tenant.as_str()),
+        token: grant.map(|grant| grant.client.token.as_str()),
+        attributes: grant.map_or(&[], |grant| &grant.attributes),
         now: Utc::now(),
     }
 }

@@ -4,6 +4,7 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::Answer;
+use crate::auth::Scope;
 use crate::policy::Policy;
 use crate::policy::quota::Left;
 use crate::protocol::Action;
@@ -14,7 +15,7 @@ struct Caller<'p> {
     /// The token's name; null for a token of the configuration.
     name: Option<&'p str>,
     tenant: Option<&'p str>,
-    scopes: Vec<&'static str>,
+    scopes: Vec<&'p str>,
     actions: Vec<&'static str>,
     models: Vec<&'p str>,
     limits: Limits,
@@ -45,7 +46,13 @@ pub(super) fn write(mut out: Vec<u8>, policy: &Policy) -> Answer {
     let caller = Caller {
         name: grant.map(|grant| grant.client.token.as_str()),
         tenant: grant.map(|grant| grant.client.tenant.as_str()),
-        scopes: policy.may.scopes().names(),
+        scopes: {
+            let own = grant.into_iter().flat_map(|grant| &grant.scopes);
+            let own = own
+                .map(String::as_str)
+                .filter(|name| Scope::parse(name).is_none());
+            policy.may.scopes().names().into_iter().chain(own).collect()
+        },
         actions: actions
             .filter(|action| match action {
                 Action::Call => policy.toolbox.written().next().is_some(),

@@ -1,5 +1,7 @@
 //! What a record's values must be, before they are written.
 
+use std::collections::BTreeMap;
+
 use crate::auth::Scope;
 use crate::config::{self, Fault};
 
@@ -10,8 +12,33 @@ use super::{ClientLimits, RowRule};
 const MAX_NAME: usize = 100;
 /// The longest description, in characters.
 const MAX_TEXT: usize = 1_000;
+/// The longest name of a scope that only tools ask for, or of an attribute, in characters.
+const MAX_WORD: usize = 48;
+/// The most attributes of a token.
+const MAX_ATTRIBUTES: usize = 32;
+/// Scopes that somebody may believe in: there is no such thing to be granted.
+const NO_SCOPES: [&str; 6] = ["admin", "all", "create", "delete", "update", "write"];
 /// The most rules of a tenant or token.
 const MAX_RULES: usize = 100;
+
+/// Whether a token may be granted this: what there is, or what tools alone ask for.
+fn is_scope(name: &str) -> bool {
+    let own = || {
+        is_plain(name, |byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit()
+        })
+    };
+    Scope::parse(name).is_some() || (!NO_SCOPES.contains(&name) && own())
+}
+
+/// Whether a word begins with a letter and is made of these, `_` and `-`.
+fn is_plain(word: &str, may: impl Fn(u8) -> bool) -> bool {
+    let mut bytes = word.bytes();
+    let begins = |first: u8| may(first) && first.is_ascii_alphabetic();
+    word.len() <= MAX_WORD
+        && bytes.next().is_some_and(begins)
+        && bytes.all(|byte| may(byte) || matches!(byte, b'_' | b'-'))
+}
 
 /// What is wrong with a record, each fault by the member that it is of.
 #[derive(Debug, Default)]
@@ -85,12 +112,35 @@ impl Faults {
                 &format!("there are {known}"),
             );
         }
-        for scope in scopes.iter().filter(|scope| Scope::parse(scope).is_none()) {
+        for scope in scopes.iter().filter(|scope| !is_scope(scope)) {
             self.add(
                 "scopes",
                 format!("there is no scope {scope:?}"),
-                &format!("there are {known}"),
+                &format!(
+                    "there are {known}, and those that tools of your own ask for: small letters, \
+                     digits, _ and -"
+                ),
             );
+        }
+    }
+
+    pub(super) fn attributes(&mut self, attributes: &BTreeMap<String, String>) {
+        if attributes.len() > MAX_ATTRIBUTES {
+            self.add(
+                "attributes",
+                format!("expected at most {MAX_ATTRIBUTES}"),
+                "keep those that tools ask for",
+            );
+        }
+        for (name, value) in attributes {
+            if !is_plain(name, |byte| byte.is_ascii_alphanumeric()) {
+                self.add(
+                    "attributes",
+                    format!("{name:?} is no name of an attribute"),
+                    "write letters, digits, _ and -, for example company",
+                );
+            }
+            self.text("attributes", value);
         }
     }
 

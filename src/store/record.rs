@@ -1,5 +1,6 @@
 //! Tenants, databases and tokens as the service knows them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -127,8 +128,11 @@ pub struct Token {
     pub models: Option<Vec<String>>,
     /// The tools that it may call; `None` for all that its scopes allow.
     pub tools: Option<Vec<String>>,
-    /// What it may do, by the names of [`crate::auth::Scope`]; an unknown one grants nothing.
+    /// What it may do, by the names of [`crate::auth::Scope`]; any other one lets call the tools of
+    /// the operator that name it, and grants nothing else.
     pub scopes: Vec<String>,
+    /// What is known of whoever has it, for tools that ask: by names.
+    pub attributes: BTreeMap<String, String>,
     /// Which rows it sees of those of its tenant.
     pub rows: Vec<RowRule>,
     /// How much it may ask for over all its connections; its tenant's hold beside them.
@@ -220,8 +224,10 @@ pub struct NewToken {
     pub models: Option<Vec<String>>,
     /// The tools that it may call; `None` for all that its scopes allow.
     pub tools: Option<Vec<String>>,
-    /// What it may do, by the names of [`crate::auth::Scope`].
+    /// What it may do, by the names of [`crate::auth::Scope`] and those that tools ask for.
     pub scopes: Vec<String>,
+    /// What is known of whoever has it, by names.
+    pub attributes: BTreeMap<String, String>,
     /// Which rows it sees.
     pub rows: Vec<RowRule>,
     /// How much it may ask for.
@@ -297,6 +303,7 @@ impl NewToken {
             models: self.models,
             tools: self.tools,
             scopes: self.scopes,
+            attributes: self.attributes,
             rows: self.rows,
             limits: self.limits,
             created_at: now,
@@ -379,6 +386,7 @@ impl Token {
         faults.names("models", self.models.as_deref());
         faults.names("tools", self.tools.as_deref());
         faults.scopes(&self.scopes);
+        faults.attributes(&self.attributes);
         faults.rows("rows", &self.rows);
         faults.limits(self.limits);
         faults

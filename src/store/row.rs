@@ -201,6 +201,7 @@ impl Record for Token {
             models: list(row.models)?,
             tools: list(row.tools)?,
             scopes: parsed(&row.scopes)?,
+            attributes: parsed(&row.attributes)?,
             rows: parsed(&row.row_rules)?,
             limits: parsed(&row.limits)?,
             created_at: time(row.created_at)?,
@@ -228,6 +229,7 @@ impl Record for Token {
             limits: written(&self.limits)?,
             created_at: millis(&self.created_at),
             updated_at: millis(&self.updated_at),
+            attributes: written(&self.attributes)?,
         })
     }
 }

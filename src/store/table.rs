@@ -63,6 +63,14 @@ pub(super) struct TokenRow {
     pub(super) limits: String,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
+    /// Backups of before have none.
+    #[serde(default = "nothing")]
+    pub(super) attributes: String,
+}
+
+/// No member, as JSON.
+fn nothing() -> String {
+    "{}".to_owned()
 }
 
 /// One session with the store, whichever engine it is on.
@@ -211,14 +219,14 @@ const PUT_DATABASE: &str = "INSERT INTO lucarne_databases \
 /// When a token was used is written by `record_use` alone.
 const PUT_TOKEN: &str = "INSERT INTO lucarne_tokens \
     (id, tenant, name, digest, suffix, previous_digest, previous_until, active, expires_at, \
-    models, tools, scopes, row_rules, limits, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+    models, tools, scopes, row_rules, limits, created_at, updated_at, attributes) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, digest = excluded.digest, \
     suffix = excluded.suffix, previous_digest = excluded.previous_digest, \
     previous_until = excluded.previous_until, active = excluded.active, \
     expires_at = excluded.expires_at, models = excluded.models, tools = excluded.tools, \
     scopes = excluded.scopes, row_rules = excluded.row_rules, limits = excluded.limits, \
-    updated_at = excluded.updated_at";
+    updated_at = excluded.updated_at, attributes = excluded.attributes";
 
 macro_rules! tables {
     ($connection:ty) => {
@@ -229,7 +237,7 @@ macro_rules! tables {
             row_security guarded created_at updated_at);
         holds!($connection, Token, TokenRow, "lucarne_tokens" by "tenant, name, id", PUT_TOKEN,
             id tenant name digest suffix previous_digest previous_until active expires_at models
-            tools scopes row_rules limits created_at updated_at);
+            tools scopes row_rules limits created_at updated_at attributes);
     };
 }
 

@@ -229,6 +229,10 @@ fn refused(token: &Token, dialect: Dialect) -> Option<(&'static str, &'static st
         Token::Backslash | Token::CopyData { .. } | Token::Char(_) => {
             ("a character that is no SQL", "take it out")
         }
+        Token::Word(word) if word.quote_style.is_none() && word.value.starts_with('@') => (
+            "a variable of the session",
+            "declare a parameter, and write :name",
+        ),
         Token::Word(word) if word.value.contains('\0') => ("a NUL", "take it out"),
         Token::Word(word) if word.quote_style.is_none() && word.value.starts_with('$') => (
             "a parameter without a name",

@@ -257,3 +257,99 @@ fn a_select_becomes_a_file_of_tools() {
         "{wrong:?}"
     );
 }
+
+#[test]
+fn access_explain_tells_which_tools_a_token_may_call_and_why_not() {
+    let run = Run::new()
+        .with_sample()
+        .with_store()
+        .file(
+            "tools.toml",
+            &(TOOLS.to_owned()
+                + &tool(
+                    "own",
+                    "SELECT id FROM users",
+                    "tokens = [\"reports\"]\ndatabase = \"books\"",
+                )),
+        )
+        .set("MCP_TOOLS_FILE", "tools.toml");
+    let explained = |run: &Run| run.lucarne(&["access", "explain", "--token", "night"]);
+    let told = explained(&run);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let line = |told: &Ended, tool: &str| {
+        let lines = told
+            .out
+            .lines()
+            .skip_while(|line| !line.starts_with("calls "));
+        let mut lines = lines.filter(|line| line.split_whitespace().next() == Some(tool));
+        lines
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        line(&told, "workload"),
+        "workload no the scope tools is missing"
+    );
+    assert_eq!(
+        line(&told, "own"),
+        "own no the scope tools is missing, or reports"
+    );
+    let update = [
+        "token",
+        "update",
+        "night",
+        "--scopes",
+        "describe,reports",
+        "--attr",
+        "company=Acme",
+    ];
+    let update = run.lucarne(&update);
+    assert_eq!(update.code, Some(0), "{update:?}");
+    assert!(
+        update.out.contains("attributes  company=Acme"),
+        "{update:?}"
+    );
+    let told = explained(&run);
+    assert_eq!(
+        line(&told, "own"),
+        "own no the tenant has no database books"
+    );
+    run.lucarne(&["token", "update", "night", "--scopes", "all", "--no-attr"]);
+    let told = explained(&run);
+    assert_eq!(line(&told, "workload"), "workload yes the scope tools");
+    let history = "ticket_history no it reads change_log, which the token does not see";
+    assert_eq!(line(&told, "ticket_history"), history);
+    run.lucarne(&["token", "update", "night", "--tools", "ticket"]);
+    let told = explained(&run);
+    assert_eq!(
+        line(&told, "workload"),
+        "workload no it is not among the token's tools"
+    );
+    assert_eq!(line(&told, "ticket"), "ticket yes the scope tools");
+    let report = run.lucarne(&["access", "report"]);
+    assert!(report.out.contains("  calls ticket\n"), "{report:?}");
+    // A slip is told, for such a scope could be one of a tool.
+    let slip = run.lucarne(&["token", "update", "night", "--scopes", "read,opertors"]);
+    assert!(slip.err.contains("did you mean operators?"), "{slip:?}");
+    // A caller of the store sees what its token sees.
+    run.lucarne(&[
+        "token", "update", "night", "--scopes", "all", "--tools", "all",
+    ]);
+    let call = [
+        "tool", "call", "workload", "--tenant", "acme", "--token", "night",
+    ];
+    assert!(run.lucarne(&call).out.contains(" rows"));
+    let call = [
+        "tool",
+        "call",
+        "ticket_history",
+        "ticket=1",
+        "--tenant",
+        "acme",
+    ];
+    let refused = run.lucarne(&call);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}

@@ -218,6 +218,7 @@ pub(crate) fn token(name: &str) -> NewToken {
         scopes: [Scope::Describe, Scope::Read]
             .map(|scope| scope.name().to_owned())
             .into(),
+        attributes: Default::default(),
         rows: Vec::new(),
         limits: Default::default(),
     }

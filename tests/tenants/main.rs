@@ -24,5 +24,7 @@ mod places;
 mod recorded;
 mod rows;
 mod scopes;
+mod subset;
 mod support;
+mod tools;
 mod windows;

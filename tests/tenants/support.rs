@@ -63,6 +63,7 @@ pub(crate) fn token(name: &str) -> NewToken {
         models: None,
         tools: None,
         scopes: SCOPES.map(str::to_owned).to_vec(),
+        attributes: Default::default(),
         rows: Vec::new(),
         limits: lucarne::store::ClientLimits::default(),
     }

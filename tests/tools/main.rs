@@ -9,5 +9,7 @@
 mod common;
 
 mod calls;
+mod hostile;
+mod raw;
 mod sample;
 mod support;

@@ -1,6 +1,7 @@
 //! What operators of a demo work on: a store with a tenant, and an audit, in a folder that goes with
 //! the demo.
 
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,7 @@ impl Desk {
             scopes: [Scope::Describe, Scope::Read]
                 .map(|scope| scope.name().to_owned())
                 .into(),
+            attributes: BTreeMap::new(),
             rows: Vec::new(),
             limits: ClientLimits::default(),
         };

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Of;
 use crate::admin::find;
+use crate::app;
 use crate::cli::failure::Failure;
 use crate::cli::table::{Cell, Table, columns};
 use crate::cli::text::visible;
@@ -80,7 +81,8 @@ fn explain(asked: &Explain) -> Result<(), Failure> {
         let reach = Reach::new(config.admin.places.clone());
         let mut looks = Looks::new(&reach, config.limits.query_timeout);
         let (of, until) = ((tenant, token), Instant::now() + COUNTING);
-        Ok(inspect::explain(&mut looks, &contents, of, model, Some(until)).await)
+        let tools = app::written_tools(config).await?;
+        Ok(inspect::explain(&mut looks, &contents, of, model, &tools, Some(until)).await)
     })?;
     match asked.json {
         true => output::data(&operator::as_json(&explained)?),
@@ -118,6 +120,10 @@ fn shown(explained: &Explained, whole: bool) -> String {
             text.push('\n');
             text += &table("field", model.fields.iter());
         }
+    }
+    if !explained.tools.is_empty() {
+        text.push('\n');
+        text += &table("calls", explained.tools.iter());
     }
     text
 }

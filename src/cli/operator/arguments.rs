@@ -1,5 +1,6 @@
 //! Options that several commands take.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use clap::Args;
@@ -92,6 +93,9 @@ pub(crate) struct Lists {
     /// The tools that it may call, by a comma list; all for any
     #[arg(long, value_name = "LIST")]
     tools: Option<String>,
+    /// What is known of whoever has it, for tools of your own: company=Acme
+    #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = attribute)]
+    attributes: Vec<(String, String)>,
     /// Rows that it sees: "tickets.company_id = 42", "notes: all"; several are joined by AND
     #[arg(long, value_name = "RULE")]
     rows: Vec<RowRule>,
@@ -116,9 +120,20 @@ impl Lists {
         some_or_all(self.tools.as_deref())
     }
 
+    /// The attributes, by their names.
+    pub(crate) fn attributes(&self) -> BTreeMap<String, String> {
+        self.attributes.iter().cloned().collect()
+    }
+
     pub(crate) fn rows(&self) -> Vec<RowRule> {
         self.rows.clone()
     }
+}
+
+/// An attribute with its value.
+pub(crate) fn attribute(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn some_or_all(text: Option<&str>) -> Option<Option<Vec<String>>> {

@@ -1,5 +1,7 @@
 //! Records as they are printed: a table for people, JSON for programs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::admin::{DatabaseView, TenantView, TokenView};
@@ -121,6 +123,7 @@ impl Show for TokenView {
             ("scopes", self.scopes.join(", ")),
             ("models", list(&self.models)),
             ("tools", list(&self.tools)),
+            ("attributes", attributes(&self.attributes)),
             ("rows", rows(&self.rows)),
             ("limits", limits(self.limits)),
             ("expires", or(&self.expires_at, "never")),
@@ -195,6 +198,14 @@ fn yes(yes: bool) -> String {
         true => "yes".to_owned(),
         false => String::new(),
     }
+}
+
+fn attributes(attributes: &BTreeMap<String, String>) -> String {
+    let told = attributes.iter();
+    let told: Vec<String> = told
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    told.join(", ")
 }
 
 fn rows(rules: &[String]) -> String {

@@ -157,6 +157,9 @@ pub(crate) struct Update {
     /// It sees all rows of its tenant
     #[arg(long, conflicts_with = "rows")]
     all_rows: bool,
+    /// Nothing is known of whoever has it
+    #[arg(long, conflicts_with = "attributes")]
+    no_attr: bool,
     #[command(flatten)]
     limits: LimitArguments,
     /// Print JSON
@@ -220,6 +223,7 @@ fn create(create: Create) -> Result<(), Failure> {
         expires_in_days: None,
         models: lists.models().flatten(),
         tools: lists.tools().flatten(),
+        attributes: lists.attributes(),
         rows: lists.rows(),
         limits: create.limits.limits(),
     };
@@ -252,6 +256,7 @@ fn view(token: &str, of: &Of) -> Result<TokenView, Failure> {
 
 fn update(update: Update) -> Result<(), Failure> {
     let rows = update.lists.rows();
+    let attributes = update.lists.attributes();
     let patch = TokenPatch {
         name: update.name,
         active: update.active,
@@ -259,6 +264,7 @@ fn update(update: Update) -> Result<(), Failure> {
         expires_at: update.expires.map(|expires| expires.0),
         models: update.lists.models(),
         tools: update.lists.tools(),
+        attributes: (update.no_attr || !attributes.is_empty()).then_some(attributes),
         rows: (update.all_rows || !rows.is_empty()).then_some(rows),
         limits: update.limits.patch(),
     };

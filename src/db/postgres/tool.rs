@@ -10,8 +10,8 @@ use std::time::Instant;
 use serde_json::Value as Json;
 use sqlx::postgres::{PgColumn, PgTypeInfo, PgTypeKind, Postgres as Driver};
 use sqlx::{
-    Column as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, Statement as _,
-    TypeInfo as _,
+    Column as _, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _,
+    Statement as _, TypeInfo as _,
 };
 
 use super::Postgres;
@@ -40,8 +40,11 @@ impl Postgres {
         statement: &Statement,
     ) -> Result<Described, Failure> {
         let until = Instant::now() + self.server.query_timeout;
-        self.read(self.of_statement(true, until), Describe(statement))
-            .await
+        let describe = Describe {
+            statement,
+            pooled: self.server.sessions.pooled(),
+        };
+        self.read(self.of_statement(true, until), describe).await
     }
 
     pub(in crate::db) async fn call(&self, call: &Call, mut rows: Rows) -> Result<Rows, Failure> {
@@ -56,13 +59,16 @@ impl Postgres {
     }
 }
 
-struct Describe<'a>(&'a Statement);
+struct Describe<'a> {
+    statement: &'a Statement,
+    pooled: bool,
+}
 
 impl Work for Describe<'_> {
     type Output = Described;
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Described, Failure> {
-        let Statement { text, values, .. } = self.0;
+        let Statement { text, values, .. } = self.statement;
         let before = locked(connection).await?;
         // Told as it is planned with nothing bound, which needs no more rights than to run it.
         let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {text}");
@@ -79,6 +85,12 @@ impl Work for Describe<'_> {
             .await
             .map_err(Failure::from_driver)?;
         let columns = columns(connection, prepared.columns()).await?;
+        // It was prepared with types that the server chose: it stays for nobody.
+        let cleared = match self.pooled {
+            true => connection.execute("DEALLOCATE ALL").await.map(drop),
+            false => connection.clear_cached_statements().await,
+        };
+        cleared.map_err(Failure::from_driver)?;
         let read = after.difference(&before).cloned();
         let read = read.map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
         let plan: Json = serde_json::from_str(&plan).unwrap_or_default();

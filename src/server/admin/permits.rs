@@ -31,6 +31,8 @@ pub(super) struct PermitsView {
     actions: Vec<VerdictView>,
     /// Each model that the tenant's databases list.
     models: Vec<ModelPermits>,
+    /// Each tool of the operator.
+    tools: Vec<VerdictView>,
 }
 
 /// Whether something is allowed, and by what.
@@ -98,6 +100,7 @@ impl From<Explained> for PermitsView {
             tenant: explained.tenant,
             lets_in: explained.lets_in.into(),
             models: models.collect(),
+            tools: all(explained.tools),
             actions: all(explained.actions),
         }
     }
@@ -146,7 +149,8 @@ pub(super) async fn explain(
     let access = desk.access();
     let places = (&access.administration.reach, access.settings.query_timeout);
     let mut looks = Looks::new(places.0, places.1);
-    let explained = inspect::explain(&mut looks, &contents, (tenant, token), None, None).await;
+    let (of, tools) = ((tenant, token), &access.settings.tools);
+    let explained = inspect::explain(&mut looks, &contents, of, None, tools, None).await;
     Ok(PermitsView::from(explained).into())
 }
 

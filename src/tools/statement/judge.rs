@@ -26,6 +26,9 @@ pub(super) struct Judge<'n> {
     models: Vec<String>,
     /// Where parameters stand as the only member of an IN.
     lists: HashSet<Location>,
+    /// What tables are called by, and bare names: on PostgreSQL such a name is the whole row.
+    called: HashSet<String>,
+    bare: Vec<(String, Location)>,
     faults: Vec<Fault>,
 }
 
@@ -37,12 +40,20 @@ impl<'n> Judge<'n> {
             scope: Scope::new(names.dialect),
             models: Vec::new(),
             lists: HashSet::new(),
+            called: HashSet::new(),
+            bare: Vec::new(),
             faults: Vec::new(),
         }
     }
 
     /// The models that are read, and every fault.
-    pub(super) fn done(self) -> (Vec<String>, Vec<Fault>) {
+    pub(super) fn done(mut self) -> (Vec<String>, Vec<Fault>) {
+        for (name, at) in std::mem::take(&mut self.bare) {
+            if self.names.dialect == Dialect::Postgres && self.called.contains(&name) {
+                let help = format!("write {name}.column, or call the table otherwise");
+                self.fault(at, format!("{name} is a whole row"), help);
+            }
+        }
         (self.models, self.faults)
     }
 
@@ -336,6 +347,19 @@ impl Visitor for Judge<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let called = match factor {
+            TableFactor::Table { name, alias, .. } => match (alias, name.0.last()) {
+                (Some(alias), _) => Some(&alias.name),
+                (None, Some(ObjectNamePart::Identifier(name))) => Some(name),
+                _ => None,
+            },
+            TableFactor::Derived { alias, .. } | TableFactor::NestedJoin { alias, .. } => {
+                alias.as_ref().map(|alias| &alias.name)
+            }
+            _ => None,
+        };
+        let called = called.map(|name| folded(name, self.names.dialect));
+        self.called.extend(called);
         let plain = match factor {
             TableFactor::Table {
                 args,

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::rules;
 use crate::admin::{TokenView, find};
+use crate::app;
 use crate::cli::failure::Failure;
 use crate::cli::operator;
 use crate::cli::output;
@@ -55,13 +56,15 @@ pub(super) fn run(asked: &Report) -> Result<(), Failure> {
         let of = of.map(|name| find::tenant(&contents, name)).transpose()?;
         let reach = Reach::new(config.admin.places.clone());
         let mut looks = Looks::new(&reach, config.limits.query_timeout);
+        let tools = app::written_tools(config).await?;
         let mut tokens = Vec::new();
         for token in &contents.tokens {
             let tenant = contents.tenants.iter().find(|it| it.id == token.tenant);
             let Some(tenant) = tenant.filter(|it| of.is_none_or(|of| of.id == it.id)) else {
                 continue;
             };
-            let explained = inspect::explain(&mut looks, &contents, (tenant, token), None, None);
+            let of = (tenant, token);
+            let explained = inspect::explain(&mut looks, &contents, of, None, &tools, None);
             tokens.push(OfToken {
                 token: TokenView::new(token, &contents, Utc::now()),
                 access: explained.await,
@@ -101,6 +104,11 @@ fn text(access: &Access) -> String {
         );
         for model in &access.models {
             text += &of_model(model);
+        }
+        let calls = access.tools.iter().filter(|tool| tool.allowed);
+        let calls: Vec<&str> = calls.map(|tool| &*tool.name).collect();
+        if !calls.is_empty() {
+            let _ = writeln!(text, "  calls {}", calls.join(", "));
         }
     }
     text

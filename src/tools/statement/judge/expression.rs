@@ -1,12 +1,12 @@
 //! What an expression may be made of.
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident,
-    InTarget, ObjectNamePart, Spanned as _, Value, ValueWithSpan,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, InTarget, ObjectNamePart, Spanned as _, Value, ValueWithSpan,
 };
 use sqlparser::tokenizer::Location;
 
-use super::Judge;
+use super::{Judge, folded};
 use crate::suggest;
 use crate::tools::functions;
 
@@ -91,6 +91,17 @@ impl Judge<'_> {
             FunctionArguments::None => true,
             FunctionArguments::Subquery(_) => false,
         };
+        let rows = match &function.args {
+            FunctionArguments::List(list) => list.args.iter().any(is_row),
+            _ => false,
+        };
+        if rows {
+            self.fault(
+                at,
+                format!("{name} takes columns that are not named"),
+                "write the columns out",
+            );
+        }
         if function.uses_odbc_syntax || !plain_parameters || !plain_clauses {
             self.fault(
                 at,
@@ -183,12 +194,9 @@ impl Judge<'_> {
                 let help = "the caller's own are parameters: from = \"caller.token\"";
                 self.fault(at, format!("{} tells of the session", name.value), help);
             }
-            Expr::Identifier(name) if name.value.starts_with('@') => {
-                self.fault(
-                    at,
-                    "a variable of the session",
-                    "declare a parameter, and write :name",
-                );
+            Expr::Identifier(name) => {
+                let folded = folded(name, self.names.dialect);
+                self.bare.push((folded, name.span.start));
             }
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 self.fault(
@@ -197,8 +205,7 @@ impl Judge<'_> {
                     "write the columns out",
                 );
             }
-            Expr::Identifier(_)
-            | Expr::CompoundIdentifier(_)
+            Expr::CompoundIdentifier(_)
             | Expr::CompoundFieldAccess { .. }
             | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
@@ -243,6 +250,15 @@ impl Judge<'_> {
             ),
         }
     }
+}
+
+/// Whether an argument is all columns of a table.
+fn is_row(argument: &FunctionArg) -> bool {
+    let value = match argument {
+        FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } => arg,
+        FunctionArg::Unnamed(arg) => arg,
+    };
+    matches!(value, FunctionArgExpr::QualifiedWildcard(..))
 }
 
 /// Whether a bare word is a function of the session on some engine.

@@ -1,0 +1,164 @@
+//! Tools of the operator: which tokens of tenants may call them, and what they see.
+
+use std::collections::BTreeMap;
+
+use lucarne::store::NewToken;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::data::{Data, TICKETS};
+use crate::support::{Client, Way, start, token};
+
+const TOOLS: &str = r#"
+[[tool]]
+name = "count"
+description = "How many tickets there are."
+sql = "SELECT COUNT(*) AS n, SUM(t.amount) AS amount FROM tickets t"
+result = "one"
+database = "shop"
+
+[[tool]]
+name = "report"
+description = "Tickets with their notes, for those who report."
+sql = '''
+WITH busy AS (SELECT n.ticket_id, COUNT(*) AS notes FROM notes n GROUP BY n.ticket_id)
+SELECT t.id, b.notes, ROW_NUMBER() OVER (ORDER BY t.id) AS place
+FROM tickets t JOIN busy b ON b.ticket_id = t.id ORDER BY t.id
+'''
+tokens = ["reports"]
+
+[[tool]]
+name = "mine"
+description = "The ticket of whoever asks."
+sql = "SELECT id FROM tickets WHERE title = :title OR title = :who OR title = :whose"
+[tool.params]
+title = { from = "caller.attr.title" }
+who = { from = "caller.token" }
+whose = { from = "caller.tenant" }
+"#;
+
+fn file() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tools.toml");
+    std::fs::write(&path, TOOLS).unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+fn with(name: &str, scopes: &[&str]) -> NewToken {
+    NewToken {
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        ..token(name)
+    }
+}
+
+async fn call(client: &mut Client, tool: &str) -> Value {
+    exchanged(client, &json!({ "id": 1, "action": "call", "tool": tool })).await
+}
+
+async fn exchanged(client: &mut Client, message: &Value) -> Value {
+    let answer = client.exchange(message.to_string()).await.unwrap();
+    serde_json::from_str(&answer).expect(&answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_is_for_the_tokens_that_have_its_scope() {
+    let data = Data::sqlite().await;
+    let (_folder, path) = file();
+    let running = start(&[("MCP_TOOLS_FILE", &path)]).await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    let narrow = NewToken {
+        tools: Some(vec!["mine".to_owned()]),
+        ..with("narrow", &["tools"])
+    };
+    let blind = NewToken {
+        models: Some(vec!["tickets".to_owned()]),
+        ..with("blind", &["tools", "reports"])
+    };
+    for (new, listed) in [
+        (
+            with("all", &["describe", "tools"]),
+            &["count", "report", "mine"][..],
+        ),
+        (with("reporter", &["reports"]), &["report"]),
+        (with("reader", &["describe", "read"]), &[]),
+        (narrow, &["mine"]),
+        (blind, &["count", "mine"]),
+    ] {
+        let name = new.name.clone();
+        let (_, secret) = running.token(&tenant, new).await;
+        let connected = Client::connect(running.address, &secret, Way::Http).await;
+        let mut client = connected.ok().unwrap();
+        let answer = client.method("tools/list", json!({})).await;
+        let tools = answer["result"]["tools"].as_array().unwrap().iter();
+        let tools = tools.filter_map(|tool| tool["name"].as_str());
+        let own = tools.filter(|name| ["count", "report", "mine"].contains(name));
+        assert_eq!(own.collect::<Vec<_>>(), listed, "{name}");
+        let connected = Client::connect(running.address, &secret, Way::Native).await;
+        let mut client = connected.ok().unwrap();
+        for tool in ["count", "report"] {
+            let answer = call(&mut client, tool).await;
+            let code = answer["code"].as_str();
+            let expected = (!listed.contains(&tool)).then_some("tool_not_allowed");
+            assert_eq!(code, expected, "{name} {tool}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_a_token_is_taken_from_the_store() {
+    let data = Data::sqlite().await;
+    let (_folder, path) = file();
+    let running = start(&[("MCP_TOOLS_FILE", &path)]).await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    let title = "ticket 4 of company-2".to_owned();
+    let known = NewToken {
+        attributes: BTreeMap::from([("title".to_owned(), title)]),
+        ..with("known", &["tools"])
+    };
+    let (_, known) = running.token(&tenant, known).await;
+    let (_, unknown) = running.token(&tenant, with("unknown", &["tools"])).await;
+    let connected = Client::connect(running.address, &known, Way::Native).await;
+    let mut client = connected.ok().unwrap();
+    let answer = call(&mut client, "mine").await;
+    assert_eq!(answer["data"], json!([{ "id": 4 }]), "{answer}");
+    // It is taken from no client.
+    let given = json!({ "id": 1, "action": "call", "tool": "mine", "params": { "title": "x" } });
+    let answer = exchanged(&mut client, &given).await;
+    assert_eq!(answer["code"], "invalid_parameter", "{answer}");
+    let connected = Client::connect(running.address, &unknown, Way::Native).await;
+    let mut client = connected.ok().unwrap();
+    let answer = call(&mut client, "mine").await;
+    assert_eq!(answer["code"], "not_permitted", "{answer}");
+}
+
+/// One tool serves every tenant that has a database of its name, whatever engine that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tool_serves_the_tenants_of_every_engine() {
+    let (_folder, path) = file();
+    let running = start(&[("MCP_TOOLS_FILE", &path)]).await;
+    let mut kept = Vec::new();
+    for (at, data) in Data::each().await.into_iter().enumerate() {
+        let (all, one) = (format!("all-{at}"), format!("one-{at}"));
+        let whole = running.tenant(&all, &data.url(), &[]).await;
+        let rules = ["tickets.company_id = 2", "notes.company_id = 2"];
+        let narrow = running.tenant(&one, &data.url(), &rules).await;
+        for (tenant, count) in [(&whole, TICKETS), (&narrow, TICKETS / 3)] {
+            let (_, secret) = running.token(tenant, with("t", &["tools"])).await;
+            let connected = Client::connect(running.address, &secret, Way::Native).await;
+            let mut client = connected.ok().unwrap();
+            let answer = call(&mut client, "count").await;
+            assert_eq!(answer["data"]["n"], count, "{}: {answer}", data.url());
+            let answer = call(&mut client, "report").await;
+            let rows = answer["data"].as_array().unwrap();
+            let of_others = rows
+                .iter()
+                .filter(|row| row["id"].as_i64().unwrap() % 3 != 1);
+            if count < TICKETS {
+                assert_eq!(of_others.count(), 0, "{}: {answer}", data.url());
+            }
+            assert_eq!(rows[0]["place"], 1, "{answer}");
+        }
+        kept.push(data);
+    }
+}

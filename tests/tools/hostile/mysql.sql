@@ -1,0 +1,61 @@
+SELECT LOAD_FILE('/etc/passwd') AS x
+SELECT id FROM users INTO OUTFILE '/tmp/x'
+SELECT id INTO OUTFILE '/tmp/x' FROM users
+SELECT name INTO DUMPFILE '/tmp/x' FROM users
+SELECT id INTO @x FROM users
+SELECT SLEEP(10) AS x
+SELECT BENCHMARK(1000000000, MD5('a')) AS x
+SELECT GET_LOCK('a', 10) AS x
+SELECT RELEASE_LOCK('a') AS x
+SELECT IS_FREE_LOCK('a') AS x
+SELECT @@version AS x
+SELECT @@global.datadir AS x
+SELECT @x := 1 AS x
+SELECT USER() AS x
+SELECT CURRENT_USER() AS x
+SELECT DATABASE() AS x
+SELECT VERSION() AS x
+SELECT CONNECTION_ID() AS x
+SELECT LAST_INSERT_ID() AS x
+SELECT ROW_COUNT() AS x
+SELECT FOUND_ROWS() AS x
+SELECT UUID() AS x
+SELECT RAND() AS x
+SELECT NAME_CONST('a', 1) AS x
+SELECT table_name AS x FROM information_schema.tables
+SELECT user AS x FROM mysql.user
+SELECT host AS x FROM performance_schema.hosts
+SELECT t.id FROM tickets t JOIN mysql.user u ON true
+SELECT /*+ SET_VAR(sql_mode = '') */ id FROM users
+SELECT id FROM users /*M! WHERE 1 = 0 */
+SELECT id FROM users WHERE name = 'a\' OR 1 = 1
+SELECT id FROM users WHERE name = "a"
+SELECT id FROM users WHERE name = "a' OR '1"
+SELECT id FROM users LOCK IN SHARE MODE
+SELECT id FROM users FOR SHARE
+SELECT SQL_CALC_FOUND_ROWS id FROM users
+SELECT HIGH_PRIORITY id FROM users
+SELECT STRAIGHT_JOIN id FROM users
+SELECT t.id FROM tickets t STRAIGHT_JOIN users u
+SELECT id FROM users PARTITION (p0)
+SELECT id FROM users USE INDEX (PRIMARY)
+SELECT id FROM users FORCE INDEX (PRIMARY)
+SELECT id FROM users PROCEDURE ANALYSE()
+SELECT x FROM JSON_TABLE('[1]', '$[*]' COLUMNS (x INT PATH '$')) AS j
+SELECT EXTRACTVALUE('<a/>', CONCAT('~', name)) AS x FROM users
+SELECT UPDATEXML('<a/>', CONCAT('~', name), '') AS x FROM users
+HANDLER users OPEN
+DO SLEEP(1)
+LOCK TABLES users READ
+SHOW TABLES
+DESCRIBE users
+LOAD DATA INFILE '/etc/passwd' INTO TABLE users
+PREPARE a FROM 'SELECT 1'
+REPLACE INTO users (id) VALUES (1)
+CALL made()
+SELECT `password_hash` AS x FROM users
+SELECT GROUP_CONCAT(password_hash) AS x FROM users
+SELECT u.id, d.p AS p FROM users u CROSS JOIN LATERAL (SELECT u.password_hash AS p) AS d
+WITH w (p) AS (SELECT password_hash FROM users) SELECT p FROM w
+SELECT NEXTVAL(made) AS x
+SELECT NEXT VALUE FOR made AS x

@@ -1,0 +1,43 @@
+PRAGMA table_info(users)
+SELECT name FROM pragma_table_info('users')
+SELECT name FROM pragma_table_info('users') AS p
+SELECT sql FROM sqlite_master
+SELECT sql FROM sqlite_schema
+SELECT sql FROM sqlite_temp_master
+SELECT name FROM dbstat
+ATTACH 'other.db' AS other
+DETACH main
+VACUUM INTO 'other.db'
+REINDEX
+ANALYZE
+SAVEPOINT a
+REPLACE INTO users (id) VALUES (1)
+SELECT readfile('/etc/passwd') AS x
+SELECT writefile('/tmp/x', name) AS x FROM users
+SELECT edit(name) AS x FROM users
+SELECT fts3_tokenizer('simple') AS x
+SELECT randomblob(100000000) AS x
+SELECT random() AS x
+SELECT sqlite_version() AS x
+SELECT sqlite_compileoption_get(1) AS x
+SELECT last_insert_rowid() AS x
+SELECT changes() AS x
+SELECT id FROM main.users
+SELECT id FROM "main"."users"
+SELECT id FROM [main].[users]
+SELECT id FROM temp.users
+SELECT main.users.password_hash AS x FROM users
+SELECT id FROM users INDEXED BY x
+SELECT id FROM users NOT INDEXED
+SELECT rowid AS x FROM users
+SELECT _rowid_ AS x FROM users
+SELECT j.value AS x FROM json_each('[1]') AS j
+SELECT value AS x FROM users, json_each(users.name)
+SELECT id FROM users WHERE users MATCH 'x'
+SELECT id FROM users WHERE id = ?1
+SELECT id FROM users WHERE id = $x
+SELECT id FROM users WHERE id IN unlisted
+SELECT `password_hash` AS x FROM users
+SELECT [password_hash] AS x FROM users
+SELECT GROUP_CONCAT(password_hash) AS x FROM users
+WITH w(p) AS (SELECT password_hash FROM users) SELECT p FROM w

@@ -1,0 +1,66 @@
+//! Tools that read the database itself, and say what.
+
+use serde_json::json;
+
+use crate::support::databases;
+
+/// The schema that tables stand in, as a file names it.
+fn schema(engine: &str, url: &str) -> String {
+    match engine {
+        "sqlite" => "main".to_owned(),
+        "postgres" => "public".to_owned(),
+        _ => url.rsplit('/').next().unwrap().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_raw_tool_reads_is_what_it_names() {
+    for database in databases().await {
+        let engine = database.engine;
+        let schema = schema(engine, &database.url);
+        let tool = |sql: &str, reads: &str| {
+            let reads = reads.replace("$", &schema);
+            format!(
+                "[[tool]]\nname = \"words\"\ndescription = \"x\"\nraw = true\n\
+                 sql = \"{}\"\nreads = [{reads}]\n",
+                sql.replace("$", &schema)
+            )
+        };
+        for sql in [
+            "SELECT u.word, t.id FROM $.unlisted u JOIN $.tickets t ON t.id = u.id",
+            "WITH w AS (SELECT word, id FROM $.unlisted) SELECT w.word, t.id FROM w JOIN $.tickets t ON t.id = w.id",
+        ] {
+            let reads = "\"$.unlisted.id\", \"$.unlisted.word\", \"$.tickets.id\"";
+            let served = database.serve(&tool(sql, reads)).await;
+            let answer = served.call("words", json!({})).await;
+            let expected = json!([{ "word": "unlisted-word", "id": 1 }]);
+            assert_eq!(answer["data"], expected, "{engine}: {answer}");
+            let fewer = tool(sql, "\"$.tickets.id\"");
+            let refused = database.serve_with(&fewer, &[]).await;
+            let words = refused.err().map(|faults| faults.to_string());
+            let words = words.unwrap_or_default();
+            assert!(
+                words.contains("which reads does not name"),
+                "{engine}: {words}"
+            );
+        }
+        // What has a sensitive name is in no answer, whoever names it.
+        let secret = tool(
+            "SELECT id, password_hash FROM $.users",
+            "\"$.users.id\", \"$.users.password_hash\"",
+        );
+        let served = database.serve(&secret).await;
+        let answer = served.call("words", json!({})).await;
+        assert_eq!(answer["data"][0], json!({ "id": 1 }), "{engine}: {answer}");
+        for sql in [
+            "DELETE FROM $.unlisted",
+            "SELECT word FROM $.unlisted FOR UPDATE",
+            "SELECT word FROM $.unlisted; SELECT 1",
+        ] {
+            let refused = database
+                .serve_with(&tool(sql, "\"$.unlisted.word\""), &[])
+                .await;
+            assert!(refused.is_err(), "{engine}: {sql}");
+        }
+    }
+}
