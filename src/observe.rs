@@ -17,6 +17,7 @@ pub use recent::{Asked, Obstacle, Recent, Whose};
 pub use series::Point;
 pub use usage::Figures;
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,13 +59,13 @@ pub struct Reloaded {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Invocation {
-    tool: &'static str,
+    tool: Cow<'static, str>,
     status: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Tool {
-    tool: &'static str,
+    tool: Cow<'static, str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,7 +91,10 @@ impl Default for Metrics {
             let status = "ok";
             drop(Family::<_, Counter>::get_or_create(
                 &invocations,
-                &Invocation { tool, status },
+                &Invocation {
+                    tool: tool.into(),
+                    status,
+                },
             ));
         }
         for reason in ["missing", "invalid", "too_many"] {
@@ -161,11 +165,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A request was answered, with `ok` or the code of its error.
-    pub fn answered(&self, tool: &'static str, status: &'static str, took: Duration) {
-        self.invocations
-            .get_or_create(&Invocation { tool, status })
-            .inc();
+    /// A request was answered, with `ok` or the code of its error; its tool is an action, or one of
+    /// the operator's by a name of its file, for each name is kept.
+    pub fn answered(&self, tool: Cow<'static, str>, status: &'static str, took: Duration) {
+        let of_status = Invocation {
+            tool: tool.clone(),
+            status,
+        };
+        self.invocations.get_or_create(&of_status).inc();
         self.durations
             .get_or_create(&Tool { tool })
             .observe(took.as_secs_f64());

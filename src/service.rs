@@ -303,7 +303,7 @@ impl Service {
     /// Records a message that was no request.
     pub fn rejected(&self, caller: &Caller, error: &Error) {
         self.metrics
-            .answered("unknown", error.code(), Duration::ZERO);
+            .answered("unknown".into(), error.code(), Duration::ZERO);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let client = caller.named();
         info!(%address, %transport, %token, client, code = %error.code(), "refused");
@@ -381,7 +381,12 @@ impl Service {
         let result = entry.settle(result, took, denies).await;
         drop(turn);
         let code = result.as_ref().err().map_or("ok", |fail| fail.error.code());
-        self.metrics.answered(action, code, took);
+        let called = tool.filter(|tool| tool.written().is_some());
+        let counted = match (known, called) {
+            (Some(Action::Call), Some(tool)) => tool.name.clone(),
+            _ => action.into(),
+        };
+        self.metrics.answered(counted, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let client = caller.named();
         let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);

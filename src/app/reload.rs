@@ -270,10 +270,15 @@ impl Live {
     /// Reads the tools of the configuration in force again, and judges them; nothing waits for it.
     pub(super) fn judge_tools(&self) -> JoinHandle<Result<WrittenTools, Faults>> {
         let config = Arc::clone(&self.config);
-        let exposed = self.service.access().shared.exposed.first().cloned();
+        let access = self.service.access();
+        let exposed = access.shared.exposed.first().cloned();
         tokio::spawn(async move {
             let bounds = tools::bounds(&config);
-            tools::read(&config, exposed.as_ref(), bounds).await
+            let read = tools::read(&config, exposed.as_ref(), bounds).await?;
+            if let Some(exposed) = &exposed {
+                tools::tell_of_columns(&access.settings.tools, &read, exposed, bounds).await;
+            }
+            Ok(read)
         })
     }
 

@@ -8,9 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
+use tracing::info;
 
 use super::Opened;
+<<<<<<< HEAD
 use crate::config::{self, Config, Fault, Faults};
+=======
+use crate::catalog::FieldType;
+use crate::config::{Config, Fault, Faults};
+>>>>>>> fa7d7f6 (Count calls of tools by their names, tell of columns that a reload changes, and measure what tools cost)
 use crate::db::Failure;
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
@@ -135,6 +141,42 @@ pub(super) async fn read(
     let told = files.faults.iter().map(told);
     Faults::none_or(files.unreadable.into_iter().chain(told).collect())?;
     Ok(written)
+}
+
+/// Tells the operator which tools answer with other columns than before.
+pub(super) async fn tell_of_columns(
+    before: &WrittenTools,
+    after: &WrittenTools,
+    exposed: &Exposed,
+    bounds: Bounds,
+) {
+    for now in after.all() {
+        let mut known = before.all();
+        let Some(then) = known.find(|then| then.tool.name == now.tool.name) else {
+            continue;
+        };
+        let (Ok(then), Ok(now_ready)) = (
+            exposed.ready(then, bounds).await,
+            exposed.ready(now, bounds).await,
+        ) else {
+            continue;
+        };
+        if then.columns != now_ready.columns {
+            let names = |columns: &[(String, FieldType)]| {
+                let told = columns.iter();
+                let told: Vec<String> = told
+                    .map(|(name, class)| format!("{name} {}", class.name()))
+                    .collect();
+                told.join(", ")
+            };
+            let (tool, was, is) = (
+                &now.tool.name,
+                names(&then.columns),
+                names(&now_ready.columns),
+            );
+            info!(%tool, "reload: its columns are {is}; they were {was}");
+        }
+    }
 }
 
 fn undescribed(tool: &Tool, failure: &Failure) -> tools::Fault {

@@ -16,7 +16,7 @@ pub(crate) fn catch_panic<T>(
     // What the work was about to do is not used any more: locks forgive a holder that panicked.
     AssertUnwindSafe(work).catch_unwind().map(|ended| {
         if ended.is_err() {
-            metrics.answered("unknown", "internal", Duration::ZERO);
+            metrics.answered("unknown".into(), "internal", Duration::ZERO);
             error!("a request was ended by a fault of the service");
         }
         ended.ok()

@@ -406,6 +406,15 @@ async fn tools_are_served_as_their_file_is_or_as_they_were() {
         .await;
     assert_eq!(code(&ask(&mut socket, people).await), "tool_not_allowed");
     assert_eq!(code(&ask(&mut socket, first).await), "ok");
+    folder.put(
+        "tools.toml",
+        &tool("first", "SELECT MIN(id) AS id, COUNT(*) AS n FROM users"),
+    );
+    served
+        .says("reload: the tools are served as they are now", 2)
+        .await;
+    let columns = "reload: its columns are id any, n any; they were id any";
+    assert!(served.log().contains(columns), "{}", served.log());
     // One fault keeps the whole set.
     let faulty = tool("people", "SELECT COUNT(*) AS n FROM users")
         + &tool("wrong", "SELECT nothing FROM users");

@@ -102,7 +102,18 @@ async fn a_tool_is_for_the_tokens_that_have_its_scope() {
             let expected = (!listed.contains(&tool)).then_some("tool_not_allowed");
             assert_eq!(code, expected, "{name} {tool}: {answer}");
         }
+        let answer = call(&mut client, "a\\nb").await;
+        assert_eq!(answer["code"], "tool_not_allowed", "{answer}");
     }
+    // Only names of the file are counted by.
+    let figures = running.figures();
+    let lines = figures.lines();
+    let counted = lines.filter_map(|line| line.strip_prefix("mcp_tool_invocations_total{tool=\""));
+    let names = counted.filter_map(|line| line.split('"').next());
+    // These are there from the start.
+    let names = names.filter(|name| !["list", "get", "query", "describe"].contains(name));
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    assert_eq!(names, ["call", "count", "report"].into(), "{figures}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,4 +12,5 @@ mod calls;
 mod hostile;
 mod raw;
 mod sample;
+mod shapes;
 mod support;
