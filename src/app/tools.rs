@@ -11,12 +11,8 @@ use futures_util::{StreamExt as _, stream};
 use tracing::info;
 
 use super::Opened;
-<<<<<<< HEAD
-use crate::config::{self, Config, Fault, Faults};
-=======
 use crate::catalog::FieldType;
-use crate::config::{Config, Fault, Faults};
->>>>>>> fa7d7f6 (Count calls of tools by their names, tell of columns that a reload changes, and measure what tools cost)
+use crate::config::{self, Config, Fault, Faults};
 use crate::db::Failure;
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
