@@ -31,9 +31,8 @@ async fn every_hostile_statement_is_refused_at_start() {
                     "[[tool]]\nname = \"t{at}\"\ndescription = \"x\"\nsql = \'\'\'{sql}\'\'\'\n"
                 );
             }
-            let faults = match database.serve_with(&file, &[]).await {
-                Ok(_) => panic!("{engine}: all of part {part} are served"),
-                Err(faults) => faults,
+            let Err(faults) = database.serve_with(&file, &[]).await else {
+                panic!("{engine}: all of part {part} are served");
             };
             for (at, sql) in statements.iter().enumerate() {
                 let (tool, line) = (format!("tool t{at}: "), 4 * at + 4);
