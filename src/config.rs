@@ -139,12 +139,33 @@ impl Config {
         })
     }
 
-    /// This configuration, with what its secret files hold now.
+    /// This configuration, with what its secret files hold now; of one that cannot be read, or holds
+    /// what cannot be, what it held before. Its faults come back beside the others' contents, for none
+    /// of these waits for it.
     ///
     /// # Errors
-    /// A file that cannot be read, and one that holds what cannot be.
-    pub fn reread(&self) -> Result<Self, Faults> {
-        load(self.settings.by_file())
+    /// Those faults, where the others cannot be without it.
+    pub fn reread(&self) -> Result<(Self, Option<Faults>), Faults> {
+        let faults = match load(self.settings.by_file()) {
+            Ok(config) => return Ok((config, None)),
+            Err(faults) => faults,
+        };
+        let mut settings = self.settings.clone();
+        for name in self.settings.of_files() {
+            if let Ok(read) = load(self.settings.by_file_of(&name)) {
+                settings.take(&name, &read.settings);
+            }
+        }
+        let Ok(judged) = load(settings.by_value()) else {
+            return Err(faults);
+        };
+        let config = Self {
+            secret_files: self.secret_files.clone(),
+            warnings: self.warnings.clone(),
+            settings,
+            ..judged
+        };
+        Ok((config, Some(faults)))
     }
 }
 

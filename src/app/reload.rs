@@ -11,7 +11,7 @@ use super::reading::{Asked, Reading, Task, at, read};
 use super::report::names;
 use super::{Kept, Opened, open, tools};
 use crate::catalog::Built;
-use crate::config::{Change, Config, Faults, Warning};
+use crate::config::{Change, Config, Faults, Tls, Warning};
 use crate::db::StartFault;
 use crate::inspect;
 use crate::policy::databases::Ways;
@@ -65,6 +65,15 @@ impl From<StartFault> for NotReloaded {
     fn from(fault: StartFault) -> Self {
         Self::Faulty(fault)
     }
+}
+
+/// Each fault by itself.
+fn told(faults: Faults) -> Vec<StartFault> {
+    let told = faults.iter().map(|fault| StartFault {
+        what: format!("{}: {}", fault.variable, fault.message),
+        help: fault.help.clone(),
+    });
+    told.collect()
 }
 
 impl From<Faults> for NotReloaded {
@@ -135,35 +144,47 @@ impl Live {
         let warnings = new.map(Warning::line).collect();
         let asked = Asked {
             warnings,
-            ..self.asked(&config, changes)?
+            ..self.asked(&config, changes, open::tls(&config)?)?
         };
         self.read_for(Arc::new(config), Some(asked));
         Ok(())
     }
 
     /// Takes over what the secret files hold now, and nothing else; no database is asked. A reload
-    /// that is under way takes them over too.
+    /// that is under way takes them over too. What of a file is faulty stays as it was, and comes back:
+    /// what another one takes away does not wait for it.
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub fn reread(&mut self) -> Result<(), NotReloaded> {
-        let new = self.config.reread()?;
+    pub fn reread(&mut self) -> Result<Vec<StartFault>, NotReloaded> {
+        let (new, faults) = self.config.reread()?;
+        let mut faults: Vec<StartFault> = faults.map(told).unwrap_or_default();
         let changes = self.config.changes(&new);
         let config = self.config.reloaded(new)?;
-        let asked = self.asked(&config, changes)?;
+        let tls = open::tls(&config).unwrap_or_else(|fault| {
+            faults.push(fault);
+            self.service.access().tls.clone()
+        });
+        if changes.is_empty()
+            && let Some(fault) = faults.first()
+        {
+            return Err(NotReloaded::Faulty(fault.clone()));
+        }
+        let asked = self.asked(&config, changes, tls)?;
         let waiting = match self.reading.take() {
             Some(Reading {
                 config,
                 asked: Some(asked),
                 task,
             }) => {
-                let new = config.reread()?;
+                let (new, _) = config.reread()?;
                 let config = Arc::new(config.reloaded(new)?);
+                let tls = open::tls(&config).unwrap_or(asked.tls);
                 let asked = Asked {
                     since: asked.since,
                     withdrawn: asked.withdrawn,
                     warnings: asked.warnings,
-                    ..self.asked(&config, asked.changes)?
+                    ..self.asked(&config, asked.changes, tls)?
                 };
                 Some(Reading {
                     config,
@@ -203,18 +224,23 @@ impl Live {
         self.config = Arc::new(config);
         self.reading = waiting;
         report.tell();
-        Ok(())
+        Ok(faults)
     }
 
     /// What of a configuration needs no database.
-    fn asked(&self, config: &Config, changes: Vec<Change>) -> Result<Asked, StartFault> {
+    fn asked(
+        &self,
+        config: &Config,
+        changes: Vec<Change>,
+        tls: Option<Tls>,
+    ) -> Result<Asked, StartFault> {
         let mut names = changes.iter().map(|change| &*change.variable);
         let cursors = match names.any(|name| name == "MCP_CURSOR_KEY") {
             true => Arc::new(open::cursor_key(config)?),
             false => Arc::clone(&self.service.access().settings.cursors),
         };
         Ok(Asked {
-            tls: open::tls(config)?,
+            tls,
             changes,
             warnings: Vec::new(),
             cursors,

@@ -180,7 +180,15 @@ impl Supervisor {
         self.notify.reloading();
         match self.live.reread() {
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
-            Ok(()) | Err(NotReloaded::Unchecked(_)) => {
+            Ok(faults) if !faults.is_empty() => {
+                self.count("refused");
+                for StartFault { what, help } in &faults {
+                    error!("reload: {what}; {help}");
+                }
+                error!("reload: what is faulty stays as it was; what else changed is in force");
+                self.notify.ready();
+            }
+            Ok(_) | Err(NotReloaded::Unchecked(_)) => {
                 self.count("done");
                 self.notify.ready();
             }

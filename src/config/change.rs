@@ -159,6 +159,28 @@ impl Settings {
         })
     }
 
+    /// The secrets that a file holds.
+    pub(super) fn of_files(&self) -> Vec<String> {
+        let names = self.0.keys().filter_map(|name| name.strip_suffix("_FILE"));
+        let held = names.filter(|name| variables::is_secret(name) && self.0.contains_key(*name));
+        held.map(str::to_owned).collect()
+    }
+
+    /// The variables, one secret by its file and each other one by its value.
+    pub(super) fn by_file_of(&self, secret: &str) -> Vec<(String, String)> {
+        self.variables(|name| match name.strip_suffix("_FILE") {
+            Some(of) if self.0.contains_key(of) => of == secret,
+            _ => name != secret,
+        })
+    }
+
+    /// Takes a variable as it counts in another configuration.
+    pub(super) fn take(&mut self, name: &str, from: &Self) {
+        if let Some(value) = from.value(name) {
+            self.note(name, value);
+        }
+    }
+
     /// The variables as they were typed, a secret by its file where one holds it.
     pub(super) fn by_file(&self) -> Vec<(String, String)> {
         self.variables(|name| !self.0.contains_key(&format!("{name}_FILE")))

@@ -345,6 +345,30 @@ async fn a_secret_file_is_taken_over_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_revoked_beside_a_file_that_is_faulty() {
+    let folder = Folder::new().await;
+    folder.put("token", &format!("{TOKEN},{SECOND}"));
+    folder.put("cursor", &"0123456789abcdef".repeat(4));
+    folder.configure("MCP_TOKEN_FILE=token\nMCP_CURSOR_KEY_FILE=cursor");
+    let served = folder.serve().await;
+    let mut gone = served.connect(TOKEN).await;
+    assert_eq!(code(&ask(&mut gone, LIST).await), "ok");
+    // One file alone changes nothing; another does not wait until it is mended.
+    folder.put("cursor", "no key");
+    served.says("nothing is changed", 1).await;
+    assert_eq!(code(&ask(&mut gone, LIST).await), "ok");
+    folder.put("token", SECOND);
+    assert_eq!(closed(&mut gone).await, Some(1008));
+    assert_eq!(served.try_connect(TOKEN).await.err(), Some(401));
+    served.says("what else changed is in force", 1).await;
+    let mut kept = served.connect(SECOND).await;
+    assert_eq!(code(&ask(&mut kept, LIST).await), "ok");
+    folder.put("cursor", &"fedcba9876543210".repeat(4));
+    served.says("MCP_CURSOR_KEY: changed", 1).await;
+    assert_eq!(served.try_connect(TOKEN).await.err(), Some(401));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_hides_nothing_is_told_and_guards_a_renamed_column() {
     let folder = Folder::new().await;
     folder.configure("MCP_HIDDEN_FIELDS=users.emial,main.users.role");

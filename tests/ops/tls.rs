@@ -126,7 +126,8 @@ async fn a_new_pair_is_taken_and_a_bad_one_changes_nothing() {
     let read = |name: &str| std::fs::read_to_string(folder.path(name)).unwrap();
     let (first, next) = (read("tls.crt"), [read("next.crt"), read("next.key")]);
     folder.put("first.crt", &first);
-    folder.configure(FILES);
+    folder.put("token", &format!("{TOKEN},another-token-of-the-tests"));
+    folder.configure(&format!("{FILES}\nMCP_TOKEN_FILE=token"));
     let served = folder.serve().await;
     assert!(trusting(&folder, &served, "first", BOTH).await.is_ok());
     // The certificate comes first, and for a moment it has another's key. Nobody sends a signal.
@@ -141,6 +142,11 @@ async fn a_new_pair_is_taken_and_a_bad_one_changes_nothing() {
     assert!(trusting(&folder, &served, "first", BOTH).await.is_err());
     folder.put("tls.crt", "nothing");
     served.says("tls.crt holds no certificate in PEM", 1).await;
+    assert!(trusting(&folder, &served, "next", BOTH).await.is_ok());
+    // A token is taken away all the same.
+    folder.put("token", TOKEN);
+    served.says("MCP_TOKEN: changed", 1).await;
+    served.says("what else changed is in force", 1).await;
     assert!(trusting(&folder, &served, "next", BOTH).await.is_ok());
 }
 
