@@ -68,7 +68,7 @@ impl From<StartFault> for NotReloaded {
 }
 
 /// Each fault by itself.
-fn told(faults: Faults) -> Vec<StartFault> {
+fn told(faults: &Faults) -> Vec<StartFault> {
     let told = faults.iter().map(|fault| StartFault {
         what: format!("{}: {}", fault.variable, fault.message),
         help: fault.help.clone(),
@@ -158,7 +158,7 @@ impl Live {
     /// When nothing was changed, and why.
     pub fn reread(&mut self) -> Result<Vec<StartFault>, NotReloaded> {
         let (new, faults) = self.config.reread()?;
-        let mut faults: Vec<StartFault> = faults.map(told).unwrap_or_default();
+        let mut faults: Vec<StartFault> = faults.as_ref().map(told).unwrap_or_default();
         let changes = self.config.changes(&new);
         let config = self.config.reloaded(new)?;
         let tls = open::tls(&config).unwrap_or_else(|fault| {
