@@ -211,11 +211,15 @@ impl Model {
         self.relations.iter().filter(|it| !it.is_to_many())
     }
 
-    /// The relation of exactly that name.
+    /// The relation of exactly that name, or to one by the field of that name alone.
     pub fn relation(&self, name: &str) -> Option<&Relation> {
-        self.relations
-            .iter()
-            .find(|relation| *relation.name == *name)
+        let mut relations = self.relations.iter();
+        let named = relations.find(|relation| *relation.name == *name);
+        named.or_else(|| {
+            let by = |relation: &&Relation| relation.fields(self).map(Field::name).eq([name]);
+            let mut by_key = self.to_one().filter(by);
+            by_key.next().filter(|_| by_key.next().is_none())
+        })
     }
 }
 

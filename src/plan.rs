@@ -40,7 +40,7 @@ pub use crate::value::{Argument, Value};
 
 use path::Names;
 
-use crate::catalog::{Catalog, Distinction, Field, FieldType, Model};
+use crate::catalog::{Catalog, Distinction, Field, Model};
 use crate::error::{Echo, Error, ErrorKind};
 use crate::protocol::{Action, Object};
 use crate::suggest;
@@ -157,21 +157,17 @@ impl<'c> ReadPlan<'c> {
 
     /// Whether it computes numbers that may be beyond what a float holds.
     pub fn computes_floats(&self) -> bool {
-        let is_float = |term: &Term<'_>| {
-            let kind = term.field().field_type();
-            matches!(kind, FieldType::Float | FieldType::Float32)
-        };
+        let is_float = |term: &Term<'_>| matches!(term, Term::Number(it) if it.is_float());
+        let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(is_float);
         let computes = |term: &Term<'_>| match term {
-            Term::Number(number) => number.is_float(),
-            Term::Summary(_) => is_float(term),
-            _ => false,
+            Term::Summary(summary) => of(&summary.told),
+            _ => is_float(term),
         };
         let order = self.order.iter().filter_map(|order| self.ordered(order));
         let mut terms = order.chain(self.filter.terms());
         let of_output = match &self.output {
             Output::Rows { fields, .. } => fields.iter().any(|shown| computes(&shown.term)),
             Output::Groups { by, aggregates, .. } => {
-                let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(is_float);
                 aggregates.iter().any(of) || by.iter().any(|key| computes(&key.term))
             }
         };

@@ -226,3 +226,22 @@ async fn a_24th_hour_is_the_first_of_the_next_day() {
         .await;
     assert_eq!(refused.code, "invalid_value");
 }
+
+#[tokio::test]
+async fn two_keys_to_one_model_lead_by_their_fields_too() {
+    let sql = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE posts (id INTEGER PRIMARY KEY, created_by INTEGER REFERENCES users (id),
+            updated_by INTEGER REFERENCES users (id));
+        INSERT INTO users VALUES (1, 'a'), (2, 'b');
+        INSERT INTO posts VALUES (1, 1, 2);";
+    let served = Served::new(sql, "users,posts").await;
+    for (field, name, user) in [
+        ("created_by", "users", "a"),
+        ("updated_by", "users_by_updated_by", "b"),
+    ] {
+        let params = format!(r#"{{"expand":["{field}"],"fields":["id","{field}.name"]}}"#);
+        let row = served.query("posts", &params).await["data"][0].clone();
+        assert_eq!(row[name]["name"], user);
+        assert_eq!(row[format!("{field}.name")], user);
+    }
+}
