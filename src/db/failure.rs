@@ -108,6 +108,12 @@ impl Failure {
         self
     }
 
+    /// Whether it is of a view that the next reading of the catalog leaves out, or finds mended.
+    pub fn is_of_broken_view(&self) -> bool {
+        let code = self.engine_code();
+        matches!(code, Some((causes::MYSQL, code)) if ["1356", "1449", "1045"].contains(&&*code))
+    }
+
     /// The same, that was found to be of values and of no definition.
     pub(super) fn of_data(mut self) -> Self {
         self.kind = FailureKind::Internal;

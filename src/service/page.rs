@@ -301,6 +301,8 @@ pub(crate) fn failed<'c>(
             let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
             return Error::from(kind).with_hint(hint).into();
         }
+        // Where it fails after that reading too, what it shows comes and goes.
+        FailureKind::Changed if failure.is_of_broken_view() => ErrorKind::Unavailable,
         FailureKind::Changed | FailureKind::Overflow | FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
