@@ -138,6 +138,7 @@ impl Postgres {
             whom: None,
             begin: (!persistent).then_some(READ_ONLY),
             until: self.latest(),
+            looks: true,
         };
         let read = self.read(bounds, work::Definition { table, persistent });
         let definitions = &self.server.definitions;
@@ -205,6 +206,7 @@ impl Postgres {
             begin: alone.then_some(READ_ONLY),
             whom,
             until: until.min(self.latest()),
+            looks: true,
         }
     }
 
@@ -285,7 +287,7 @@ impl Postgres {
             if done.as_ref().err().is_none_or(is_at_rest) {
                 // Nothing is lost by it, and what a view's function set is undone.
                 transaction.rollback().await.map_err(Failure::from_driver)?;
-                if !self.server.sessions.pooled() {
+                if bounds.looks && !self.server.sessions.pooled() {
                     reader.look().await?;
                 }
             }
@@ -321,6 +323,8 @@ struct Bounds<'w> {
     whom: Option<&'w Whom>,
     /// When it has to be over.
     until: Instant,
+    /// Whether code of others may run in that transaction, and the session is looked at behind it.
+    looks: bool,
 }
 
 /// Reading the catalog is no client's statement: it takes the time that it takes, and sees one
@@ -330,6 +334,7 @@ fn of_catalog() -> Bounds<'static> {
         whom: None,
         begin: Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
         until: Instant::now() + Duration::from_secs(60),
+        looks: true,
     }
 }
 

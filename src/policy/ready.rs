@@ -111,7 +111,8 @@ impl ReadyTools {
             judged.slots,
             dialect,
             limit + 1,
-        );
+        )
+        .coded(tool.reads.is_some() || !tool.functions.is_empty());
         let described = db.describe(&template.described()).await;
         let described = described.map_err(|failure| match failure.words() {
             Some(words) => faulty(vec![of_sql(

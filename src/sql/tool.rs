@@ -128,6 +128,12 @@ impl Template {
         self
     }
 
+    /// The same, that reads more than models or calls what the operator names: code of others may run.
+    pub fn coded(mut self, coded: bool) -> Self {
+        self.runs_code |= coded;
+        self
+    }
+
     /// The same, that calls no function: on SQLite each of its steps is over soon.
     pub fn brief(mut self, is_brief: bool) -> Self {
         self.is_brief = is_brief;

@@ -14,18 +14,20 @@ use sqlx::{
     Statement as _, TypeInfo as _,
 };
 
-use super::Postgres;
 use super::work::{self, Work};
+use super::{Bounds, Postgres};
 use crate::catalog::{FieldType, TableName};
 use crate::db::tool::{Call, Described, Reads, ResultColumn};
 use crate::db::{Failure, asserted, bound};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
-/// The relations that this transaction has locked; indexes are those of their tables.
+/// The relations that this transaction has locked, but for those that this asks itself; indexes are
+/// those of their tables.
 const LOCKED: &str = "SELECT n.nspname, c.relname FROM pg_locks l \
     JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace \
-    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind NOT IN ('i', 'I')";
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind NOT IN ('i', 'I') \
+    AND NOT (n.nspname = 'pg_catalog' AND c.relname IN ('pg_locks', 'pg_class', 'pg_namespace'))";
 /// The names of columns, by the numbers of their tables and of their own.
 const NAMED: &str = "SELECT n.nspname, c.relname, a.attname FROM \
     unnest($1::oid[], $2::int2[]) WITH ORDINALITY AS wanted (relation, number, place) \
@@ -44,7 +46,15 @@ impl Postgres {
             statement,
             pooled: self.server.sessions.pooled(),
         };
-        self.read(self.of_statement(true, until), describe).await
+        self.read(self.of_tool(statement, until), describe).await
+    }
+
+    /// A statement of a tool: always in a transaction of its own.
+    fn of_tool(&self, statement: &Statement, until: Instant) -> Bounds<'_> {
+        Bounds {
+            looks: statement.runs_code || self.whom.is_some(),
+            ..self.of_statement(true, until)
+        }
     }
 
     pub(in crate::db) async fn call(&self, call: &Call, mut rows: Rows) -> Result<Rows, Failure> {
@@ -53,7 +63,7 @@ impl Postgres {
             rows: &mut rows,
             persistent: !self.server.sessions.pooled(),
         };
-        let bounds = self.of_statement(true, call.until);
+        let bounds = self.of_tool(&call.statement, call.until);
         self.read(bounds, fetch).await?;
         Ok(rows)
     }
@@ -69,7 +79,6 @@ impl Work for Describe<'_> {
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Described, Failure> {
         let Statement { text, values, .. } = self.statement;
-        let before = locked(connection).await?;
         // Told as it is planned with nothing bound, which needs no more rights than to run it.
         let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {text}");
         let row = bound::<Driver>(explain, values.clone())
@@ -79,7 +88,7 @@ impl Work for Describe<'_> {
             .map_err(Failure::from_driver)?;
         let plan: String = row.try_get_unchecked(0).map_err(Failure::from_driver)?;
         // Before the driver looks for types that it does not know, which takes locks of its own.
-        let after = locked(connection).await?;
+        let locked = locked(connection).await?;
         let prepared = (&mut *connection)
             .prepare(asserted(Arc::clone(text)).into_sql_str())
             .await
@@ -91,8 +100,9 @@ impl Work for Describe<'_> {
             false => connection.clear_cached_statements().await,
         };
         cleared.map_err(Failure::from_driver)?;
-        let read = after.difference(&before).cloned();
-        let read = read.map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
+        let read = locked
+            .into_iter()
+            .map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
         let plan: Json = serde_json::from_str(&plan).unwrap_or_default();
         Ok(Described {
             columns,
