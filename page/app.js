@@ -7,6 +7,7 @@ import { Overview } from './views/overview.js';
 import { Exposure } from './views/exposure.js';
 import { Traffic, Sockets } from './views/traffic.js';
 import { Ask } from './views/ask.js';
+import { Tools } from './views/tools.js';
 import { Databases, Tenants, Tokens } from './views/records.js';
 import { Audit, Connect, Health, Settings } from './views/service.js';
 
@@ -15,6 +16,7 @@ const VIEWS = /** @type {any[]} */ ([
   ['', 'Overview', 'o', '', Overview, false],
   ['exposure', 'Exposure', 'e', '', Exposure, true],
   ['ask', 'Ask', 'a', '', Ask, true],
+  ['tools', 'Tools', 'l', '', Tools, false],
   ['traffic', 'Traffic', 't', '', Traffic, false],
   ['sockets', 'Sockets', 's', '', Sockets, false],
   ['tenants', 'Tenants', 'n', 'Clients', Tenants, false],

@@ -56,7 +56,7 @@ const TOOLS = /** @type {Record<string, string>} */ ({ list: 'list_records', get
 /** The call of MCP that a request is. */
 export const call = request => ({
   jsonrpc: '2.0', id: 1, method: 'tools/call',
-  params: { name: TOOLS[request.action] || request.action, arguments: { ...(request.model ? { model: request.model } : {}), ...request.params } },
+  params: { name: request.tool || TOOLS[request.action] || request.action, arguments: { ...(request.model ? { model: request.model } : {}), ...request.params } },
 });
 
 /** Asks by MCP. */

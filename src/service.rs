@@ -29,7 +29,7 @@ use outage::Outage;
 use page::{Fail, failed};
 
 use crate::auth::{Caller, TokenId};
-use crate::db::{Checked, Db, Usage};
+use crate::db::{Checked, Db, Usage, Weakness};
 use crate::encode::{self, Layout, Numbers, Rows, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
@@ -81,6 +81,8 @@ pub struct Service {
     outage: Outage,
     /// Asks the owner of the configuration, once there is one.
     renewals: OnceLock<renewal::Asking>,
+    /// What was wrong with the tools that were read last, where those of before are still served.
+    refused_tools: ArcSwap<Vec<Weakness>>,
 }
 
 /// By what a request is answered: its form, and the policy that let it in, so that a reload in
@@ -206,6 +208,7 @@ impl Service {
             audit: parts.audit,
             outage: Outage::default(),
             renewals: OnceLock::new(),
+            refused_tools: ArcSwap::default(),
         }
     }
 
@@ -217,6 +220,15 @@ impl Service {
     /// The policy of the tokens of the configuration.
     pub fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.access.load().shared)
+    }
+
+    /// What is wrong with the operator's tools as their files are now; nothing where they are served.
+    pub fn refused_tools(&self) -> Arc<Vec<Weakness>> {
+        self.refused_tools.load_full()
+    }
+
+    pub(crate) fn note_refused_tools(&self, faults: Vec<Weakness>) {
+        self.refused_tools.store(Arc::new(faults));
     }
 
     /// Puts another access in force, whole.

@@ -5,7 +5,7 @@ import { ask, base, role, secret } from '../api.js';
 import { Chips, Choice, Command, Copy, Empty, Fault, Field, Head, Part, Table, counted, resource, size, some, typing } from '../parts.js';
 import { Wire, asToken, byMcp, call } from '../wire.js';
 
-const ACTIONS = ['list', 'get', 'query', 'describe', 'whoami'];
+const ACTIONS = ['list', 'get', 'query', 'call', 'describe', 'whoami'];
 const TESTS = ['=', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$contains', '$null'];
 /** Requests that the fragment keeps. */
 const KEPT = 5;
@@ -131,7 +131,7 @@ export const Ask = view(({ query }) => {
       ${!as.value && html`<label>Client's token <input type="password" autocomplete="off" value=${given.value} onInput=${typing(given)} /></label>`}</div>`}
     <div class="pairs gap"><div class="form">${!request ? html`<p class="fault">What stands beside is no JSON object.</p>` : html`
       <${Field} id="action" label="Action"><${Choice} id="action" value=${request.action} all=${ACTIONS} change=${action => set({ action })} /><//>
-      ${request.action !== 'whoami' && input('model', 'Model', models.value.size ? '' : 'offered once something was answered', model => { set({ model: model || undefined }); learn(model).catch(() => {}); }, request.model, { list: 'models' })}${options('models', [...models.value.keys()])}
+      ${request.action === 'call' ? input('tool', 'Tool', 'its parameters stand beside', tool => set({ tool }), request.tool) : request.action !== 'whoami' && input('model', 'Model', models.value.size ? '' : 'offered once something was answered', model => { set({ model: model || undefined }); learn(model).catch(() => {}); }, request.model, { list: 'models' })}${options('models', [...models.value.keys()])}
       ${request.action === 'get' && input('id', 'Its key', '', id => put({ id: typed(id) }))}
       ${/list|query/.test(request.action) && html`${tests ? html`<fieldset><legend>Filters</legend>${[...tests, ['', '=', '']].map(test)}${options('fields', names)}</fieldset>` : html`<p class="note">The filters are more than a form holds: write them beside.</p>`}
         ${request.action === 'query' && html`${input('fields', 'Fields', some(names) || 'a comma list; empty: all', list => put({ fields: list ? list.split(/\s*,\s*/) : '' }), some(params.fields || []))}${input('sort', 'Sort', 'such as -created_at', sort => put({ sort: typed(sort) }))}`}
@@ -144,6 +144,6 @@ export const Ask = view(({ query }) => {
         : answer.status === 'ok' ? html`<${Answer} answer=${answer} />${answer.next_cursor && html`<p class="gap"><button onClick=${() => take(pretty({ ...request, params: { ...params, cursor: answer.next_cursor } }))}>Next page</button></p>`}`
         : html`<${Fault} error=${{ message: answer.error, hint: answer.hint }} />${near && text.value.includes(wrong) && html`<p class="gap"><button onClick=${() => take(text.value.replaceAll(wrong, JSON.stringify(near)))}>Ask with ${near}</button></p>`}`}<//>
     ${told && html`<${Part} title="The same elsewhere" tools=${html`<${Chips} of=${copying} label="In the words of" all=${Object.keys(told)} />`}><${Command} text=${told[copying.value]} /><//>`}
-    ${history.value.length > 0 && html`<${Part} title="Asked before"><${Table} heads=${['Request', '']} rows=${history.value.map(it => [html`<code>${JSON.stringify(it)}</code>`, html`<button class="bare" onClick=${() => { text.value = pretty(it); scrollTo(0, 0); }}>Take up<span class="away"> ${it.action} ${it.model}</span></button>`])} /><//>`}`;
+    ${history.value.length > 0 && html`<${Part} title="Asked before"><${Table} heads=${['Request', '']} rows=${history.value.map(it => [html`<code>${JSON.stringify(it)}</code>`, html`<button class="bare" onClick=${() => { text.value = pretty(it); scrollTo(0, 0); }}>Take up<span class="away"> ${it.action} ${it.model || it.tool}</span></button>`])} /><//>`}`;
   });
 });

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use super::notify::Notify;
 use super::{Live, NotReloaded, tools};
 use crate::config::{Config, Faults};
-use crate::db::StartFault;
+use crate::db::{StartFault, Weakness};
 use crate::policy::WrittenTools;
 use crate::server::{Outcome, ReloadReport, ReloadRequest, Trouble};
 
@@ -232,17 +232,21 @@ impl Supervisor {
         match judged {
             Ok(read) => {
                 self.live.serve_tools(read);
+                self.live.service().note_refused_tools(Vec::new());
                 self.count("done");
                 info!("reload: the tools are served as they are now");
             }
             Err(faults) => {
                 self.count("refused");
-                for fault in faults.iter() {
-                    error!(
-                        "reload: {}: {}; {}",
-                        fault.variable, fault.message, fault.help
-                    );
+                let faults = faults.iter().map(|fault| Weakness {
+                    what: format!("{}: {}", fault.variable, fault.message),
+                    help: fault.help.clone(),
+                });
+                let faults: Vec<Weakness> = faults.collect();
+                for Weakness { what, help } in &faults {
+                    error!("reload: {what}; {help}");
                 }
+                self.live.service().note_refused_tools(faults);
                 error!("reload: the tools stay as they were: something is wrong with them");
             }
         }

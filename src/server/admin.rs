@@ -19,6 +19,7 @@ mod sessions;
 mod table;
 mod tenants;
 mod tokens;
+mod tools;
 mod traffic;
 mod trail;
 

@@ -63,6 +63,7 @@ static ASSETS: &[Asset] = &[
     script!("views/overview.js"),
     script!("views/records.js"),
     script!("views/service.js"),
+    script!("views/tools.js"),
     script!("views/traffic.js"),
     script!("vendor/preact.js"),
     script!("vendor/signals.js"),

@@ -1,6 +1,7 @@
 //! What a tool takes: types, defaults and bounds, and what comes from whoever calls.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +30,25 @@ pub struct Parameter {
     pub source: Source,
     /// Where it stands.
     pub place: Place,
+}
+
+/// Its name and type, as a file says it.
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        let accepted = match &self.source {
+            Source::Caller(known) => return write!(f, "{name} from {}", known.name()),
+            Source::Client(accepted) => accepted,
+        };
+        match &accepted.class {
+            Class::Plain(class) => match class.name() {
+                "timestamp" => write!(f, "{name} datetime")?,
+                kind => write!(f, "{name} {kind}")?,
+            },
+            Class::Field { model, field } => write!(f, "{name} {model}.{field}")?,
+        }
+        f.write_str(if accepted.is_list { "[]" } else { "" })
+    }
 }
 
 impl Parameter {

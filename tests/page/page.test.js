@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import AxeBuilder from '@axe-core/playwright';
-import { PROGRAM, SHARED, TOKEN, VIEWS, browser, enter, fill, go, said, serve, settled, tab } from './support.js';
+import { PROGRAM, SHARED, TOKEN, TOOLS, VIEWS, browser, enter, fill, go, said, serve, settled, tab } from './support.js';
 
 let chromium;
 before(async () => { chromium = await browser(); });
@@ -37,7 +37,7 @@ const wider = (page) => page.evaluate(() => {
 
 const STATES = {
   full: { fill: true, ways: [[400, 'light'], [400, 'dark'], [1280, 'light'], [1280, 'dark']] },
-  empty: { variables: { MCP_AUDIT_FILE: null }, ways: [[400, 'dark'], [1280, 'light']] },
+  empty: { variables: { MCP_AUDIT_FILE: null, MCP_TOOLS_FILE: null }, ways: [[400, 'dark'], [1280, 'light']] },
   away: { variables: { DATABASE_URL: 'postgres://reader:secret@127.0.0.1:1/shop' }, ways: [[400, 'light'], [1280, 'dark']] },
 };
 
@@ -115,6 +115,32 @@ describe('what is asked of it', () => {
     assert.ok(it.asked.length <= 4, it.asked.join('\n'));
     // A loaded machine is slower; the best of three is told.
     console.log(`script on load: ${script.toFixed(1)} ms`);
+    await calm(it, service.url);
+    await it.context.close();
+  });
+
+  test('a tool is shown and called, and what is wrong with a file that was refused is told', async () => {
+    const it = await tab(chromium);
+    await enter(it.page, service.url);
+    await go(it.page, 'tools');
+    await it.page.getByText('company integer').waitFor();
+    await it.page.getByText('id integer').waitFor();
+    await it.page.getByRole('link', { name: 'Call it' }).click();
+    await settled(it.page);
+    await it.page.locator('form .bar select').first().selectOption('');
+    await it.page.getByRole('textbox', { name: "Client's token" }).fill(SHARED);
+    await it.page.getByLabel('The request').fill(JSON.stringify({ action: 'call', tool: 'company_tickets', params: { company: 2 } }));
+    await it.page.getByRole('button', { name: 'Send' }).click();
+    await it.page.getByRole('cell', { name: 'ticket 38' }).waitFor();
+    writeFileSync(service.tools, TOOLS.replace('FROM tickets', 'FROM secrets'));
+    await go(it.page, 'tools');
+    await it.page.waitForFunction(() => {
+      /** @type {HTMLElement} */ (document.querySelector('.frame .top button')).click();
+      return /tools\.toml:\d+:\d+: tool company_tickets/.test(document.body.innerText);
+    }, null, { polling: 500, timeout: 20_000 });
+    assert.match(await it.page.locator('.said').innerText(), /1 tool/);
+    assert.deepEqual(await axe(it.page), []);
+    writeFileSync(service.tools, TOOLS);
     await calm(it, service.url);
     await it.context.close();
   });

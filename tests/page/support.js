@@ -12,7 +12,7 @@ const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 export const TOKEN = 'the-token-of-an-operator';
 export const SHARED = 'the-shared-token-of-clients';
 
-export const VIEWS = ['', 'exposure', 'ask', 'traffic', 'sockets', 'tenants', 'tokens', 'databases', 'audit', 'health', 'settings', 'connect'];
+export const VIEWS = ['', 'exposure', 'ask', 'tools', 'traffic', 'sockets', 'tenants', 'tokens', 'databases', 'audit', 'health', 'settings', 'connect'];
 
 /** Rows that a careless page would run, break or be turned around by. */
 const HOSTILE = `
@@ -28,12 +28,23 @@ for n in range(40):
 db.commit()
 `;
 
+/** A file of one tool. */
+export const TOOLS = `[[tool]]
+name = "company_tickets"
+description = "Tickets of one company, by their ids."
+sql = "SELECT id, title FROM tickets WHERE company_id = :company ORDER BY id"
+params.company = { type = "integer", description = "Which company" }
+`;
+
 /** A service of its own; `more` are variables of its environment. */
 export async function serve(more = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'lucarne-page-'));
   const file = join(folder, 'shop.db');
   execFileSync('python3', ['-c', HOSTILE, file]);
+  const tools = join(folder, 'tools.toml');
+  writeFileSync(tools, TOOLS);
   const variables = {
+    MCP_TOOLS_FILE: tools,
     MCP_ENABLED: 'true', MCP_TOKEN: SHARED, DATABASE_URL: `sqlite:${file}`, MCP_ALLOWED_MODELS: 'users,tickets',
     MCP_LISTEN: '127.0.0.1:0', MCP_ADMIN_LISTEN: '127.0.0.1:0', MCP_ADMIN_TOKEN: TOKEN,
     MCP_STORE: `sqlite:${join(folder, 'store.db')}`, MCP_ENCRYPTION_KEY: 'ab'.repeat(32),
@@ -67,7 +78,7 @@ export async function serve(more = {}) {
     return told.data;
   };
   return {
-    folder, file, address, admin, ask, variables,
+    folder, file, tools, address, admin, ask, variables,
     url: `http://${admin}/page/`,
     log: () => log,
     reload: (changed) => { write({ ...variables, ...changed }); child.kill('SIGHUP'); },

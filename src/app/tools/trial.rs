@@ -15,7 +15,6 @@ use crate::policy::{Clients, Exposed, Policy, Ready, Unready, Written};
 use crate::server;
 use crate::service::call::NotAnswered;
 use crate::tools::call::{Caller, typed};
-use crate::tools::parameter::{Class, Source};
 use crate::tools::statement::mentions;
 use crate::tools::{Example, Outcome, Parameter, advice};
 
@@ -311,7 +310,7 @@ impl<'o> Workbench<'o> {
             title: tool.title.clone(),
             description: tool.description.clone(),
             database: tool.database.clone(),
-            parameters: tool.parameters.iter().map(takes).collect(),
+            parameters: tool.parameters.iter().map(Parameter::to_string).collect(),
             columns: known.map_or_else(Vec::new, |(_, ready)| {
                 let columns = ready.columns.iter();
                 let columns = columns.map(|(name, class)| format!("{name} {}", class.name()));
@@ -393,25 +392,6 @@ pub enum Tries<'n> {
     Of(&'n str),
     /// All.
     All,
-}
-
-/// A parameter with its type, as a file says it.
-fn takes(parameter: &Parameter) -> String {
-    let name = &parameter.name;
-    match &parameter.source {
-        Source::Caller(known) => format!("{name} from {}", known.name()),
-        Source::Client(accepted) => {
-            let kind = match &accepted.class {
-                Class::Plain(class) => match class.name() {
-                    "timestamp" => "datetime".to_owned(),
-                    kind => kind.to_owned(),
-                },
-                Class::Field { model, field } => format!("{model}.{field}"),
-            };
-            let list = if accepted.is_list { "[]" } else { "" };
-            format!("{name} {kind}{list}")
-        }
-    }
 }
 
 fn fields(written: &Written, place: &Exposed, ready: &Ready) -> Vec<String> {

@@ -115,6 +115,9 @@ pub(super) struct Question {
     /// The model.
     #[serde(default)]
     model: Option<String>,
+    /// The tool of the operator.
+    #[serde(default)]
+    tool: Option<String>,
     /// The parameters.
     #[serde(default)]
     params: Option<serde_json::Map<String, serde_json::Value>>,
@@ -189,6 +192,7 @@ pub(super) async fn ask(
     let Question {
         action,
         model,
+        tool,
         params,
     } = asked.body;
     let mut text = serde_json::json!({
@@ -197,6 +201,9 @@ pub(super) async fn ask(
     });
     if let Some(model) = model {
         text["model"] = model.into();
+    }
+    if let Some(tool) = tool {
+        text["tool"] = tool.into();
     }
     let text = text.to_string();
     let answer = native::answer(desk.service(), &policy, &caller, &text).await;

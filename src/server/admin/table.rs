@@ -3,7 +3,7 @@
 use super::route::{Route, act, create, delete, get, patch};
 use super::{
     analytics, databases, openapi, overview, permits, scopes, series, sessions, tenants, tokens,
-    traffic, trail,
+    tools, traffic, trail,
 };
 
 /// The routes, in the order of their description.
@@ -108,6 +108,11 @@ fn routes_of_the_service() -> Vec<Route> {
             "/check",
             "What is weak about the configuration and the service's own database",
             overview::check,
+        ),
+        get("listTools").to(
+            "/tools",
+            "The tools that the operator wrote, and what is wrong with their files",
+            tools::list,
         ),
         get("listTraffic").to(
             "/traffic",
