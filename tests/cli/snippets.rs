@@ -258,6 +258,7 @@ fn what_fills_in_a_url_of_postgres_reaches_the_child_too() {
             .set("PGPASSWORD", "s3cr3t")
             .set("PGOPTIONS", "-c search_path=shop")
             .set("PGSSLROOTCERT", "root.crt")
+            .set("SSL_CERT_FILE", "ca.pem")
             .set("PGPORT", "")
             .set("PGTARGETSESSIONATTRS", "any")
     };
@@ -274,6 +275,7 @@ fn what_fills_in_a_url_of_postgres_reaches_the_child_too() {
             "PGOPTIONS": "-c search_path=shop",
             "PGSSLROOTCERT": folder.join("root.crt"),
             "PGUSER": "reader",
+            "SSL_CERT_FILE": folder.join("ca.pem"),
         })
     );
     let told = "set here and in no block, for they are secret: PGPASSWORD;";

@@ -124,6 +124,19 @@ impl HandedOn {
         secrets.into_iter().chain(relative).collect()
     }
 
+    /// Takes the authorities of the system, by which certificates of every server are judged.
+    fn take_authorities(&mut self) -> Result<(), Failure> {
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let value = std::env::var(name).unwrap_or_default();
+            if !value.is_empty() {
+                let path = whole(Path::new(&value))?;
+                self.plain
+                    .push((name.to_owned(), path.display().to_string()));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes what PostgreSQL's driver reads of the environment beside the URL.
     fn take_surroundings(&mut self) -> Result<(), Failure> {
         for name in config::OF_POSTGRES {
@@ -174,6 +187,7 @@ pub(crate) fn handed_on() -> Result<HandedOn, Failure> {
     if all.postgres {
         all.take_surroundings()?;
     }
+    all.take_authorities()?;
     all.plain.sort();
     all.secrets.sort();
     all.relative.sort();

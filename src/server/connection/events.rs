@@ -63,8 +63,8 @@ pub(crate) fn keep_alive() -> Bytes {
 }
 
 /// Makes a line of a JSON text: documents of the database may be written over several, and outside
-/// of strings a line break is a space. Inside of them stand the two separators of Unicode alone,
-/// at which some readers cut lines too.
+/// of strings a line break is a space. Inside of them stand the separators of Unicode alone, at
+/// which some readers cut lines too.
 pub(crate) fn one_line(mut json: Vec<u8>) -> Vec<u8> {
     for byte in &mut json {
         if matches!(byte, b'\n' | b'\r') {
@@ -75,23 +75,25 @@ pub(crate) fn one_line(mut json: Vec<u8>) -> Vec<u8> {
     if count == 0 {
         return json;
     }
-    let mut line = Vec::with_capacity(json.len() + count * 3);
+    let mut line = Vec::with_capacity(json.len() + count * 4);
     let mut copied = 0;
-    for (at, escape) in separators(&json) {
+    for (at, bytes, escape) in separators(&json) {
         line.extend_from_slice(&json[copied..at]);
         line.extend_from_slice(escape);
-        copied = at + 3;
+        copied = at + bytes;
     }
     line.extend_from_slice(&json[copied..]);
     line
 }
 
-/// Where the separators of Unicode stand, each with its escape.
-fn separators(json: &[u8]) -> impl Iterator<Item = (usize, &'static [u8; 6])> {
-    let starts = json.iter().enumerate().filter(|(_, byte)| **byte == 0xe2);
-    starts.filter_map(|(at, _)| match json.get(at..at + 3)? {
-        [0xe2, 0x80, 0xa8] => Some((at, b"\\u2028")),
-        [0xe2, 0x80, 0xa9] => Some((at, b"\\u2029")),
+/// Where the separators of Unicode stand, each with its bytes and its escape.
+fn separators(json: &[u8]) -> impl Iterator<Item = (usize, usize, &'static [u8; 6])> {
+    let starts = json.iter().enumerate();
+    let starts = starts.filter(|(_, byte)| matches!(**byte, 0xc2 | 0xe2));
+    starts.filter_map(|(at, _)| match &json[at..] {
+        [0xc2, 0x85, ..] => Some((at, 2, b"\\u0085")),
+        [0xe2, 0x80, 0xa8, ..] => Some((at, 3, b"\\u2028")),
+        [0xe2, 0x80, 0xa9, ..] => Some((at, 3, b"\\u2029")),
         _ => None,
     })
 }
@@ -109,6 +111,7 @@ mod tests {
                 "[\"a\\u2028b\\u2029\u{2027}é€\"]",
             ),
             ("\"\u{2028}\"", "\"\\u2028\""),
+            ("\"\u{85}\u{a0}\"", "\"\\u0085\u{a0}\""),
         ] {
             let got = one_line(given.as_bytes().to_vec());
             assert_eq!(String::from_utf8(got).unwrap(), line);

@@ -194,9 +194,13 @@ fn items(expected: Expected<'_>, text: &str, deepest: usize) -> Option<String> {
 
 /// Whether a value says nothing: null, an empty text, list or object.
 pub(super) fn is_empty(text: &str) -> bool {
-    let bytes = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
-    let bytes: Vec<u8> = bytes.take(5).collect();
-    matches!(&*bytes, b"null" | b"\"\"" | b"[]" | b"{}")
+    let within = |open, close| {
+        let text = text.trim().strip_prefix(open)?.strip_suffix(close)?;
+        Some(text.trim())
+    };
+    matches!(text.trim(), "null" | "\"\"")
+        || within('[', ']') == Some("")
+        || within('{', '}') == Some("")
 }
 
 /// Whether a number, or one in a string, is zero.
@@ -241,6 +245,9 @@ mod tests {
                 let arguments = format!(r#"{{"{name}":{nothing}}}"#);
                 assert_eq!(query(&arguments).as_deref(), Some("{}"), "{arguments}");
             }
+            // Blanks are said.
+            let arguments = format!(r#"{{"{name}":" "}}"#);
+            assert_eq!(query(&arguments).as_deref(), Some(&*arguments));
         }
         let next = r#"{"cursor":"x","offset":0}"#;
         assert_eq!(query(next).as_deref(), Some(r#"{"cursor":"x"}"#));
