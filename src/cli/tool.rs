@@ -186,6 +186,7 @@ fn show(name: &str, json: bool) -> Result<Exit, Failure> {
         true => output::data(&operator::as_json(tool)?)?,
         false => output::data(&show::tool(tool))?,
     }
+    warn(&tool.faults);
     Ok(Exit::Success)
 }
 
@@ -199,7 +200,9 @@ fn call(asked: Call) -> Result<Exit, Failure> {
     let answer = with_tools(async |tools| {
         let called = tools.call(name, values, &caller).await;
         called.map_err(|what| {
-            Failure::unable(what).help(format!("lucarne tool show {name} says what it takes"))
+            Failure::unable(what).help(format!(
+                "lucarne tool show {name} says what it takes, lucarne access explain who may call it"
+            ))
         })
     })?;
     match answer {
@@ -233,8 +236,11 @@ fn test(name: Option<&str>, json: bool) -> Result<Exit, Failure> {
         true => output::data(&operator::as_json(&show::tried(&told.tools))?)?,
         false => output::data(&show::tests(&told.tools))?,
     }
-    let mut examples = told.tools.iter().flat_map(|tool| &tool.examples);
-    Ok(match examples.all(|example| example.misses.is_empty()) {
+    told.tools.iter().for_each(|tool| warn(&tool.faults));
+    let passed = |example: &app::TriedExample| example.misses.is_empty();
+    let mut tools = told.tools.iter();
+    let sound = tools.all(|tool| tool.faults.is_empty() && tool.examples.iter().all(passed));
+    Ok(match sound {
         true => Exit::Success,
         false => Exit::Bad,
     })

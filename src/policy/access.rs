@@ -289,6 +289,13 @@ impl Clients {
         known.map(|(digest, known)| (digest, &known.policy))
     }
 
+    /// The policies of the digests that let somebody in at that moment.
+    pub(crate) fn admitted(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Policy>> {
+        let known = self.by_digest.values();
+        let known = known.filter(move |known| known.standing.judge(now).is_ok());
+        known.map(|known| &known.policy)
+    }
+
     /// Whether the time of any digest came to its end after the one and before the other.
     pub(crate) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
         self.by_digest.values().any(|known| {

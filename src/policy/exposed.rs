@@ -226,6 +226,12 @@ impl Exposed {
         Some(source.held.record())
     }
 
+    /// Whose database it is and its name, for a tenant's.
+    pub(crate) fn told(&self) -> Option<String> {
+        let source = self.source.as_ref()?;
+        Some(source.held.to_string())
+    }
+
     /// The rules that rows of a model must keep, in words.
     pub(crate) fn rules_of(&self, model: &str) -> Vec<String> {
         let rules = self.source.iter().flat_map(|source| &source.rules);

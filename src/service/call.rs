@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::policy::{Exposed, Form, Policy, Ready, Unready, Written};
 use crate::protocol::Object;
 use crate::sql::Dialect;
-use crate::tools::call::{Asker, Caller, arguments};
+use crate::tools::call::{Asker, arguments};
 use crate::tools::{Outcome, Tool, schema};
 
 impl Service {
@@ -58,8 +58,8 @@ impl Service {
         Ok(counted(answered, reserved))
     }
 
-    /// Answers a call that an operator tries: `params` are a JSON object, and what `caller` says
-    /// stands in the place of what is known of the policy's client. Nothing of it is recorded.
+    /// Answers a call that an operator tries: `params` are a JSON object, and `attributes`, where
+    /// there are any, stand in the place of those of the policy's client. Nothing of it is recorded.
     ///
     /// # Errors
     /// As a client's.
@@ -67,7 +67,7 @@ impl Service {
         &self,
         policy: &Policy,
         (name, params): (&str, &str),
-        caller: &Caller,
+        attributes: &[(String, String)],
     ) -> Result<String, NotAnswered> {
         let terms = Terms {
             policy,
@@ -76,13 +76,11 @@ impl Service {
         let params = Object::parse(params).unwrap_or_default();
         let own = asker(policy);
         let asker = Asker {
-            tenant: caller.tenant.as_deref().or(own.tenant),
-            token: caller.token.as_deref().or(own.token),
-            attributes: match caller.attributes.is_empty() {
+            attributes: match attributes.is_empty() {
                 true => own.attributes,
-                false => &caller.attributes,
+                false => attributes,
             },
-            now: own.now,
+            ..own
         };
         let until = Instant::now() + policy.settings.query_timeout;
         let out = b"{\"status\":\"ok\",".to_vec();

@@ -353,3 +353,170 @@ fn access_explain_tells_which_tools_a_token_may_call_and_why_not() {
     let refused = run.lucarne(&call);
     assert_eq!(refused.code, Some(2), "{refused:?}");
 }
+
+/// A tool that counts the users, and one whose example names a token alone.
+fn counting(first: u32) -> String {
+    let example = format!(
+        "result = \"value\"\n[[tool.example]]\ncaller = {{ token = \"night\" }}\nfirst = {{ value = {first} }}"
+    );
+    tool(
+        "count",
+        "SELECT COUNT(*) AS n FROM users",
+        "result = \"value\"",
+    ) + &tool("tried", "SELECT COUNT(*) AS n FROM users", &example)
+}
+
+/// A store whose tenant sees one user, beside a database of the configuration where every row is seen.
+fn narrowed() -> Run {
+    let run = Run::new()
+        .with_sample()
+        .with_store()
+        .set("MCP_TOKEN", TOKEN)
+        .file("tools.toml", &counting(1))
+        .set("MCP_TOOLS_FILE", "tools.toml");
+    done(
+        &run,
+        &["tenant", "update", "acme", "--rows", "users.id = 7"],
+    );
+    run
+}
+
+fn done(run: &Run, arguments: &[&str]) {
+    let ended = run.lucarne(arguments);
+    assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+}
+
+/// Calls a tool as somebody.
+fn called(run: &Run, tool: &str, caller: &[&str]) -> Ended {
+    run.lucarne(&[&["tool", "call", tool], caller].concat())
+}
+
+#[test]
+fn whoever_is_named_calls_as_the_store_says_or_not_at_all() {
+    let run = narrowed();
+    let callers = [
+        &["--tenant", "acme", "--token", "night"][..],
+        &["--token", "night"],
+    ];
+    for caller in callers {
+        let refused = called(&run, "count", caller);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(
+            refused.err.contains("Tool 'count' not allowed"),
+            "{refused:?}"
+        );
+    }
+    let refused = called(&run, "count", &["--tenant", "acme"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let words = "no token of a tenant acme in the store may call it";
+    assert!(refused.err.contains(words), "{refused:?}");
+    done(&run, &["token", "update", "night", "--scopes", "tools"]);
+    for caller in callers.into_iter().chain([&["--tenant", "acme"][..]]) {
+        let answer = called(&run, "count", caller);
+        assert_eq!((ended(&answer), &*answer.out), ((Some(0), ""), "1\n"));
+    }
+    let own = called(&run, "count", &[]);
+    assert_eq!((ended(&own), &*own.out), ((Some(0), ""), "200\n"));
+    let test = run.lucarne(&["tool", "test"]);
+    assert_eq!(ended(&test), (Some(0), ""), "{}", test.out);
+    for (caller, words) in [
+        (
+            &["--tenant", "nosuch"][..],
+            "no token of a tenant nosuch in the store",
+        ),
+        (&["--token", "nosuch"], "the store lets in no token nosuch"),
+        (
+            &["--tenant", "nosuch", "--token", "night"],
+            "the store lets in no token night of a tenant nosuch",
+        ),
+    ] {
+        let refused = called(&run, "count", caller);
+        assert_eq!((refused.code, &*refused.out), (Some(2), ""), "{refused:?}");
+        assert!(refused.err.contains(words), "{refused:?}");
+    }
+    done(&run, &["tenant", "create", "other"]);
+    done(&run, &["token", "create", "night", "--tenant", "other"]);
+    let refused = called(&run, "count", &["--token", "night"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.err.contains("several tenants have a token night"),
+        "{refused:?}"
+    );
+    done(
+        &run,
+        &["token", "revoke", "night", "--tenant", "acme", "--yes"],
+    );
+    let refused = called(&run, "count", callers[0]);
+    assert_eq!((refused.code, &*refused.out), (Some(2), ""), "{refused:?}");
+    assert!(
+        refused.err.contains("lets in no token night"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn without_a_store_nobody_of_one_can_be_named() {
+    let run = with(&counting(100));
+    for caller in [&["--tenant", "acme"][..], &["--token", "night"]] {
+        let refused = called(&run, "count", caller);
+        assert_eq!((refused.code, &*refused.out), (Some(2), ""), "{refused:?}");
+        assert!(refused.err.contains("MCP_STORE names none"), "{refused:?}");
+    }
+    let test = run.lucarne(&["tool", "test"]);
+    assert_eq!(test.code, Some(1), "{test:?}");
+    assert!(test.out.contains("MCP_STORE names none"), "{test:?}");
+    // A store that is away lets in nobody, and no other stands in for its clients.
+    let run = narrowed().set("MCP_STORE", "postgres://u:p@127.0.0.1:9/none");
+    let refused = called(&run, "count", &["--tenant", "acme"]);
+    assert_eq!((refused.code, &*refused.out), (Some(2), ""), "{refused:?}");
+    assert!(
+        refused.err.contains("the store does not answer"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn without_a_database_of_its_own_a_tool_is_judged_on_those_of_its_callers() {
+    let run = narrowed().set("DATABASE_URL", "");
+    let check = run.lucarne(&["check"]);
+    assert!(
+        check.out.contains("tool count: nobody may call it"),
+        "{check:?}"
+    );
+    done(&run, &["token", "update", "night", "--scopes", "tools"]);
+    for caller in [&[][..], &["--token", "night"]] {
+        let answer = called(&run, "count", caller);
+        assert_eq!((ended(&answer), &*answer.out), ((Some(0), ""), "1\n"));
+    }
+    let list = run.lucarne(&["tool", "list", "--json"]);
+    assert_eq!(ended(&list), (Some(0), ""));
+    let list: serde_json::Value = serde_json::from_str(&list.out).unwrap();
+    assert_eq!(list[0]["columns"][0], "n any");
+    assert_eq!(list[0]["models"][0], "users");
+    done(&run, &["tool", "test"]);
+    // What a start cannot find, for it asks no database of a tenant.
+    let run = run.file(
+        "tools.toml",
+        &(counting(1) + &tool("wrong", "SELECT nocolumn FROM users", "")),
+    );
+    let words = "tool wrong: on database acme/shop: tools.toml:";
+    for (arguments, code) in [
+        (&["tool", "test"][..], 1),
+        (&["tool", "test", "wrong"], 1),
+        (&["tool", "test", "count"], 0),
+        (&["tool", "list"], 0),
+        (&["tool", "show", "wrong"], 0),
+        (&["check", "--strict"], 1),
+    ] {
+        let ended = run.lucarne(arguments);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        let told = ended.err.contains(words) || ended.out.contains(words);
+        assert_eq!(told, !arguments.contains(&"count"), "{ended:?}");
+    }
+    // A database that is away hides no fault.
+    std::fs::remove_file(run.folder.path().join("shop.db")).unwrap();
+    let test = run.lucarne(&["tool", "test", "wrong"]);
+    assert_eq!(test.code, Some(1), "{test:?}");
+    let words = "tool wrong: on database acme/shop: the database does not answer";
+    assert!(test.err.contains(words), "{test:?}");
+}

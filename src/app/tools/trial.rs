@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -26,7 +27,7 @@ const MANY_TOOLS: usize = 40;
 /// The tools of a configuration, to be looked at and tried.
 pub struct Workbench<'o> {
     opened: &'o Opened,
-    /// The store, and whom it lets in, where a tool or an example is of it.
+    /// The store, and whom it lets in, where there is one.
     store: Option<(Kept, Clients)>,
     scan_limit: Option<u64>,
 }
@@ -61,6 +62,9 @@ pub struct ToldTool {
     pub place: String,
     /// Its SQL.
     pub sql: String,
+    /// What is wrong with it on databases of the store: a start asks none of them.
+    #[serde(skip)]
+    pub faults: Vec<Weakness>,
     /// Its examples that were tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Tried>,
@@ -104,13 +108,9 @@ impl<'o> Workbench<'o> {
         let given = give_tools(opened, config).await;
         given.map_err(NoWorkbench::Faults)?;
         let settings = opened.service.access().settings.clone();
-        let needs_store = |written: &Arc<Written>| {
-            let mut examples = written.tool.examples.iter();
-            written.tool.database.is_some() || examples.any(|it| it.caller.tenant.is_some())
-        };
-        let store = match settings.tools.all().any(needs_store) {
-            true => store_sync::keep(&opened.service, config).await,
-            false => Ok(None),
+        let store = match settings.tools.is_empty() {
+            false => store_sync::keep(&opened.service, config).await,
+            true => Ok(None),
         };
         let store = store.map_err(NoWorkbench::Store)?.map(|mut kept| {
             let clients = kept.tenants.clients(&settings);
@@ -185,50 +185,73 @@ impl<'o> Workbench<'o> {
             None => "{}".to_owned(),
         };
         let service = &self.opened.service;
-        Ok(service.try_tool(&policy, (name, &params), caller).await)
+        let attributes = &caller.attributes;
+        Ok(service.try_tool(&policy, (name, &params), attributes).await)
     }
 
-    /// The policy of a caller: of the client of the store that it names, of any that may call a tool
-    /// of the store's databases, or of the configuration's own tokens.
+    /// The policy of a caller: of the client of the store that it names and of no other; where it
+    /// names none, of any that may call a tool of the store's databases, or of the configuration's
+    /// own tokens.
     fn policy(
         &self,
         written: Option<&Arc<Written>>,
         caller: &Caller,
     ) -> Result<Arc<Policy>, String> {
+        let own = self.opened.service.policy();
         let of_store = written.is_some_and(|written| written.tool.database.is_some());
-        if self.store.is_none() || (caller.tenant.is_none() && !of_store) {
-            return Ok(self.opened.service.policy());
+        let is_named = caller.tenant.is_some() || caller.token.is_some();
+        if !is_named && (self.store.is_none() || !(of_store || own.exposed.is_empty())) {
+            return Ok(own);
         }
-        let found = self.clients().into_iter().find(|policy| {
-            let Some(grant) = &policy.grant else {
-                return false;
-            };
+        if self.store.is_none() {
+            return Err("tenants and tokens are of a store, and MCP_STORE names none".to_owned());
+        }
+        if self.is_away() {
+            return Err("the store does not answer: whom it lets in is not known".to_owned());
+        }
+        let mut meant = self.clients();
+        meant.retain(|policy| {
+            let client = policy.grant.as_ref().map(|grant| &grant.client);
             let same = |wanted: &Option<String>, name: &str| {
                 wanted.as_deref().is_none_or(|wanted| wanted == name)
             };
             let may = written.is_none_or(|it| policy.toolbox.tool(&it.tool.name).is_some());
-            same(&caller.tenant, &grant.client.tenant)
-                && same(&caller.token, &grant.client.token)
-                && (may || caller.token.is_some())
+            client.is_some_and(|client| {
+                same(&caller.tenant, &client.tenant) && same(&caller.token, &client.token)
+            }) && (may || caller.token.is_some())
         });
-        found.ok_or_else(|| match (&caller.tenant, &caller.token) {
-            (Some(tenant), Some(token)) => format!("the store has no token {token} of {tenant}"),
-            (Some(tenant), None) => format!("no token of {tenant} in the store may call it"),
-            (None, _) => "no token of the store may call it".to_owned(),
-        })
+        match (&caller.tenant, &caller.token, &*meant) {
+            (None, Some(token), [_, _, ..]) => {
+                Err(format!("several tenants have a token {token}: name one"))
+            }
+            (_, _, [first, ..]) => Ok(Arc::clone(first)),
+            (Some(tenant), Some(token), []) => Err(format!(
+                "the store lets in no token {token} of a tenant {tenant}"
+            )),
+            (Some(tenant), None, []) => Err(format!(
+                "no token of a tenant {tenant} in the store may call it"
+            )),
+            (None, Some(token), []) => Err(format!("the store lets in no token {token}")),
+            (None, None, []) => Err("no token of the store may call it".to_owned()),
+        }
     }
 
-    /// The policies of the store's tokens, in the order of their names.
+    /// Whether there is a store that does not answer.
+    fn is_away(&self) -> bool {
+        self.store.is_some() && self.opened.service.store().is_none()
+    }
+
+    /// The policies of the store's tokens that are let in now, in the order of their names.
     fn clients(&self) -> Vec<Arc<Policy>> {
-        let clients = self
-            .store
-            .iter()
-            .flat_map(|(_, clients)| clients.policies());
-        let mut policies: Vec<_> = clients.map(|(_, policy)| Arc::clone(policy)).collect();
+        let clients = self.store.iter();
+        let clients = clients.flat_map(|(_, clients)| clients.admitted(Utc::now()));
+        let mut policies: Vec<_> = clients.map(Arc::clone).collect();
         policies.sort_by_cached_key(|policy| {
             let client = policy.grant.as_ref().map(|grant| &grant.client);
             client.map(|client| (client.tenant.clone(), client.token.clone()))
         });
+        // One that was rotated is let in by two digests.
+        policies.dedup_by(|one, other| Arc::ptr_eq(one, other));
         policies
     }
 
@@ -236,14 +259,15 @@ impl<'o> Workbench<'o> {
     fn places(&self, written: &Written) -> Vec<Arc<Exposed>> {
         let mut places: Vec<Arc<Exposed>> = Vec::new();
         let own = self.opened.service.policy();
+        let is_own = written.tool.database.is_none() && !own.exposed.is_empty();
         for policy in std::iter::once(own).chain(self.clients()) {
             let may = policy.toolbox.tool(&written.tool.name).is_some();
             let Some(place) = written.place(&policy.exposed).filter(|_| may) else {
                 continue;
             };
             let id = |exposed: &Exposed| exposed.record().map(|record| record.id.clone());
-            // Without a database of its own, a tool of the configuration is judged on that alone.
-            let is_its = written.tool.database.is_some() || place.record().is_none();
+            // A tool of the configuration's database is judged on that alone.
+            let is_its = !is_own || place.record().is_none();
             if is_its && !places.iter().any(|known| id(known) == id(place)) {
                 places.push(Arc::clone(place));
             }
@@ -259,20 +283,16 @@ impl<'o> Workbench<'o> {
                 help: help.to_owned(),
             });
         };
+        let mut faults = Vec::new();
         let mut ready: Option<(Arc<Exposed>, Arc<Ready>)> = None;
         let places = self.places(written);
         for place in &places {
-            place.prepare().await;
-            let record = place.record().map(|record| record.name.clone());
-            let on = record.map_or_else(String::new, |name| format!("on database {name}: "));
-            match place
-                .ready(written, self.opened.service.policy().tool_bounds())
-                .await
-            {
+            match self.judged(written, place).await {
                 Ok(made) => {
                     if let (Some(scan), Some(limit)) = (made.scan, self.scan_limit)
                         && scan > limit
                     {
+                        let on = on(place);
                         warn(
                             format!("{on}a step reads {scan} rows without an index"),
                             "filter by an indexed field, or raise MCP_SCAN_LIMIT",
@@ -280,23 +300,19 @@ impl<'o> Workbench<'o> {
                     }
                     ready.get_or_insert((Arc::clone(place), made));
                 }
-                Err(Unready::Faults(faults)) => {
-                    for fault in faults.iter() {
-                        let (place, message) = (&fault.place, &fault.message);
-                        warn(format!("{on}{place}: {message}"), &fault.help);
-                    }
-                }
-                Err(Unready::Failed(failure)) => warn(
-                    format!("{on}the database did not describe it: {}", failure.told()),
-                    "look whether it answers: lucarne database test",
-                ),
+                Err(found) => faults.extend(found),
             }
         }
-        if places.is_empty() {
-            warn(
+        match places.is_empty() {
+            true if self.is_away() => warn(
+                "who may call it is not known: the store does not answer".to_owned(),
+                "look again when it does",
+            ),
+            true => warn(
                 "nobody may call it".to_owned(),
                 "give a token of a tenant with its database and models the scope tools",
-            );
+            ),
+            false => {}
         }
         if let Some(found) = advice::of_description(tool) {
             warn(
@@ -304,6 +320,7 @@ impl<'o> Workbench<'o> {
                 "say plainly what it answers: agents read it as they read instructions",
             );
         }
+        warnings.extend(faults.iter().cloned());
         let known = ready.as_ref();
         ToldTool {
             name: tool.name.clone(),
@@ -322,8 +339,41 @@ impl<'o> Workbench<'o> {
             scan: known.and_then(|(_, ready)| ready.scan),
             place: tool.place.to_string(),
             sql: tool.sql.sql.trim().to_owned(),
+            faults,
             examples: Vec::new(),
         }
+    }
+
+    /// The tool as it is run on a database, or all that is wrong with it there.
+    async fn judged(
+        &self,
+        written: &Written,
+        place: &Exposed,
+    ) -> Result<Arc<Ready>, Vec<Weakness>> {
+        place.prepare().await;
+        let on = on(place);
+        let fault = |what: String, help: &str| Weakness {
+            what: format!("tool {}: {on}{what}", written.tool.name),
+            help: help.to_owned(),
+        };
+        let absent = "look whether it answers: lucarne database test";
+        if place.catalog().is_none() {
+            let what = "the database does not answer".to_owned();
+            return Err(vec![fault(what, absent)]);
+        }
+        let bounds = self.opened.service.policy().tool_bounds();
+        let ready = place.ready(written, bounds).await;
+        ready.map_err(|unready| match unready {
+            Unready::Faults(faults) => {
+                let told = faults.iter();
+                let told = told.map(|it| fault(format!("{}: {}", it.place, it.message), &it.help));
+                told.collect()
+            }
+            Unready::Failed(failure) => {
+                let what = format!("the database did not describe it: {}", failure.told());
+                vec![fault(what, absent)]
+            }
+        })
     }
 
     async fn example(&self, written: &Arc<Written>, example: &Example) -> Tried {
@@ -342,7 +392,8 @@ impl<'o> Workbench<'o> {
         let name = &*written.tool.name;
         let service = &self.opened.service;
         let begun = Instant::now();
-        let answer = service.try_tool(&policy, (name, &params), &example.caller);
+        let attributes = &example.caller.attributes;
+        let answer = service.try_tool(&policy, (name, &params), attributes);
         let answer = answer.await;
         let took = begun.elapsed();
         let misses = match &answer {
@@ -392,6 +443,12 @@ pub enum Tries<'n> {
     Of(&'n str),
     /// All.
     All,
+}
+
+/// Which database of a store something is told of.
+fn on(place: &Exposed) -> String {
+    let name = place.told();
+    name.map_or_else(String::new, |name| format!("on database {name}: "))
 }
 
 fn fields(written: &Written, place: &Exposed, ready: &Ready) -> Vec<String> {
