@@ -123,6 +123,12 @@ pub const CAUSES: &[Cause] = &[
         "a view calls a function that is gone",
         "mend the view, then reload the service",
     ),
+    cause(
+        MYSQL,
+        "1792",
+        "a view calls a function that writes",
+        "take it out of the whitelist, or let the view read alone",
+    ),
     cause(MYSQL, "1142", NO_RIGHT, GRANT),
     cause(MYSQL, "1143", NO_RIGHT, GRANT),
     cause(MYSQL, "1969", SLOW, TIME),

@@ -38,9 +38,10 @@ async fn sessions_only_read() {
     // The server does not even open a view that writes.
     let config = configured(&place.url(), "writing,notes", &[]);
     let built = built(&database(&config), &config).await;
-    assert_eq!(
-        built.missing[0].reason,
-        "this account may read none of its columns"
+    let reason = &built.missing[0].reason;
+    assert!(
+        reason.starts_with("a view calls a function that writes"),
+        "{reason}"
     );
     assert_eq!(asker.rows("notes", "{}").await.len(), 2);
 }

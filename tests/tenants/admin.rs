@@ -168,6 +168,8 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
     assert_eq!(setting("MCP_ADMIN_TOKEN")["from"], "set");
     assert_eq!(setting("MCP_MAX_LIMIT")["value"], "100");
     assert_eq!(api.done("GET", "/check", json!(null)).await, json!([]));
+    let tools = api.done("GET", "/tools", json!(null)).await;
+    assert_eq!(tools, json!({ "tools": [], "faults": [] }));
     let access = api.done("GET", "/tokens/agent/access", json!(null)).await;
     assert_eq!(
         access["models"][0]["rows"][0]["rule"], "tickets.company_id = 1",
