@@ -13,7 +13,7 @@ export const Tools = view(() => {
     const shown = tools.filter(it => JSON.stringify(it).toLowerCase().includes(text.value.toLowerCase()));
     return html`<${Head} state=${html`<button onClick=${known.again}>Look again</button>`}>${tools.length ? html`<b>${counted(tools.length, 'tool')}</b> of yours ${tools.length === 1 ? 'is' : 'are'} served. Each sees what the token that calls it may see, and nothing else.` : 'No tool of your own is served.'}<//>
     ${faults.length > 0 && html`<${Part} title="What is wrong with the files"><p class="fault" role="alert">The files are not served as they are now: the tools of before are.</p>${faults.map(it => html`<${Warning} it=${it} />`)}<//>`}
-    ${tools.length ? html`<${Part} title="By name" tools=${html`<${Search} of=${text} />`}>${shown.map(it => html`<details class="sheet model" open=${shown.length < 3}><summary>${it.name}<small> ${it.title}</small></summary>
+    ${tools.length ? html`<${Part} title="By name" tools=${html`<${Search} of=${text} />`}>${shown.map(it => html`<details class="sheet model" open=${shown.length < 3}><summary>${it.name}${it.title !== it.name && html`<small> ${it.title}</small>`}</summary>
       <p class="note">${it.description}</p>
       <${Table} heads=${['What', 'Which']} rows=${[
         ['It takes', html`<${Codes} all=${it.parameters} />${!it.parameters.length && 'nothing'}`],
