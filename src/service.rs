@@ -398,6 +398,7 @@ impl Service {
             (Some(Action::Call), Some(tool)) => tool.name.clone(),
             _ => action.into(),
         };
+        let tool = called.map(|tool| &*tool.name);
         self.metrics.answered(counted, code, took);
         let (token, address, transport) = (caller.token, caller.address, caller.transport);
         let client = caller.named();
@@ -408,23 +409,34 @@ impl Service {
                 if let Some(filters) = slow {
                     let filters = filters.join(",");
                     warn!(
-                        %address, %transport, %token, client, %action, %model, %filters, rows, %ms,
+                        %address, %transport, %token, client, %action, %model, tool, %filters,
+                        rows, %ms,
                         "slow query: over MCP_SLOW_QUERY"
                     );
                 }
-                debug!(%address, %transport, %token, client, %action, %model, rows, %ms, "answered");
+                debug!(
+                    %address, %transport, %token, client, %action, %model, tool, rows, %ms,
+                    "answered"
+                );
                 return Ok(answer);
             }
             Err(fail) => fail,
         };
         if error.kind().is_failure() && self.is_news(error.kind()) {
             let (code, why) = (error.code(), told(&error, cause));
+            let what = match tool {
+                Some(tool) => format!("failed for tool {tool}"),
+                None => format!("query failed for model {model}"),
+            };
             error!(
                 %address, %transport, %token, client, %code,
-                "MCP {action} query failed for model {model}: {error}{why}"
+                "MCP {action} {what}: {error}{why}"
             );
         } else {
-            info!(%address, %transport, %token, client, %action, %model, %code, %ms, "refused");
+            info!(
+                %address, %transport, %token, client, %action, %model, tool, %code, %ms,
+                "refused"
+            );
         }
         Err(error)
     }

@@ -190,7 +190,12 @@ impl Service {
                     format!("],\"count\":{count},\"truncated\":{more}").as_bytes(),
                 );
                 if more {
-                    let hint = format!("there are more than these {count} rows: ask for less");
+                    let hint = match count == limit {
+                        true => format!("there are more, and its limit is {limit}: ask for less"),
+                        false => format!(
+                            "there are more than these {count} rows, and no room for them: ask for less"
+                        ),
+                    };
                     out.extend_from_slice(b",\"hint\":");
                     encode::text(&mut out, &hint);
                 }

@@ -69,7 +69,7 @@ pub fn arguments(
 /// boolean, it types as such.
 ///
 /// # Errors
-/// A word that gives no value to a parameter.
+/// A word that gives no value to a parameter, or a second one.
 pub fn typed(tool: &Tool, words: &[String], catalog: Option<&Catalog>) -> Result<String, String> {
     let mut members = serde_json::Map::new();
     for word in words {
@@ -92,7 +92,11 @@ pub fn typed(tool: &Tool, words: &[String], catalog: Option<&Catalog>) -> Result
             true => text.split(',').map(|text| one(text.trim())).collect(),
             false => one(text),
         };
-        members.insert(name.to_owned(), value);
+        if members.insert(name.to_owned(), value).is_some() {
+            return Err(format!(
+                "{name:?} is given twice: the values of a list have commas between them"
+            ));
+        }
     }
     Ok(serde_json::Value::Object(members).to_string())
 }

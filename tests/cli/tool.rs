@@ -62,6 +62,16 @@ fn tools_are_listed_shown_and_called() {
         (&answer["count"], &answer["truncated"]),
         (&50.into(), &true.into())
     );
+    let call = run.lucarne(&["tool", "call", "open_tickets"]);
+    let words = "\n50 rows; there are more, and its limit is 50: ask for less\n";
+    assert!(call.out.ends_with(words), "{call:?}");
+    let full = desk().set("MCP_MAX_RESPONSE_BYTES", "2048");
+    let call = full.lucarne(&["tool", "call", "open_tickets"]);
+    assert!(
+        call.out
+            .contains("rows, and no room for them: ask for less\n"),
+        "{call:?}"
+    );
     let call = run.lucarne(&["tool", "call", "open_count", "priority=urgent"]);
     assert!(call.out.trim().parse::<u32>().unwrap() > 0, "{call:?}");
 }
@@ -84,6 +94,11 @@ fn what_cannot_be_called_is_told_with_what_to_do() {
             &["tool", "call", "ticket", "7"],
             2,
             "\"7\" is no parameter=value",
+        ),
+        (
+            &["tool", "call", "ticket", "id=7", "id=8"],
+            2,
+            "\"id\" is given twice",
         ),
         (&["tool", "call", "tickt"], 1, "Tool 'tickt' not allowed"),
         (&["tool", "show", "tickt"], 2, "did you mean ticket?"),

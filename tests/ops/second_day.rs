@@ -294,6 +294,41 @@ async fn a_slow_request_is_told_of_with_its_filter_and_no_value() {
     assert!(!served.log().contains("zyx"), "{}", served.log());
 }
 
+/// A call is of no model: its lines name the tool.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_a_tool_are_told_of_by_its_name() {
+    let tool = |name: &str, sql: &str| {
+        format!(
+            "[[tool]]\nname = \"{name}\"\ndescription = \"Tells.\"\nresult = \"value\"\nsql = \"{sql}\"\n"
+        )
+    };
+    let folder = Folder::new().await;
+    let slow = "SELECT COUNT(*) AS n FROM users a JOIN users b ON a.id <> b.id";
+    let tools = tool("slow", slow) + &tool("many", "SELECT id FROM users");
+    folder.put("tools.toml", &tools);
+    folder.configure("MCP_TOOLS_FILE=tools.toml\nMCP_SLOW_QUERY=0.001");
+    let served = folder.serve().await;
+    let mut socket = served.connect(TOKEN).await;
+    let called = |name: &str, params: &str| {
+        format!(r#"{{"action":"call","tool":"{name}","params":{params}}}"#)
+    };
+    let answer = ask(&mut socket, &called("many", "{}")).await;
+    assert_eq!(code(&answer), "tool_failed");
+    let why = ["Tool 'many' failed", "it found several rows"];
+    line(&served, "MCP call failed for tool many: ", &why).await;
+    let answer = ask(&mut socket, &called("many", r#"{"x":1}"#)).await;
+    assert_eq!(code(&answer), "invalid_parameter");
+    line(&served, "refused", &["action=call", "tool=\"many\""]).await;
+    for _ in 0..50 {
+        assert_eq!(code(&ask(&mut socket, &called("slow", "{}")).await), "ok");
+        if served.logged("slow query") > 0 {
+            break;
+        }
+    }
+    let all = ["action=call", "tool=\"slow\""];
+    line(&served, "slow query: over MCP_SLOW_QUERY", &all).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_host_is_waited_for() {
     let folder = Folder::new().await;

@@ -22,7 +22,7 @@ pub(crate) struct Answer<'a> {
     #[serde(default)]
     code: Option<String>,
     #[serde(default)]
-    hint: Option<String>,
+    pub(crate) hint: Option<String>,
     #[serde(default)]
     pub(crate) count: Option<u64>,
     #[serde(default)]

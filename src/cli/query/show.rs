@@ -49,8 +49,12 @@ pub(crate) fn footer(answer: &Answer<'_>, describes: bool, interactive: bool) ->
     if let Some(offset) = answer.offset.filter(|&offset| offset > 0) {
         line.push_str(&format!(", from offset {offset}"));
     }
-    if answer.truncated {
-        line.push_str("; cut at the largest answer the service gives");
+    match &answer.hint {
+        Some(hint) if answer.truncated => line.push_str(&format!("; {}", visible(hint))),
+        None if answer.truncated => {
+            line.push_str("; cut at the largest answer the service gives");
+        }
+        _ => {}
     }
     match &answer.next_cursor {
         Some(_) if interactive => line.push_str("; more shows the next"),
