@@ -4,6 +4,7 @@
 //! this reading and the engine's could differ (backslashes in strings, comments that MySQL runs,
 //! strings between dollars), the text is refused.
 
+mod bounds;
 mod judge;
 pub mod mentions;
 mod scope;
@@ -184,10 +185,32 @@ fn tokens(text: &Text, names: Names<'_>) -> Result<Vec<TokenWithSpan>, Vec<Fault
             "write each statement as a tool of its own",
         ));
     }
+    if let Some(at) = member_of_value(&joined) {
+        faults.push(fault(
+            text,
+            at,
+            "a member of a value, which the engine may take for a call of a function",
+            "write table.column, and name(value) for a function",
+        ));
+    }
+    if let Some((at, message, help)) = bounds::beyond(&joined) {
+        faults.push(fault(text, at, message, help));
+    }
     match faults.is_empty() {
         true => Ok(joined),
         false => Err(faults),
     }
+}
+
+/// Where a point follows what is no name: to PostgreSQL `(value).name` is `name(value)`.
+fn member_of_value(tokens: &[TokenWithSpan]) -> Option<Location> {
+    let blank = |it: &&TokenWithSpan| matches!(it.token, Token::Whitespace(_));
+    let mut tokens = tokens.iter().filter(|it| !blank(it));
+    let mut is_name = false;
+    tokens.find_map(|TokenWithSpan { token, span }| {
+        let before = std::mem::replace(&mut is_name, matches!(token, Token::Word(_)));
+        (*token == Token::Period && !before).then_some(span.start)
+    })
 }
 
 /// Why a token is no part of a tool, and what to write instead.

@@ -406,3 +406,57 @@ fn a_text_of_any_shape_is_judged_and_not_more() {
         }
     }
 }
+
+/// Chains of each kind, as long as a text may be, are refused, and those that people write are not.
+#[test]
+fn chains_are_judged() {
+    // Without optimization a frame of the parser takes several times as much as in a service.
+    let judged = std::thread::Builder::new().stack_size(8 << 20);
+    judged.spawn(chains).unwrap().join().unwrap();
+}
+
+fn chains() {
+    let deep = "SELECT 1 AS x FROM tickets WHERE id = 1";
+    for (head, link, tail) in [
+        ("SELECT 1", "+1", " AS x"),
+        ("SELECT 'a'", "||'a'", " AS x"),
+        ("SELECT ", "-", "1 AS x"),
+        ("SELECT ", "- ", "1 AS x"),
+        ("SELECT 1", "::int", " AS x"),
+        ("SELECT title", "[1]", " AS x FROM tickets"),
+        ("SELECT title", "->'a'", " AS x FROM tickets"),
+        ("SELECT title", " COLLATE \"C\"", " AS x FROM tickets"),
+        ("SELECT title", " IS NULL", " AS x FROM tickets"),
+        ("SELECT title", " AT TIME ZONE 'UTC'", " AS x FROM tickets"),
+        ("SELECT id FROM tickets WHERE id=1", " OR id=1", ""),
+        ("SELECT id FROM tickets WHERE id=1", " AND id=1", ""),
+        ("SELECT id FROM tickets WHERE ", "NOT ", "id=1"),
+        ("SELECT id FROM tickets", " JOIN users ON TRUE", ""),
+        ("SELECT id FROM tickets", " UNION SELECT id FROM users", ""),
+        ("SELECT 1, 2", " UNION SELECT 1, 2", ""),
+        ("SELECT 1", " UNION VALUES (1)", ""),
+        ("SELECT id FROM tickets WHERE id=1", " OR id IN (1, 2)", ""),
+        ("SELECT CASE", " WHEN id=1 THEN 1", " END AS x FROM tickets"),
+        ("SELECT ", "CASE WHEN id=1 THEN 1 ELSE ", "1 AS x FROM tickets"),
+        ("WITH a AS (SELECT 1 AS x)", ", b AS (SELECT x FROM a)", deep),
+    ] {
+        let chain = |links: usize| format!("{head}{}{tail}", link.repeat(links));
+        for dialect in ALL {
+            let long = plain(dialect, &chain((16 << 10) / link.len()));
+            let told = told(&long.expect_err(head));
+            assert!(!told.is_empty(), "{head}{link}");
+            // As deep as it goes: whatever is said of it, nothing overflows.
+            for links in [30, 60, 90, 180, 390] {
+                let _ = plain(dialect, &chain(links));
+            }
+        }
+    }
+    let members = vec!["id + 1 > 2"; 1_000].join(", ");
+    let list = format!("SELECT id FROM tickets WHERE TRUE IN ({members})");
+    let or = format!("SELECT id FROM tickets WHERE id = 1{}", " OR id = 1".repeat(120));
+    for dialect in ALL {
+        for sql in [&list, &or] {
+            assert!(plain(dialect, sql).is_ok(), "{sql}");
+        }
+    }
+}

@@ -72,3 +72,12 @@ SELECT json_populate_record(NULL, '{}') AS x
 SELECT "password_hash" AS x FROM users
 SELECT STRING_AGG(password_hash, ',') AS x FROM users
 SELECT id FROM users WHERE id = ANY ($1)
+SELECT ('/etc/passwd'::text).pg_read_file AS x
+SELECT ('/etc/passwd') . pg_read_file AS x
+SELECT (q.p).pg_read_file AS x FROM (SELECT '/etc/passwd'::text AS p) AS q
+SELECT (1::float8).pg_sleep AS x
+SELECT ('server_version'::text).current_setting AS x
+SELECT (ARRAY['/etc/passwd'])[1].pg_read_file AS x
+SELECT q.p[1].pg_read_file AS x FROM (SELECT ARRAY['/etc/passwd'] AS p) AS q
+SELECT (users).row_to_json AS x FROM users
+SELECT id FROM users ORDER BY (name)."length"
