@@ -14,9 +14,7 @@ const MAX_CHAIN: usize = 400;
 const MAX_QUERIES: usize = 100;
 
 /// Where a statement goes too far, what is too long, and what to do.
-pub(super) fn beyond(
-    tokens: &[TokenWithSpan],
-) -> Option<(Location, &'static str, &'static str)> {
+pub(super) fn beyond(tokens: &[TokenWithSpan]) -> Option<(Location, &'static str, &'static str)> {
     let mut queries = 0;
     // Of each list that is open, how long its member is so far.
     let (mut open, mut member) = (Vec::new(), 0_usize);

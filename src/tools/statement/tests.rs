@@ -437,8 +437,16 @@ fn chains() {
         ("SELECT 1", " UNION VALUES (1)", ""),
         ("SELECT id FROM tickets WHERE id=1", " OR id IN (1, 2)", ""),
         ("SELECT CASE", " WHEN id=1 THEN 1", " END AS x FROM tickets"),
-        ("SELECT ", "CASE WHEN id=1 THEN 1 ELSE ", "1 AS x FROM tickets"),
-        ("WITH a AS (SELECT 1 AS x)", ", b AS (SELECT x FROM a)", deep),
+        (
+            "SELECT ",
+            "CASE WHEN id=1 THEN 1 ELSE ",
+            "1 AS x FROM tickets",
+        ),
+        (
+            "WITH a AS (SELECT 1 AS x)",
+            ", b AS (SELECT x FROM a)",
+            deep,
+        ),
     ] {
         let chain = |links: usize| format!("{head}{}{tail}", link.repeat(links));
         for dialect in ALL {
@@ -453,7 +461,10 @@ fn chains() {
     }
     let members = vec!["id + 1 > 2"; 1_000].join(", ");
     let list = format!("SELECT id FROM tickets WHERE TRUE IN ({members})");
-    let or = format!("SELECT id FROM tickets WHERE id = 1{}", " OR id = 1".repeat(120));
+    let or = format!(
+        "SELECT id FROM tickets WHERE id = 1{}",
+        " OR id = 1".repeat(120)
+    );
     for dialect in ALL {
         for sql in [&list, &or] {
             assert!(plain(dialect, sql).is_ok(), "{sql}");
