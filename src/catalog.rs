@@ -359,6 +359,11 @@ impl Field {
         self.field_type.is_text() && !self.derived
     }
 
+    /// Whether values are documents, or lists of such, by their type.
+    pub fn is_of_documents(&self) -> bool {
+        self.field_type == FieldType::Json || matches!(*self.parts, Parts::Named(_))
+    }
+
     /// Whether values may look like documents: order, groups and extremes then count them as
     /// absent, for they would tell what is hidden in them. Of a column that an index or the key
     /// orders by a sample says it, so that the index serves.

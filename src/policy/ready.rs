@@ -11,8 +11,8 @@ use crate::catalog::{Catalog, Field, FieldType, Model};
 use crate::db::tool::{Described, Reads, ResultColumn};
 use crate::db::{Db, Failure};
 use crate::sensitive::Sensitive;
-use crate::sql::Dialect;
 use crate::sql::tool::{self as select, Column, Slot, Template};
+use crate::sql::{Dialect, documents};
 use crate::tools::parameter::{Class, Source};
 use crate::tools::statement::{self, Names, Statement};
 use crate::tools::{Fault, MAX_TOOLS, Outcome, Place, Tool, functions};
@@ -100,6 +100,11 @@ impl ReadyTools {
             return Err(Unready::Faults(Arc::default()));
         };
         let judged = Judged::of(tool, catalog, db.dialect()).map_err(faulty)?;
+        let weighed = judged.documents(tool);
+        let named = hidden(tool, &judged.statement, &exposed.sensitive());
+        if !weighed.is_empty() || !named.is_empty() {
+            return Err(faulty([weighed, named].concat()));
+        }
         let dialect = db.dialect();
         let limit = match tool.result {
             Outcome::Rows => tool.limit.unwrap_or(bounds.limit),
@@ -123,7 +128,12 @@ impl ReadyTools {
             None => failure.into(),
         })?;
         self.compare(tool, &judged.models, &described, db).await?;
-        let shown = shown(tool, &judged.models, &described, &exposed.sensitive());
+        let shown = shown(
+            tool,
+            (&judged.statement.select, &judged.models),
+            &described,
+            &exposed.sensitive(),
+        );
         let columns = shown.map_err(faulty)?;
         let visible = columns.iter().filter(|column| column.is_shown);
         Ok(Ready {
@@ -278,6 +288,64 @@ impl<'c> Judged<'c> {
     }
 }
 
+impl Judged<'_> {
+    /// What is wrong with uses of documents: any but to show them could tell what is hidden in them.
+    fn documents(&self, tool: &Tool) -> Vec<Fault> {
+        let fields = || self.models.iter().flat_map(|model| model.fields());
+        let weighed = self.statement.weighed.iter().filter(|(name, _)| {
+            let name = name.to_lowercase();
+            fields().any(|it| it.name().to_lowercase() == name && it.is_of_documents())
+        });
+        let fault = |(name, place): &(String, Place)| {
+            fault(
+                tool,
+                place.clone(),
+                format!("{name} holds documents, which may only be shown"),
+                "name it as a column of the outermost SELECT, and nowhere else; IS NULL may be asked",
+            )
+        };
+        weighed.map(fault).collect()
+    }
+}
+
+/// What a tool that reads the database itself names and is hidden there.
+fn hidden(tool: &Tool, statement: &Statement, sensitive: &Sensitive) -> Vec<Fault> {
+    let Some(reads) = &tool.reads else {
+        return Vec::new();
+    };
+    let split = |read: &'_ String| {
+        let (table, column) = read.rsplit_once('.').unwrap_or(("", read));
+        (table.to_owned(), column.to_owned())
+    };
+    let reads: Vec<(String, String)> = reads.iter().map(split).collect();
+    let hides = |qualified: &str, column: &str| {
+        let table = qualified.rsplit('.').next().unwrap_or(qualified);
+        let named = crate::sensitive::Named {
+            model: table,
+            qualified,
+            table,
+        };
+        sensitive.hides(named, column).is_some()
+    };
+    let listed = reads.iter().filter(|(table, column)| hides(table, column));
+    let listed = listed.map(|(table, column)| {
+        of_tool(
+            tool,
+            format!("{table}.{column} is hidden"),
+            "take it out of reads",
+        )
+    });
+    let used = statement
+        .weighed
+        .iter()
+        .filter(|(name, _)| reads.iter().any(|(table, _)| hides(table, name)));
+    let used = used.map(|(name, place)| {
+        let message = format!("{name} is hidden in a table that it reads");
+        fault(tool, place.clone(), message, "take it out of the SQL")
+    });
+    listed.chain(used).collect()
+}
+
 /// The field that a parameter is of, where it is one's.
 pub(crate) fn field_of<'c>(
     class: &Class,
@@ -296,7 +364,7 @@ pub(crate) fn field_of<'c>(
 /// The columns of a result; those with a sensitive name or origin are in no answer.
 fn shown<'d>(
     tool: &Tool,
-    models: &[&'d Model],
+    (select, models): (&select::Select, &[&'d Model]),
     described: &'d Described,
     sensitive: &Sensitive,
 ) -> Result<Vec<Column<'d>>, Vec<Fault>> {
@@ -315,7 +383,7 @@ fn shown<'d>(
             name: &column.name,
             class: column.class,
             kind: &column.kind,
-            field: field_behind(column, models),
+            field: field_behind(column, models).or_else(|| veiled_behind(column, select, models)),
             is_shown: !tool.hidden.contains(&column.name) && !is_sensitive(column, sensitive),
         });
     }
@@ -357,6 +425,20 @@ fn field_behind<'m>(column: &ResultColumn, models: &[&'m Model]) -> Option<&'m F
     let mut models = models.iter();
     let model = models.find(|model| model.table() == table)?;
     model.field(name)
+}
+
+/// The field of text that a column without an origin is called by: one that is compared is no column
+/// any more to the engine, and of its class all the same.
+fn veiled_behind<'m>(
+    column: &ResultColumn,
+    select: &select::Select,
+    models: &[&'m Model],
+) -> Option<&'m Field> {
+    let mut fields = models.iter().filter_map(|model| model.field(&column.name));
+    let field = fields.next()?;
+    let is_only = fields.next().is_none() && column.origin.is_none();
+    let is_any = column.class == FieldType::Any;
+    (is_only && is_any && select.weighs(field) && documents::veils(field)).then_some(field)
 }
 
 fn is_sensitive(column: &ResultColumn, sensitive: &Sensitive) -> bool {

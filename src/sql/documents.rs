@@ -7,7 +7,7 @@
 use sea_query::{CaseStatement, Expr, ExprTrait as _, Query, SelectStatement};
 
 use super::{Dialect, table};
-use crate::catalog::{Field, TableName};
+use crate::catalog::{Affinity, Field, FieldType, TableName};
 use crate::plan::{Comparison, guards};
 
 /// Values of a column that are looked at from each side.
@@ -66,6 +66,32 @@ pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
         .case(looks(&column, dialect), Expr::cust("NULL"))
         .finally(column)
         .into();
+    made(shown, field, dialect)
+}
+
+/// Whether a statement that does more with a field than to show it is given it [`veiled`].
+pub(crate) fn veils(field: &Field) -> bool {
+    match field.field_type() {
+        // Lists of texts, and what comes as text: each is written as one that begins alike.
+        FieldType::Array | FieldType::Other => true,
+        _ => field.may_hold_documents() && field.withholds_order(),
+    }
+}
+
+/// A column as a statement sees it that may do anything with it: NULL where its value looks like a
+/// document, and compared as before where it does not.
+pub(super) fn veiled(column: Expr, field: &Field, dialect: Dialect) -> Expr {
+    let shown: Expr = CaseStatement::new()
+        .case(looks(&column, dialect), Expr::cust("NULL"))
+        .finally(column)
+        .into();
+    if dialect != Dialect::Sqlite {
+        return shown;
+    }
+    let shown = match field.affinity() {
+        Affinity::Text => Expr::cust_with_exprs("CAST(? AS TEXT)", [shown]),
+        _ => shown,
+    };
     made(shown, field, dialect)
 }
 

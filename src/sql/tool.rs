@@ -7,6 +7,7 @@
 mod bind;
 mod result;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sea_query::{
@@ -17,8 +18,8 @@ use sea_query::{
 pub use self::bind::Slot;
 pub use self::result::Column;
 
-use super::{BASE, Dialect, Statement, column_of, source_at};
-use crate::catalog::{Model, TableName};
+use super::{BASE, Dialect, Statement, column_of, documents, source_at};
+use crate::catalog::{Field, Model, TableName};
 use crate::encode::Layout;
 use crate::plan::Argument;
 
@@ -36,6 +37,17 @@ pub struct Select {
     pub pieces: Vec<Piece>,
     /// Whether it says itself how many rows it wants.
     pub has_limit: bool,
+    /// Whether anything in it could fail on a value of a row.
+    pub can_fail: bool,
+    /// The columns that it does more with than to show them, in small letters.
+    pub weighed: HashSet<String>,
+}
+
+impl Select {
+    /// Whether it could tell by a field what is hidden in that field's documents.
+    pub fn weighs(&self, field: &Field) -> bool {
+        self.weighed.contains(&field.name().to_lowercase())
+    }
 }
 
 /// A part of a statement's text.
@@ -244,15 +256,18 @@ fn with(select: &Select, models: &[&Model], dialect: Dialect) -> (String, Vec<Va
     let mut with = WithClause::new();
     with.recursive(own && select.is_recursive);
     for (index, model) in models.iter().enumerate() {
+        let weighs = |field: &Field| select.weighs(field);
+        let mut rows = rows_of(model, &format!("m{index}"), weighs, dialect);
+        // What fails on a row that a rule hides would tell of it: the rule comes first, and whole.
+        let is_barrier = select.can_fail && !model.rules().is_empty();
+        if is_barrier && dialect == Dialect::MySql {
+            rows.limit(u64::MAX);
+        }
         let mut list = CommonTableExpression::new();
-        list.table_name(Alias::new(model.name())).query(rows_of(
-            model,
-            &format!("m{index}"),
-            dialect,
-        ));
+        list.table_name(Alias::new(model.name())).query(rows);
         if dialect != Dialect::MySql {
-            // Twice named is twice looked up, not written out.
-            list.materialized(false);
+            // Otherwise twice named is twice looked up, not written out.
+            list.materialized(is_barrier);
         }
         with.cte(list);
     }
@@ -275,11 +290,24 @@ fn own_with(select: &Select) -> &'static str {
     }
 }
 
-/// The readable fields of the rows that may be seen of a model, as they are stored.
-fn rows_of(model: &Model, alias: &str, dialect: Dialect) -> SelectStatement {
+/// The readable fields of the rows that may be seen of a model: as they are stored, or as they are
+/// shown where more is done with them.
+fn rows_of(
+    model: &Model,
+    alias: &str,
+    weighs: impl Fn(&Field) -> bool,
+    dialect: Dialect,
+) -> SelectStatement {
     let mut rows = Query::select();
     for field in model.fields() {
-        rows.expr(column_of(alias, field));
+        let column = column_of(alias, field);
+        match weighs(field) && documents::veils(field) {
+            true => rows.expr_as(
+                documents::veiled(column, field, dialect),
+                field.name().to_owned(),
+            ),
+            false => rows.expr(column),
+        };
     }
     let at = (qualified(model.table()), alias);
     source_at(at, &mut rows, model, dialect);
@@ -289,7 +317,7 @@ fn rows_of(model: &Model, alias: &str, dialect: Dialect) -> SelectStatement {
 /// The statement that reads a model whole, which is described to learn what that reads.
 pub fn whole(model: &Model, dialect: Dialect) -> Statement {
     Statement::new(
-        &rows_of(model, BASE, dialect),
+        &rows_of(model, BASE, |_| true, dialect),
         dialect,
         Arc::default(),
         model.runs_code(),

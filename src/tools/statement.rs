@@ -5,9 +5,11 @@
 //! strings between dollars), the text is refused.
 
 mod bounds;
+mod fails;
 mod judge;
 pub mod mentions;
 mod scope;
+mod weighed;
 
 use std::collections::HashSet;
 
@@ -18,7 +20,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use self::judge::Judge;
-use super::{Fault, Parameter, Text};
+use super::{Fault, Parameter, Place, Text};
 use crate::sql::Dialect;
 use crate::sql::tool::{Piece, Select};
 
@@ -32,6 +34,8 @@ pub struct Statement {
     pub select: Select,
     /// The models that it reads, in the order in which it names them.
     pub models: Vec<String>,
+    /// The columns that it does more with than to show them, and where; of a raw one all columns.
+    pub weighed: Vec<(String, Place)>,
 }
 
 /// What a statement may name.
@@ -56,11 +60,11 @@ pub struct Names<'n> {
 pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
     let tokens = tokens(text, names)?;
     let ast = parsed(text, names.dialect, &tokens)?;
-    let mut judge = Judge::new(text, names);
-    let _ = ast.visit(&mut judge);
     let Ast::Query(query) = &ast else {
         return Err(vec![only_select(text)]);
     };
+    let mut judge = Judge::new(text, names, query);
+    let _ = ast.visit(&mut judge);
     if !matches!(
         *query.body,
         SetExpr::Select(_) | SetExpr::SetOperation { .. } | SetExpr::Query(_)
@@ -81,19 +85,28 @@ pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
         );
     let head = usize::from(has_with) + usize::from(is_recursive);
     let pieces = pieces(&tokens, head, &mut judge, names.dialect);
-    let (models, faults) = judge.done();
-    match faults.is_empty() {
-        true => Ok(Statement {
-            select: Select {
-                has_with,
-                is_recursive,
-                pieces,
-                has_limit,
-            },
-            models,
-        }),
-        false => Err(faults),
-    }
+    let found = judge.done()?;
+    let place = |at: Location| text.place.within(at.line as usize, at.column as usize);
+    Ok(Statement {
+        select: Select {
+            has_with,
+            is_recursive,
+            pieces,
+            has_limit,
+            can_fail: fails::can_fail(query),
+            weighed: found
+                .weighed
+                .iter()
+                .map(|(name, _)| name.to_lowercase())
+                .collect(),
+        },
+        models: found.models,
+        weighed: found
+            .weighed
+            .into_iter()
+            .map(|(name, at)| (name, place(at)))
+            .collect(),
+    })
 }
 
 fn grammar(dialect: Dialect) -> Box<dyn Grammar> {

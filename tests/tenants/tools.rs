@@ -173,3 +173,47 @@ async fn one_tool_serves_the_tenants_of_every_engine() {
         kept.push(data);
     }
 }
+
+/// What fails on a row that a rule hides fails for nobody: the rule comes first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_tells_nothing_of_rows_that_rules_hide() {
+    for data in Data::each().await {
+        let whole = "ABS(CASE WHEN title = :d THEN -9223372036854775807 - 1 ELSE 0 END) >= 0";
+        let (test, own) = match data {
+            Data::Postgres { .. } => (
+                "100 / (CASE WHEN title = :d THEN 0 ELSE 1 END) > 0",
+                "CAST(CASE WHEN t.title = :d THEN 'x' ELSE '1' END AS integer) = 1",
+            ),
+            _ => (whole, whole),
+        };
+        let file = format!(
+            "[[tool]]\nname = \"plain\"\ndescription = \"x\"\n\
+             sql = \"SELECT id FROM tickets WHERE {test} ORDER BY id\"\n\
+             params = {{ d = {{ type = \"text\", description = \"x\" }} }}\n\
+             [[tool]]\nname = \"nested\"\ndescription = \"x\"\n\
+             sql = \"WITH own AS (SELECT t.id FROM tickets t WHERE {own}) SELECT o.id FROM own o JOIN notes n ON n.ticket_id = o.id ORDER BY o.id\"\n\
+             params = {{ d = {{ type = \"text\", description = \"x\" }} }}\n"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tools.toml");
+        std::fs::write(&path, file).unwrap();
+        let running = start(&[("MCP_TOOLS_FILE", &path.display().to_string())]).await;
+        let rules = ["tickets.company_id = 2", "notes.company_id = 2"];
+        let tenant = running.tenant("acme", &data.url(), &rules).await;
+        let (_, secret) = running.token(&tenant, with("t", &["tools"])).await;
+        let connected = Client::connect(running.address, &secret, Way::Native).await;
+        let mut client = connected.ok().unwrap();
+        for tool in ["plain", "nested"] {
+            let mut told = Vec::new();
+            for d in ["ticket 2 of company-3", "nothing", "ticket 1 of company-2"] {
+                let params = json!({ "d": d });
+                let message = json!({ "id": 1, "action": "call", "tool": tool, "params": params });
+                told.push(exchanged(&mut client, &message).await);
+            }
+            assert_eq!(told[0]["code"], json!(null), "{}: {}", data.url(), told[0]);
+            assert_eq!(told[0]["data"], told[1]["data"], "{}: {tool}", data.url());
+            // Of a row that may be seen it fails.
+            assert!(told[2]["code"].is_string(), "{}: {}", data.url(), told[2]);
+        }
+    }
+}

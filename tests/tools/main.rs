@@ -9,6 +9,7 @@
 mod common;
 
 mod calls;
+mod documents;
 mod hostile;
 mod raw;
 mod sample;

@@ -44,14 +44,33 @@ async fn what_a_raw_tool_reads_is_what_it_names() {
                 "{engine}: {words}"
             );
         }
-        // What has a sensitive name is in no answer, whoever names it.
-        let secret = tool(
-            "SELECT id, password_hash FROM $.users",
-            "\"$.users.id\", \"$.users.password_hash\"",
-        );
-        let served = database.serve(&secret).await;
-        let answer = served.call("words", json!({})).await;
-        assert_eq!(answer["data"][0], json!({ "id": 1 }), "{engine}: {answer}");
+        // What has a sensitive name is read under no other, listed or not.
+        for (sql, reads) in [
+            (
+                "SELECT id, password_hash FROM $.users",
+                "\"$.users.id\", \"$.users.password_hash\"",
+            ),
+            (
+                "SELECT id, password_hash AS p FROM $.users",
+                "\"$.users.id\", \"$.users.password_hash\"",
+            ),
+            (
+                "SELECT id, password_hash AS p FROM $.users",
+                "\"$.users.id\"",
+            ),
+            (
+                "SELECT id, UPPER(u.Password_Hash) AS p FROM $.users u",
+                "\"$.users.id\"",
+            ),
+            (
+                "SELECT id FROM $.users",
+                "\"$.users.id\", \"$.users.password_hash\"",
+            ),
+        ] {
+            let refused = database.serve_with(&tool(sql, reads), &[]).await.err();
+            let words = refused.map(|faults| faults.to_string()).unwrap_or_default();
+            assert!(words.contains("is hidden"), "{engine}: {sql}: {words}");
+        }
         for sql in [
             "DELETE FROM $.unlisted",
             "SELECT word FROM $.unlisted FOR UPDATE",

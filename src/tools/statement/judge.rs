@@ -13,6 +13,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::{Location, Token};
 
 use super::scope::{Scope, folded};
+use super::weighed::Weighed;
 use super::{Names, fault};
 use crate::sql::Dialect;
 use crate::suggest;
@@ -29,11 +30,19 @@ pub(super) struct Judge<'n> {
     /// What tables are called by, and bare names: on PostgreSQL such a name is the whole row.
     called: HashSet<String>,
     bare: Vec<(String, Location)>,
+    weighed: Weighed,
     faults: Vec<Fault>,
 }
 
+/// What a statement without a fault reads.
+pub(super) struct Found {
+    pub(super) models: Vec<String>,
+    /// The columns that it does more with than to show them.
+    pub(super) weighed: Vec<(String, Location)>,
+}
+
 impl<'n> Judge<'n> {
-    pub(super) fn new(text: &'n Text, names: Names<'n>) -> Self {
+    pub(super) fn new(text: &'n Text, names: Names<'n>, query: &Query) -> Self {
         Self {
             text,
             names,
@@ -42,19 +51,30 @@ impl<'n> Judge<'n> {
             lists: HashSet::new(),
             called: HashSet::new(),
             bare: Vec::new(),
+            // Of tables of the database itself every column is looked at.
+            weighed: match names.raw {
+                true => Weighed::default(),
+                false => Weighed::of(query),
+            },
             faults: Vec::new(),
         }
     }
 
-    /// The models that are read, and every fault.
-    pub(super) fn done(mut self) -> (Vec<String>, Vec<Fault>) {
+    /// What is read, or every fault.
+    pub(super) fn done(mut self) -> Result<Found, Vec<Fault>> {
         for (name, at) in std::mem::take(&mut self.bare) {
             if self.names.dialect == Dialect::Postgres && self.called.contains(&name) {
                 let help = format!("write {name}.column, or call the table otherwise");
                 self.fault(at, format!("{name} is a whole row"), help);
             }
         }
-        (self.models, self.faults)
+        match self.faults.is_empty() {
+            true => Ok(Found {
+                models: self.models,
+                weighed: self.weighed.done(),
+            }),
+            false => Err(self.faults),
+        }
     }
 
     pub(super) fn fault(
@@ -213,7 +233,14 @@ impl<'n> Judge<'n> {
                         "write JOIN … USING (…) or ON …",
                     );
                 }
-                Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None) => {}
+                Some(JoinConstraint::Using(names)) => {
+                    for name in names.iter().flat_map(|name| &name.0) {
+                        if let ObjectNamePart::Identifier(name) = name {
+                            self.weighed.name(name);
+                        }
+                    }
+                }
+                Some(JoinConstraint::On(_) | JoinConstraint::None) => {}
             }
         }
     }
@@ -360,6 +387,15 @@ impl Visitor for Judge<'_> {
         };
         let called = called.map(|name| folded(name, self.names.dialect));
         self.called.extend(called);
+        if let TableFactor::Table { alias, .. } | TableFactor::NestedJoin { alias, .. } = factor
+            && let Some(first) = alias.iter().flat_map(|alias| &alias.columns).next()
+        {
+            self.fault(
+                first.name.span.start,
+                "other names for the columns of a table",
+                "give them in the SELECT: column AS other",
+            );
+        }
         let plain = match factor {
             TableFactor::Table {
                 args,
@@ -399,6 +435,7 @@ impl Visitor for Judge<'_> {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         self.expression(expr);
+        self.weighed.see(expr);
         ControlFlow::Continue(())
     }
 }

@@ -471,3 +471,43 @@ fn chains() {
         }
     }
 }
+
+/// What compares columns fails on no value; anything else may.
+#[test]
+fn what_can_fail_on_a_value_is_known() {
+    let parameters = [parameter("a", false)];
+    let judged = |sql: &str| {
+        let sql = sql.replace("$", ":a");
+        let read = with(Dialect::Postgres, &sql, &parameters);
+        read.unwrap_or_else(|faults| panic!("{sql}\n{}", told(&faults)))
+            .select
+            .can_fail
+    };
+    for sql in [
+        "SELECT id, title AS t FROM tickets WHERE title = $ AND NOT (id < -5 OR amount IS NULL)",
+        "SELECT t.id FROM tickets t JOIN users u ON u.id = t.user_id WHERE t.id BETWEEN 1 AND $",
+        "SELECT status, COUNT(*) AS n, SUM(amount) AS s FROM tickets WHERE id <> $ GROUP BY status HAVING COUNT(*) > 1",
+        "SELECT id FROM tickets WHERE title LIKE '%a' AND id = $ ORDER BY id LIMIT 5",
+        "SELECT id FROM tickets WHERE user_id IN (SELECT id FROM users WHERE name = $)",
+        "SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS n FROM tickets WHERE id = $ AND created_at < CURRENT_TIMESTAMP",
+    ] {
+        assert!(!judged(sql), "{sql}");
+    }
+    for sql in [
+        "SELECT id FROM tickets WHERE 100 / (amount - $) > 1",
+        "SELECT id FROM tickets WHERE ABS(amount) > $",
+        "SELECT id FROM tickets WHERE CAST(title AS integer) = $",
+        "SELECT id FROM tickets WHERE title::integer = $",
+        "SELECT id FROM tickets WHERE -amount = $",
+        "SELECT id FROM tickets WHERE title LIKE $",
+        "SELECT id FROM tickets WHERE title LIKE '%a\\' AND id = $",
+        "SELECT CASE WHEN id = $ THEN 1 END AS x FROM tickets",
+        "SELECT id FROM tickets WHERE id = $ ORDER BY id + 1",
+        "SELECT id FROM tickets t WHERE id = $ AND id = (SELECT id FROM users u WHERE u.name = t.title)",
+        "SELECT id FROM tickets t WHERE id = $ AND EXISTS (SELECT 1 FROM users u WHERE u.id = t.id HAVING SUM(u.id) > 0)",
+        "SELECT t.id FROM tickets t JOIN users u ON u.id / t.id = $",
+        "SELECT public.slug(title) AS x FROM tickets WHERE id = $",
+    ] {
+        assert!(judged(sql), "{sql}");
+    }
+}

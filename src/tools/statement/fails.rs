@@ -1,0 +1,141 @@
+//! Whether a statement could fail on a value of a row.
+//!
+//! Engines may try what is asked of a row before the rule that hides the row: where that can fail, the
+//! failure would tell of it.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArguments, InTarget, ObjectNamePart, Query,
+    TableFactor, UnaryOperator, Value, Visit as _, Visitor,
+};
+
+/// Aggregates and places, which no value makes fail.
+const SAFE: &[&str] = &[
+    "coalesce",
+    "count",
+    "dense_rank",
+    "max",
+    "min",
+    "nullif",
+    "rank",
+    "row_number",
+];
+
+/// Those that a value may be too much for; they are asked of rows that were let through, except in a
+/// subquery that is asked for each row.
+const SUMS: &[&str] = &["avg", "sum"];
+
+/// Whether anything in a statement could fail on a value: all but columns, literals and parameters
+/// that are compared, and aggregates of them.
+pub(super) fn can_fail(query: &Query) -> bool {
+    let mut finder = Finder::default();
+    query.visit(&mut finder).is_break() || (finder.sums && finder.asks_each)
+}
+
+#[derive(Default)]
+struct Finder {
+    sums: bool,
+    /// Whether a subquery is asked for each row.
+    asks_each: bool,
+}
+
+impl Finder {
+    fn function(&mut self, function: &Function) -> bool {
+        let [ObjectNamePart::Identifier(name)] = &function.name.0[..] else {
+            return false;
+        };
+        let name = name.value.to_ascii_lowercase();
+        if SUMS.contains(&&*name) {
+            self.sums = true;
+            return true;
+        }
+        // Without parentheses: today, or now.
+        SAFE.contains(&&*name) || matches!(function.args, FunctionArguments::None)
+    }
+
+    fn is_safe(&mut self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::Value(_)
+            | Expr::TypedString(_)
+            | Expr::Nested(_)
+            | Expr::Tuple(_)
+            | Expr::Between { .. }
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..) => true,
+            Expr::In { target, .. } => {
+                self.asks_each |= !matches!(target, InTarget::List(_));
+                true
+            }
+            Expr::Exists { .. } => {
+                self.asks_each = true;
+                true
+            }
+            Expr::BinaryOp { op, .. } => matches!(
+                op,
+                BinaryOperator::Eq
+                    | BinaryOperator::NotEq
+                    | BinaryOperator::Lt
+                    | BinaryOperator::LtEq
+                    | BinaryOperator::Gt
+                    | BinaryOperator::GtEq
+                    | BinaryOperator::Spaceship
+                    | BinaryOperator::And
+                    | BinaryOperator::Or
+            ),
+            Expr::UnaryOp { op, expr } => match op {
+                UnaryOperator::Not => true,
+                UnaryOperator::Minus => matches!(**expr, Expr::Value(_)),
+                _ => false,
+            },
+            Expr::Like {
+                pattern,
+                escape_char: None,
+                ..
+            }
+            | Expr::ILike {
+                pattern,
+                escape_char: None,
+                ..
+            } => is_plain_text(pattern),
+            Expr::Function(function) => self.function(function),
+            _ => false,
+        }
+    }
+}
+
+impl Visitor for Finder {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match self.is_safe(expr) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.asks_each |= matches!(factor, TableFactor::Derived { lateral: true, .. });
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a pattern is written out, and escapes nothing.
+fn is_plain_text(pattern: &Expr) -> bool {
+    match pattern {
+        Expr::Value(value) => {
+            matches!(&value.value, Value::SingleQuotedString(text) if !text.contains('\\'))
+        }
+        _ => false,
+    }
+}
