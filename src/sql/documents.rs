@@ -74,6 +74,8 @@ pub(crate) fn veils(field: &Field) -> bool {
     match field.field_type() {
         // Lists of texts, and what comes as text: each is written as one that begins alike.
         FieldType::Array | FieldType::Other => true,
+        // SQLite keeps text there as well, which is shown as text is.
+        FieldType::Bytes => field.withholds_order(),
         _ => field.may_hold_documents() && field.withholds_order(),
     }
 }

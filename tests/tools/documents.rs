@@ -126,3 +126,32 @@ async fn texts_that_hold_documents_are_judged_as_they_are_shown() {
         );
     }
 }
+
+/// SQLite keeps text in columns of bytes.
+#[tokio::test]
+async fn text_among_bytes_is_judged_as_text() {
+    for database in databases().await {
+        if database.engine != "sqlite" {
+            continue;
+        }
+        database
+            .run("ALTER TABLE tickets ADD COLUMN kept BLOB")
+            .await;
+        let put = r#"UPDATE tickets SET kept = '{"k":1,"password":"JP"}' WHERE id = 7"#;
+        database.run(put).await;
+        for (made, expected) in [
+            ("json_extract(kept, '$.password')", json!(null)),
+            ("kept || ''", json!(null)),
+            ("kept", json!(r#"{"k":1}"#)),
+        ] {
+            let sql = format!("SELECT {made} AS x FROM tickets WHERE id = 7 AND :p = 'a'");
+            let served = database.serve(&tool(&sql)).await;
+            let answer = served.call("t", json!({ "p": "a" })).await;
+            assert_eq!(
+                answer["data"],
+                json!([{ "x": expected }]),
+                "{sql}: {answer}"
+            );
+        }
+    }
+}
