@@ -238,9 +238,21 @@ struct Judged<'c> {
 impl<'c> Judged<'c> {
     fn of(tool: &Tool, catalog: &'c Catalog, dialect: Dialect) -> Result<Self, Vec<Fault>> {
         let names: Vec<&str> = catalog.models().iter().map(Model::name).collect();
+        let columns: Vec<(&str, Vec<&str>)> = match &tool.reads {
+            None => {
+                let fields = |model: &'c Model| model.fields().iter().map(Field::name).collect();
+                let models = catalog.models().iter();
+                models.map(|model| (model.name(), fields(model))).collect()
+            }
+            Some(reads) => {
+                let reads = reads.iter().filter_map(|read| read.rsplit_once('.'));
+                reads.map(|(table, column)| (table, vec![column])).collect()
+            }
+        };
         let names = Names {
             dialect,
             models: Some(&names),
+            columns: &columns,
             functions: &tool.functions,
             parameters: &tool.parameters,
             raw: tool.reads.is_some(),

@@ -46,6 +46,7 @@ impl Written {
         let names = Names {
             dialect,
             models: None,
+            columns: &[],
             functions: &self.tool.functions,
             parameters: &self.tool.parameters,
             raw: self.tool.reads.is_some(),

@@ -8,6 +8,7 @@ mod bounds;
 mod fails;
 mod judge;
 pub mod mentions;
+mod relations;
 mod scope;
 mod weighed;
 
@@ -45,6 +46,8 @@ pub struct Names<'n> {
     pub dialect: Dialect,
     /// The models that exist; without them, any name is one.
     pub models: Option<&'n [&'n str]>,
+    /// The columns of the models, or of the tables as `schema.table`.
+    pub columns: &'n [(&'n str, Vec<&'n str>)],
     /// Functions beyond the built-in ones, as `schema.name`.
     pub functions: &'n [String],
     /// The parameters.

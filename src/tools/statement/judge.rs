@@ -6,12 +6,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
+    Distinct, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
     Visitor,
 };
 use sqlparser::tokenizer::{Location, Token};
 
+use super::relations::{Columns, Relations};
 use super::scope::{Scope, folded};
 use super::weighed::Weighed;
 use super::{Names, fault};
@@ -24,6 +25,7 @@ pub(super) struct Judge<'n> {
     text: &'n Text,
     names: Names<'n>,
     scope: Scope,
+    relations: Relations,
     models: Vec<String>,
     /// Where parameters stand as the only member of an IN.
     lists: HashSet<Location>,
@@ -47,6 +49,7 @@ impl<'n> Judge<'n> {
             text,
             names,
             scope: Scope::new(names.dialect),
+            relations: Relations::default(),
             models: Vec::new(),
             lists: HashSet::new(),
             called: HashSet::new(),
@@ -289,6 +292,46 @@ impl<'n> Judge<'n> {
         );
     }
 
+    /// The columns of a table that is named here; `None` where no model is known yet.
+    fn columns_of(&self, table: &ObjectName) -> Columns {
+        let parts = table.0.iter().filter_map(|part| part.as_ident());
+        if let [ObjectNamePart::Identifier(only)] = &table.0[..]
+            && let Some(columns) = self.scope.columns(only)
+        {
+            return columns.clone();
+        }
+        self.names.models?;
+        let parts: Vec<String> = parts.map(|part| folded(part, self.names.dialect)).collect();
+        let name = match (&parts[..], self.names.raw) {
+            ([only], true) => format!("pg_catalog.{only}"),
+            (parts, _) => parts.join("."),
+        };
+        let known = self.names.columns.iter().filter(|(of, _)| *of == name);
+        let columns = known.flat_map(|(_, columns)| columns);
+        Some(columns.map(|column| (*column).to_owned()).collect())
+    }
+
+    /// Judges a name after a point, which PostgreSQL takes for a function where it is no column.
+    fn member(&mut self, parts: &[Ident]) {
+        let [before @ .., of, last] = parts else {
+            return;
+        };
+        let dialect = self.names.dialect;
+        let (called, column) = (folded(of, dialect), folded(last, dialect));
+        let is_column = match before.is_empty() {
+            true => self.relations.has(&called, &column),
+            false => self.relations.all_have(&called, &column),
+        };
+        if dialect == Dialect::Postgres && !is_column {
+            let help = match self.names.raw {
+                true => "name a column, and name it in reads",
+                false => "name a column of a model, list or subquery: … AS name",
+            };
+            let message = format!("{} has no column {} here", of.value, last.value);
+            self.fault(of.span.start, message, help);
+        }
+    }
+
     fn reads(&mut self, model: String) {
         if !self.models.contains(&model) {
             self.models.push(model);
@@ -346,6 +389,11 @@ impl Visitor for Judge<'_> {
                     help,
                 );
             }
+            if self.scope.has(name) {
+                let help = format!("call it otherwise: other_{}", name.value);
+                let message = format!("{} is a list of WITH around it", name.value);
+                self.fault(name.span.start, message, help);
+            }
             if cte.from.is_some() {
                 self.fault(
                     name.span.start,
@@ -355,16 +403,26 @@ impl Visitor for Judge<'_> {
             }
         }
         self.scope.enter(query);
+        self.relations.enter_query(query);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.scope.leave(query);
+        self.relations.leave_query(query);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         self.select(select);
+        let mut relations = std::mem::take(&mut self.relations);
+        relations.enter(select, self.names.dialect, &|table| self.columns_of(table));
+        self.relations = relations;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.relations.leave(select);
         ControlFlow::Continue(())
     }
 
@@ -420,7 +478,7 @@ impl Visitor for Judge<'_> {
                     && inheritance.is_none()
             }
             TableFactor::Derived { sample, .. } => sample.is_none(),
-            TableFactor::NestedJoin { .. } => true,
+            TableFactor::NestedJoin { alias, .. } => alias.is_none(),
             _ => false,
         };
         if !plain {
@@ -434,8 +492,14 @@ impl Visitor for Judge<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.relations.enter_condition(expr);
         self.expression(expr);
         self.weighed.see(expr);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.relations.leave_condition(expr);
         ControlFlow::Continue(())
     }
 }

@@ -57,6 +57,7 @@ pub fn read(text: &Text, dialect: Dialect) -> Result<Mentions, Vec<Fault>> {
     let names = Names {
         dialect,
         models: None,
+        columns: &[],
         functions: &[],
         parameters: &[],
         raw: false,

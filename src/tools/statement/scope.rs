@@ -5,16 +5,24 @@
 
 use sqlparser::ast::{Ident, Query};
 
+use super::relations::{Columns, columns_of, renamed};
 use crate::sql::Dialect;
 
 /// The lists that enclose a place.
 #[derive(Debug)]
 pub(super) struct Scope {
     dialect: Dialect,
-    /// For each query around the place, the names that it made so far.
-    made: Vec<Vec<String>>,
-    /// The queries that lists give names to: which, its name, and whether it may name itself.
-    named: Vec<(*const Query, String, bool)>,
+    /// For each query around the place, the lists that it made so far.
+    made: Vec<Vec<List>>,
+    /// The queries that lists give names to: which, its list, and whether it may name itself.
+    named: Vec<(*const Query, List, bool)>,
+}
+
+/// A list of WITH.
+#[derive(Debug, Clone)]
+struct List {
+    name: String,
+    columns: Columns,
 }
 
 impl Scope {
@@ -34,13 +42,17 @@ impl Scope {
             .iter()
             .find(|(named, ..)| std::ptr::eq(*named, query));
         let itself = own.filter(|(_, _, recursive)| *recursive);
-        let itself = itself.map(|(_, name, _)| name.clone());
+        let itself = itself.map(|(_, list, _)| list.clone());
         self.made.push(itself.into_iter().collect());
         if let Some(with) = &query.with {
             for cte in &with.cte_tables {
-                let name = folded(&cte.alias.name, self.dialect);
+                let own = Some(columns_of(&cte.query, self.dialect));
+                let list = List {
+                    name: folded(&cte.alias.name, self.dialect),
+                    columns: renamed(Some(&cte.alias), own, self.dialect),
+                };
                 self.named
-                    .push((&raw const *cte.query, name, with.recursive));
+                    .push((&raw const *cte.query, list, with.recursive));
             }
         }
     }
@@ -61,8 +73,14 @@ impl Scope {
 
     /// Whether a name is one of a list here.
     pub(super) fn has(&self, name: &Ident) -> bool {
+        self.columns(name).is_some()
+    }
+
+    /// The columns of the list that has that name here.
+    pub(super) fn columns(&self, name: &Ident) -> Option<&Columns> {
         let name = folded(name, self.dialect);
-        self.made.iter().flatten().any(|made| *made == name)
+        let list = self.made.iter().flatten().find(|list| list.name == name);
+        list.map(|list| &list.columns)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::tools::Place;
 use crate::tools::parameter::{Accepted, Class, Source};
 
 const MODELS: &[&str] = &["tickets", "users", "Track"];
+const FIELDS: &[&str] = &["id", "title", "status", "user_id", "amount", "name", "Name"];
 const ALL: [Dialect; 3] = [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql];
 
 fn place() -> Place {
@@ -41,9 +42,11 @@ fn with(dialect: Dialect, sql: &str, parameters: &[Parameter]) -> Result<Stateme
         place: place(),
     };
     let functions = ["public.slug".to_owned()];
+    let columns: Vec<_> = MODELS.iter().map(|it| (*it, FIELDS.to_vec())).collect();
     let names = Names {
         dialect,
         models: Some(MODELS),
+        columns: &columns,
         functions: &functions,
         parameters,
         raw: false,
@@ -98,6 +101,51 @@ fn what_an_operator_writes_is_taken() {
     )
     .unwrap();
     assert_eq!(read.models, ["tickets", "users"]);
+}
+
+/// On PostgreSQL a name after a point is a function where it is no column of the table that is
+/// found: each of these would be a call of row_to_json.
+#[test]
+fn a_name_after_a_point_is_a_column() {
+    let one = "(SELECT 1 AS row_to_json) u";
+    let name = "u.row_to_json AS z";
+    for sql in [
+        "SELECT u.row_to_json AS x FROM users u",
+        "SELECT users.record_out AS x FROM users",
+        "SELECT u.name AS x FROM (SELECT id FROM users) u",
+        "SELECT u.name AS x FROM (SELECT name FROM users) u (other)",
+        "WITH u AS (SELECT id FROM users) SELECT u.json_agg AS x FROM u",
+        "WITH u (a) AS (SELECT id FROM users) SELECT v.id AS x FROM u v",
+        "SELECT id FROM users u ORDER BY u.to_jsonb",
+        "SELECT a.users.row_to_json AS x FROM users",
+        "SELECT (SELECT u.row_to_json) AS x FROM users u",
+        "SELECT u.row_to_json[1] AS x FROM users u",
+        "SELECT x.y FROM users",
+        &format!("SELECT (WITH c AS (SELECT {name}) SELECT c.z FROM c, {one}) AS x FROM users u"),
+        &format!("SELECT (SELECT d.z FROM (SELECT {name}) d, {one}) AS x FROM users u"),
+        &format!("SELECT (SELECT d.z FROM LATERAL (SELECT {name}) d, {one}) AS x FROM users u"),
+        &format!(
+            "SELECT (SELECT 1 FROM tickets x JOIN tickets y ON u.row_to_json IS NULL, {one}) AS x FROM users u"
+        ),
+        &format!(
+            "SELECT (SELECT 1 FROM ({one} JOIN users v ON TRUE) AS j WHERE u.row_to_json IS NULL) AS x FROM users u"
+        ),
+        "WITH c AS (SELECT 1 AS row_to_json) SELECT (WITH RECURSIVE b AS (SELECT c.row_to_json AS z FROM c), c AS (SELECT id FROM users) SELECT b.z FROM b) AS x FROM c",
+    ] {
+        assert!(plain(Dialect::Postgres, sql).is_err(), "{sql}");
+    }
+    for sql in [
+        "SELECT t.id FROM (SELECT t.id, u.name FROM tickets t JOIN users u ON u.id = t.user_id WHERE t.status = 'open' ORDER BY t.amount) t ORDER BY t.name",
+        "SELECT u.id FROM users u WHERE EXISTS (SELECT 1 FROM tickets u WHERE u.title = 'a')",
+        "SELECT x.count FROM (SELECT COUNT(*) FROM tickets) x",
+        "SELECT v.n FROM (VALUES (1), (2)) AS v (n)",
+        "SELECT t.id, d.n FROM tickets t JOIN LATERAL (SELECT COUNT(*) AS n FROM users u WHERE u.id = t.user_id) d ON d.n > 1 AND t.id > 1",
+        "SELECT a.id FROM (tickets a JOIN users b ON b.id = a.user_id) JOIN users c ON c.id = b.id",
+        "SELECT t.status, SUM(t.amount) OVER (ORDER BY t.id) AS s FROM tickets t UNION SELECT u.name, u.id FROM users u",
+    ] {
+        let read = plain(Dialect::Postgres, sql);
+        assert!(read.is_ok(), "{sql}\n{}", told(&read.unwrap_err()));
+    }
 }
 
 #[test]

@@ -81,3 +81,8 @@ SELECT (ARRAY['/etc/passwd'])[1].pg_read_file AS x
 SELECT q.p[1].pg_read_file AS x FROM (SELECT ARRAY['/etc/passwd'] AS p) AS q
 SELECT (users).row_to_json AS x FROM users
 SELECT id FROM users ORDER BY (name)."length"
+SELECT users.row_to_json AS x FROM users
+SELECT u.to_jsonb AS x FROM users u
+SELECT u.record_out AS x FROM (SELECT id FROM users) AS u
+WITH u AS (SELECT id FROM users) SELECT u.json_agg AS x FROM u
+SELECT record_out AS x FROM users

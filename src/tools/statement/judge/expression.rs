@@ -205,8 +205,8 @@ impl Judge<'_> {
                     "write the columns out",
                 );
             }
-            Expr::CompoundIdentifier(_)
-            | Expr::CompoundFieldAccess { .. }
+            Expr::CompoundIdentifier(parts) => self.member(parts),
+            Expr::CompoundFieldAccess { .. }
             | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
             | Expr::IsTrue(_)
