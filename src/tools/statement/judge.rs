@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
+    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
+    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
     Visitor,
 };
 use sqlparser::tokenizer::{Location, Token};
@@ -309,27 +309,6 @@ impl<'n> Judge<'n> {
         let known = self.names.columns.iter().filter(|(of, _)| *of == name);
         let columns = known.flat_map(|(_, columns)| columns);
         Some(columns.map(|column| (*column).to_owned()).collect())
-    }
-
-    /// Judges a name after a point, which PostgreSQL takes for a function where it is no column.
-    fn member(&mut self, parts: &[Ident]) {
-        let [before @ .., of, last] = parts else {
-            return;
-        };
-        let dialect = self.names.dialect;
-        let (called, column) = (folded(of, dialect), folded(last, dialect));
-        let is_column = match before.is_empty() {
-            true => self.relations.has(&called, &column),
-            false => self.relations.all_have(&called, &column),
-        };
-        if dialect == Dialect::Postgres && !is_column {
-            let help = match self.names.raw {
-                true => "name a column, and name it in reads",
-                false => "name a column of a model, list or subquery: … AS name",
-            };
-            let message = format!("{} has no column {} here", of.value, last.value);
-            self.fault(of.span.start, message, help);
-        }
     }
 
     fn reads(&mut self, model: String) {

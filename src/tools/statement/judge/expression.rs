@@ -7,6 +7,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Location;
 
 use super::{Judge, folded};
+use crate::sql::Dialect;
 use crate::suggest;
 use crate::tools::functions;
 
@@ -121,6 +122,35 @@ impl Judge<'_> {
                 format!("{text} is no type that a tool may make"),
                 "use the engine's own types of numbers, texts, dates and documents",
             );
+        }
+    }
+
+    /// Judges a name after a point, which PostgreSQL takes for a function where it is no column.
+    fn member(&mut self, parts: &[Ident]) {
+        let [before @ .., of, last] = parts else {
+            return;
+        };
+        let dialect = self.names.dialect;
+        let (called, column) = (folded(of, dialect), folded(last, dialect));
+        let is_column = match before.is_empty() {
+            true => self.relations.has(&called, &column),
+            false => self.relations.all_have(&called, &column),
+        };
+        if dialect == Dialect::Postgres && !is_column {
+            let (message, help) = match self.names.raw {
+                true => (
+                    format!(
+                        "it reads {}.{}, which reads does not name",
+                        of.value, last.value
+                    ),
+                    "name it in reads; in a list or subquery give it a name: … AS name",
+                ),
+                false => (
+                    format!("{} has no column {} here", of.value, last.value),
+                    "name a column of a model, list or subquery: … AS name",
+                ),
+            };
+            self.fault(of.span.start, message, help);
         }
     }
 
