@@ -178,21 +178,24 @@ async fn one_tool_serves_the_tenants_of_every_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_tells_nothing_of_rows_that_rules_hide() {
     for data in Data::each().await {
-        let whole = "ABS(CASE WHEN title = :d THEN -9223372036854775807 - 1 ELSE 0 END) >= 0";
+        // What an index holds is asked for before the rest of a row.
+        data.execute("CREATE INDEX by_amount ON tickets (amount)")
+            .await;
+        let whole = "amount BETWEEN 1 AND 3 AND ABS(CASE WHEN amount = :d THEN -9223372036854775807 - 1 ELSE 0 END) >= 0";
         let (test, own) = match data {
             Data::Postgres { .. } => (
-                "100 / (CASE WHEN title = :d THEN 0 ELSE 1 END) > 0",
-                "CAST(CASE WHEN t.title = :d THEN 'x' ELSE '1' END AS integer) = 1",
+                "amount BETWEEN 1 AND 3 AND 100 / (CASE WHEN amount = :d THEN 0 ELSE 1 END) > 0",
+                "CAST(CASE WHEN t.amount = :d THEN 'x' ELSE '1' END AS integer) = 1",
             ),
             _ => (whole, whole),
         };
         let file = format!(
             "[[tool]]\nname = \"plain\"\ndescription = \"x\"\n\
              sql = \"SELECT id FROM tickets WHERE {test} ORDER BY id\"\n\
-             params = {{ d = {{ type = \"text\", description = \"x\" }} }}\n\
+             params = {{ d = {{ type = \"integer\", description = \"x\" }} }}\n\
              [[tool]]\nname = \"nested\"\ndescription = \"x\"\n\
              sql = \"WITH own AS (SELECT t.id FROM tickets t WHERE {own}) SELECT o.id FROM own o JOIN notes n ON n.ticket_id = o.id ORDER BY o.id\"\n\
-             params = {{ d = {{ type = \"text\", description = \"x\" }} }}\n"
+             params = {{ d = {{ type = \"integer\", description = \"x\" }} }}\n"
         );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tools.toml");
@@ -205,7 +208,7 @@ async fn a_failure_tells_nothing_of_rows_that_rules_hide() {
         let mut client = connected.ok().unwrap();
         for tool in ["plain", "nested"] {
             let mut told = Vec::new();
-            for d in ["ticket 2 of company-3", "nothing", "ticket 1 of company-2"] {
+            for d in [2, 999, 1] {
                 let params = json!({ "d": d });
                 let message = json!({ "id": 1, "action": "call", "tool": tool, "params": params });
                 told.push(exchanged(&mut client, &message).await);
