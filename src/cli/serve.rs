@@ -44,6 +44,10 @@ fn configuration() -> Result<Config, Faults> {
     config::load_here()
 }
 
+/// What a thread may put on its stack, of which only what is used is taken: the SQL of a tool may be
+/// nested, and the parser's steps are large.
+const STACK_BYTES: usize = 8 << 20;
+
 /// A runtime with a thread for every two cores, unless `TOKIO_WORKER_THREADS` says how many: the
 /// fewer threads there are, the fewer are woken for a request, and the other cores are the
 /// database's, and of what may take its time. `docs/internals/performance.md` has the figures.
@@ -53,6 +57,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         builder.worker_threads(cores.div_ceil(2));
     }
+    builder.thread_stack_size(STACK_BYTES);
     let built = builder.enable_all().build();
     built.map_err(|error| Failure::unable(format!("the runtime cannot start: {error}")))
 }
