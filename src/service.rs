@@ -424,14 +424,16 @@ impl Service {
         };
         if error.kind().is_failure() && self.is_news(error.kind()) {
             let (code, why) = (error.code(), told(&error, cause));
-            let what = match tool {
-                Some(tool) => format!("failed for tool {tool}"),
-                None => format!("query failed for model {model}"),
-            };
-            error!(
-                %address, %transport, %token, client, %code,
-                "MCP {action} {what}: {error}{why}"
-            );
+            match tool {
+                Some(tool) => error!(
+                    %address, %transport, %token, client, %code,
+                    "MCP {action} failed for tool {tool}: {error}{why}"
+                ),
+                None => error!(
+                    %address, %transport, %token, client, %code,
+                    "MCP {action} query failed for model {model}: {error}{why}"
+                ),
+            }
         } else {
             info!(
                 %address, %transport, %token, client, %action, %model, tool, %code, %ms,
