@@ -103,6 +103,8 @@ export async function fill(service) {
     { action: 'describe' },
   ];
   const { token } = agent;
+  // Each try before that counts as a failure, and many failures make a stranger of whoever asks.
+  await new Promise((resume) => setTimeout(resume, 1_500));
   for (let tries = 0; ; tries += 1) {
     try {
       await said(service.address, token, requests);
