@@ -117,7 +117,32 @@ impl Note {
                 aliases.insert(&**name);
             }
         }
+        aliases.extend(self.looked_up());
         aliases
+    }
+
+    /// The names of lists that the server looks values up in: `in (temporary) on key0 where …` names
+    /// them by their columns alone. Those of a table would have its database before them.
+    fn looked_up(&self) -> HashSet<&str> {
+        let is = |word: &Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
+        let mut names = HashSet::new();
+        for (at, words) in self.0.windows(4).enumerate() {
+            let wanted = ["(", "temporary", ")", "on"];
+            if !words.iter().zip(wanted).all(|(word, it)| is(word, it)) {
+                continue;
+            }
+            let mut depth = 0_usize;
+            for word in &self.0[at + words.len()..] {
+                match word {
+                    Word::Names(parts) if parts.len() == 2 => drop(names.insert(&*parts[0])),
+                    word if is(word, "(") => depth += 1,
+                    word if is(word, ")") && depth == 0 => break,
+                    word if is(word, ")") => depth -= 1,
+                    _ => {}
+                }
+            }
+        }
+        names
     }
 
     /// The columns of tables that the columns of the result are, as they are; `None` for those that
@@ -209,6 +234,11 @@ mod tests {
             (select `s`.`t`.`a` AS `a` from `s`.`t`) `w` left join `c` `x` on(`x`.`b` = `w`.`a`) \
             where `<subquery3>`.`id` = 1";
         assert_eq!(tables(derived), ["s.t"]);
+        let looked_up = "with c as (select `s`.`m0`.`id` AS `id` from `s`.`t` `m0`)select `c`.`id` \
+            AS `id` from `c` where !(<in_optimizer>(`c`.`id`,<exists>(<index_lookup>(<cache>(`c`.\
+            `id`) in (temporary) on key0 where `x`.`n` < 40 and <cache>(`c`.`id`) = `x`.`id`)))) \
+            and `y`.`z` > 0";
+        assert_eq!(tables(looked_up), ["s.t", "y.z"]);
         // Where rows come from it is a table, whatever else has the name; and so is what is not known.
         let odd = "select `w`.`a` AS `a` from (`w`.`secret`) join (select 1 AS `a` from dual) `w`";
         assert_eq!(tables(odd), ["w.secret"]);
