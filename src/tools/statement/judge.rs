@@ -270,18 +270,15 @@ impl<'n> Judge<'n> {
         let Some(models) = self.names.models else {
             return self.reads(folded);
         };
-        let dialect = self.names.dialect;
-        let known = models.iter().find(|model| match dialect {
-            Dialect::Sqlite => model.eq_ignore_ascii_case(&folded),
-            Dialect::Postgres | Dialect::MySql => **model == folded,
-        });
+        let known = models.iter().find(|model| **model == folded);
         if let Some(model) = known {
             return self.reads((*model).to_owned());
         }
         let help = match suggest::nearest(&only.value, models.iter().copied()) {
-            Some(near) if near.eq_ignore_ascii_case(&only.value) => {
-                format!("its name is {near}: write \"{near}\"")
-            }
+            Some(near) if near.eq_ignore_ascii_case(&only.value) => match self.names.dialect {
+                Dialect::Postgres => format!("its name is {near}: write \"{near}\""),
+                Dialect::Sqlite | Dialect::MySql => format!("its name is {near}: write it so"),
+            },
             Some(near) => format!("did you mean {near}?"),
             None => format!("models: {}", models.join(", ")),
         };

@@ -451,3 +451,20 @@ fn what_can_fail_on_a_value_is_known() {
         assert!(judged(sql), "{sql}");
     }
 }
+
+#[test]
+fn a_model_is_named_as_it_is_exposed() {
+    for dialect in ALL {
+        let other = plain(dialect, "SELECT id FROM USERS");
+        // PostgreSQL takes a name without quotes in small letters.
+        match dialect {
+            Dialect::Postgres => assert_eq!(other.unwrap().models, ["users"]),
+            Dialect::Sqlite | Dialect::MySql => {
+                let told = told(&other.unwrap_err());
+                assert!(told.contains("its name is users: write it so"), "{told}");
+            }
+        }
+    }
+    let told = told(&plain(Dialect::Postgres, "SELECT id FROM Track").unwrap_err());
+    assert!(told.contains("write \"Track\""), "{told}");
+}
