@@ -188,23 +188,7 @@ async fn a_host_that_is_taken_away_is_used_no_more() {
     folder.configure(&format!("{base}=127.0.0.1,10.0.0.0/8"));
     let served = folder.serve().await;
     served.says("the admin API is at http://", 1).await;
-    made(&served, "/tenants", r#"{"name":"acme"}"#).await;
-    let shop = format!(
-        r#"{{"name":"shop","url":"{}","models":"users"}}"#,
-        of_tenant.url()
-    );
-    made(&served, "/tenants/acme/databases", &shop).await;
-    let token = made(&served, "/tenants/acme/tokens", r#"{"name":"agent"}"#).await;
-    let token = token["data"]["token"].as_str().unwrap().to_owned();
-    // The service hears of the token within a second.
-    let begun = Instant::now();
-    let mut client = loop {
-        match served.try_connect(&token).await {
-            Ok(client) => break client,
-            Err(status) => assert!(begun.elapsed() < SOON, "{status}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+    let (_, mut client) = agent(&served, &of_tenant.url()).await;
     assert_eq!(code(&ask(&mut client, LIST).await), "ok");
     owner
         .execute("BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
@@ -238,6 +222,25 @@ async fn a_host_that_is_taken_away_is_used_no_more() {
     database.remove().await;
 }
 
+/// Makes a tenant with a database and a token, and connects by that once it is known, which takes a
+/// second; the token too.
+async fn agent(served: &Served, url: &str) -> (String, Socket) {
+    made(served, "/tenants", r#"{"name":"acme"}"#).await;
+    let shop = format!(r#"{{"name":"shop","url":"{url}","models":"users"}}"#);
+    made(served, "/tenants/acme/databases", &shop).await;
+    let token = made(served, "/tenants/acme/tokens", r#"{"name":"agent"}"#).await;
+    let token = token["data"]["token"].as_str().unwrap().to_owned();
+    let begun = Instant::now();
+    loop {
+        match served.try_connect(&token).await {
+            Ok(client) => return (token, client),
+            Err(status) => assert!(begun.elapsed() < SOON, "{status}"),
+        }
+        // Each try counts as a failure, and many make a stranger of whoever asks.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_revoked_while_the_store_is_locked() {
     let folder = Folder::new().await;
@@ -252,22 +255,8 @@ async fn a_token_is_revoked_while_the_store_is_locked() {
     std::fs::copy(folder.path("shop.db"), &shop).unwrap();
     let served = folder.serve().await;
     served.says("the admin API is at http://", 1).await;
-    made(&served, "/tenants", r#"{"name":"acme"}"#).await;
-    let shop = format!(
-        r#"{{"name":"shop","url":"sqlite:{}","models":"users"}}"#,
-        shop.canonicalize().unwrap().display()
-    );
-    made(&served, "/tenants/acme/databases", &shop).await;
-    let token = made(&served, "/tenants/acme/tokens", r#"{"name":"agent"}"#).await;
-    let token = token["data"]["token"].as_str().unwrap().to_owned();
-    let begun = Instant::now();
-    let mut client = loop {
-        match served.try_connect(&token).await {
-            Ok(client) => break client,
-            Err(status) => assert!(begun.elapsed() < SOON, "{status}"),
-        }
-        tokio::time::sleep(Duration::from_millis(400)).await;
-    };
+    let url = format!("sqlite:{}", shop.canonicalize().unwrap().display());
+    let (token, mut client) = agent(&served, &url).await;
     assert_eq!(code(&ask(&mut client, LIST).await), "ok");
     // Another process writes, and operators of this one wait for it with their changes.
     let url = format!("sqlite:{}", folder.path("store.db").display());
