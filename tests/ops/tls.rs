@@ -218,6 +218,7 @@ fn command(folder: &Folder, served: &Served, arguments: &[&str]) -> (Option<i32>
     let ended = Command::new(&program()[0])
         .args(arguments)
         .current_dir(folder.root())
+        .env_clear()
         .env("MCP_LISTEN", served.address.to_string())
         .output()
         .unwrap();
