@@ -13,6 +13,7 @@ mod types;
 
 pub use build::{Built, Hidden, Missing, Mistyped, Narrowing, WantedRule, build};
 pub use entry::RelationEntry;
+pub use relations::{Relation, Search};
 pub use table::{Affinity, Column, ForeignKey, GivenKey, Kind, Table, TableName};
 pub use types::{FieldType, Stored};
 
@@ -214,7 +215,7 @@ impl Model {
     /// The relation of exactly that name, or to one by the field of that name alone.
     pub fn relation(&self, name: &str) -> Option<&Relation> {
         let mut relations = self.relations.iter();
-        let named = relations.find(|relation| *relation.name == *name);
+        let named = relations.find(|relation| relation.name() == name);
         named.or_else(|| {
             let by = |relation: &&Relation| relation.fields(self).map(Field::name).eq([name]);
             let mut by_key = self.to_one().filter(by);
@@ -256,6 +257,7 @@ pub struct Field {
     values: Box<[Box<str>]>,
     parts: Arc<Parts>,
     collation: Option<&'static str>,
+    compared_by: Option<Box<str>>,
     documents: bool,
     affinity: Affinity,
     cast: Box<str>,
@@ -342,6 +344,7 @@ impl Field {
             values: Box::default(),
             parts: Arc::default(),
             collation: None,
+            compared_by: None,
             documents: false,
             affinity: Affinity::None,
             cast: Box::default(),
@@ -375,6 +378,31 @@ impl Field {
     /// The collation that an expression made of the field must be given to order alike.
     pub fn collation(&self) -> Option<&'static str> {
         self.collation
+    }
+
+    /// The collation that it is compared by, as SQL names it, where a column of another one cannot be
+    /// compared with it as both stand; none for the database's own.
+    pub fn compared_by(&self) -> Option<&str> {
+        self.compared_by.as_deref()
+    }
+
+    /// By whose collation the field of a key is compared with the one that it points to: by that of
+    /// the side that is looked for, so that its index serves; where either takes different texts for
+    /// equal, by that of the field that is pointed to, as the engine would enforce the key.
+    pub fn decides(&self, pointed: &Self, is_sought: bool) -> bool {
+        is_sought && !self.folding && !pointed.folding
+    }
+
+    /// Whether an index of this field of a key finds what points to a value of the other one.
+    fn is_found_by(&self, pointed: &Self) -> bool {
+        let is_alike = match (self.affinity, pointed.affinity) {
+            // SQLite knows BLOBs alone by their class.
+            (Affinity::None, Affinity::None) => {
+                self.field_type.name() == pointed.field_type.name() && self.cast == pointed.cast
+            }
+            (own, other) => own == other && self.collation == pointed.collation,
+        };
+        is_alike && (self.compared_by == pointed.compared_by || self.decides(pointed, true))
     }
 
     /// Whether an index gives the order of its values.
@@ -492,86 +520,4 @@ pub struct Reference {
     pub model: Box<str>,
     /// Its field.
     pub field: Box<str>,
-}
-
-/// A foreign key between two models, as it is followed from a row of one to rows of the other.
-#[derive(Debug)]
-pub struct Relation {
-    name: Box<str>,
-    target: Box<str>,
-    /// What must be equal: fields here, and there.
-    pairs: Vec<(usize, usize)>,
-    reach: Reach,
-    served: bool,
-    /// Whether no two rows of the model that the key points to share what it points to.
-    alone: bool,
-}
-
-/// Which rows of the target a row leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// The only one that has what the key says.
-    Only,
-    /// The first, by the target's own key, of those that have it.
-    First,
-    /// Each whose key points here.
-    Many,
-}
-
-impl Relation {
-    /// The name under which the other rows appear.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The model that it leads to.
-    pub fn target<'c>(&self, catalog: &'c Catalog) -> Option<&'c Model> {
-        catalog.model(&self.target)
-    }
-
-    /// Whether it leads to any number of rows, those whose key points here; else the key is this
-    /// model's, and points to one row at the most.
-    pub fn is_to_many(&self) -> bool {
-        self.reach == Reach::Many
-    }
-
-    /// Whether no two rows of the target share what the key points to; else the first of them by the
-    /// target's own key is meant.
-    pub fn is_unique(&self) -> bool {
-        self.reach == Reach::Only
-    }
-
-    /// Whether what it leads to many rows from is told apart from all others of its model by what
-    /// their keys point to.
-    pub fn is_from_one(&self) -> bool {
-        self.alone
-    }
-
-    /// Whether an index of the target leads with one of the fields that are compared there.
-    pub fn is_served(&self) -> bool {
-        self.served
-    }
-
-    /// The fields of the key, whichever model has it.
-    pub fn key<'m>(&'m self, from: &'m Model, to: &'m Model) -> impl Iterator<Item = &'m Field> {
-        let many = self.is_to_many();
-        let pairs = self.pairs(from, to);
-        pairs.map(move |(here, there)| if many { there } else { here })
-    }
-
-    /// The fields of this model that are compared.
-    pub fn fields<'m>(&'m self, from: &'m Model) -> impl ExactSizeIterator<Item = &'m Field> {
-        self.pairs.iter().map(|(here, _)| &from.fields[*here])
-    }
-
-    /// The fields that must be equal: here, and in the target.
-    pub fn pairs<'m>(
-        &'m self,
-        from: &'m Model,
-        to: &'m Model,
-    ) -> impl Iterator<Item = (&'m Field, &'m Field)> {
-        self.pairs
-            .iter()
-            .map(|(here, there)| (&from.fields[*here], &to.fields[*there]))
-    }
 }

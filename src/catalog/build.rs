@@ -318,6 +318,7 @@ pub(super) fn field(column: &Column) -> Field {
             .collect(),
         parts: Arc::clone(&column.parts),
         collation: column.collation,
+        compared_by: column.compared_by.as_deref().map(Into::into),
         documents: column.documents,
         affinity: column.affinity,
         cast: column.cast.as_str().into(),

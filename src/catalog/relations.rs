@@ -1,6 +1,106 @@
 //! Foreign keys between models, and the names that they are followed by.
 
-use super::{Model, Reach, Reference, Relation, Table};
+use super::{Catalog, Field, Model, Reference, Table};
+
+/// A foreign key between two models, as it is followed from a row of one to rows of the other.
+#[derive(Debug)]
+pub struct Relation {
+    name: Box<str>,
+    pub(super) target: Box<str>,
+    /// What must be equal: fields here, and there.
+    pairs: Vec<(usize, usize)>,
+    reach: Reach,
+    /// How the rows of the target are found by a row of this model, and the other way round.
+    search: Search,
+    search_back: Search,
+    /// Whether no two rows of the model that the key points to share what it points to.
+    alone: bool,
+}
+
+/// How the rows of a model are found by a row of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// By an index.
+    Indexed,
+    /// All are read: there is an index, of a type or collation that the other side has not.
+    Unlike,
+    /// All are read.
+    Whole,
+}
+
+/// Which rows of the target a row leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The only one that has what the key says.
+    Only,
+    /// The first, by the target's own key, of those that have it.
+    First,
+    /// Each whose key points here.
+    Many,
+}
+
+impl Relation {
+    /// The name under which the other rows appear.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The model that it leads to.
+    pub fn target<'c>(&self, catalog: &'c Catalog) -> Option<&'c Model> {
+        catalog.model(&self.target)
+    }
+
+    /// Whether it leads to any number of rows, those whose key points here; else the key is this
+    /// model's, and points to one row at the most.
+    pub fn is_to_many(&self) -> bool {
+        self.reach == Reach::Many
+    }
+
+    /// Whether no two rows of the target share what the key points to; else the first of them by the
+    /// target's own key is meant.
+    pub fn is_unique(&self) -> bool {
+        self.reach == Reach::Only
+    }
+
+    /// Whether what it leads to many rows from is told apart from all others of its model by what
+    /// their keys point to.
+    pub fn is_from_one(&self) -> bool {
+        self.alone
+    }
+
+    /// How the rows of the target are found.
+    pub fn search(&self) -> Search {
+        self.search
+    }
+
+    /// Whether an index of this model finds the rows that lead to one of the target.
+    pub fn is_served_back(&self) -> bool {
+        self.search_back == Search::Indexed
+    }
+
+    /// The fields of the key, whichever model has it.
+    pub fn key<'m>(&'m self, from: &'m Model, to: &'m Model) -> impl Iterator<Item = &'m Field> {
+        let many = self.is_to_many();
+        let pairs = self.pairs(from, to);
+        pairs.map(move |(here, there)| if many { there } else { here })
+    }
+
+    /// The fields of this model that are compared.
+    pub fn fields<'m>(&'m self, from: &'m Model) -> impl ExactSizeIterator<Item = &'m Field> {
+        self.pairs.iter().map(|(here, _)| &from.fields[*here])
+    }
+
+    /// The fields that must be equal: here, and in the target.
+    pub fn pairs<'m>(
+        &'m self,
+        from: &'m Model,
+        to: &'m Model,
+    ) -> impl Iterator<Item = (&'m Field, &'m Field)> {
+        self.pairs
+            .iter()
+            .map(|(here, there)| (&from.fields[*here], &to.fields[*there]))
+    }
+}
 
 /// A key between two models, of which all fields can be read.
 struct Key {
@@ -37,7 +137,8 @@ pub(super) fn relate(models: &mut [Model], tables: &[(String, Table)]) {
                 Some(own) => distinct(own.clone(), &key.columns, free),
                 None => name(&key.columns, &models[key.there].name, free),
             };
-            let relation = relation(name.clone(), key.there, &key.pairs, (reach, reach), models);
+            let ends = (key.here, key.there);
+            let relation = relation(name.clone(), ends, &key.pairs, (reach, reach), models);
             models[key.here].relations.push(relation);
             name
         });
@@ -54,7 +155,8 @@ pub(super) fn relate(models: &mut [Model], tables: &[(String, Table)]) {
         let name = distinct(plain, &key.columns, free(&models[key.there]));
         let pairs: Vec<_> = key.pairs.iter().map(|(from, to)| (*to, *from)).collect();
         let back = key.reach.unwrap_or(Reach::First);
-        let relation = relation(name, key.here, &pairs, (Reach::Many, back), models);
+        let ends = (key.there, key.here);
+        let relation = relation(name, ends, &pairs, (Reach::Many, back), models);
         models[key.there].relations.push(relation);
     }
 }
@@ -115,23 +217,40 @@ fn keys_of(here: usize, models: &[Model], tables: &[(String, Table)]) -> Vec<Key
 
 fn relation(
     name: String,
-    target: usize,
+    (here, there): (usize, usize),
     pairs: &[(usize, usize)],
     (reach, to_one): (Reach, Reach),
     models: &[Model],
 ) -> Relation {
-    let target = &models[target];
-    let leads = |index: &Vec<usize>| {
-        let leading = index.first();
-        pairs.iter().any(|(_, to)| leading == Some(to))
-    };
+    let (here, target) = (&models[here], &models[there]);
+    let is_many = reach == Reach::Many;
+    let back: Vec<_> = pairs.iter().map(|(from, to)| (*to, *from)).collect();
     Relation {
         name: name.into(),
         target: target.name.clone(),
         pairs: pairs.to_vec(),
         reach,
         alone: to_one == Reach::Only,
-        served: target.indexes.iter().any(leads),
+        search: search(here, target, pairs, is_many),
+        search_back: search(target, here, &back, !is_many),
+    }
+}
+
+/// How rows of a model are found by a row of another one. What is compared is compared as the field
+/// that the key points to, so that an index of this one always serves.
+fn search(from: &Model, sought: &Model, pairs: &[(usize, usize)], is_key: bool) -> Search {
+    let leads = |field: usize| {
+        let mut indexes = sought.indexes.iter();
+        indexes.any(|index| index.first() == Some(&field))
+    };
+    let serves = |(other, field): &(usize, usize)| {
+        !is_key || sought.fields[*field].is_found_by(&from.fields[*other])
+    };
+    let mut led = pairs.iter().filter(|(_, field)| leads(*field)).peekable();
+    match (led.peek().is_some(), led.any(serves)) {
+        (false, _) => Search::Whole,
+        (true, false) => Search::Unlike,
+        (true, true) => Search::Indexed,
     }
 }
 

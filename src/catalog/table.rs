@@ -172,6 +172,9 @@ pub struct Column {
     pub parts: Arc<Parts>,
     /// The collation that an expression made of the column must be given to order alike (SQLite).
     pub collation: Option<&'static str>,
+    /// The collation that it is compared by, as SQL names it, where a column of another one cannot be
+    /// compared with it as both stand; none for the database's own (PostgreSQL, MySQL).
+    pub compared_by: Option<String>,
     /// Whether some of its values look like documents, as far as they were looked at.
     pub documents: bool,
     /// What the column makes of what it is given (SQLite).
@@ -200,6 +203,7 @@ impl Column {
             values: Vec::new(),
             parts: Arc::default(),
             collation: None,
+            compared_by: None,
             documents: false,
             affinity: Affinity::None,
             expression: None,

@@ -1,6 +1,6 @@
 //! Relations that no index serves.
 
-use crate::catalog::{Catalog, Field, Model, Relation};
+use crate::catalog::{Catalog, Field, Model, Relation, Search};
 use crate::db::Weakness;
 
 /// The relations that no index serves: to follow one reads all rows of the model that it leads to.
@@ -8,7 +8,6 @@ pub(crate) fn unserved(catalog: &Catalog) -> Vec<Weakness> {
     let models = catalog.models().iter();
     let unserved = models.flat_map(|model| {
         let relations = model.relations().iter();
-        let relations = relations.filter(|relation| !relation.is_served());
         relations.filter_map(|relation| told(relation, model, catalog))
     });
     unserved.collect()
@@ -16,15 +15,30 @@ pub(crate) fn unserved(catalog: &Catalog) -> Vec<Weakness> {
 
 fn told(relation: &Relation, model: &Model, catalog: &Catalog) -> Option<Weakness> {
     let target = relation.target(catalog)?;
-    let there = relation.pairs(model, target).map(|(_, there)| there);
-    let there: Vec<&str> = there.map(Field::name).collect();
-    let there = there.join(", ");
-    let (from, to) = (model.name(), target.name());
-    Some(Weakness {
-        what: format!(
-            "relation {from}.{}: no index of {to} leads with {there}",
-            relation.name()
-        ),
-        help: format!("CREATE INDEX … ON {} ({there})", target.table()),
-    })
+    let names = |fields: &mut dyn Iterator<Item = &Field>| {
+        let names: Vec<&str> = fields.map(Field::name).collect();
+        names.join(", ")
+    };
+    let there = names(&mut relation.pairs(model, target).map(|(_, there)| there));
+    let (from, to, name) = (model.name(), target.name(), relation.name());
+    match relation.search() {
+        Search::Indexed => None,
+        Search::Whole => Some(Weakness {
+            what: format!("relation {from}.{name}: no index of {to} leads with {there}"),
+            help: format!("CREATE INDEX … ON {} ({there})", target.table()),
+        }),
+        Search::Unlike => {
+            let here = names(&mut relation.fields(model));
+            Some(Weakness {
+                what: format!(
+                    "relation {from}.{name}: {to}.{there} has another type or collation than \
+                     {from}.{here}, so that its index does not serve"
+                ),
+                help: format!(
+                    "give {there} of {} the type and collation of {here}",
+                    target.table()
+                ),
+            })
+        }
+    }
 }

@@ -9,7 +9,7 @@
 use super::{
     Column, Comparison, Condition, Join, Joins, Limits, OrderKey, Output, ReadPlan, Source, Term,
 };
-use crate::catalog::{Field, Model, Relation};
+use crate::catalog::{Model, Relation, Search};
 use crate::error::{Error, ErrorKind};
 
 /// Refuses a plan that would read or sort a large model whole.
@@ -85,7 +85,7 @@ impl Guard<'_, '_> {
     /// Makes sure that what a relation leads to in a large model is found by an index.
     fn found(&self, here: &Model, relation: &Relation, target: &Model) -> Result<(), Error> {
         match relation.pairs(here, target).next() {
-            Some((_, to)) if self.is_large(target) && !relation.is_served() => {
+            Some((_, to)) if self.is_large(target) && relation.search() != Search::Indexed => {
                 Err(refused(to.name(), target))
             }
             _ => Ok(()),
@@ -131,13 +131,10 @@ impl Guard<'_, '_> {
             return false;
         }
         while let Some(Join {
-            parent,
-            here,
-            relation,
-            ..
+            parent, relation, ..
         }) = join
         {
-            if !relation.fields(here).any(Field::is_indexed) {
+            if !relation.is_served_back() {
                 return false;
             }
             join = self.joins.join(*parent);

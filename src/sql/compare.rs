@@ -67,28 +67,29 @@ pub(super) fn plain(left: Expr, operator: Operator, right: Expr) -> Expr {
     }
 }
 
-/// Whether a field of a foreign key is equal to the one that it points to.
+/// Whether a field of a foreign key is equal to the one that it points to, as the engine would
+/// enforce it: by the type and the collation of that one. Either it is sought, or the key is.
 pub(super) fn key_equal(
     (alias, field): (&str, &Field),
     (other_alias, other): (&str, &Field),
+    is_key_sought: bool,
     dialect: Dialect,
 ) -> Expr {
-    if dialect == Dialect::Sqlite {
-        return sqlite_key_equal(
-            column_of(alias, field),
-            field,
-            column_of(other_alias, other),
-            other,
-        );
-    }
-    let (left, right) = (
-        operand(column_of(alias, field), field, dialect),
-        operand(column_of(other_alias, other), other, dialect),
-    );
-    // An operator of an extension is for two values of its type; all others are PostgreSQL's own.
-    match postgres::home(field) == postgres::home(other) {
-        true => compare(left, Operator::Equal, right, field, dialect),
-        false => left.eq(right),
+    let key = operand(column_of(alias, field), field, dialect);
+    let pointed = operand(column_of(other_alias, other), other, dialect);
+    match dialect {
+        Dialect::Sqlite => {
+            let (key, pointed) = (column_of(alias, field), column_of(other_alias, other));
+            sqlite_key_equal(key, field, pointed, other)
+        }
+        Dialect::Postgres => {
+            let key = postgres::of_type(key, field, other);
+            let decides = field.decides(other, is_key_sought);
+            let (key, pointed) =
+                postgres::of_one_collation((key, field), (pointed, other), decides);
+            compare(key, Operator::Equal, pointed, other, dialect)
+        }
+        Dialect::MySql => mysql::as_pointed(key, field, other).eq(pointed),
     }
 }
 
@@ -97,12 +98,8 @@ pub(super) fn key_equal(
 /// The plus takes the key's own away, and an index on it too, so it stands only where they could
 /// matter: what is compared with numbers is made one anyway.
 fn sqlite_key_equal(key: Expr, field: &Field, pointed: Expr, other: &Field) -> Expr {
-    let plain = match other.affinity() {
-        Affinity::Numeric => true,
-        Affinity::Text => field.affinity() == Affinity::Text,
-        Affinity::None => false,
-    };
-    match plain {
+    let is_plain = other.affinity() == Affinity::Numeric || other.affinity() == field.affinity();
+    match is_plain {
         true => pointed.eq(key),
         false => pointed.eq(Expr::cust_with_exprs("+?", [key])),
     }

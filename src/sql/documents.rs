@@ -6,7 +6,7 @@
 
 use sea_query::{CaseStatement, Expr, ExprTrait as _, Query, SelectStatement};
 
-use super::{Dialect, table};
+use super::{Dialect, postgres, table};
 use crate::catalog::{Affinity, Field, FieldType, TableName};
 use crate::plan::{Comparison, guards};
 
@@ -64,9 +64,17 @@ pub(super) fn ordered(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     }
     let shown = CaseStatement::new()
         .case(looks(&column, dialect), Expr::cust("NULL"))
-        .finally(column)
+        .finally(beside(column, field, dialect))
         .into();
     made(shown, field, dialect)
+}
+
+/// A column beside what has no value.
+fn beside(column: Expr, field: &Field, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::Postgres => postgres::told_apart(column, field),
+        Dialect::Sqlite | Dialect::MySql => column,
+    }
 }
 
 /// Whether a statement that does more with a field than to show it is given it [`veiled`].
@@ -85,7 +93,7 @@ pub(crate) fn veils(field: &Field) -> bool {
 pub(super) fn veiled(column: Expr, field: &Field, dialect: Dialect) -> Expr {
     let shown: Expr = CaseStatement::new()
         .case(looks(&column, dialect), Expr::cust("NULL"))
-        .finally(column)
+        .finally(beside(column, field, dialect))
         .into();
     if dialect != Dialect::Sqlite {
         return shown;

@@ -120,8 +120,8 @@ impl Lead<'_> {
         let many = self.relation.is_to_many();
         let pairs = self.relation.pairs(model, target);
         let pairs = pairs.map(|(from, to)| match many {
-            false => compare::key_equal((here, from), (there, to), dialect),
-            true => compare::key_equal((there, to), (here, from), dialect),
+            false => compare::key_equal((here, from), (there, to), false, dialect),
+            true => compare::key_equal((there, to), (here, from), true, dialect),
         });
         let rules = target.rules().iter();
         let rules = rules.map(|one| rule::rule(there, one, dialect));

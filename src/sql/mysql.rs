@@ -105,6 +105,31 @@ fn foreign<'v>(value: &'v Value, field: &Field) -> Option<&'v str> {
     }
 }
 
+/// A text of a key as the field has it that it points to: in its character set, no value where that
+/// does not hold it, and by its collation. Two that differ the servers do not compare, or by none of
+/// the indexes.
+pub(super) fn as_pointed(key: Expr, field: &Field, pointed: &Field) -> Expr {
+    let (Some(own), Some(collation)) = (field.compared_by(), pointed.compared_by()) else {
+        return key;
+    };
+    if own == collation {
+        return key;
+    }
+    let charset = |collation: &str| collation.split('_').next().unwrap_or_default().to_owned();
+    let to = charset(collation);
+    let template = match (charset(own) == to, pointed.cast()) {
+        (true, _) => format!("? COLLATE {collation}"),
+        (false, "") => format!("CONVERT(? USING {to}) COLLATE {collation}"),
+        (false, _) => format!(
+            "(CASE WHEN CAST(CONVERT(CONVERT(? USING {to}) USING utf8mb4) AS BINARY) = \
+             CAST(CONVERT(? USING utf8mb4) AS BINARY) THEN CONVERT(? USING {to}) END) \
+             COLLATE {collation}"
+        ),
+    };
+    let places = template.matches('?').count();
+    Expr::cust_with_exprs(template, vec![key; places])
+}
+
 /// Whether the field's character set holds a text.
 fn is_held(text: &str, field: &Field) -> Expr {
     let template = format!(

@@ -49,6 +49,44 @@ pub(super) fn operand(column: Expr, field: &Field) -> Expr {
     }
 }
 
+/// A field of a key in the type of text that the field has which it points to.
+pub(super) fn of_type(key: Expr, field: &Field, pointed: &Field) -> Expr {
+    let is_text = |field: &Field| field.field_type() == FieldType::Text;
+    match is_text(field) && is_text(pointed) && field.cast() != pointed.cast() {
+        true => key.cast_as(pointed.cast().to_owned()),
+        false => key,
+    }
+}
+
+/// A field of a key and the one that it points to, with one collation: that of the key where it
+/// decides. Two that differ the server does not compare.
+pub(super) fn of_one_collation(
+    (key, field): (Expr, &Field),
+    (pointed, other): (Expr, &Field),
+    key_decides: bool,
+) -> (Expr, Expr) {
+    match (field.compared_by() == other.compared_by(), key_decides) {
+        (true, _) => (key, pointed),
+        (false, true) => (key, collated(pointed, field)),
+        (false, false) => (collated(key, other), pointed),
+    }
+}
+
+/// An expression with the collation of a field.
+fn collated(expr: Expr, field: &Field) -> Expr {
+    let collation = field.compared_by().unwrap_or("pg_catalog.\"default\"");
+    Expr::cust_with_exprs(format!("$1 COLLATE {collation}"), [expr])
+}
+
+/// A column beside others in an expression. What has no value has the collation of its type there,
+/// and a `name` of another one would have two.
+pub(super) fn told_apart(column: Expr, field: &Field) -> Expr {
+    match field.compared_by() {
+        Some(_) => collated(column, field),
+        None => column,
+    }
+}
+
 /// Whether there is no value. `IS NULL` takes a composite value for none whose members are NULL, and
 /// `IS NOT NULL` one of whose members is; a comparison with a bare NULL looks at the value alone.
 pub(super) fn is_null(column: Expr, field: &Field) -> Expr {

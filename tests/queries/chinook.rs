@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _};
 
 use crate::engines::Engine;
+use crate::spelling::snake;
 use crate::support::Served;
 
 /// The tables, and their keys.
@@ -76,18 +77,6 @@ pub(crate) fn dialect(name: &str) -> Vec<String> {
     let script = std::fs::read_to_string(file().unwrap().with_file_name(name)).unwrap();
     let start = script.find("CREATE TABLE").unwrap();
     vec![script[start..].replace("\r\n", "\n")]
-}
-
-/// `InvoiceLine` as PostgreSQL's script spells it: `invoice_line`.
-pub(crate) fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for (index, character) in name.char_indices() {
-        if character.is_ascii_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.push(character.to_ascii_lowercase());
-    }
-    snake
 }
 
 /// A row with its members renamed, and its texts without backslashes and without the blanks at

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
 
 use crate::common::server;
+use crate::meaning::script;
 use crate::support::Served;
 
 const MODELS: &str = "t,large";
@@ -17,61 +18,6 @@ pub(crate) struct Engine {
     pub(crate) name: &'static str,
     pub(crate) served: Served,
     left: Option<(String, String)>,
-}
-
-/// `t`: 60 rows with NULLs, ties and odd texts, the same everywhere. Text is compared by its bytes.
-///
-/// `large`: values that no answer of 20 000 bytes holds.
-fn script(text: &str, float: &str, bytes: &str, json: &str) -> Vec<String> {
-    let quoted = |text: Option<String>| match text {
-        Some(text) => format!("'{text}'"),
-        None => "NULL".to_owned(),
-    };
-    let rows: Vec<String> = (1..=60)
-        .map(|i: i64| {
-            let n = (i * 7 % 11 != 3).then_some(i * 7 % 11);
-            let f = (i * 13 % 9 - 4) as f64 / 2.0;
-            let s = match i % 8 {
-                0 => None,
-                1 => Some(String::new()),
-                2 => Some("a%b".to_owned()),
-                3 => Some("A_B".to_owned()),
-                4 => Some("Ärger".to_owned()),
-                5 => Some("ä*[x]".to_owned()),
-                _ => Some(format!("x{i}")),
-            };
-            let b = ["TRUE", "FALSE", "NULL"][(i % 3) as usize];
-            format!(
-                "({i}, {}, {}, {}, {}, {b}, 'm{}')",
-                n.map_or("NULL".to_owned(), |n| n.to_string()),
-                if f == 1.5 {
-                    "NULL".to_owned()
-                } else {
-                    format!("{f:?}")
-                },
-                n.map_or("NULL".to_owned(), |n| format!("{n}.{:02}", i % 100)),
-                quoted(s),
-                i % 4
-            )
-        })
-        .collect();
-    vec![
-        format!(
-            "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, f {float}, d NUMERIC(10, 2), s {text}, \
-             b BOOLEAN, must {text} NOT NULL)"
-        ),
-        "CREATE INDEX by_n ON t (n)".to_owned(),
-        format!("INSERT INTO t VALUES {}", rows.join(", ")),
-        format!("CREATE TABLE large (id INTEGER PRIMARY KEY, s {text}, raw {bytes}, doc {json})")
-            .replace("VARCHAR(60)", "LONGTEXT"),
-        format!(
-            "INSERT INTO large VALUES (1, 'small', NULL, '[1]'), (2, '{}', NULL, NULL), \
-             (3, 'x', '{}', '{{}}'), (4, NULL, NULL, '[\"{}\"]'), (5, 'last', NULL, NULL)",
-            "é".repeat(15_000),
-            "r".repeat(25_000),
-            "d".repeat(40_000)
-        ),
-    ]
 }
 
 /// SQLite, and the servers that are there.

@@ -8,6 +8,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod engines;
+#[path = "../common/meaning.rs"]
+mod meaning;
+#[path = "../common/spelling.rs"]
+mod spelling;
 mod support;
 
 mod aggregates;
@@ -40,5 +44,6 @@ mod semantics;
 mod sent;
 mod slow;
 mod sqlite;
+mod unlike;
 mod values;
 mod walks;

@@ -523,6 +523,7 @@ async fn keys_serve_paths_on_every_engine() {
         for params in [
             r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$none":{"n":3}}}}"#,
             r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$some":{}}}}"#,
+            r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$every":{"n":3}}}}"#,
             r#"{"fields":["id"],"filters":{"id":7,"rows_of":{"$count":{"$gt":3}}}}"#,
             r#"{"fields":["id"],"compute":{"n":{"$max":"rows_of.n"}}}"#,
             r#"{"fields":["id"],"include":{"rows_of":{"sort":["-n"],"limit":2}}}"#,
@@ -548,12 +549,15 @@ async fn keys_serve_paths_on_every_engine() {
 
 #[tokio::test]
 async fn the_guard_looks_at_each_model_on_the_way() {
-    let script = format!(
-        "{};\n CREATE TABLE loose (id INT PRIMARY KEY, n INT);
-         CREATE TABLE few (id INT PRIMARY KEY, loose_n INT, mid_id INT);
-         INSERT INTO few VALUES (1, 7, 7);
-         INSERT INTO loose SELECT id, n FROM rows_of",
-        pairs().join(";\n")
+    let mut script = pairs();
+    script.extend(
+        [
+            "CREATE TABLE loose (id INT PRIMARY KEY, n INT)",
+            "CREATE TABLE few (id INT PRIMARY KEY, loose_n INT, mid_id INT)",
+            "INSERT INTO few VALUES (1, 7, 7)",
+            "INSERT INTO loose SELECT id, n FROM rows_of",
+        ]
+        .map(str::to_owned),
     );
     let variables = [
         ("MCP_SCAN_LIMIT", "1000"),
@@ -562,7 +566,19 @@ async fn the_guard_looks_at_each_model_on_the_way() {
             "loose:few.loose_n=loose.n,few.mid_id=mids.id",
         ),
     ];
-    let served = Served::with(&script, "mids,rows_of,few,loose", &variables).await;
+    let models = "mids,rows_of,few,loose";
+    let sqlite = Served::with(&script.join(";\n"), models, &variables).await;
+    let mut engines = vec![Engine::sqlite(sqlite)];
+    let analyzed = |all: &str| [&script[..], &[all.to_owned()]].concat();
+    engines.extend(Engine::postgres(analyzed("ANALYZE"), models, &variables).await);
+    let all = "ANALYZE TABLE mids, rows_of, few, loose";
+    engines.extend(Engine::mysql(analyzed(all), models, &variables).await);
+    for engine in engines {
+        guards_each_model(&engine.served, engine.name).await;
+    }
+}
+
+async fn guards_each_model(served: &Served, name: &str) {
     for (model, params) in [
         ("rows_of", r#"{"fields":["id","mid.name"],"limit":1}"#),
         ("rows_of", r#"{"filters":{"mid.name":"n7"}}"#),
@@ -622,12 +638,27 @@ async fn the_guard_looks_at_each_model_on_the_way() {
             r#"{"fields":["loose.id"]}"#,
             "Filter or sort on 'n' needs an index: model 'loose' has too many rows",
         ),
+        (
+            "few",
+            r#"{"filters":{"loose.id":7}}"#,
+            "Filter or sort on 'n' needs an index: model 'loose' has too many rows",
+        ),
+        (
+            "few",
+            r#"{"aggregate":{"n":{"$sum":"loose.n"}}}"#,
+            "Filter or sort on 'n' needs an index: model 'loose' has too many rows",
+        ),
+        (
+            "few",
+            r#"{"include":{"loose":{"fields":["id"]}}}"#,
+            "Filter or sort on 'n' needs an index: model 'loose' has too many rows",
+        ),
     ] {
         let refusal = served.refusal("query", model, params).await;
         assert_eq!(
             (refusal.error, &*refusal.code),
             (error.to_owned(), "invalid_filter"),
-            "{params}"
+            "{name} {params}"
         );
     }
 }

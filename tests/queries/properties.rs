@@ -7,13 +7,13 @@ use lucarne::protocol::{Action, Object};
 use lucarne::sql::shapes::Shapes;
 use lucarne::sql::{self, Dialect};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use lucarne::error::CODES;
 
 use crate::engines::engines;
+use crate::meaning::{check, compare, filters_of, folds_beyond_ascii, holds};
 use crate::support::Served;
 
 const SQL: &str = "
@@ -55,158 +55,8 @@ fn meets(row: &Value, filter: &Value) -> bool {
         })
 }
 
-pub(crate) fn holds(cell: &Value, operator: &str, value: &Value) -> bool {
-    let order = |value: &Value| compare(cell, value);
-    let among = |value: &Value| {
-        let values = value.as_array().unwrap();
-        values.iter().any(|value| holds(cell, "$eq", value))
-    };
-    let fold = |text: &str| {
-        text.chars()
-            .flat_map(char::to_lowercase)
-            .collect::<String>()
-    };
-    let text = |test: fn(&str, &str) -> bool, folded: bool| match (cell.as_str(), value.as_str()) {
-        (Some(cell), Some(value)) if folded => test(&fold(cell), &fold(value)),
-        (Some(cell), Some(value)) => test(cell, value),
-        _ => false,
-    };
-    match operator {
-        "$eq" if value.is_null() => cell.is_null(),
-        "$eq" => order(value) == Some(Ordering::Equal),
-        "$ne" => !holds(cell, "$eq", value),
-        "$gt" => order(value) == Some(Ordering::Greater),
-        "$gte" => order(value).is_some_and(Ordering::is_ge),
-        "$lt" => order(value) == Some(Ordering::Less),
-        "$lte" => order(value).is_some_and(Ordering::is_le),
-        "$in" => among(value),
-        "$nin" => !among(value),
-        "$between" => holds(cell, "$gte", &value[0]) && holds(cell, "$lte", &value[1]),
-        "$null" => cell.is_null() == value.as_bool().unwrap(),
-        "$contains" => text(|cell, value| cell.contains(value), false),
-        "$icontains" => text(|cell, value| cell.contains(value), true),
-        "$startswith" => text(|cell, value| cell.starts_with(value), false),
-        "$istartswith" => text(|cell, value| cell.starts_with(value), true),
-        "$endswith" => text(|cell, value| cell.ends_with(value), false),
-        "$iendswith" => text(|cell, value| cell.ends_with(value), true),
-        other => panic!("{other}"),
-    }
-}
-
-fn compare(cell: &Value, value: &Value) -> Option<Ordering> {
-    match (cell, value) {
-        (Value::Number(cell), Value::Number(value)) => {
-            cell.as_f64().unwrap().partial_cmp(&value.as_f64().unwrap())
-        }
-        (Value::String(cell), Value::String(value)) => Some(cell.as_bytes().cmp(value.as_bytes())),
-        (Value::Bool(cell), Value::Bool(value)) => Some(cell.cmp(value)),
-        _ => None,
-    }
-}
-
-/// The last name of a path.
-fn own(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path)
-}
-
-fn values(field: &'static str) -> BoxedStrategy<Value> {
-    let texts = [
-        "", "a", "%", "_", "*", "[", "a%b", "A_B", "Ä", "ärg", "x1", "X", "m1", "]",
-    ];
-    match own(field) {
-        "id" | "n" => (-1i64..61).prop_map(Value::from).boxed(),
-        "f" => (-5i64..6).prop_map(|half| json!(half as f64 / 2.0)).boxed(),
-        "b" => any::<bool>().prop_map(Value::from).boxed(),
-        _ => prop::sample::select(texts.to_vec())
-            .prop_map(Value::from)
-            .boxed(),
-    }
-}
-
-fn tests(field: &'static str) -> BoxedStrategy<Value> {
-    let one = values(field);
-    let or_null = prop_oneof![4 => values(field), 1 => Just(Value::Null)].boxed();
-    let list = prop::collection::vec(or_null.clone(), 0..4).prop_map(Value::from);
-    let plain = or_null.clone();
-    let same = (prop::sample::select(vec!["$eq", "$ne"]), or_null)
-        .prop_map(|(operator, value)| json!({ operator: value }));
-    let ranged = (
-        prop::sample::select(vec!["$gt", "$gte", "$lt", "$lte"]),
-        one.clone(),
-    )
-        .prop_map(|(operator, value)| json!({ operator: value }));
-    let listed = (prop::sample::select(vec!["$in", "$nin"]), list)
-        .prop_map(|(operator, value)| json!({ operator: value }));
-    let between =
-        (one.clone(), one.clone()).prop_map(|(low, high)| json!({"$between":[low, high]}));
-    let null = any::<bool>().prop_map(|value| json!({ "$null": value }));
-    let both = (one.clone(), one.clone()).prop_map(|(low, high)| json!({"$gte":low,"$lt":high}));
-    let tests = prop_oneof![plain, same, ranged, listed, between, null, both];
-    if ["s", "must"].contains(&own(field)) {
-        let operators = vec![
-            "$contains",
-            "$icontains",
-            "$startswith",
-            "$istartswith",
-            "$endswith",
-            "$iendswith",
-        ];
-        let text = (prop::sample::select(operators), one)
-            .prop_map(|(operator, value)| json!({ operator: value }));
-        prop_oneof![3 => tests, 2 => text].boxed()
-    } else {
-        tests.boxed()
-    }
-}
-
 fn filters() -> impl Strategy<Value = Value> {
     filters_of(&["id", "n", "f", "s", "b", "must"])
-}
-
-pub(crate) fn filters_of(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    let one = prop::sample::select(fields.to_vec())
-        .prop_flat_map(|field| tests(field).prop_map(move |test| json!({ field: test })));
-    let leaf = prop::collection::vec(one, 0..3).prop_map(|parts| {
-        let members = parts.into_iter().flat_map(|part| match part {
-            Value::Object(members) => members,
-            _ => serde_json::Map::new(),
-        });
-        Value::Object(members.collect())
-    });
-    leaf.prop_recursive(4, 24, 3, |inner| {
-        let list = prop::collection::vec(inner.clone(), 0..4);
-        prop_oneof![
-            list.clone().prop_map(|parts| json!({ "$and": parts })),
-            list.prop_map(|parts| json!({ "$or": parts })),
-            inner.clone().prop_map(|part| json!({ "$not": part })),
-            (inner.clone(), inner).prop_map(|(one, other)| json!({"$not": one, "$or": [other]})),
-        ]
-    })
-}
-
-pub(crate) fn check<S: Strategy>(
-    cases: u32,
-    strategy: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config).run(strategy, test).unwrap();
-}
-
-/// Whether a filter folds more than ASCII, which PostgreSQL does not under the collation `C`.
-pub(crate) fn folds_beyond_ascii(filter: &Value) -> bool {
-    match filter {
-        Value::Object(members) => members.iter().any(|(name, value)| {
-            let text = value.as_str().unwrap_or_default();
-            name.starts_with("$i") && !text.is_ascii() || folds_beyond_ascii(value)
-        }),
-        Value::Array(parts) => parts.iter().any(folds_beyond_ascii),
-        _ => false,
-    }
 }
 
 /// Filters on every engine find what the same predicate finds in memory, and are counted alike.

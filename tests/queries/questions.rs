@@ -4,9 +4,10 @@
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use crate::chinook::{TABLES, dialect, served, snake};
+use crate::chinook::{TABLES, dialect, served};
 use crate::engines::Engine;
 use crate::sent;
+use crate::spelling::{snake, snaked};
 
 /// Of each question, from the eleventh on.
 const BY_HAND: [&str; 10] = [
@@ -34,28 +35,6 @@ fn questions() -> Vec<Value> {
         .skip(10)
         .map(|request| serde_json::from_str(request).unwrap())
         .collect()
-}
-
-/// Names as PostgreSQL's script spells them; values within filters stay.
-fn snaked(value: &Value, is_value: bool) -> Value {
-    match value {
-        Value::String(text) if !is_value => {
-            let sign = if text.starts_with('-') { "-" } else { "" };
-            let steps = text.trim_start_matches('-').split('.');
-            let steps: Vec<String> = steps.map(snake).collect();
-            Value::String(format!("{sign}{}", steps.join(".")))
-        }
-        Value::Array(parts) => parts.iter().map(|part| snaked(part, is_value)).collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, member)| {
-                let is_value = is_value || matches!(&**name, "filters" | "where" | "having");
-                let name = name.split('.').map(snake).collect::<Vec<_>>().join(".");
-                (name, snaked(member, is_value))
-            })
-            .collect(),
-        other => other.clone(),
-    }
 }
 
 /// SQL with its names spelt so, but for its texts.

@@ -110,6 +110,11 @@ impl Served {
         }
     }
 
+    /// What `lucarne check` warns of.
+    pub(crate) async fn weaknesses(&self) -> Vec<lucarne::db::Weakness> {
+        self.opened.as_ref().unwrap().weaknesses().await
+    }
+
     /// Changes the database behind the service's back.
     pub(crate) async fn write(&self, sql: &str) {
         let mut connection = writer(&self.path).await;

@@ -293,6 +293,7 @@ impl Raw {
             values: class.values,
             parts: Arc::default(),
             collation: self.collation_of_expressions(),
+            compared_by: self.collation.clone(),
             documents: false,
             affinity: Affinity::None,
             expression: self.expression.clone(),

@@ -47,6 +47,9 @@ const COLUMNS: &str = "WITH RECURSIVE typed AS ( \
          AND d.refclassid = 'pg_extension'::regclass) AS extension, \
      coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = c.collation), \
        false) AS folding, \
+     (SELECT format('%I.%I', m.nspname, l.collname) FROM pg_collation l \
+       JOIN pg_namespace m ON m.oid = l.collnamespace \
+       WHERE l.oid = c.collation AND l.collprovider <> 'd') AS collation, \
      t.typtype <> 'e' AND EXISTS (WITH RECURSIVE part(type) AS (SELECT t.oid UNION \
          SELECT x.type FROM part p JOIN pg_type o ON o.oid = p.type CROSS JOIN LATERAL ( \
            SELECT o.typelem WHERE o.typcategory = 'A' UNION ALL \
@@ -79,6 +82,7 @@ struct Described {
     labels: Vec<String>,
     extension: Option<String>,
     folding: bool,
+    collation: Option<String>,
     foreign: bool,
 }
 
@@ -101,6 +105,7 @@ impl FromRow<'_, PgRow> for Described {
             labels: row.try_get("labels")?,
             extension: row.try_get("extension")?,
             folding: row.try_get("folding")?,
+            collation: row.try_get("collation")?,
             foreign: row.try_get("foreign")?,
         })
     }
@@ -171,6 +176,7 @@ impl Described {
             values: self.labels,
             parts,
             collation: None,
+            compared_by: self.collation,
             documents: false,
             affinity: Affinity::None,
             expression: self.expression,

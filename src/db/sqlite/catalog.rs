@@ -277,6 +277,7 @@ fn columns(
             values: Vec::new(),
             parts: Arc::default(),
             collation,
+            compared_by: None,
             documents: false,
             affinity: affinity(declared),
             expression: expressions.remove(&name.to_lowercase()),
