@@ -2,7 +2,6 @@
 //! store's clients up to date.
 
 mod field_types;
-mod given_relations;
 pub(crate) mod notify;
 mod open;
 mod reading;

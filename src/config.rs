@@ -53,7 +53,7 @@ pub use self::dotenv::environment;
 pub use self::fault::{Fault, Faults, Warning};
 pub use self::field_types::{FieldType, GivenType};
 pub use self::files::{LONGEST, read_file};
-pub use self::given::{database_url, model_names, sensitive, tenant_url};
+pub use self::given::{database_url, given_relations, model_names, sensitive, tenant_url};
 pub use self::instances::Instances;
 pub use self::limits::{Limits, TOOL_COPIES};
 pub use self::load::{load, load_here};

@@ -5,6 +5,7 @@ mod budget;
 pub(crate) mod databases;
 pub(crate) mod directory;
 mod exposed;
+pub(crate) mod given;
 pub(crate) mod judged;
 mod permissions;
 pub(crate) mod quota;

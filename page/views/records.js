@@ -130,6 +130,7 @@ export const Databases = records('database', ['/tenants'], ({ edit, remove, path
     { name: 'models', label: 'Models', help: 'a comma list: name, schema.name or alias=schema.name', value: it?.models },
     { name: 'hidden', label: 'Hidden', help: 'more sensitive fields: field or model.field, with *', value: it?.hidden },
     { name: 'reveal', label: 'Revealed', help: 'fields that a built-in rule hides wrongly: model.field', value: it?.reveal },
+    { name: 'relations', label: 'Relations', help: 'keys that it does not tell of: model.field=model.field', value: it?.relations },
   ], ({ tenant, url, ...rest }) => it ? ask(path(it), url ? { ...rest, url } : rest, 'PATCH') : ask(`/tenants/${tenant}/databases`, { ...rest, url }));
   const Look = ({ look: { error, answers, fault, models, hidden, missing, warnings } }) => error ? html`<${Fault} error=${error} />`
     : answers === undefined ? 'One moment …' : !answers ? html`<${State} no>does not answer<//> <${Warning} it=${fault} />`

@@ -85,6 +85,9 @@ pub struct DatabaseInput {
     /// Fields that a built-in rule hides wrongly, as `MCP_REVEAL_FIELDS`.
     #[serde(default)]
     pub reveal: String,
+    /// Keys between its models that it does not tell of itself, as `MCP_RELATIONS`.
+    #[serde(default)]
+    pub relations: String,
     /// Whether a transaction pooler stands in front of it.
     #[serde(default)]
     pub pgbouncer: bool,
@@ -108,6 +111,8 @@ pub struct DatabasePatch {
     pub hidden: Option<String>,
     /// Fields that a built-in rule hides wrongly.
     pub reveal: Option<String>,
+    /// Keys between its models that it does not tell of itself.
+    pub relations: Option<String>,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: Option<bool>,
     /// Whether each transaction names its token and tenant.
@@ -224,6 +229,7 @@ impl DatabaseInput {
             models: self.models,
             hidden: self.hidden,
             reveal: self.reveal,
+            relations: self.relations,
             pgbouncer: self.pgbouncer,
             row_security: self.row_security,
             guarded,
@@ -242,6 +248,7 @@ impl DatabasePatch {
         set(&mut database.models, self.models);
         set(&mut database.hidden, self.hidden);
         set(&mut database.reveal, self.reveal);
+        set(&mut database.relations, self.relations);
         set(&mut database.pgbouncer, self.pgbouncer);
         set(&mut database.row_security, self.row_security);
     }

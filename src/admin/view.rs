@@ -51,6 +51,8 @@ pub struct DatabaseView {
     pub hidden: String,
     /// Fields that a built-in rule hides wrongly.
     pub reveal: String,
+    /// Keys between its models that it does not tell of itself.
+    pub relations: String,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
     /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
@@ -135,6 +137,7 @@ impl DatabaseView {
             models: database.models.clone(),
             hidden: database.hidden.clone(),
             reveal: database.reveal.clone(),
+            relations: database.relations.clone(),
             pgbouncer: database.pgbouncer,
             row_security: database.row_security,
             guarded: database.guarded,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use tracing::debug;
 
-use super::{field_types, given_relations};
+use super::field_types;
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, GivenRelation, Tls, TlsFiles};
@@ -16,7 +16,7 @@ use crate::observe::Metrics;
 use crate::plan::{CursorKey, Limits};
 use crate::policy::judged::{Judged, Tables};
 use crate::policy::{
-    Access, Administration, Clients, ConnectionLimits, Edition, Exposed, Permissions, Policy,
+    self, Access, Administration, Clients, ConnectionLimits, Edition, Exposed, Permissions, Policy,
     RowMemory, Settings, Ways, WrittenTools, databases,
 };
 use crate::sensitive::Sensitive;
@@ -327,7 +327,7 @@ fn given(
     tables: &mut Tables,
 ) -> Option<catalog::Mistyped> {
     let mistyped = field_types::give(&config.data.field_types, tables).err();
-    let unrelated = given_relations::give(relations, tables).err();
+    let unrelated = policy::given::give(relations, tables, "MCP_RELATIONS").err();
     mistyped.or(unrelated)
 }
 

@@ -7,6 +7,7 @@ use super::check::Check;
 use super::database::DatabaseUrl;
 use super::fault::{Faults, Reason, quoted};
 use super::models::{self, ModelName};
+use super::relations::{self, GivenRelation};
 use super::secrets;
 use crate::sensitive::Sensitive;
 
@@ -63,6 +64,20 @@ pub fn model_names(place: &str, text: &str) -> Result<Vec<ModelName>, Faults> {
                 false => reason.help,
             };
             check.fault(place, Reason { help, ..reason });
+        }
+        Faults::of(check)
+    })
+}
+
+/// Reads what `MCP_RELATIONS` holds.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn given_relations(place: &str, text: &str) -> Result<Vec<GivenRelation>, Faults> {
+    relations::parse(text).map_err(|reasons| {
+        let mut check = Check::default();
+        for reason in reasons {
+            check.fault(place, reason);
         }
         Faults::of(check)
     })

@@ -126,8 +126,12 @@ async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec
         return vec![unread(database, read.as_ref().err().map_or("", |it| it))];
     };
     let wanted: Vec<WantedRule<'_>> = rules.iter().filter_map(wanted).collect();
+    let (tables, _) = reached.related(tables.clone());
     let built = catalog::build(
-        reached.names.iter().zip(tables.iter().cloned()).collect(),
+        tables
+            .iter()
+            .map(|(name, table)| (name, table.clone()))
+            .collect(),
         &reached.sensitive,
         Narrowing {
             rules: &wanted,

@@ -297,9 +297,12 @@ impl Look {
     /// What is seen of these models by these rules.
     fn built(&self, models: &[String], rules: &[RowRule]) -> Built {
         let wanted: Vec<_> = rules.iter().filter_map(directory::wanted).collect();
-        let tables = self.reached.names.iter().zip(self.tables.iter().cloned());
+        let (tables, _) = self.reached.related(self.tables.clone());
         catalog::build(
-            tables.collect(),
+            tables
+                .iter()
+                .map(|(name, table)| (name, table.clone()))
+                .collect(),
             &self.reached.sensitive,
             Narrowing {
                 models: Some(models),

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::{Cover, covers, idle, uncovered, unserved};
-use crate::catalog::{self, Hidden, Kind, Narrowing, Table, WantedRule};
+use crate::catalog::{self, Hidden, Kind, Mistyped, Narrowing, Table, WantedRule};
 use crate::db::{Db, Weakness};
 use crate::egress::Reach;
 use crate::policy::databases::Reached;
-use crate::policy::judged::Tables;
 use crate::policy::{Policy, Unread, directory};
 use crate::store::{Database, RowRule};
 
@@ -25,8 +24,18 @@ pub struct Probed {
     pub missing: Vec<(String, String)>,
     /// The rules that rows of each model must keep, where the tenant has any.
     pub covers: Vec<Cover>,
-    /// What the database's role could do beyond reading what is served, and what no rule reaches.
+    /// The first of the keys given for it that cannot be.
+    pub unrelated: Option<Weakness>,
+    /// What the database's role could do beyond reading what is served, what no rule reaches, and
+    /// what no index serves.
     pub weaknesses: Vec<Weakness>,
+}
+
+impl Probed {
+    /// All that is to be looked at again.
+    pub fn warnings(&self) -> impl Iterator<Item = &Weakness> {
+        self.unrelated.iter().chain(&self.weaknesses)
+    }
 }
 
 /// Connects to a tenant's database, reads its whitelist by the tenant's rules, and leaves again; one
@@ -47,7 +56,10 @@ pub async fn probe(
         false => None,
     };
     let wanted: Vec<WantedRule<'_>> = rules.iter().filter_map(directory::wanted).collect();
-    let tables: Tables = reached.names.iter().cloned().zip(tables).collect();
+    let (tables, given) = reached.related(tables);
+    let unrelated = given
+        .err()
+        .map(|Mistyped { what, help }| Weakness { what, help });
     let idle = idle::weaknesses(&tables, &reached.sensitive).into_iter();
     let built = catalog::build(
         tables
@@ -65,6 +77,7 @@ pub async fn probe(
     let weaknesses = reached.db.weaknesses(&built.catalog, &built.hidden).await;
     let weaknesses = weaknesses.unwrap_or_else(|_| vec![unknown_rights()]);
     let weaknesses = weaknesses.into_iter();
+    let unserved = unserved(&built.catalog);
     let models = built.catalog.models().iter();
     let missing = built.missing.into_iter();
     Ok(Probed {
@@ -76,8 +89,10 @@ pub async fn probe(
             .collect(),
         hidden: built.hidden,
         covers,
+        unrelated,
         weaknesses: weaknesses
             .chain(unguarded)
+            .chain(unserved)
             .chain(idle)
             .chain(uncovered)
             .collect(),

@@ -10,9 +10,10 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OnceCell};
 use tracing::{debug, info, warn};
 
-use super::judged::Judged;
-use crate::catalog::Table;
-use crate::config::{self, Config, ModelName};
+use super::given;
+use super::judged::{Judged, Tables};
+use crate::catalog::{Mistyped, Table};
+use crate::config::{self, Config, GivenRelation, ModelName};
 use crate::db::{Db, Failure, Options, StartFault, Usage};
 use crate::egress::{Reach, Way};
 use crate::error::{Error, ErrorKind};
@@ -110,6 +111,8 @@ pub(crate) struct Reached {
     pub(crate) db: Db,
     pub(crate) names: Vec<ModelName>,
     pub(crate) sensitive: Sensitive,
+    /// Keys that it does not tell of itself.
+    relations: Vec<GivenRelation>,
     /// Where it is, without user and password.
     pub(crate) place: String,
     /// The way by which it is reached, which lasts as long as its sessions.
@@ -148,6 +151,8 @@ impl Reached {
             config::model_names("models", &database.models).map_err(|faults| faulty(&faults))?;
         let fields = (("hidden", &*database.hidden), ("reveal", &*database.reveal));
         let sensitive = config::sensitive(fields.0, fields.1).map_err(|faults| faulty(&faults))?;
+        let relations = config::given_relations("relations", &database.relations);
+        let relations = relations.map_err(|faults| faulty(&faults))?;
         let db = Db::new(&Options {
             url: way.url.clone(),
             pool_size,
@@ -160,9 +165,21 @@ impl Reached {
             db,
             names,
             sensitive,
+            relations,
             place,
             way,
         })
+    }
+
+    /// The whitelist with the tables that were read, and the keys that are given beside theirs; the
+    /// first of those that cannot be.
+    pub(crate) fn related(
+        &self,
+        tables: Vec<Result<Table, String>>,
+    ) -> (Tables, Result<(), Mistyped>) {
+        let mut tables = self.names.iter().cloned().zip(tables).collect();
+        let given = given::give(&self.relations, &mut tables, "relations");
+        (tables, given)
     }
 
     /// Reads the tables of the whitelist.
@@ -234,7 +251,19 @@ pub(crate) struct Known {
     pub(crate) db: Db,
     pub(crate) judged: Arc<Judged>,
     pub(crate) sensitive: Arc<Sensitive>,
+    relations: Vec<GivenRelation>,
     _way: Way,
+}
+
+impl Known {
+    /// Its tables as they are now, with the keys that are given beside theirs, and how often they have
+    /// changed; the first of those keys that cannot be.
+    pub(crate) fn related(&self) -> ((Tables, u64), Result<(), Mistyped>) {
+        let now = self.judged.now();
+        let mut tables = now.tables.clone();
+        let given = given::give(&self.relations, &mut tables, "relations");
+        ((tables, now.number), given)
+    }
 }
 
 impl fmt::Debug for Held {
@@ -322,6 +351,7 @@ impl Held {
             db: reached.db,
             _way: reached.way,
             sensitive: Arc::new(reached.sensitive),
+            relations: reached.relations,
         })
     }
 

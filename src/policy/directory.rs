@@ -462,7 +462,9 @@ pub(crate) fn names_it(model: &str, name: &ModelName) -> bool {
 
 /// Whether a database is read as before.
 fn is_same(one: &Database, other: &Database) -> bool {
-    let texts = |of: &Database| [&of.name, &of.models, &of.hidden, &of.reveal].map(String::clone);
+    let texts = |of: &Database| {
+        [&of.name, &of.models, &of.hidden, &of.reveal, &of.relations].map(String::clone)
+    };
     let switches = |of: &Database| (of.pgbouncer, of.row_security, of.guarded);
     texts(one) == texts(other)
         && switches(one) == switches(other)

@@ -12,7 +12,7 @@ use super::directory::wanted;
 use super::judged::Judged;
 use super::ready::{self, Ready, ReadyTools, Unready};
 use super::written::Written;
-use crate::catalog::{self, Built, Catalog, Model, Narrowing, WantedRule};
+use crate::catalog::{self, Built, Catalog, Mistyped, Model, Narrowing, WantedRule};
 use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
@@ -267,10 +267,12 @@ impl Exposed {
             return;
         };
         let rules: Vec<WantedRule<'_>> = source.rules.iter().filter_map(wanted).collect();
-        let now = learned.judged.now();
-        let tables = now.tables.iter();
+        let ((tables, number), given) = learned.related();
         let built = catalog::build(
-            tables.map(|(name, table)| (name, table.clone())).collect(),
+            tables
+                .iter()
+                .map(|(name, table)| (name, table.clone()))
+                .collect(),
             &learned.sensitive,
             Narrowing {
                 models: Some(&self.names),
@@ -287,11 +289,15 @@ impl Exposed {
             built,
             sensitive: Arc::clone(&learned.sensitive),
             judged: Arc::clone(&learned.judged),
-            number: now.number,
+            number,
         };
         // One who asks at the same time has told it.
         if self.known.set(known).is_err() {
             return;
+        }
+        if let Err(Mistyped { what, help }) = given {
+            let database = &source.held;
+            warn!(%database, "a relation is left out: {what}; {help}");
         }
         for missing in self
             .built()

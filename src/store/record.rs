@@ -69,6 +69,8 @@ pub struct Database {
     pub hidden: String,
     /// Fields that a built-in rule hides wrongly, in the grammar of `MCP_REVEAL_FIELDS`.
     pub reveal: String,
+    /// Keys between its models that it does not tell of itself, in the grammar of `MCP_RELATIONS`.
+    pub relations: String,
     /// Whether a transaction pooler stands in front of it.
     pub pgbouncer: bool,
     /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
@@ -205,6 +207,8 @@ pub struct NewDatabase {
     pub hidden: String,
     /// As `MCP_REVEAL_FIELDS`.
     pub reveal: String,
+    /// As `MCP_RELATIONS`.
+    pub relations: String,
     /// As `MCP_PGBOUNCER`.
     pub pgbouncer: bool,
     /// Whether each transaction names its token and tenant.
@@ -268,6 +272,7 @@ impl NewDatabase {
             models: self.models,
             hidden: self.hidden,
             reveal: self.reveal,
+            relations: self.relations,
             pgbouncer: self.pgbouncer,
             row_security: self.row_security,
             guarded: self.guarded,
@@ -367,6 +372,7 @@ impl Database {
         faults.take(config::model_names("models", &self.models).map(drop));
         let fields = config::sensitive(("hidden", &self.hidden), ("reveal", &self.reveal));
         faults.take(fields.map(drop));
+        faults.take(config::given_relations("relations", &self.relations).map(drop));
         faults
     }
 }

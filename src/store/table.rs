@@ -38,6 +38,9 @@ pub(super) struct DatabaseRow {
     pub(super) guarded: bool,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
+    /// Backups of before have none.
+    #[serde(default)]
+    pub(super) relations: String,
 }
 
 /// A row of `lucarne_tokens`.
@@ -209,12 +212,13 @@ const PUT_TENANT: &str = "INSERT INTO lucarne_tenants \
 
 const PUT_DATABASE: &str = "INSERT INTO lucarne_databases \
     (id, tenant, name, key_id, sealed_url, models, hidden, reveal, pgbouncer, \
-    row_security, guarded, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+    row_security, guarded, created_at, updated_at, relations) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, key_id = excluded.key_id, \
     sealed_url = excluded.sealed_url, models = excluded.models, hidden = excluded.hidden, \
     reveal = excluded.reveal, pgbouncer = excluded.pgbouncer, \
-    row_security = excluded.row_security, guarded = excluded.guarded, updated_at = excluded.updated_at";
+    row_security = excluded.row_security, guarded = excluded.guarded, \
+    updated_at = excluded.updated_at, relations = excluded.relations";
 
 /// When a token was used is written by `record_use` alone.
 const PUT_TOKEN: &str = "INSERT INTO lucarne_tokens \
@@ -234,7 +238,7 @@ macro_rules! tables {
             id name description active row_rules limits created_at updated_at);
         holds!($connection, Database, DatabaseRow, "lucarne_databases" by "tenant, name, id",
             PUT_DATABASE, id tenant name key_id sealed_url models hidden reveal pgbouncer
-            row_security guarded created_at updated_at);
+            row_security guarded created_at updated_at relations);
         holds!($connection, Token, TokenRow, "lucarne_tokens" by "tenant, name, id", PUT_TOKEN,
             id tenant name digest suffix previous_digest previous_until active expires_at models
             tools scopes row_rules limits created_at updated_at attributes);

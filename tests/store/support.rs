@@ -203,6 +203,7 @@ pub(crate) fn database(name: &str) -> NewDatabase {
         models: "users,tickets".to_owned(),
         hidden: "users.phone".to_owned(),
         reveal: String::new(),
+        relations: String::new(),
         pgbouncer: false,
         row_security: false,
         guarded: false,

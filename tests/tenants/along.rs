@@ -62,6 +62,74 @@ async fn ids(client: &mut Client, action: &str, model: &str, params: Value) -> V
     rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
 }
 
+/// A database without keys has those that its record gives it: rules follow them, and what cannot be
+/// is left out, with what a rule needs of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keys_that_are_given_lead_as_the_databases_own() {
+    const GIVEN: &str = "orders.customer_id=customers.id,line_of:order_lines.order_id=orders.id";
+    for data in Data::each().await {
+        for statement in SHOP {
+            let (start, _) = statement.split_once(", FOREIGN").unwrap_or((statement, ""));
+            let end = if start == statement { "" } else { ")" };
+            data.execute(&format!("{start}{end}")).await;
+        }
+        let running = start(&[]).await;
+        let tenant = running.tenant("acme", &data.url(), &[]).await;
+        let held = running.store.contents().await.unwrap().databases.remove(0);
+        let related = async |relations: &str| {
+            let update = running.store.update_database(&held.id, |database| {
+                database.models = MODELS.to_owned();
+                database.relations = relations.to_owned();
+            });
+            update.await
+        };
+        let client = async |name: &str, rows: &[&str]| {
+            let new = NewToken {
+                rows: rules(rows),
+                ..token(name)
+            };
+            client_of(&running, &tenant, name, new).await
+        };
+        related(GIVEN).await.unwrap();
+        let client_1 = &mut client("whole", &[]).await;
+        let params =
+            json!({"fields": ["id", "line_of.customer.country"], "filters": {"id": {"$lt": 4}}});
+        let page = client_1.ask("query", Some("order_lines"), params).await;
+        let path = "line_of.customer.country";
+        let expected = json!([{"id": 1, path: "Canada"}, {"id": 2, path: "France"}, {"id": 3, path: "canada"}]);
+        assert_eq!(page["data"], expected, "{page}");
+        let told = json!({"fields": ["id"], "compute": {"n": {"$count": "orders"}},
+            "include": {"orders": {"fields": ["id"]}}, "limit": 1});
+        let page = client_1.ask("query", Some("customers"), told).await;
+        let list = json!({"rows": [{"id": 1}, {"id": 5}], "has_more": false});
+        assert_eq!(
+            page["data"],
+            json!([{"id": 1, "n": 2, "orders": list}]),
+            "{page}"
+        );
+        let rule = ["order_lines.line_of.customer.country = Canada"];
+        let client_2 = &mut client("ruled", &rule).await;
+        let seen = ids(client_2, "list", "order_lines", json!({})).await;
+        assert_eq!(seen, [1, 6, 7]);
+        // What is wrong in itself is refused, what the tables do not have is left out.
+        let refused = related("orders.customer_id").await.err().unwrap();
+        assert!(refused.to_string().contains("relations"), "{refused}");
+        related("orders.customer=customers.id,line_of:order_lines.order_id=orders.id")
+            .await
+            .unwrap();
+        let client_3 = &mut client("after", &rule).await;
+        let refused = client_3.ask("list", Some("order_lines"), json!({})).await;
+        assert_eq!(refused["code"], "model_not_allowed", "{refused}");
+        let client_4 = &mut client("after-whole", &[]).await;
+        let params = json!({"fields": ["id", "line_of.total"], "limit": 1});
+        let page = client_4.ask("query", Some("order_lines"), params).await;
+        assert_eq!(page["data"][0]["id"], 1, "{page}");
+        let params = json!({"fields": ["customer.country"]});
+        let refused = client_4.ask("query", Some("orders"), params).await;
+        assert_eq!(refused["code"], "invalid_parameter", "{refused}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rule_along_relations_holds_in_every_read() {
     for data in Data::each().await {

@@ -76,6 +76,7 @@ pub(crate) fn database(url: &str) -> NewDatabase {
         models: "tickets,notes".to_owned(),
         hidden: String::new(),
         reveal: String::new(),
+        relations: String::new(),
         pgbouncer: false,
         row_security: false,
         guarded: false,

@@ -94,6 +94,7 @@ impl Desk {
             models: "users,tickets,change_log".to_owned(),
             hidden: String::new(),
             reveal: String::new(),
+            relations: String::new(),
             pgbouncer: false,
             row_security: false,
             guarded: false,

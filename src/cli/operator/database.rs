@@ -144,6 +144,9 @@ struct Add {
     /// Fields that a built-in rule hides wrongly, as MCP_REVEAL_FIELDS
     #[arg(long, value_name = "LIST", default_value = "")]
     reveal: String,
+    /// Keys between models that it does not tell of itself, as MCP_RELATIONS
+    #[arg(long, value_name = "LIST", default_value = "")]
+    relations: String,
     /// It is behind a transaction pooler
     #[arg(long)]
     pgbouncer: bool,
@@ -185,6 +188,9 @@ struct Update {
     /// Fields that a built-in rule hides wrongly, as MCP_REVEAL_FIELDS
     #[arg(long, value_name = "LIST")]
     reveal: Option<String>,
+    /// Keys between models that it does not tell of itself, as MCP_RELATIONS
+    #[arg(long, value_name = "LIST")]
+    relations: Option<String>,
     /// Whether it is behind a transaction pooler
     #[arg(long)]
     pgbouncer: Option<bool>,
@@ -224,6 +230,7 @@ fn add(add: Add) -> Result<Exit, Failure> {
         models: add.models,
         hidden: add.hidden,
         reveal: add.reveal,
+        relations: add.relations,
         pgbouncer: add.pgbouncer,
         row_security: add.row_security,
     };
@@ -236,20 +243,24 @@ fn add(add: Add) -> Result<Exit, Failure> {
     if !add.json {
         tell_covers(&added.id)?;
     }
-    let weak = is_unread(&added)? | operator::advise(&added.tenant_id, None)?;
+    let weak = is_amiss(&added)? | operator::advise(&added.tenant_id, None)?;
     Ok(judged(weak && add.strict))
 }
 
-/// Whether a database that was added cannot be read, which is told.
-fn is_unread(added: &DatabaseView) -> Result<bool, Failure> {
+/// Whether a database that was added or changed cannot be read, or not as it is given, which is told.
+fn is_amiss(database: &DatabaseView) -> Result<bool, Failure> {
     let (name, probed) = probe(Reference {
-        text: &added.id,
+        text: &database.id,
         tenant: None,
     })?;
-    if let Err(Unread { fault, .. }) = &probed {
-        operator::warn(&format!("{name}: {}", fault.what), &fault.help);
+    let amiss = match probed {
+        Ok(probed) => probed.unrelated.map(|it| (it.what, it.help)),
+        Err(Unread { fault, .. }) => Some((fault.what, fault.help)),
+    };
+    if let Some((what, help)) = &amiss {
+        operator::warn(&format!("{name}: {what}"), help);
     }
-    Ok(probed.is_err())
+    Ok(amiss.is_some())
 }
 
 fn judged(is_bad: bool) -> Exit {
@@ -305,14 +316,14 @@ fn test(database: &str, of: &Of, strict: bool, json: bool) -> Result<Exit, Failu
     }
     let contents = operator::contents()?;
     let tenant = &find::database(&contents, of.reference(database))?.tenant;
-    let weak = !probed.weaknesses.is_empty() | operator::advise(tenant.as_str(), None)?;
+    let weak = probed.warnings().next().is_some() | operator::advise(tenant.as_str(), None)?;
     Ok(judged(probed.models.is_empty() || weak && strict))
 }
 
 fn found(probed: &Probed) -> serde_json::Value {
     let models = probed.models.iter();
     let missing = probed.missing.iter();
-    let weaknesses = probed.weaknesses.iter();
+    let weaknesses = probed.warnings();
     serde_json::json!({
         "models": models.map(|(name, fields)| serde_json::json!({"name": name, "fields": fields}))
             .collect::<Vec<_>>(),
@@ -342,7 +353,7 @@ fn told(name: &str, probed: &Probed) -> String {
     for (model, why) in &probed.missing {
         lines.push(format!("not served: {model}: {why}"));
     }
-    for weakness in &probed.weaknesses {
+    for weakness in probed.warnings() {
         lines.push(format!("warning: {}; {}", weakness.what, weakness.help));
     }
     lines.join("\n")
@@ -385,14 +396,19 @@ fn update(update: Update) -> Result<(), Failure> {
         models: update.models,
         hidden: update.hidden,
         reveal: update.reveal,
+        relations: update.relations,
         pgbouncer: update.pgbouncer,
         row_security: update.row_security,
     };
+    let is_related = patch.relations.is_some();
     let changed = operator::change(async |admin| {
         let reference = update.of.reference(&update.database);
         Ok(admin.update_database(reference, patch).await?)
     })?;
     print_record(&changed, update.json)?;
+    if is_related {
+        is_amiss(&changed)?;
+    }
     operator::advise(&changed.tenant_id, None).map(|_| ())
 }
 

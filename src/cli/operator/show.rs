@@ -71,6 +71,7 @@ impl Show for DatabaseView {
             ("models", self.models.clone()),
             ("hidden", self.hidden.clone()),
             ("reveal", self.reveal.clone()),
+            ("relations", self.relations.clone()),
             ("pooler", yes(self.pgbouncer)),
             ("row security", yes(self.row_security)),
             ("created", self.created_at.clone()),

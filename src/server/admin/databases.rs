@@ -104,7 +104,7 @@ impl From<Usage> for Sessions {
 impl From<Probed> for Look {
     fn from(probed: Probed) -> Self {
         let missing = probed.missing.into_iter();
-        let warnings = probed.weaknesses.into_iter();
+        let warnings = probed.unrelated.into_iter().chain(probed.weaknesses);
         Self {
             answers: true,
             fault: None,

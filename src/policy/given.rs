@@ -1,5 +1,6 @@
 //! Keys that an operator tells of, put beside those of the database.
 
+use super::judged::Tables;
 use crate::catalog::{Column, FieldType, ForeignKey, GivenKey, Mistyped, Table};
 use crate::config::{GivenRelation, ModelName};
 use crate::suggest;
@@ -9,10 +10,12 @@ use crate::suggest;
 /// A field that is hidden is there: its relation is none, and no fault.
 ///
 /// # Errors
-/// A model or a field that is not there, and two fields of different types.
-pub(super) fn give(
+/// A model or a field that is not there, and two fields of different types, by the place that the
+/// keys are given at.
+pub(crate) fn give(
     relations: &[GivenRelation],
-    tables: &mut [(ModelName, Result<Table, String>)],
+    tables: &mut Tables,
+    place: &str,
 ) -> Result<(), Mistyped> {
     let mut wrong = None;
     for relation in relations {
@@ -25,7 +28,10 @@ pub(super) fn give(
             // A model that is not there is told of by itself.
             Ok(None) => {}
             Err(fault) => {
-                wrong.get_or_insert(fault);
+                wrong.get_or_insert(Mistyped {
+                    what: format!("{place}: {}", fault.what),
+                    ..fault
+                });
             }
         }
     }
@@ -102,7 +108,7 @@ fn column<'t>(model: &str, field: &str, table: &'t Table) -> Result<&'t Column, 
 
 /// Whether values of two columns can be equal: as their classes say, and as they are kept.
 fn are_alike(from: &Column, to: &Column) -> bool {
-    let comparable = from.field_type.is_comparable() || from.stored == to.stored;
+    let comparable = from.field_type.is_comparable() || from.field_type == FieldType::Bytes;
     // Types that a database makes have operators of their own.
     let own = matches!(from.field_type, FieldType::Enum | FieldType::Address);
     let same_cast = !own || from.cast == to.cast;
@@ -114,7 +120,7 @@ fn are_alike(from: &Column, to: &Column) -> bool {
 
 fn fault(what: &str, help: String) -> Mistyped {
     Mistyped {
-        what: format!("MCP_RELATIONS: {what}"),
+        what: what.to_owned(),
         help,
     }
 }
