@@ -8,11 +8,15 @@
 mod arguments;
 mod changes;
 mod client;
+#[path = "../common/mod.rs"]
+mod common;
 mod gate;
 mod habits;
 mod http;
 mod parity;
 mod snippets;
+#[path = "../common/spelling.rs"]
+mod spelling;
 mod sse;
 mod stdio;
 mod support;

@@ -1,14 +1,19 @@
 //! Twelve questions over Chinook as an agent asks them: with the tools alone, each in one call, and
-//! compared with SQL that is written by hand.
+//! compared with SQL that is written by hand. What each costs in three dialects stands in
+//! `docs/mcp.md`; `LUCARNE_DOCS=write cargo test --test mcp twelve` writes it anew.
 //!
 //! Chinook is not part of this repository; without it this test says so and passes.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, Executor as _, MySqlConnection};
+use sqlx::{PgConnection, SqliteConnection};
 
+use crate::common::server;
+use crate::spelling::{snake, snaked};
 use crate::support::{call, post, start_over};
 
 const FILE: &str = concat!(
@@ -119,47 +124,197 @@ fn worth(text: &str) -> String {
     }
 }
 
+/// A service over Chinook in a dialect.
+struct Dialect {
+    name: &'static str,
+    url: String,
+    models: String,
+    /// The server, and the database that is removed at the end.
+    left: Option<(String, String)>,
+}
+
+impl Dialect {
+    fn sqlite() -> Self {
+        Self {
+            name: "SQLite",
+            url: format!("sqlite:{FILE}"),
+            models: MODELS.to_owned(),
+            left: None,
+        }
+    }
+
+    /// A database of its own on a server that is there, made by the script of its dialect.
+    async fn on(name: &'static str, server: String, models: String, file: &str) -> Self {
+        let database = format!("lucarne_twelve_{}", std::process::id());
+        execute(&server, format!("CREATE DATABASE {database}")).await;
+        let url = format!("{}/{database}", server.rsplit_once('/').unwrap().0);
+        let script = fs::read_to_string(Path::new(FILE).with_file_name(file)).unwrap();
+        let start = script.find("CREATE TABLE").unwrap();
+        execute(&url, script[start..].replace("\r\n", "\n")).await;
+        Self {
+            name,
+            url,
+            models,
+            left: Some((server, format!("DROP DATABASE {database}"))),
+        }
+    }
+}
+
+/// Runs SQL of one's own on a server.
+async fn execute(url: &str, sql: String) {
+    let sql = AssertSqlSafe(sql);
+    if url.starts_with("postgres") {
+        let mut session = PgConnection::connect(url).await.unwrap();
+        session.execute(sql).await.unwrap();
+        session.close().await.unwrap();
+    } else {
+        let mut session = MySqlConnection::connect(url).await.unwrap();
+        session.execute(sql).await.unwrap();
+        session.close().await.unwrap();
+    }
+}
+
+/// The rows of an answer as sorted values.
+fn sorted(row: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    values(row, &mut all);
+    all.sort_unstable();
+    all
+}
+
+/// What SQLite answers to SQL that is written by hand.
+async fn by_hand(direct: &mut SqliteConnection, sql: &str) -> Vec<Vec<String>> {
+    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+        .fetch_all(direct)
+        .await
+        .unwrap();
+    let rows = rows.iter().map(|row| {
+        let mut all: Vec<String> = row.split('|').map(worth).collect();
+        all.sort_unstable();
+        all
+    });
+    rows.collect()
+}
+
+/// The bytes of each question's arguments and of its answer's text.
+async fn asked(dialect: &Dialect, expected: &[Vec<Vec<String>>]) -> Vec<(usize, usize)> {
+    let running = start_over(&dialect.url, &[("MCP_ALLOWED_MODELS", &dialect.models)]).await;
+    let mut bytes = Vec::new();
+    for ((question, arguments, _), expected) in questions().iter().zip(expected) {
+        let arguments = match dialect.name {
+            "PostgreSQL" => snaked(arguments, false).to_string(),
+            _ => arguments.to_string(),
+        };
+        let answer = post(running.address, &call(1, "query_records", &arguments)).await;
+        let result = &answer.json()["result"];
+        let told = &result["structuredContent"];
+        let rows = told["data"].as_array();
+        let rows = rows.unwrap_or_else(|| panic!("{question} {} {told}", dialect.name));
+        let rows: Vec<Vec<String>> = rows.iter().map(sorted).collect();
+        assert_eq!(rows, *expected, "{question} {}", dialect.name);
+        let text = result["content"][0]["text"].as_str().unwrap();
+        bytes.push((arguments.len(), text.len()));
+    }
+    bytes
+}
+
+/// The table of the page.
+fn table(dialects: &[Dialect], bytes: &[Vec<(usize, usize)>]) -> String {
+    let mut head = "| Question".to_owned();
+    let mut line = "| ---".to_owned();
+    for dialect in dialects {
+        head += &format!(" | {}: arguments | text", dialect.name);
+        line += " | ---: | ---:";
+    }
+    let mut lines = vec![format!("{head} |"), format!("{line} |")];
+    for (at, (question, ..)) in questions().iter().enumerate() {
+        let each = bytes
+            .iter()
+            .map(|all| format!(" | {} | {}", all[at].0, all[at].1));
+        lines.push(format!("| {question}{} |", each.collect::<String>()));
+    }
+    let sums = bytes.iter().map(|all| {
+        let arguments: usize = all.iter().map(|it| it.0).sum();
+        let texts: usize = all.iter().map(|it| it.1).sum();
+        format!(" | {arguments} | {texts}")
+    });
+    lines.push(format!("| together{} |", sums.collect::<String>()));
+    lines.join("\n")
+}
+
 #[tokio::test]
 async fn each_question_is_one_call() {
     if !Path::new(FILE).exists() {
         eprintln!("SKIPPED: there is no Chinook database");
         return;
     }
-    let running = start_over(&format!("sqlite:{FILE}"), &[("MCP_ALLOWED_MODELS", MODELS)]).await;
     let mut direct = SqliteConnectOptions::new()
         .filename(FILE)
         .read_only(true)
         .connect()
         .await
         .unwrap();
-    let mut bytes = 0;
-    for (question, arguments, sql) in questions() {
-        let arguments = arguments.to_string();
-        let answer = post(running.address, &call(1, "query_records", &arguments)).await;
-        bytes += arguments.len() + answer.body.len();
-        let told = &answer.json()["result"]["structuredContent"];
-        let rows = told["data"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{question} {told}"));
-        let rows = rows.iter().map(|row| {
-            let mut all = Vec::new();
-            values(row, &mut all);
-            all.sort_unstable();
-            all
-        });
-        let expected: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
-            .fetch_all(&mut direct)
-            .await
-            .unwrap();
-        let expected = expected.iter().map(|row| {
-            let mut all: Vec<String> = row.split('|').map(worth).collect();
-            all.sort_unstable();
-            all
-        });
-        let expected: Vec<_> = expected.collect();
-        assert!(!expected.is_empty(), "{question}");
-        assert_eq!(rows.collect::<Vec<_>>(), expected, "{question}");
+    let mut expected = Vec::new();
+    for (question, _, sql) in questions() {
+        let rows = by_hand(&mut direct, sql).await;
+        assert!(!rows.is_empty(), "{question}");
+        expected.push(rows);
+    }
+    let lower: Vec<String> = MODELS.split(',').map(snake).collect();
+    let postgres = server::<PgConnection>(
+        "postgres",
+        "LUCARNE_TEST_POSTGRES",
+        "postgres://root@127.0.0.1:5432/postgres",
+    );
+    let mysql = server::<MySqlConnection>(
+        "mysql",
+        "LUCARNE_TEST_MYSQL",
+        "mysql://root@127.0.0.1:3306/",
+    );
+    let mut dialects = vec![Dialect::sqlite()];
+    if let Some(server) = postgres.await {
+        let file = "Chinook_PostgreSql.sql";
+        dialects.push(Dialect::on("PostgreSQL", server, lower.join(","), file).await);
+    }
+    if let Some(server) = mysql.await {
+        let models = MODELS.to_owned();
+        dialects.push(Dialect::on("MariaDB", server, models, "Chinook_MySql.sql").await);
+    }
+    let mut bytes = Vec::new();
+    for dialect in &dialects {
+        bytes.push(asked(dialect, &expected).await);
+    }
+    for (server, sql) in dialects.iter().filter_map(|dialect| dialect.left.clone()) {
+        // The service that was just asked may still hold a session.
+        let force = if server.starts_with("postgres") {
+            " WITH (FORCE)"
+        } else {
+            ""
+        };
+        execute(&server, format!("{sql}{force}")).await;
     }
     // By the tools of before these were 78 calls and 102 KB.
-    assert!(bytes < 20_000, "{bytes}");
+    for all in &bytes {
+        assert!(
+            all.iter().map(|it| it.0 + it.1).sum::<usize>() < 12_000,
+            "{all:?}"
+        );
+    }
+    if dialects.len() == 3 {
+        documented(&table(&dialects, &bytes));
+    }
+}
+
+/// Compares the table with that of `docs/mcp.md`.
+fn documented(table: &str) {
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/mcp.md");
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once("<!-- twelve: begin -->\n").unwrap();
+    let (told, after) = rest.split_once("\n<!-- twelve: end -->").unwrap();
+    if std::env::var("LUCARNE_DOCS").is_ok_and(|value| value == "write") {
+        let page = format!("{before}<!-- twelve: begin -->\n{table}\n<!-- twelve: end -->{after}");
+        fs::write(PAGE, page).unwrap();
+        return;
+    }
+    assert_eq!(told, table);
 }

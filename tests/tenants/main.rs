@@ -18,11 +18,14 @@ mod exposure;
 mod life;
 mod looks;
 mod matrix;
+#[path = "../common/meaning.rs"]
+mod meaning;
 mod operators;
 mod page;
 mod places;
 mod recorded;
 mod rows;
+mod ruled;
 mod scopes;
 mod subset;
 mod support;
