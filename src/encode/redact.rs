@@ -5,6 +5,7 @@
 //! read once and holds one copy, so that time and memory are a small multiple of the value.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -159,7 +160,39 @@ enum Open<'p> {
         member: &'p Parts,
         /// Whether a member was written.
         written: bool,
+        /// Names that hold what halves of surrogate pairs are replaced by.
+        replaced: Replaced,
     },
+}
+
+/// Names of an object that hold U+FFFD, each with the number that tells the next of that name
+/// apart: two that differed before halves of pairs were replaced are two members all the same.
+#[derive(Default)]
+struct Replaced(Option<HashMap<String, usize>>);
+
+impl Replaced {
+    /// The name that a member gets in place of its own; `None` where that stands for itself.
+    fn other(&mut self, name: &str) -> Option<String> {
+        if !name.contains(char::REPLACEMENT_CHARACTER) {
+            return None;
+        }
+        let taken = self.0.get_or_insert_default();
+        let Some(next) = taken.get_mut(name) else {
+            taken.insert(name.to_owned(), 2);
+            return None;
+        };
+        let mut number = *next;
+        let other = loop {
+            let other = format!("{name}{number}");
+            number += 1;
+            if !taken.contains_key(&other) {
+                break other;
+            }
+        };
+        taken.insert(name.to_owned(), number);
+        taken.insert(other.clone(), 2);
+        Some(other)
+    }
 }
 
 impl<'t, 'o> Walker<'t, 'o> {
@@ -199,6 +232,7 @@ impl<'t, 'o> Walker<'t, 'o> {
                         parts: part,
                         member: part,
                         written: false,
+                        replaced: Replaced::default(),
                     });
                     self.member(&mut open);
                 }
@@ -235,13 +269,16 @@ impl<'t, 'o> Walker<'t, 'o> {
             let key = self.string();
             let name = decoded(key);
             if !self.sensitive.hides_member(&name) {
+                let mut other = None;
                 if let Some(Open::Object {
                     parts,
                     member,
                     written,
+                    replaced,
                 }) = open.last_mut()
                 {
                     *member = parts.of(&name);
+                    other = replaced.other(&name);
                     if std::mem::replace(written, true) {
                         self.out.push(b',');
                     }
@@ -249,7 +286,10 @@ impl<'t, 'o> Walker<'t, 'o> {
                 if !removed {
                     self.out.extend_from_slice(blank.as_bytes());
                 }
-                mended(self.out, key);
+                match other {
+                    Some(other) => super::text(self.out, &other),
+                    None => mended(self.out, key),
+                }
                 return;
             }
             removed = true;

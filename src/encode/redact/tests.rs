@@ -170,6 +170,34 @@ fn strict_parsers_get_what_they_can_read() {
 }
 
 #[test]
+fn names_stay_different_when_halves_of_pairs_are_replaced() {
+    for (text, expected) in [
+        (
+            r#"{"\ud83d":1,"\ud83e":2,"\udc00":3}"#,
+            r#"{"\ufffd":1,"\ufffd2":2,"\ufffd3":3}"#,
+        ),
+        (
+            r#"{"a\ud83d":{"a\ud83d":1}, "a\ufffd" :2,"a\ufffd2":3,"a\ud83e":4}"#,
+            r#"{"a\ufffd":{"a\ufffd":1}, "a\ufffd2" :2,"a\ufffd22":3,"a\ufffd3":4}"#,
+        ),
+        (
+            r#"{"\ud83d":1,"token":2,"\ud83e":3,"b":[{"\ud83d":4}]}"#,
+            r#"{"\ufffd":1,"\ufffd2":3,"b":[{"\ufffd":4}]}"#,
+        ),
+        // What is stored twice is no matter of halves.
+        (r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#),
+    ] {
+        let read: Result<serde_json::Value, _> = serde_json::from_str(&redacted(text));
+        let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(read.unwrap(), expected, "{text}");
+    }
+    let many: String = (0..5_000).map(|n| format!("\"\\ud83d\":{n},")).collect();
+    let read = redacted(&format!("{{{many}\"last\":0}}"));
+    let read: serde_json::Value = serde_json::from_str(&read).unwrap();
+    assert_eq!(read.as_object().unwrap().len(), 5_001);
+}
+
+#[test]
 fn parts_of_compound_values_are_what_their_types_say() {
     let parts = Parts::Named(vec![
         ("n".into(), Parts::Exact),
