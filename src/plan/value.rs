@@ -233,6 +233,8 @@ fn stored(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
 fn dynamic(raw: &RawValue, text: Option<&str>, field: &Field) -> Option<Value> {
     use FieldType::{Boolean, Decimal, Float, Integer};
     match (field.field_type(), text) {
+        // A decimal in a text is the number that it is by itself.
+        (Integer { .. }, Some(text)) if decimal(text).is_some() => number(text),
         (Integer { .. } | Decimal { .. } | Float, Some(text)) => infinity(text).map(Value::Float),
         // Of booleans true and false are 1 and 0, whatever other numbers stand beside them.
         (Integer { .. } | Boolean, None) => any(raw),
@@ -285,9 +287,13 @@ fn clock(field: &Field) -> Clock {
 /// A number by its own form, where the field gives none.
 fn any(raw: &RawValue) -> Option<Value> {
     match kind(raw) {
-        Kind::Number => integer(raw.get(), false).or_else(|| float(raw.get()).map(Value::Float)),
+        Kind::Number => number(raw.get()),
         _ => None,
     }
+}
+
+fn number(text: &str) -> Option<Value> {
+    integer(text, false).or_else(|| float(text).map(Value::Float))
 }
 
 /// The digits of a whole number, however it is written: `2`, `2.0`, `2e0`.

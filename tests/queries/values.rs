@@ -133,6 +133,52 @@ async fn a_value_of_the_wrong_type_is_refused_and_never_matches() {
     }
 }
 
+/// A column of integers may hold a fraction, whose text asks for it as its number does.
+#[tokio::test]
+async fn a_decimal_in_a_text_asks_for_what_its_number_does() {
+    let sql = "
+        CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, s TEXT);
+        INSERT INTO t VALUES (1, 2.5, 'a'), (2, 2, 'b'), (3, 3, 'c'), (4, '2.5', 'd');
+        CREATE TABLE k (k INTEGER, s TEXT, PRIMARY KEY (k));
+        CREATE TABLE f (k INT PRIMARY KEY, s TEXT);
+        INSERT INTO f VALUES (2.5, 'x'), (2, 'y');";
+    for numbers in ["native", "string"] {
+        let served = Served::with(sql, "t,k,f", &[("MCP_NUMBERS", numbers)]).await;
+        for value in ["2.5", "25e-1"] {
+            for (filters, found) in [
+                (r#"{"n":V}"#, &[1, 4][..]),
+                (r#"{"n":{"$gt":V}}"#, &[3]),
+                (r#"{"n":{"$in":[V,3]}}"#, &[1, 3, 4]),
+            ] {
+                for written in [value.to_owned(), format!("{value:?}")] {
+                    let filters = filters.replace('V', &written);
+                    let params = format!(r#"{{"filters":{filters}}}"#);
+                    let rows = served.query("t", &params).await["data"].clone();
+                    let ids = rows.as_array().unwrap().iter();
+                    let ids: Vec<i64> = ids
+                        .map(|row| row["id"].to_string().trim_matches('"').parse().unwrap())
+                        .collect();
+                    assert_eq!(ids, found, "{filters}");
+                }
+            }
+        }
+        for id in ["2.5", r#""2.5""#] {
+            let params = format!(r#"{{"id":{id}}}"#);
+            let got = served.ask("get", "f", &params).await.unwrap();
+            assert_eq!(got["data"]["s"], "x", "{id}");
+            for model in ["t", "k"] {
+                let refusal = served.refusal("get", model, &params).await;
+                assert_eq!(refusal.code, "invalid_value", "{model} {id}");
+            }
+        }
+        for text in [r#""2,5""#, r#""+2.5""#, r#"".5""#, r#""2.5 ""#, r#""x""#] {
+            let params = format!(r#"{{"filters":{{"n":{text}}}}}"#);
+            let refusal = served.refusal("query", "t", &params).await;
+            assert_eq!(refusal.code, "invalid_value", "{text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn text_of_another_encoding_is_text() {
     let served = Served::new(
