@@ -84,7 +84,7 @@ fn reach(arguments: &Arguments) -> Result<Reach, Failure> {
             output::words(words);
         }
         return Ok(Reach::Stdio(Child {
-            command: own_command(),
+            command: own_path(),
             variables: handed_on.plain,
         }));
     }
@@ -114,9 +114,25 @@ fn whose(token: &str, of: &Of) -> Result<String, Failure> {
     ))
 }
 
+/// What the shell knows this program by.
+const NAME: &str = "lucarne";
+
+/// The whole path of this very program, for a client has another PATH than the shell: the one where
+/// the shell finds it, which stays when another version comes.
+fn own_path() -> String {
+    let Ok(program) = std::env::current_exe().and_then(|path| path.canonicalize()) else {
+        return NAME.to_owned();
+    };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::env::split_paths(&folders).map(|folder| folder.join(NAME));
+    let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|own| own == program);
+    let mut paths = paths.filter(|path| path.is_absolute());
+    let path = paths.find(is_own);
+    path.unwrap_or(program).display().to_string()
+}
+
 /// `lucarne` where the shell finds this very program by that name, else its whole path.
 pub(super) fn own_command() -> String {
-    const NAME: &str = "lucarne";
     let Ok(program) = std::env::current_exe().and_then(|path| path.canonicalize()) else {
         return NAME.to_owned();
     };

@@ -111,7 +111,7 @@ fn the_service_as_a_child_of_the_client() {
         let server = &json(&[client, "--stdio"])["mcpServers"]["lucarne"];
         assert_eq!(
             (&server["command"], &server["args"][0]),
-            (&"lucarne".into(), &"stdio".into()),
+            (&env!("CARGO_BIN_EXE_lucarne").into(), &"stdio".into()),
             "{client}"
         );
         assert!(
