@@ -132,7 +132,7 @@ impl Entry<'_> {
 
     /// The path below which the client sees the service, as a trusted proxy tells it; else none.
     pub fn prefix(&self, peer: SocketAddr, headers: &HeaderMap) -> String {
-        let said = headers.get(PREFIX).and_then(|value| value.to_str().ok());
+        let said = said_once(headers, &PREFIX);
         let said = said.filter(|_| self.access().is_proxy(canonical(peer.ip())));
         said.and_then(prefix_of).unwrap_or_default()
     }
@@ -212,10 +212,9 @@ impl Entry<'_> {
     fn is_encrypted(&self, parts: &Parts) -> bool {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let proxied = peer.is_some_and(|peer| self.access().is_proxy(canonical(peer.ip())));
-        let said = parts.headers.get(PROTO).filter(|_| proxied);
-        match said {
-            Some(said) => said == "https",
-            None => {
+        match proxied && parts.headers.contains_key(&PROTO) {
+            true => said_once(&parts.headers, &PROTO) == Some("https"),
+            false => {
                 let listener = parts.extensions.get::<Listener>();
                 listener.is_some_and(|listener| listener.encrypts)
             }
@@ -382,6 +381,20 @@ impl Denied {
             Self::TooManyFailures(_) => "too_many",
         }
     }
+}
+
+/// What a header says, where that is one thing: some proxies write it twice, in lines or with commas.
+pub(super) fn said_once<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut found = None;
+    for value in headers.get_all(name) {
+        for said in value.to_str().ok()?.split(',').map(str::trim) {
+            match found {
+                Some(before) if before != said => return None,
+                _ => found = Some(said),
+            }
+        }
+    }
+    found
 }
 
 /// What a request is sent to, where it says that once.

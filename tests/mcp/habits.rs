@@ -162,6 +162,37 @@ async fn who_looks_for_a_sign_in_is_told_about_the_token() {
     }
 }
 
+/// Some proxies write a header twice, in lines or with commas: it is one, unless the two differ.
+#[tokio::test]
+async fn a_handshake_whose_headers_are_doubled_is_one() {
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    let running = start(&[]).await;
+    let doubled = format!("{KEY}, {KEY}");
+    let key = ("sec-websocket-key", KEY);
+    let version = ("sec-websocket-version", "13");
+    for (more, status) in [
+        (vec![key, version], 101),
+        (vec![key, version, version, key], 101),
+        (vec![key, ("sec-websocket-version", "13, 13")], 101),
+        (vec![version, ("sec-websocket-key", &doubled)], 101),
+        (vec![key, version, ("sec-websocket-version", "8")], 426),
+        (vec![key, ("sec-websocket-version", "8, 13")], 426),
+        (
+            vec![
+                version,
+                key,
+                ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+            ],
+            400,
+        ),
+    ] {
+        let upgrade = [BEARER, ("connection", "upgrade"), ("upgrade", "websocket")];
+        let headers = [&upgrade[..], &more].concat();
+        let answer = send(running.address, "GET", "/mcp/ws", &headers, "").await;
+        assert_eq!(answer.status(), status, "{more:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_event_stream_passes_proxies_and_keeps_their_prefix() {
     let running = start(&[("MCP_TRUSTED_PROXIES", "127.0.0.1")]).await;
@@ -173,6 +204,8 @@ async fn an_event_stream_passes_proxies_and_keeps_their_prefix() {
         ("/team/lucarne/", "/team/lucarne/mcp/messages?"),
         ("/team//lucarne", "/team/lucarne/mcp/messages?"),
         ("/a%20b/%C3%BC", "/a%20b/%C3%BC/mcp/messages?"),
+        ("/a/, /a/", "/a/mcp/messages?"),
+        ("/a, /b", "/mcp/messages?"),
         ("/", "/mcp/messages?"),
         ("/a%2", "/mcp/messages?"),
         ("/a%0g", "/mcp/messages?"),

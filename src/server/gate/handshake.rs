@@ -122,16 +122,11 @@ fn accept_key(parts: &Parts) -> Result<HeaderValue, Refused> {
     if !speaks || !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") {
         return Err(upgrade_required().into());
     }
-    if headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
+    if gate::said_once(headers, &SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(upgrade_required().into());
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let key = gate::said_once(headers, &SEC_WEBSOCKET_KEY);
+    let key = key.map(str::as_bytes).unwrap_or_default();
     let sound = {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD
