@@ -2,8 +2,10 @@
 //!
 //! [`Request::parse`] checks the envelope and nothing else. Parameters stay raw JSON text
 //! ([`Object`]), so that no digit of a number is lost before the plan knows a field's type.
-//! [`schema`] holds the published shapes of both directions.
+//! [`schema`] holds the published shapes of both directions, [`arguments`] reads what is written
+//! otherwise than they say.
 
+pub mod arguments;
 mod id;
 mod object;
 pub mod schema;

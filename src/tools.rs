@@ -22,6 +22,8 @@ pub use parameter::Parameter;
 
 use std::time::Duration;
 
+use crate::protocol::arguments::Declared;
+
 /// The most tools of a set.
 pub const MAX_TOOLS: usize = 100;
 /// The longest SQL of a tool, in bytes.
@@ -65,6 +67,18 @@ pub struct Tool {
     pub examples: Vec<Example>,
     /// Where it stands.
     pub place: Place,
+}
+
+impl Declared for Tool {
+    fn is_list(&self, name: &str) -> bool {
+        let mut parameters = self.parameters.iter();
+        parameters.any(|known| known.name == name && known.is_list())
+    }
+
+    fn is_optional(&self, name: &str) -> bool {
+        let mut parameters = self.parameters.iter();
+        parameters.any(|known| known.name == name && known.is_optional())
+    }
 }
 
 /// SQL, and where it stands in its file.

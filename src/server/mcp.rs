@@ -5,7 +5,6 @@
 //! WebSocket, standard input and output, HTTP with SSE). Rows are written as JSON once, by
 //! `encode`, and pass through as bytes.
 
-mod arguments;
 mod channel;
 mod completion;
 mod dispatch;

@@ -87,6 +87,8 @@ async fn what_is_empty_is_as_if_it_were_not_there() {
         r#""filters":"","sort":"[]","total":"""#,
         r#""filters":{},"sort":[],"expand":[],"fields":[],"group_by":[],"aggregate":{},"cursor":"","offset":0,"total":false"#,
         r#""filters":null,"sort":null,"cursor":null,"offset":null,"total":null"#,
+        r#""fields":"{}","sort":"null","filters":"[]","aggregate":"[]","offset":"null","total":"""#,
+        r#""group_by":"\"\"","having":"\"{}\"","include":"[]","compute":"null","total":"{}""#,
     ] {
         let arguments = format!(r#"{{"model":"users","limit":2,{more}}}"#);
         let mut answer = content(running.address, "query_records", &arguments).await;
@@ -150,6 +152,114 @@ async fn lists_and_objects_may_come_as_text() {
         json!({ "model": "users", "filters": { "email": "{\"$ne\":\"x\"}" } }).to_string();
     let found = content(running.address, "query_records", &filters).await;
     assert_eq!(found["count"], 0, "{found}");
+}
+
+/// A relation to many is compared with no text: one under its name is what is asked of its rows.
+#[tokio::test]
+async fn what_is_asked_of_many_rows_may_be_text() {
+    let running = start(&[]).await;
+    let open = json!({ "$some": { "status": { "$in": ["open"] } } });
+    let many = json!({ "$count": { "$gt": 2 }, "where": { "status": "open" } });
+    let texts = [
+        (json!(open.to_string()), open.clone()),
+        (json!(json!(open.to_string()).to_string()), open.clone()),
+        (
+            json!(r#"{"$some":"{\"status\":{\"$in\":\"[\\\"open\\\"]\"}}"}"#),
+            open,
+        ),
+        (json!(many.to_string()), many),
+        (json!(r#"{"$none":{}}"#), json!({ "$none": {} })),
+    ];
+    for (text, plain) in texts {
+        for within in [false, true] {
+            let asked = |asked: &Value| {
+                let filters = json!({ "tickets_by_user": asked });
+                let filters = match within {
+                    true => json!({ "$not": { "$or": [filters] } }),
+                    false => filters,
+                };
+                json!({ "model": "users", "fields": ["id"], "filters": filters }).to_string()
+            };
+            let plain = rows(running.address, "query_records", &asked(&plain)).await;
+            assert!(plain["error"].is_null(), "{plain}");
+            let written = asked(&text);
+            let answer = rows(running.address, "query_records", &written).await;
+            assert_eq!(answer, plain, "{written}");
+        }
+    }
+    for wrong in [
+        "",
+        "open",
+        "{}",
+        "[]",
+        "null",
+        r#"{"$gt":1}"#,
+        r#"{"$some":[]}"#,
+    ] {
+        let filters = json!({ "model": "users", "filters": { "tickets_by_user": wrong } });
+        let answer = content(running.address, "query_records", &filters.to_string()).await;
+        let code = match wrong.contains("$some") {
+            true => "invalid_parameter",
+            false => "invalid_filter",
+        };
+        assert_eq!(answer["code"], code, "{answer}");
+    }
+}
+
+/// What stands in a condition is never taken for absent: without it more rows would be found.
+#[tokio::test]
+async fn a_filter_that_says_something_is_never_an_empty_one() {
+    let running = start(&[("MCP_RATE_LIMIT", "0")]).await;
+    let all = content(
+        running.address,
+        "query_records",
+        r#"{"model":"users","total":true}"#,
+    )
+    .await;
+    let empties = [
+        "null",
+        "[]",
+        "{}",
+        r#""""#,
+        r#""null""#,
+        r#""[]""#,
+        r#""{}""#,
+        r#"" ""#,
+    ];
+    for joint in ["$or", "$not", "$and", "tickets_by_user", "id", "role"] {
+        for nothing in empties {
+            let filters = format!(r#"{{"{joint}":{nothing}}}"#);
+            let written = serde_json::to_string(&filters).unwrap();
+            for filters in [&filters, &written] {
+                let arguments = format!(r#"{{"model":"users","total":true,"filters":{filters}}}"#);
+                let answer = content(running.address, "query_records", &arguments).await;
+                // All of nothing holds of every row, as it does natively.
+                let is_all = joint == "$and" && nothing.contains("[]");
+                let refused = answer["error"].is_string();
+                assert!(
+                    refused || (answer["total"] == all["total"]) == is_all,
+                    "{arguments}: {answer}"
+                );
+            }
+        }
+    }
+    for nothing in empties.into_iter().filter(|nothing| *nothing != r#"" ""#) {
+        let arguments = format!(r#"{{"model":"users","total":true,"filters":{nothing}}}"#);
+        let answer = content(running.address, "query_records", &arguments).await;
+        assert_eq!(answer["total"], all["total"], "{arguments}: {answer}");
+    }
+    for broken in [
+        r#"" ""#,
+        r#""{\"role\":\"admin\"""#,
+        r#""[{\"role\":\"admin\"}]""#,
+        r#"[{"role":"admin"}]"#,
+    ] {
+        for tool in ["query_records", "list_records"] {
+            let arguments = format!(r#"{{"model":"users","filters":{broken}}}"#);
+            let answer = content(running.address, tool, &arguments).await;
+            assert_eq!(answer["code"], "invalid_parameter", "{arguments}: {answer}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -313,6 +423,34 @@ async fn lists_and_prompts_take_what_is_empty_or_text() {
     let text = ask("prompts/get", asked(json!(r#"{"model":"users"}"#))).await;
     assert_eq!(text, plain);
     let wrong = ask("prompts/get", asked(json!([1]))).await;
+    assert_eq!(wrong["error"]["code"], -32602);
+    for (arguments, said) in [
+        (json!({}), "Missing required argument: model"),
+        (json!({ "model": "" }), "Missing required argument: model"),
+        (json!({ "model": null }), "Missing required argument: model"),
+        (json!({ "model": 7 }), "Argument 'model' must be a string"),
+        (
+            json!({ "model": ["users"] }),
+            "Argument 'model' must be a string",
+        ),
+    ] {
+        let wrong = ask("prompts/get", asked(arguments)).await;
+        assert_eq!(wrong["error"]["message"], said, "{wrong}");
+    }
+    let complete = |reference: Value, argument: Value| {
+        ask(
+            "completion/complete",
+            json!({ "ref": reference, "argument": argument }),
+        )
+    };
+    let reference = json!({ "type": "ref/prompt", "name": "explore_model" });
+    let argument = json!({ "name": "model", "value": "tic" });
+    let text = |value: &Value| json!(value.to_string());
+    let plain = complete(reference.clone(), argument.clone()).await;
+    assert_eq!(plain["result"]["completion"]["values"], json!(["tickets"]));
+    let written = complete(text(&reference), text(&argument)).await;
+    assert_eq!(written, plain);
+    let wrong = complete(json!(7), argument).await;
     assert_eq!(wrong["error"]["code"], -32602);
 }
 

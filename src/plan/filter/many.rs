@@ -12,7 +12,7 @@ use crate::plan::joins::Rows;
 use crate::plan::path::{Found, Unresolved};
 use crate::plan::summary::Summary;
 use crate::plan::term::Term;
-use crate::protocol::{Kind, kind};
+use crate::protocol::{Kind, arguments, kind};
 
 /// Relations to many that lead on from one another at the most.
 const MAX_MANY: usize = 3;
@@ -41,9 +41,9 @@ impl<'c> Reader<'_, 'c> {
             Error::from(ErrorKind::RelationHoldsMany(found.relation.name().into()))
                 .with_hint(example)
         };
-        let members = (kind(raw) == Kind::Object)
-            .then(|| Object::parse(raw.get()))
-            .flatten()
+        // No text is compared with rows, so one can only be the object's JSON.
+        let text = arguments::of_rows(raw);
+        let members = Object::parse(text.as_deref().unwrap_or(raw.get()))
             .filter(|members| !members.is_empty() && members.len() <= MAX_CONDITIONS)
             .ok_or_else(wrong)?;
         let of_count = members.get("where");

@@ -6,7 +6,7 @@ use super::message::{Call, Fault, Reply};
 use super::prompts::{ANSWER, EXPLORE};
 use super::resources::{MODEL_TEMPLATE, RECORD_TEMPLATE};
 use crate::policy::Policy;
-use crate::protocol::{Action, Object, decode_string};
+use crate::protocol::{Action, Object, arguments, decode_string};
 
 /// Values of one answer at the most.
 const VALUES: usize = 100;
@@ -16,12 +16,11 @@ const VALUES: usize = 100;
 /// # Errors
 /// A reference to something that there is not.
 pub(super) fn complete(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault> {
-    let object = |name: &str| {
-        call.params
-            .get(name)
-            .and_then(|raw| Object::parse(raw.get()))
-    };
-    let (Some(reference), Some(argument)) = (object("ref"), object("argument")) else {
+    let given = |name: &str| arguments::texts(call.params.get(name));
+    let (reference, argument) = (given("ref"), given("argument"));
+    let reference = reference.as_deref().and_then(Object::parse);
+    let argument = argument.as_deref().and_then(Object::parse);
+    let (Some(reference), Some(argument)) = (reference, argument) else {
         return Err(Fault::params(
             "Invalid params: ref and argument must be objects",
         ));

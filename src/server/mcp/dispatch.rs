@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::message::{self, Call, Fault, METHOD_NOT_FOUND, Reply};
 use super::revision::{self, Era};
-use super::{Context, FIXED_MS, INSTRUCTIONS, arguments, completion, prompts, resources, tools};
+use super::{Context, FIXED_MS, INSTRUCTIONS, completion, prompts, resources, tools};
 use crate::error::{Echo, Error, ErrorKind};
-use crate::protocol::decode_string;
+use crate::protocol::{arguments, decode_string};
 use crate::server::catch_panic::catch_panic;
 
 /// Answers one request, whatever happens: a panic on the way is no reason to leave the client

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::FIXED_MS;
 use super::message::{Call, Fault, Reply};
-use super::{FIXED_MS, arguments};
 use crate::error::Echo;
 use crate::policy::Policy;
-use crate::protocol::{Action, Object, decode_string};
+use crate::protocol::{Action, Object, arguments, decode_string};
 
 /// Explores one model.
 pub(super) const EXPLORE: &str = "explore_model";
@@ -56,20 +56,24 @@ pub(super) fn get(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault> {
         let message = format!("Unknown prompt: {}", Echo::from(&*name));
         return Err(Fault::params(message));
     }
-    let arguments = arguments::texts(call.params.get("arguments"));
-    let arguments = arguments.as_deref().and_then(Object::parse);
-    let arguments =
-        arguments.ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?;
+    let text = arguments::texts(call.params.get("arguments"));
+    let given = text.as_deref().and_then(Object::parse);
+    let given =
+        given.ok_or_else(|| Fault::params("Invalid params: arguments must be an object"))?;
     let argument = |name: &str| {
-        arguments
-            .get(name)
-            .and_then(decode_string)
-            .filter(|text| !text.is_empty())
+        let value = given.get(name);
+        let value = value.filter(|raw| !arguments::is_empty(raw.get()));
+        let text = value.map(|raw| {
+            let wrong = || Fault::params(format!("Argument '{name}' must be a string"));
+            decode_string(raw).ok_or_else(wrong)
+        });
+        text.transpose()
     };
     let needed = |name: &str| {
-        argument(name).ok_or_else(|| Fault::params(format!("Missing required argument: {name}")))
+        let missing = || Fault::params(format!("Missing required argument: {name}"));
+        argument(name)?.ok_or_else(missing)
     };
-    let model = match argument("model") {
+    let model = match argument("model")? {
         Some(model) if !policy.names().contains(&&*model) => {
             return Err(Fault::params(format!(
                 "Model '{}' not allowed. Allowed models: {}",

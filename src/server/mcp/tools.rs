@@ -6,11 +6,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::message::{Call, Fault, Reply};
-use super::{Context, RELOADED_MS, arguments};
+use super::{Context, RELOADED_MS};
 use crate::encode;
 use crate::error::{Echo, Error, ErrorKind};
 use crate::policy::{Policy, Tool, Work};
-use crate::protocol::{self, Action, Object, Read, decode_string};
+use crate::protocol::{self, Action, Object, Read, arguments, decode_string};
 use crate::service;
 
 /// `tools/list`

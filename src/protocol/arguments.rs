@@ -3,33 +3,46 @@
 //! The schemas of the tools give each parameter one type, so that every library can read them, and
 //! more is taken than they say. Wherever a list or an object is expected, at any depth, it may come
 //! as JSON text. Who must give every argument fills what it does not need with something empty,
-//! which is left out here.
+//! which is left out here. What stands in a condition is said, and never left out.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::protocol::{self, Action, Kind, MAX_DEPTH, Object, decode_string, kind};
-use crate::tools::Tool;
+use super::{Action, Kind, MAX_DEPTH, Object, decode_string, kind, value};
 
 /// How often a list or an object may have been put into a text.
 const TEXTS_IN_TEXTS: usize = 3;
 
+/// The parameters of a tool that is no action, as far as it matters how they are written.
+pub trait Declared {
+    /// Whether the parameter of that name takes a list.
+    fn is_list(&self, name: &str) -> bool;
+    /// Whether a call may go without the parameter of that name.
+    fn is_optional(&self, name: &str) -> bool;
+}
+
 /// The object of a tool's arguments, each of them as its action reads it; `None` for what is no
 /// object.
-pub(super) fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+pub fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     whole(Expected::Parameters(action), raw)
 }
 
-/// The object of the arguments of a tool that the operator wrote; `None` for what is no object.
-pub(super) fn of<'a>(tool: &Tool, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+/// The object of the arguments of a tool that is no action; `None` for what is no object.
+pub fn of<'a>(tool: &dyn Declared, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
     whole(Expected::Arguments(tool), raw)
 }
 
 /// An object of texts, which may be text itself; `None` for what is no object.
-pub(super) fn texts(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+pub fn texts(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     whole(Expected::Texts, raw)
+}
+
+/// The object that a text holds of what is asked of many rows; `None` for what is no such text.
+/// Only who knows the relations of a model can tell it from a text to compare with.
+pub fn of_rows(raw: &RawValue) -> Option<String> {
+    (kind(raw) == Kind::String).then(|| put(Expected::OfRows, raw, MAX_DEPTH))?
 }
 
 fn whole<'a>(expected: Expected<'_>, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
@@ -47,8 +60,8 @@ fn whole<'a>(expected: Expected<'_>, raw: Option<&'a RawValue>) -> Option<Cow<'a
 /// What one place of the arguments takes.
 #[derive(Clone, Copy)]
 enum Expected<'t> {
-    /// The arguments of a tool that the operator wrote.
-    Arguments(&'t Tool),
+    /// The arguments of a tool that is no action.
+    Arguments(&'t dyn Declared),
     /// An object of texts.
     Texts,
     /// The parameters of an action.
@@ -61,6 +74,8 @@ enum Expected<'t> {
     ListOfConditions,
     /// What a field is compared with: conditions, or a value, which a text always is.
     Compared,
+    /// What is asked of the rows that a relation leads to.
+    OfRows,
     /// Names of one's own, each with what is computed.
     Computed,
     /// A name, or an object: a part of a date, the function of an aggregate, an expression.
@@ -71,16 +86,20 @@ enum Expected<'t> {
     Names,
     /// A list of values.
     Values,
+    /// A number or a switch.
+    Plain,
     /// A value, as it is.
     Value,
 }
 
 impl Expected<'_> {
-    /// What a text in this place may hold; in others it is a text.
+    /// What a text in this place may hold; in others it is a text. Where it may hold null it may
+    /// hold whatever is as empty.
     fn in_text(self) -> &'static [Kind] {
         match self {
             Self::Compared | Self::Value => &[],
-            Self::Expression => &[Kind::Object],
+            Self::Plain => &[Kind::Null],
+            Self::Expression | Self::OfRows => &[Kind::Object],
             Self::Operands => &[Kind::Object, Kind::Array],
             Self::ListOfConditions | Self::Names | Self::Values => &[Kind::Array, Kind::Null],
             _ => &[Kind::Object, Kind::Null],
@@ -90,19 +109,14 @@ impl Expected<'_> {
     /// What the member of that name takes.
     fn member(self, name: &str, object: &Object<'_>) -> Self {
         match (self, name) {
-            (Self::Arguments(tool), _) => {
-                let mut parameters = tool.parameters.iter();
-                match parameters.any(|known| known.name == name && known.is_list()) {
-                    true => Self::Values,
-                    false => Self::Value,
-                }
-            }
+            (Self::Arguments(tool), _) if tool.is_list(name) => Self::Values,
             (Self::Parameters(_), "filters" | "having") => Self::Conditions,
             (Self::Parameters(_), "aggregate" | "compute") => Self::Computed,
             (Self::Parameters(_), "include") => Self::Relations,
             (Self::Parameters(_), "fields" | "sort" | "group_by" | "expand") => Self::Names,
+            (Self::Parameters(_), "limit" | "offset" | "total") => Self::Plain,
             (Self::Relations, _) => Self::Parameters(Action::Query),
-            (Self::Conditions | Self::Compared, _) => match name {
+            (Self::Conditions | Self::Compared | Self::OfRows, _) => match name {
                 "$in" | "$nin" | "$between" => Self::Values,
                 "$and" | "$or" => Self::ListOfConditions,
                 "$not" | "$some" | "$none" | "$every" | "$count" => Self::Conditions,
@@ -130,10 +144,7 @@ impl Expected<'_> {
     /// Whether a member that says nothing is one that was not given.
     fn may_lack(self, name: &str) -> bool {
         match self {
-            Self::Arguments(tool) => {
-                let mut parameters = tool.parameters.iter();
-                parameters.any(|known| known.name == name && known.is_optional())
-            }
+            Self::Arguments(tool) => tool.is_optional(name),
             Self::Parameters(action) => {
                 name == "model" || (name != "id" && action.parameters().contains(&name))
             }
@@ -193,7 +204,7 @@ fn items(expected: Expected<'_>, text: &str, deepest: usize) -> Option<String> {
 }
 
 /// Whether a value says nothing: null, an empty text, list or object.
-pub(super) fn is_empty(text: &str) -> bool {
+pub fn is_empty(text: &str) -> bool {
     let within = |open, close| {
         let text = text.trim().strip_prefix(open)?.strip_suffix(close)?;
         Some(text.trim())
@@ -208,16 +219,20 @@ fn is_zero(text: &str) -> bool {
     text.trim_matches('"').parse() == Ok(0.0)
 }
 
-/// The value of one of these kinds that a text holds: some clients put a text into a text.
+/// The value of one of these kinds that a text holds, or something as empty as null where that is
+/// one of them: some clients put a text into a text.
 fn embedded<'a>(raw: &'a RawValue, kinds: &[Kind]) -> Option<Cow<'a, str>> {
     if kinds.is_empty() {
         return None;
     }
     let mut text = decode_string(raw)?;
     for _ in 0..TEXTS_IN_TEXTS {
-        let value = protocol::value(&text)?;
+        let value = value(&text)?;
+        let nothing = kinds.contains(&Kind::Null) && is_empty(value.get());
         text = match kind(value) {
-            found if kinds.contains(&found) => return Some(Cow::Owned(value.get().to_owned())),
+            found if nothing || kinds.contains(&found) => {
+                return Some(Cow::Owned(value.get().to_owned()));
+            }
             Kind::String => Cow::Owned(decode_string(value)?.into_owned()),
             _ => return None,
         };
@@ -261,8 +276,78 @@ mod tests {
         let raw = RawValue::from_string(r#"{"id":"","limt":[]}"#.to_owned()).unwrap();
         let read = read(Action::Get, Some(&raw));
         assert_eq!(read.as_deref(), Some(r#"{"id":"","limt":[]}"#));
-        for other in ["7", "true", "[1]", r#""text""#, r#""[1]""#] {
+        for other in ["7", "true", "[1]", r#""text""#, r#""[1]""#, r#"" ""#] {
             assert_eq!(query(other), None, "{other}");
+        }
+    }
+
+    /// What is empty in a text is as empty as it is by itself, whatever its kind; what a condition
+    /// says is never taken away, for without it more would be found.
+    #[test]
+    fn what_is_empty_in_a_text_is_not_there_and_conditions_are() {
+        let texts = Action::Query.parameters().iter();
+        let names = ["cursor", "zone", "format"];
+        for name in texts.filter(|name| !names.contains(name)) {
+            for nothing in ["null", "{}", " [ ] ", r#"\"\""#, r#"\"{}\""#] {
+                let arguments = format!(r#"{{"{name}":"{nothing}"}}"#);
+                assert_eq!(query(&arguments).as_deref(), Some("{}"), "{arguments}");
+            }
+        }
+        for nothing in ["null", "[]", "{ }", r#"\"[]\""#] {
+            let arguments = format!(r#"{{"include":{{"a":"{nothing}"}}}}"#);
+            let expected = r#"{"include":{"a":{}}}"#;
+            assert_eq!(query(&arguments).as_deref(), Some(expected), "{arguments}");
+            assert_eq!(query(&format!(r#""{nothing}""#)).as_deref(), Some("{}"));
+            for arguments in [
+                format!(r#"{{"cursor":"{nothing}"}}"#),
+                format!(r#"{{"model":"{nothing}"}}"#),
+                format!(r#"{{"aggregate":{{"n":"{nothing}"}}}}"#),
+            ] {
+                let object = Object::parse(&arguments).unwrap();
+                let read = query(&arguments).unwrap();
+                assert_eq!(Object::parse(&read).unwrap().len(), object.len(), "{read}");
+            }
+        }
+        for joint in ["$and", "$or", "$not", "a", "n.$none"] {
+            for nothing in [
+                "null",
+                "[]",
+                "{}",
+                r#""""#,
+                r#""null""#,
+                r#""[]""#,
+                r#""{}""#,
+            ] {
+                for name in ["filters", "having"] {
+                    let arguments = format!(r#"{{"{name}":{{"{joint}":{nothing}}}}}"#);
+                    let read = query(&arguments).unwrap();
+                    let read = Object::parse(&read).unwrap();
+                    let read = Object::parse(read.get(name).expect(&arguments).get()).unwrap();
+                    assert!(read.get(joint).is_some(), "{arguments}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_many_rows_may_be_text() {
+        for (text, expected) in [
+            (r#""{\"$some\":{}}""#, Some(r#"{"$some":{}}"#)),
+            (
+                r#""{\"$count\":\"{\\\"$in\\\":\\\"[1]\\\"}\",\"where\":\"{}\"}""#,
+                Some(r#"{"$count":{"$in":[1]},"where":{}}"#),
+            ),
+            (
+                r#""\"{\\\"$none\\\":{\\\"a\\\":\\\"{}\\\"}}\"""#,
+                Some(r#"{"$none":{"a":"{}"}}"#),
+            ),
+            (r#""[]""#, None),
+            (r#""null""#, None),
+            (r#""text""#, None),
+            (r#"{"$some":"{}"}"#, None),
+        ] {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            assert_eq!(of_rows(&raw).as_deref(), expected, "{text}");
         }
     }
 
@@ -343,7 +428,7 @@ mod tests {
             r#"{"filters":{"a":[],"b":{},"c":null,"d":{"$in":[],"$eq":""}}}"#,
             r#"{"compute":{"a":"null","b":{"$min":"null"},"c":{"$add":["","x"]}}}"#,
             r#"{"include":{"a":{"unknown":[],"limit":1}}}"#,
-            r#"{"filters":{"$and":["a","[]"],"$not":"a","b":{"$in":"1"}}}"#,
+            r#"{"filters":{"$and":["a","[1]"],"$not":"a","b":{"$in":"1"}}}"#,
             r#"{"filters":"[1]"}"#,
             r#"{"fields":"id"}"#,
             r#"{"cursor":"{\"a\":1}"}"#,
@@ -364,21 +449,22 @@ mod tests {
         let arguments = r#"{"filters":{"a\"b":12345678901234567890.123, "ü":1e0},"limit":1.0}"#;
         assert_eq!(query(arguments).as_deref(), Some(arguments));
     }
+
+    /// A tool that needs a name and ids, and may be given more.
+    struct Stub;
+
+    impl Declared for Stub {
+        fn is_list(&self, name: &str) -> bool {
+            ["ids", "more"].contains(&name)
+        }
+
+        fn is_optional(&self, name: &str) -> bool {
+            ["note", "day", "more"].contains(&name)
+        }
+    }
+
     #[test]
     fn what_the_operator_wrote_lacks_what_is_empty() {
-        let file = r#"
-            [[tool]]
-            name = "t"
-            description = "x"
-            sql = "SELECT 1 AS one"
-            [tool.params]
-            name = { type = "text", description = "x" }
-            note = { type = "text", description = "x", required = false }
-            day = { type = "date", description = "x", default = "today" }
-            ids = { type = "integer[]", description = "x" }
-            more = { type = "text[]", description = "x", default = ["a"] }
-        "#;
-        let tools = crate::tools::file::read("tools.toml", file).tools;
         for (arguments, expected) in [
             (r#""""#, "{}"),
             (
@@ -386,6 +472,10 @@ mod tests {
                 r#"{"name":""}"#,
             ),
             (r#"{"note":null,"day":{},"more":"[]"}"#, "{}"),
+            (
+                r#"{"more":"{}","ids":"null","note":"[]"}"#,
+                r#"{"ids":null,"note":"[]"}"#,
+            ),
             (
                 r#"{"ids":"[1, 2]","name":"[1]","more":"[\"x\"]"}"#,
                 r#"{"ids":[1, 2],"name":"[1]","more":["x"]}"#,
@@ -396,11 +486,8 @@ mod tests {
             ),
         ] {
             let raw = RawValue::from_string(arguments.to_owned()).unwrap();
-            assert_eq!(
-                of(&tools[0], Some(&raw)).as_deref(),
-                Some(expected),
-                "{arguments}"
-            );
+            let read = of(&Stub, Some(&raw));
+            assert_eq!(read.as_deref(), Some(expected), "{arguments}");
         }
     }
 }
