@@ -14,7 +14,24 @@ const ECHO_CHARACTERS: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
-    hint: Option<Box<str>>,
+    hint: Option<Hint>,
+}
+
+/// By which words an error is told: what natively is an action is a tool by MCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// Those of native messages.
+    Native,
+    /// Those of MCP.
+    Tools,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hint {
+    text: Box<str>,
+    /// The same by MCP, where that has other words.
+    of_tools: Option<Box<str>>,
 }
 
 /// Every way in which a request can fail, with exactly what its text repeats.
@@ -100,8 +117,11 @@ pub enum ErrorKind {
     RateLimited { limit: u32, window: u64 },
     #[error("Row budget spent: {0} rows per day")]
     BudgetSpent(u64),
-    #[error("Action '{0}' is not allowed for this token")]
-    ActionNotAllowed(&'static str),
+    #[error("Action '{action}' is not allowed for this token")]
+    ActionNotAllowed {
+        action: &'static str,
+        tool: &'static str,
+    },
     #[error("{what} needs the scope '{scope}', which this token does not have")]
     ScopeMissing {
         what: &'static str,
@@ -188,7 +208,7 @@ impl ErrorKind {
             NotFound { .. } => "not_found",
             RateLimited { .. } => "rate_limited",
             BudgetSpent(_) => "budget_spent",
-            ActionNotAllowed(_) | ScopeMissing { .. } | CallerLacks { .. } => "not_permitted",
+            ActionNotAllowed { .. } | ScopeMissing { .. } | CallerLacks { .. } => "not_permitted",
             ToolFailed(_) => "tool_failed",
             Timeout(_) => "timeout",
             ResponseTooLarge(_) => "response_too_large",
@@ -219,9 +239,25 @@ impl Error {
         self.kind.code()
     }
 
+    /// What is wrong.
+    pub fn text(&self, speech: Speech) -> String {
+        match (&self.kind, speech) {
+            (ErrorKind::NoPrimaryKey(model), Speech::Tools) => {
+                format!("Model '{model}' has no primary key: use list_records with filters")
+            }
+            (ErrorKind::ActionNotAllowed { tool, .. }, Speech::Tools) => {
+                format!("Tool '{tool}' is not allowed for this token")
+            }
+            (kind, _) => kind.to_string(),
+        }
+    }
+
     /// What to do next, made from readable names alone.
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+    pub fn hint(&self, speech: Speech) -> Option<&str> {
+        let hint = self.hint.as_ref()?;
+        let of_tools = hint.of_tools.as_deref();
+        let of_tools = of_tools.filter(|_| speech == Speech::Tools);
+        Some(of_tools.unwrap_or(&hint.text))
     }
 
     /// The same error about a value, of a field as the request names it.
@@ -234,9 +270,22 @@ impl Error {
 
     /// The same error with what to do next; an empty hint is none.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        let hint = hint.into();
-        self.hint = (!hint.is_empty()).then(|| hint.into_boxed_str());
+        let text = hint.into().into_boxed_str();
+        self.hint = (!text.is_empty()).then_some(Hint {
+            text,
+            of_tools: None,
+        });
         self
+    }
+
+    /// The same error with what to do next, by the words of each dialect.
+    pub fn with_hint_by(self, hint: impl Fn(Speech) -> String) -> Self {
+        let mut error = self.with_hint(hint(Speech::Native));
+        if let Some(told) = &mut error.hint {
+            let of_tools = Some(hint(Speech::Tools).into_boxed_str());
+            told.of_tools = of_tools.filter(|of_tools| *of_tools != told.text);
+        }
+        error
     }
 }
 
@@ -311,6 +360,27 @@ mod tests {
             ErrorKind::Exclusive("cursor", "offset").to_string(),
             "Parameters 'cursor' and 'offset' exclude each other"
         );
+    }
+
+    #[test]
+    fn each_dialect_has_its_words() {
+        let kind = ErrorKind::ActionNotAllowed {
+            action: "get",
+            tool: "get_record",
+        };
+        let error = Error::from(kind).with_hint_by(|speech| format!("{speech:?}"));
+        for (speech, text) in [
+            (Speech::Native, "Action 'get' is not allowed for this token"),
+            (
+                Speech::Tools,
+                "Tool 'get_record' is not allowed for this token",
+            ),
+        ] {
+            assert_eq!(error.text(speech), text);
+            let hint = format!("{speech:?}");
+            assert_eq!(error.hint(speech), Some(&*hint));
+            assert_eq!(error.clone().with_hint("x").hint(speech), Some("x"));
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use crate::value::{Argument, Value};
 use path::Names;
 
 use crate::catalog::{Catalog, Distinction, Field, Model};
-use crate::error::{Echo, Error, ErrorKind};
+use crate::error::{Echo, Error, ErrorKind, Speech};
 use crate::protocol::{Action, Object};
 use crate::suggest;
 
@@ -529,27 +529,41 @@ fn known(action: Action, params: &Object<'_>) -> Result<(), Error> {
     match params.iter().find(|(name, _)| !parameters.contains(name)) {
         None => Ok(()),
         Some((name, _)) => {
-            let near = suggest::nearest(name, parameters.iter().copied());
-            let hint = match (near, suggest::words::parameter(name)) {
-                (Some(near), _) => format!("did you mean {near:?}? "),
-                (None, Some("expand")) if parameters.contains(&"expand") => {
-                    format!("{name} is \"expand\" here, or a path like \"user.email\"; ")
-                }
-                (None, Some(ours)) if ours == "model" || parameters.contains(&ours) => {
-                    format!("{name} is {ours:?} here; ")
-                }
-                (None, Some(ours)) if Action::Query.parameters().contains(&ours) => {
-                    format!("{name} is {ours:?} of query; ")
-                }
-                (None, _) => String::new(),
-            };
-            let takes = match parameters {
-                [] => format!("{} takes no parameters", action.name()),
-                _ => format!("{} takes {}", action.name(), parameters.join(", ")),
-            };
-            Err(Error::from(ErrorKind::UnknownParameter(name.into())).with_hint(hint + &takes))
+            let error = Error::from(ErrorKind::UnknownParameter(name.into()));
+            Err(error.with_hint_by(|speech| unknown(name, action, speech)))
         }
     }
+}
+
+/// What to send in place of a parameter that an action does not take.
+fn unknown(name: &str, action: Action, speech: Speech) -> String {
+    let parameters = action.parameters();
+    let near = suggest::nearest(name, parameters.iter().copied());
+    let hint = match (near, suggest::words::parameter(name)) {
+        (Some(near), _) => format!("did you mean {near:?}? "),
+        (None, Some("expand")) if parameters.contains(&"expand") => {
+            format!("{name} is \"expand\" here, or a path like \"user.email\"; ")
+        }
+        (None, Some(ours)) if ours == "model" || parameters.contains(&ours) => {
+            format!("{name} is {ours:?} here; ")
+        }
+        (None, Some(ours)) if Action::Query.parameters().contains(&ours) => {
+            format!("{name} is {ours:?} of {}; ", Action::Query.called(speech))
+        }
+        (None, None) if Action::Query.parameters().contains(&name) => {
+            format!("{name} is for {}; ", Action::Query.called(speech))
+        }
+        (None, _) => String::new(),
+    };
+    // By MCP the model is one of them.
+    let model = ["model"].into_iter();
+    let model = model.filter(|_| speech == Speech::Tools && action != Action::Whoami);
+    let takes: Vec<&str> = model.chain(parameters.iter().copied()).collect();
+    let takes = match takes[..] {
+        [] => "no parameters".to_owned(),
+        _ => takes.join(", "),
+    };
+    format!("{hint}{} takes {takes}", action.called(speech))
 }
 
 /// A parameter that is there and not `null`.

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Speech};
 
 /// JSON of a request nests at most this deep.
 pub const MAX_DEPTH: usize = 64;
@@ -78,6 +78,14 @@ impl Action {
             Self::Whoami => "whoami",
             // Each is a tool of its own.
             Self::Call => "call",
+        }
+    }
+
+    /// What it is called in a dialect.
+    pub fn called(self, speech: Speech) -> &'static str {
+        match speech {
+            Speech::Native => self.name(),
+            Speech::Tools => self.tool(),
         }
     }
 

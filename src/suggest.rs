@@ -63,7 +63,7 @@ pub(crate) fn fields(name: &str, model: &Model) -> String {
     match (near, all) {
         (Some(near), Some(all)) => format!("{near} {all}"),
         (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => format!("describe {} lists its fields", model.name()),
+        (None, None) => format!("the description of {} tells its fields", model.name()),
     }
 }
 

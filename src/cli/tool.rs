@@ -16,6 +16,7 @@ use super::text::visible;
 use super::{operator, output, query, serve};
 use crate::app::{self, NoWorkbench, Opened, ToolCaller, Tries, Workbench};
 use crate::config::{self, Config};
+use crate::error::Speech;
 use crate::observe::Metrics;
 use crate::suggest::nearest;
 
@@ -212,7 +213,7 @@ fn call(asked: Call) -> Result<Exit, Failure> {
             let code = refused.error.code();
             let mut failure = Failure::unable(format!("{} ({code})", refused.error));
             let cause = refused.cause.map(|cause| format!("the cause: {cause}"));
-            let hint = refused.error.hint().map(str::to_owned);
+            let hint = refused.error.hint(Speech::Native).map(str::to_owned);
             if let Some(help) = cause.or(hint) {
                 failure = failure.help(help);
             }

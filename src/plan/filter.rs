@@ -10,8 +10,8 @@ use super::term::Term;
 use super::value;
 use super::{Object, present};
 use crate::catalog::{Field, Model};
-use crate::error::{Error, ErrorKind};
-use crate::protocol::{Kind, decode_string, kind};
+use crate::error::{Error, ErrorKind, Speech};
+use crate::protocol::{Action, Kind, decode_string, kind};
 use crate::suggest;
 
 /// Tests of one request at the most.
@@ -281,11 +281,11 @@ impl<'c> Reader<'_, 'c> {
                 Ok(join(tests, negated))
             }
             Kind::Object | Kind::Array => {
-                let hint = match self.operators {
-                    true => r#"one of several values: {"$in":[…]}"#,
-                    false => "operators are for the action query",
-                };
-                Err(value::invalid(field, "a plain value").with_hint(hint))
+                let error = value::invalid(field, "a plain value");
+                Err(match self.operators {
+                    true => error.with_hint(r#"one of several values: {"$in":[…]}"#),
+                    false => error.with_hint_by(for_query),
+                })
             }
             _ => self.test(term, equal(raw, field)?, negated),
         }
@@ -488,18 +488,27 @@ fn unknown(name: &str, hint: String, model: &Model, operators: bool) -> Error {
     } else {
         ErrorKind::FilterName(name.into())
     };
+    let error = Error::from(kind);
     let hint = match (name.starts_with('$'), operators) {
         (true, true) => "$and and $or take a list of objects, $not takes one; \
                          other operators belong into a field's value"
             .to_owned(),
-        (true, false) => "operators are for the action query".to_owned(),
+        (true, false) => return error.with_hint_by(for_query),
         (false, true) => match suggest::words::joint(name) {
             Some(ours) => format!("{name} is {ours:?} here"),
             None => hint,
         },
         (false, false) => hint,
     };
-    Error::from(kind).with_hint(hint)
+    error.with_hint(hint)
+}
+
+/// Who takes the operators that a plain list of rows does not.
+fn for_query(speech: Speech) -> String {
+    match speech {
+        Speech::Native => "operators are for the action query".to_owned(),
+        Speech::Tools => format!("operators are for {}", Action::Query.tool()),
+    }
 }
 
 pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {

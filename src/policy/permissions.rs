@@ -1,7 +1,7 @@
 //! What a caller may ask for: by its scopes, and by the tools that it was given.
 
 use crate::auth::{Scope, Scopes};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Speech};
 use crate::plan::{Output, ReadPlan, Total};
 use crate::protocol::Action;
 
@@ -92,9 +92,19 @@ impl Permissions {
             false => {
                 let known = Action::ALL.into_iter().filter(|one| *one != Action::Call);
                 let allowed = known.filter(|one| self.allows(*one));
-                let allowed: Vec<&str> = allowed.map(Action::name).collect();
-                let error = Error::from(ErrorKind::ActionNotAllowed(action.name()));
-                Err(error.with_hint(format!("actions: {}", allowed.join(", "))))
+                let allowed: Vec<Action> = allowed.collect();
+                let error = Error::from(ErrorKind::ActionNotAllowed {
+                    action: action.name(),
+                    tool: action.tool(),
+                });
+                Err(error.with_hint_by(|speech| {
+                    let names = allowed.iter().map(|one| one.called(speech));
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    match speech {
+                        Speech::Native => format!("actions: {names}"),
+                        Speech::Tools => format!("tools: {names}"),
+                    }
+                }))
             }
         }
     }

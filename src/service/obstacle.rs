@@ -26,7 +26,7 @@ pub(super) fn of(error: &Error, policy: &Policy, model: Option<&str>) -> Option<
             Obstacle::Withheld(model.into())
         }
         ScopeMissing { scope, .. } => Obstacle::Scope(scope),
-        ActionNotAllowed(action) => Obstacle::Action(action),
+        ActionNotAllowed { action, .. } => Obstacle::Action(action),
         ScanRefused { field, .. } => Obstacle::Scan(field.clone()),
         BudgetSpent(rows) => Obstacle::Budget(*rows),
         Timeout(seconds) => Obstacle::Timeout(*seconds),

@@ -10,6 +10,7 @@ use crate::db::{Checked, Failure, FailureKind};
 use crate::encode::{Page, Rows};
 use crate::error::{Error, ErrorKind, Remark};
 use crate::plan::{self, Condition, Format, Joins, Output, ReadPlan, Seek, Total, Value};
+use crate::protocol::Action;
 use crate::sql::{self, Statement};
 
 /// What is left of an answer for its end: counts, cursor and closing brackets.
@@ -289,17 +290,17 @@ pub(crate) fn failed<'c>(
                 .iter()
                 .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
                 .collect();
-            let hint = match named.is_empty() {
-                true => "a value that the request compares, sorts or groups by is too large for \
-                         that; use other fields in filters, sort and group_by"
-                    .to_owned(),
-                false => format!(
-                    "large fields: {}; leave them out with query and fields",
-                    named.join(", ")
-                ),
+            let error = Error::from(ErrorKind::ResponseTooLarge(source.max_bytes()));
+            let hint = "a value that the request compares, sorts or groups by is too large for \
+                        that; use other fields in filters, sort and group_by";
+            let told = match named.is_empty() {
+                true => error.with_hint(hint),
+                false => error.with_hint_by(|speech| {
+                    let (named, query) = (named.join(", "), Action::Query.called(speech));
+                    format!("large fields: {named}; leave them out with {query} and fields")
+                }),
             };
-            let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
-            return Error::from(kind).with_hint(hint).into();
+            return told.into();
         }
         // Where it fails after that reading too, what it shows comes and goes.
         FailureKind::Changed if failure.is_of_broken_view() => ErrorKind::Unavailable,

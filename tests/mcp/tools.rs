@@ -293,6 +293,77 @@ async fn errors_are_results_that_say_what_to_do() {
     }
 }
 
+/// Who calls tools knows no actions.
+#[tokio::test]
+async fn errors_name_tools_and_no_actions() {
+    use sqlx::{Connection as _, Executor as _};
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("words.db").display());
+    let made = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc"));
+    let mut made = made.await.unwrap();
+    for statement in [
+        "CREATE TABLE lines (id INTEGER PRIMARY KEY, said TEXT)",
+        "INSERT INTO lines VALUES (1, hex(randomblob(30000)))",
+        "CREATE VIEW words AS SELECT said FROM lines",
+    ] {
+        made.execute(statement).await.unwrap();
+    }
+    made.close().await.unwrap();
+    let variables = [
+        ("MCP_ALLOWED_MODELS", "lines,words"),
+        ("MCP_TOOL_MAX_BYTES", "4096"),
+    ];
+    let running = start_over(&url, &variables).await;
+    for (tool, arguments, said) in [
+        (
+            "list_records",
+            r#"{"model":"lines","filters":{"id":{"$gt":1}}}"#,
+            "operators are for query_records",
+        ),
+        (
+            "list_records",
+            r#"{"model":"lines","filters":{"$or":[]}}"#,
+            "operators are for query_records",
+        ),
+        (
+            "list_records",
+            r#"{"model":"lines","order_by":["id"]}"#,
+            r#"order_by is "sort" of query_records; list_records takes model, limit, "#,
+        ),
+        (
+            "list_records",
+            r#"{"model":"lines","sort":["id"]}"#,
+            "sort is for query_records; list_records takes model, limit, ",
+        ),
+        (
+            "get_record",
+            r#"{"model":"lines","id":1,"fields":["id"]}"#,
+            "fields is for query_records; get_record takes model, id",
+        ),
+        (
+            "describe_models",
+            r#"{"name":"lines"}"#,
+            "describe_models takes model",
+        ),
+        (
+            "get_record",
+            r#"{"model":"words","id":1}"#,
+            "use list_records with filters",
+        ),
+        (
+            "get_record",
+            r#"{"model":"lines","id":1}"#,
+            "leave them out with query_records and fields",
+        ),
+    ] {
+        let result = called(running.address, tool, arguments).await;
+        let content = &result["structuredContent"];
+        let told = format!("{} {}", content["error"], content["hint"]).replace(r#"\""#, r#"""#);
+        assert!(told.contains(said), "{arguments}: {told}");
+        assert!(!told.contains("action"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn hidden_fields_are_unknown_everywhere() {
     let running = start(&[]).await;

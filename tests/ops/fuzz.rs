@@ -11,6 +11,7 @@ use crate::planning;
 use crate::support::*;
 use futures_util::FutureExt as _;
 use lucarne::auth::{Caller, TokenId};
+use lucarne::error::Speech;
 use lucarne::observe::Metrics;
 use lucarne::plan;
 use lucarne::protocol::{Action, Object, Read, Request};
@@ -301,7 +302,10 @@ impl Target {
                 serde_json::from_str::<Value>(&whole).unwrap();
                 ("ok", whole)
             }
-            Err(error) => (error.code(), format!("{error} {:?}", error.hint())),
+            Err(error) => (
+                error.code(),
+                format!("{error} {:?}", error.hint(Speech::Native)),
+            ),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lucarne::app::{self, Live, Opened};
 use lucarne::auth::{Caller, TokenId};
 use lucarne::config::{self, Config};
+use lucarne::error::Speech;
 use lucarne::observe::Metrics;
 use lucarne::policy::Policy;
 use lucarne::protocol::{Read, Rejected, Request};
@@ -173,7 +174,7 @@ impl Served {
                 let mut answer = serde_json::json!({
                     "status": "error", "error": error.to_string(), "code": error.code()
                 });
-                if let Some(hint) = error.hint() {
+                if let Some(hint) = error.hint(Speech::Native) {
                     answer["hint"] = hint.into();
                 }
                 let members = answer.to_string();

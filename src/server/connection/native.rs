@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::auth::Caller;
 use crate::encode;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Speech};
 use crate::policy::{Form, Policy};
 use crate::protocol::{Read, Rejected, Request};
 use crate::server::catch_panic::catch_panic;
@@ -62,10 +62,10 @@ pub(crate) fn refused(id: Option<&RawValue>, error: &Error) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     begin(&mut out, id);
     out.extend_from_slice(b",\"status\":\"error\",\"error\":");
-    encode::text(&mut out, &error.to_string());
+    encode::text(&mut out, &error.text(Speech::Native));
     out.extend_from_slice(b",\"code\":");
     encode::text(&mut out, error.code());
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = error.hint(Speech::Native) {
         out.extend_from_slice(b",\"hint\":");
         encode::text(&mut out, hint);
     }

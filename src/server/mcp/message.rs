@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::revision::Era;
 use crate::encode;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Speech};
 use crate::limit::Weight;
 use crate::policy::Limited;
 use crate::protocol::{self, Kind, Object, decode_string, kind};
@@ -104,10 +104,10 @@ impl Fault {
             _ => INVALID_PARAMS,
         };
         let mut data = json!({ "code": error.code() });
-        if let Some(hint) = error.hint() {
+        if let Some(hint) = error.hint(Speech::Tools) {
             data["hint"] = hint.into();
         }
-        Self::new(code, error.to_string()).with(data)
+        Self::new(code, error.text(Speech::Tools)).with(data)
     }
 
     /// A message over its window, to a client that may come again.
@@ -141,7 +141,7 @@ pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawV
         }
         Err(error) => {
             let mut fault = Fault::new(PARSE_ERROR, "Parse error").malformed();
-            if let Some(hint) = error.hint() {
+            if let Some(hint) = error.hint(Speech::Tools) {
                 fault = fault.with(json!({ "hint": hint }));
             }
             return Err((protocol::Request::id_of_deep(text), fault));

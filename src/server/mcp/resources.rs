@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::message::{Call, Fault, INVALID_PARAMS, Reply};
 use super::revision::Era;
 use super::{Context, FIXED_MS, RELOADED_MS};
-use crate::error::{Echo, Error, ErrorKind};
+use crate::error::{Echo, Error, ErrorKind, Speech};
 use crate::policy::Policy;
 use crate::protocol::{Action, Object, Read, decode_string};
 
@@ -127,7 +127,7 @@ pub(super) async fn read(context: Context<'_>, era: Era, call: &Call<'_>) -> Res
             ErrorKind::NotFound { .. } | ErrorKind::ModelNotAllowed { .. }
         );
         match absent {
-            true => missing(error.to_string()),
+            true => missing(error.text(Speech::Tools)),
             false => Fault::of(&error),
         }
     })?;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::message::{Call, Fault, Reply};
 use super::{Context, RELOADED_MS};
 use crate::encode;
-use crate::error::{Echo, Error, ErrorKind};
+use crate::error::{Echo, Error, ErrorKind, Speech};
 use crate::policy::{Policy, Tool, Work};
 use crate::protocol::{self, Action, Object, Read, arguments, decode_string};
 use crate::service;
@@ -165,10 +165,13 @@ fn model(raw: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Error> {
 /// An error as the result of a tool: what is wrong, its code, and what to do next.
 fn refusal(error: &Error) -> Vec<u8> {
     let mut out = b"{\"error\":".to_vec();
-    encode::text(&mut out, &error.to_string());
+    encode::text(&mut out, &error.text(Speech::Tools));
     out.extend_from_slice(b",\"code\":");
     encode::text(&mut out, error.code());
-    if let Some(hint) = error.hint().or_else(|| next_step(error.kind())) {
+    if let Some(hint) = error
+        .hint(Speech::Tools)
+        .or_else(|| next_step(error.kind()))
+    {
         out.extend_from_slice(b",\"hint\":");
         encode::text(&mut out, hint);
     }
