@@ -4,12 +4,14 @@ use std::mem;
 
 use serde_json::value::RawValue;
 
-/// The longest id that is looked for.
-const LONGEST: usize = 256;
+/// The longest name that can be `id`, with its quotes: each letter may be written by its number.
+const LONGEST_NAME: usize = 14;
+/// What may stand before a message.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The `id` at the top of an object, of which perhaps only the beginning is there.
 pub fn find(text: &[u8]) -> Option<&RawValue> {
-    let mut search = IdSearch::default();
+    let mut search = IdSearch::new(text.len());
     search.push(text);
     let length = search.found()?.get().len();
     let id = text.get(search.end.checked_sub(length)?..search.end)?;
@@ -21,6 +23,8 @@ pub fn find(text: &[u8]) -> Option<&RawValue> {
 /// It passes over values by their brackets and quotes alone, and judges nothing else.
 #[derive(Debug, Default)]
 pub struct IdSearch {
+    /// The longest id that is kept.
+    longest: usize,
     expected: Expected,
     /// Objects and lists that are open, the message itself included.
     depth: usize,
@@ -56,6 +60,14 @@ enum Expected {
 }
 
 impl IdSearch {
+    /// A search for an id of so many bytes at the most.
+    pub fn new(longest: usize) -> Self {
+        Self {
+            longest,
+            ..Self::default()
+        }
+    }
+
     /// Reads the next piece of the message.
     pub fn push(&mut self, piece: &[u8]) {
         for byte in piece {
@@ -89,7 +101,8 @@ impl IdSearch {
         if self.expected == Word && ends {
             self.end_of_value(self.read);
         }
-        if byte.is_ascii_whitespace() || self.is_over() {
+        let begins = self.expected == Object && MARK.get(self.read) == Some(&byte);
+        if byte.is_ascii_whitespace() || begins || self.is_over() {
             return;
         }
         self.expected = match (self.expected, byte) {
@@ -148,8 +161,12 @@ impl IdSearch {
 
     /// Keeps a byte of a name or of the id; one too many says that it is neither.
     fn keep(&mut self, byte: u8) {
-        let wanted = self.expected == Expected::Name || self.is_id;
-        if wanted && self.kept.len() <= LONGEST {
+        let longest = match (self.expected, self.is_id) {
+            (Expected::Name, _) => LONGEST_NAME,
+            (_, true) => self.longest,
+            (_, false) => return,
+        };
+        if self.kept.len() <= longest {
             self.kept.push(byte);
         }
     }
@@ -165,7 +182,8 @@ impl IdSearch {
         if self.is_id {
             self.expected = Expected::Nothing;
             self.end = end;
-            self.found = scalar(mem::take(&mut self.kept));
+            let kept = mem::take(&mut self.kept);
+            self.found = (kept.len() <= self.longest).then(|| scalar(kept)).flatten();
         }
     }
 }
@@ -174,8 +192,7 @@ impl IdSearch {
 fn scalar(text: Vec<u8>) -> Option<Box<RawValue>> {
     let begins = matches!(text.first()?, b'"' | b'-' | b'0'..=b'9');
     let text = String::from_utf8(text).ok()?;
-    let fits = begins && text.len() <= LONGEST;
-    fits.then(|| RawValue::from_string(text).ok()).flatten()
+    begins.then(|| RawValue::from_string(text).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -186,7 +203,7 @@ mod tests {
     fn found(text: &[u8]) -> Option<String> {
         let whole = find(text).map(|id| id.get().to_owned());
         for length in [1, 2, 3, 5, 7] {
-            let mut search = IdSearch::default();
+            let mut search = IdSearch::new(text.len());
             for piece in text.chunks(length) {
                 search.push(piece);
             }
@@ -209,6 +226,10 @@ mod tests {
             (r#"{"a":"\",\"id\":1,","\"id\"":2,"id":3}"#, Some("3")),
             (r#"{"a":{"b":"\"}"},"c":[],"d":{},"id":8 }"#, Some("8")),
             (r#"{"\u0069d":9}"#, Some("9")),
+            (r#"{"\u0069\u0064":11}"#, Some("11")),
+            ("\u{feff}{\"id\":12}", Some("12")),
+            ("\u{feff}\u{feff}{\"id\":12}", None),
+            ("\u{feff}", None),
             (r#"{"a":true,"ID":1,"id ":2,"":3,"id":10}"#, Some("10")),
             (r#"{"a":1.5e-3,"id":"ü"}"#, Some(r#""ü""#)),
             (r#"{"id":1,"id":2}"#, Some("1")),
@@ -239,10 +260,15 @@ mod tests {
             "]".repeat(9_000)
         );
         assert_eq!(found(deep.as_bytes()).as_deref(), Some("8"));
-        for (letters, is_found) in [(LONGEST - 2, true), (LONGEST - 1, false), (9_000, false)] {
+        for letters in [254, 255, 9_000, 65_000] {
             let name = "x".repeat(letters);
-            let text = format!(r#"{{"{name}":1,"id":"{name}"}}"#);
-            assert_eq!(found(text.as_bytes()).is_some(), is_found);
+            let text = format!(r#"{{"{name}":1,"a":"{name}","id":"{name}"}}"#);
+            assert_eq!(found(text.as_bytes()), Some(format!("\"{name}\"")));
+            for (longest, is_found) in [(letters + 2, true), (letters + 1, false)] {
+                let mut search = IdSearch::new(longest);
+                search.push(text.as_bytes());
+                assert_eq!(search.found().is_some(), is_found);
+            }
         }
         assert!(found(b"{\"id\":\"\xff\"}").is_none());
         assert!(found(b"{\"\xff\":1,\"id\":2}").is_some());

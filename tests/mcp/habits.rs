@@ -242,11 +242,51 @@ async fn what_is_too_long_or_too_deep_is_answered_to_its_own_id() {
     let refused = post(running.address, &deep).await;
     assert_eq!((refused.status, &refused.json()["id"]), (400, &json!(8)));
     let mut events = Events::open(running.address).await;
-    let told: Value = serde_json::from_str(&events.ask(&deep).await).unwrap();
-    assert_eq!(
-        (&told["id"], &told["error"]["code"]),
-        (&json!(8), &json!(-32700))
-    );
+    let mut socket = crate::support::Socket::open(running.address, Some("mcp")).await;
+    for id in [json!(8), json!("i".repeat(300)), json!("i".repeat(60_000))] {
+        let deep = deep.replace(r#""id":8"#, &format!(r#""id":{id}"#));
+        for told in [
+            post(running.address, &deep).await.body,
+            events.ask(&deep).await,
+            socket.ask(&deep).await,
+        ] {
+            let told: Value = serde_json::from_str(&told).unwrap();
+            let (found, code) = (&told["id"], &told["error"]["code"]);
+            assert_eq!((found, code), (&id, &json!(-32700)));
+        }
+    }
+}
+
+/// Some programs put a byte order mark before what they write.
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over() {
+    let running = start(&[]).await;
+    let mut events = Events::open(running.address).await;
+    let mut piped = Piped::start(&[]).await;
+    let mut sockets = [
+        crate::support::Socket::open(running.address, Some("mcp")).await,
+        crate::support::Socket::open(running.address, None).await,
+    ];
+    let get = call(5, "get_record", r#"{"model":"users","id":1}"#);
+    let long = format!(r#"{{"x":"{}","id":5}}"#, "x".repeat(70_000));
+    for (message, is_answered) in [(get, true), (long, false)] {
+        let marked = format!("\u{feff}{message}");
+        let mut told = vec![
+            post(running.address, &marked).await.body,
+            piped.ask(&marked).await,
+        ];
+        if is_answered {
+            told.push(events.ask(&marked).await);
+            for socket in &mut sockets {
+                told.push(socket.ask(&marked).await);
+            }
+        }
+        for told in told {
+            let told: Value = serde_json::from_str(&told).unwrap();
+            assert_eq!(told["id"], 5, "{told}");
+            assert_eq!(told["error"].is_null(), is_answered, "{told}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -259,6 +299,8 @@ async fn the_id_of_what_is_too_long_is_found_behind_it() {
         ("x".repeat(70_000), json!(7)),
         (r#"{\"id\":1},\"id\":2,"#.repeat(5_000), json!("last")),
         ("\\\\".repeat(600_000), json!(9)),
+        ("x".repeat(70_000), json!("i".repeat(300))),
+        ("x".repeat(70_000), json!("i".repeat(60_000))),
     ] {
         let long = format!(
             r#"{{"method":"tools/call","params":{{"id":3,"x":[{{"id":4}},"{text}"]}},"jsonrpc":"2.0","id":{id}}}"#,

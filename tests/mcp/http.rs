@@ -11,7 +11,8 @@ async fn what_is_no_request_is_told_so() {
     for (body, code) in [
         ("{", -32700),
         ("", -32700),
-        ("\u{feff}{}", -32700),
+        ("\u{feff}{", -32700),
+        ("\u{feff}{}", -32600),
         ("[]", -32600),
         (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600),
         (r#"{"id":1,"method":"ping"}"#, -32600),

@@ -216,10 +216,10 @@ async fn line(
                 line.extend_from_slice(taken);
             }
             Ok(beginning) => {
-                let mut id = IdSearch::default();
+                // Its id takes no more than there is memory for already.
+                let mut id = IdSearch::new(max_bytes);
                 id.push(beginning);
                 id.push(taken);
-                arrival.whole();
                 line = Err(TooLong(id));
             }
             Err(TooLong(id)) => id.push(taken),

@@ -34,6 +34,7 @@ use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Reserved, Share, Weight};
 use crate::policy::{ConnectionLimits, Form, Policy, Tally};
+use crate::protocol::find_id;
 use crate::server::listener::stream::Stream;
 use crate::server::{App, gate, mcp};
 use crate::service::{Change, PolicyReceiver};
@@ -300,10 +301,15 @@ impl Session<'_> {
                 if self.closing.is_some() {
                     return;
                 }
-                if text.len() > self.limits().max_message_bytes {
+                let dialect = self.dialect(&text);
+                let most = self.limits().max_message_bytes;
+                // What the library took in whole, for the bound is smaller now than it was.
+                if text.len() > most {
+                    if dialect == Dialect::Mcp {
+                        self.tell([mcp::too_large(find_id(text.as_bytes()), most)]);
+                    }
                     return self.refuse(Closing::TOO_LARGE);
                 }
-                let dialect = self.dialect(&text);
                 let weight = match dialect {
                     Dialect::Native => Weight::Read,
                     Dialect::Mcp => mcp::weight(&text),

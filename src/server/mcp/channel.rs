@@ -49,7 +49,7 @@ pub(super) struct Subscription {
 
 /// Whether a socket's first message is one of MCP.
 pub(in crate::server) fn is_mcp(text: &str) -> bool {
-    Object::parse(text).is_some_and(|message| message.get("jsonrpc").is_some())
+    Object::parse(message::plain(text)).is_some_and(|message| message.get("jsonrpc").is_some())
 }
 
 impl Channel {

@@ -212,10 +212,10 @@ async fn whole(
             return Ok(Whole::Late);
         }
         if data.len() > room {
-            let mut id = IdSearch::default();
+            // Its id takes no more than there is memory for already.
+            let mut id = IdSearch::new(max_bytes);
             id.push(&bytes);
             id.push(&data);
-            arrival.whole();
             return Ok(Whole::TooLarge(id, body));
         }
         bytes.extend_from_slice(&data);

@@ -123,11 +123,17 @@ impl Fault {
     }
 }
 
+/// A message without the byte order mark that some programs put before what they write.
+pub(super) fn plain(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Reads one message.
 ///
 /// # Errors
 /// The fault, with the `id` to answer to where one could be read.
 pub(in crate::server) fn parse(text: &str) -> Result<Incoming<'_>, (Option<&RawValue>, Fault)> {
+    let text = plain(text);
     let refuse = |id, message: &str| {
         Err((
             id,
@@ -350,6 +356,17 @@ mod tests {
             parse(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
             Ok(Incoming::Response)
         ));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let text = "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+        assert!(matches!(parse(text), Ok(Incoming::Request(_, _))));
+        assert!(super::super::is_mcp(text));
+        assert_eq!(weight(text), Weight::Light);
+        let deep = format!("\u{feff}{{\"id\":7,\"x\":{}", "[".repeat(100));
+        assert_eq!(id_of(&deep).map(RawValue::get), Some("7"));
+        assert!(parse("\u{feff}").is_err() && parse(&format!("\u{feff}{text}")).is_err());
     }
 
     #[test]
