@@ -75,6 +75,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for (what, model, params) in [
         ("50 rows", "visits", plain),
         (
+            "50 rows with a text of their own",
+            "visitors",
+            json!({"fields": ["id", "shop_id", "name"], "limit": 50}),
+        ),
+        (
             "50 rows with a path",
             "visits",
             json!({"fields": ["id", "units", "visitor.name"], "limit": 50}),
@@ -96,14 +101,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ),
     ] {
         let time = median(ROUNDS, async || ask(&opened, &caller, model, &params).await).await?;
-        println!("{what:>30}: {time:?}");
+        println!("{what:>32}: {time:?}");
     }
     let sum = json!({"group_by": ["visitor.shop.country"], "aggregate": {"n": {"$sum": "units"}},
         "filters": {"visitor.shop.country": {"$ne": "country 3"}}});
     let ours = median(SUMS, async || ask(&opened, &caller, "visits", &sum).await).await?;
     let own = median(SUMS, async || {
         sqlx::query(OWN_SUM).fetch_all(&mut direct).await?;
-        Ok(Value::Null)
+        Ok(())
     })
     .await?;
     let ratio = ours.as_secs_f64() / own.as_secs_f64();
@@ -117,7 +122,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// The median of how long something takes.
 async fn median(
     times: usize,
-    mut work: impl AsyncFnMut() -> Result<Value, Box<dyn Error>>,
+    mut work: impl AsyncFnMut() -> Result<(), Box<dyn Error>>,
 ) -> Result<Duration, Box<dyn Error>> {
     let mut all = Vec::with_capacity(times);
     for _ in 0..times {
@@ -134,7 +139,7 @@ async fn ask(
     caller: &Caller,
     model: &str,
     params: &Value,
-) -> Result<Value, Box<dyn Error>> {
+) -> Result<(), Box<dyn Error>> {
     let params = params.to_string();
     let object = Object::parse(&params).ok_or("no object")?;
     let read = Read {
@@ -144,7 +149,9 @@ async fn ask(
         params: &object,
     };
     let answer = opened.service.answer(caller, &read, b"{".to_vec()).await?;
-    let mut text = answer.out;
-    text.push(b'}');
-    Ok(serde_json::from_slice(&text)?)
+    match answer.out.len() {
+        // Reading it as JSON would cost more than some of what is measured.
+        0..100 => Err("an answer without rows".into()),
+        _ => Ok(()),
+    }
 }

@@ -82,16 +82,15 @@ pub enum Shape {
     Number,
     /// An exact number that was computed, as text: written without zeros at its end.
     Computed,
-    /// A sum in three columns from this one on: upper halves and lower 32 bits of its units, and
-    /// what was added as floats.
+    /// A sum in units of its last digit; as a float the sum itself.
     Sum {
         /// Digits after the point of a unit.
         scale: u8,
         /// Whether all of them are written.
         fixed: bool,
     },
-    /// The mean of exact numbers: their sum, in the columns of a sum where they are units, else as
-    /// text, and in the column after it how many they are.
+    /// The mean of exact numbers: their sum, in units or else as text, and in the column after it how
+    /// many they are.
     Mean {
         /// Digits after the point of a unit.
         units: Option<u8>,

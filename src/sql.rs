@@ -22,7 +22,7 @@ mod rule;
 pub mod search;
 mod seek;
 pub mod shapes;
-mod sums;
+pub mod sums;
 mod term;
 pub mod tool;
 

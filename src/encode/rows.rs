@@ -484,17 +484,12 @@ fn write_cell<R: Row>(
     let first = row.datum(cell.index)?;
     match cell.shape {
         Shape::Sum { scale, fixed } => {
-            let (low, rest) = (row.datum(cell.index + 1)?, row.datum(cell.index + 2)?);
-            value::sum(out, [first, low, rest], (scale, fixed), style);
+            value::sum(out, &first, (scale, fixed), style);
         }
         Shape::Mean { units } => {
-            let columns = if units.is_some() { 3 } else { 1 };
-            let count = row.datum(cell.index + columns)?;
+            let count = row.datum(cell.index + 1)?;
             let sum = match units {
-                Some(scale) => {
-                    let (low, rest) = (row.datum(cell.index + 1)?, row.datum(cell.index + 2)?);
-                    value::added([first, low, rest], scale)
-                }
+                Some(scale) => value::added(&first, scale),
                 None => value::Added::of_text(first),
             };
             value::mean(out, sum, &count, style);

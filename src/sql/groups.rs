@@ -184,15 +184,16 @@ impl Told<'_, '_> {
                 columns.add(self.kept(term::value(term, self.dialect).count()));
                 return Some(cell);
             }
-            let parts = self.parts()?;
-            let (scale, fixed) = (parts.scale, parts.fixed);
+            let sums::Sum {
+                units,
+                scale,
+                fixed,
+            } = self.sum()?;
             let shape = match is_mean {
                 true => Shape::Mean { units: Some(scale) },
                 false => Shape::Sum { scale, fixed },
             };
-            let cell = columns.plain(parts.high, shape);
-            columns.add(parts.low);
-            columns.add(parts.rest);
+            let cell = columns.plain(units, shape);
             if is_mean {
                 columns.add(self.kept(sums::count(&term::value(term, self.dialect))));
             }
@@ -241,11 +242,14 @@ impl Told<'_, '_> {
         Expr::cust_with_exprs(template, [function, filter])
     }
 
-    /// The parts of a sum that SQLite would not add exactly by itself.
-    fn parts(&self) -> Option<sums::Parts> {
+    /// A sum that SQLite would not add exactly by itself.
+    fn sum(&self) -> Option<sums::Sum> {
         let term = self.aggregate.term.as_ref()?;
-        let parts = sums::parts(&term::value(term, self.dialect), term.field())?;
-        Some(parts.of(&|part| self.kept(part)))
+        let sum = sums::sum(term::value(term, self.dialect), term.field())?;
+        Some(sums::Sum {
+            units: self.kept(sum.units),
+            ..sum
+        })
     }
 
     /// As it is compared where groups are selected again.
@@ -253,10 +257,10 @@ impl Told<'_, '_> {
         let of_field = matches!(self.aggregate.term, Some(Term::Column(_)));
         let sums = of_field && self.aggregate.function == Function::Sum;
         match self
-            .parts()
+            .sum()
             .filter(|_| sums && self.dialect == Dialect::Sqlite)
         {
-            Some(parts) => parts.compared(),
+            Some(sum) => sum.compared(),
             None => self.computed(),
         }
     }
@@ -285,16 +289,16 @@ impl Told<'_, '_> {
                 let value = documents::ordered(value, field, dialect);
                 self.kept(extreme(value, self.aggregate.function, field, dialect))
             }
-            Function::Sum => match self.parts().filter(|_| dialect == Dialect::Sqlite) {
-                Some(parts) => parts.float(),
+            Function::Sum => match self.sum().filter(|_| dialect == Dialect::Sqlite) {
+                Some(sum) => sum.float(),
                 None => self.kept(value.sum()),
             },
             Function::Avg => {
                 let (sum, count) = match dialect {
                     Dialect::Sqlite => {
                         let count = self.kept(sums::count(&value));
-                        match self.parts() {
-                            Some(parts) => (parts.float(), count),
+                        match self.sum() {
+                            Some(sum) => (sum.float(), count),
                             None => (self.kept(value.sum()), count),
                         }
                     }

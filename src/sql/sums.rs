@@ -1,27 +1,26 @@
 //! Exact sums on SQLite, which adds decimals as floats and fails where integers overflow.
 //!
-//! A number that its column's digits hold exactly is taken in units of the last digit, and the
-//! upper and lower halves of the units are added apart: neither sum can overflow. What is not
-//! exact (a float among integers, a value beyond 15 digits) is added as a float beside them; text
-//! and bytes add nothing.
+//! A function of ours ([`UNITS`]) adds instead. A number that its column's digits hold exactly is
+//! taken in units of the last digit, which are added as whole numbers. What is not exact (a float
+//! among integers, a value beyond 15 digits) is added as a float beside them; text and bytes add
+//! nothing.
 
-use sea_query::{Expr, ExprTrait as _, Func};
+use sea_query::{Expr, Func};
 
 use crate::catalog::{Field, FieldType};
 
+/// The function of SQLite that adds numbers, the first argument, in units of as many digits after
+/// the point as the second says. It gives whole units, as text beyond 64 bits; and a float, which is
+/// the sum itself, where a number was not exact.
+pub const UNITS: &str = "lucarne_units";
+
 /// Digits after the point that are kept where a column declares none.
 const FREE_SCALE: u8 = 6;
-/// Floats of up to this many units are exact after the multiplication.
-const FLOAT_UNITS: i64 = 4_000_000_000_000_000;
 
-/// The parts of a sum.
-pub(super) struct Parts {
-    /// The sum of the units' upper halves.
-    pub(super) high: Expr,
-    /// The sum of the units' lower 32 bits.
-    pub(super) low: Expr,
-    /// The sum of what is not exact.
-    pub(super) rest: Expr,
+/// A sum of a field's numbers.
+pub(super) struct Sum {
+    /// Its value, as [`UNITS`] gives it.
+    pub(super) units: Expr,
     /// Digits after the point of a unit.
     pub(super) scale: u8,
     /// Whether the column fixes that number of digits.
@@ -39,73 +38,34 @@ fn scale(field: &Field) -> Option<(u8, bool)> {
     }
 }
 
-/// The parts of the sum of a field's numbers.
-pub(super) fn parts(column: &Expr, field: &Field) -> Option<Parts> {
+/// The sum of a field's numbers.
+pub(super) fn sum(column: Expr, field: &Field) -> Option<Sum> {
     let (scale, fixed) = scale(field)?;
-    // Factors and digits are constants of ours; only columns are put in.
-    let (exact, units) = match scale {
-        0 => ("typeof(?) = 'integer'".to_owned(), "?".to_owned()),
-        _ => {
-            let factor = 10i64.pow(scale.into());
-            let (whole, float) = (i64::MAX / factor, FLOAT_UNITS / factor);
-            let exact = format!(
-                "CASE typeof(?) WHEN 'integer' THEN ? BETWEEN -{whole} AND {whole} \
-                 WHEN 'real' THEN ? BETWEEN -{float} AND {float} AND round(?, {scale}) = ? END"
-            );
-            let units = format!(
-                "CASE typeof(?) WHEN 'integer' THEN ? * {factor} \
-                 ELSE CAST(round(? * {factor}) AS INTEGER) END"
-            );
-            (exact, units)
-        }
-    };
-    let over = |template: String| {
-        let columns = template.matches('?').count();
-        Expr::cust_with_exprs(template, vec![column.clone(); columns])
-    };
-    Some(Parts {
-        high: over(format!("sum(CASE WHEN {exact} THEN ({units}) >> 32 END)")),
-        low: over(format!(
-            "sum(CASE WHEN {exact} THEN ({units}) & 4294967295 END)"
-        )),
-        rest: over(format!(
-            "sum(CASE WHEN {exact} THEN NULL \
-             WHEN typeof(?) IN ('integer', 'real') THEN CAST(? AS REAL) END)"
-        )),
+    let digits = Expr::cust(scale.to_string());
+    Some(Sum {
+        units: Func::cust(UNITS).arg(column).arg(digits).into(),
         scale,
         fixed,
     })
 }
 
-impl Parts {
-    /// The same of some rows alone.
-    pub(super) fn of(self, rows: &dyn Fn(Expr) -> Expr) -> Self {
-        Self {
-            high: rows(self.high),
-            low: rows(self.low),
-            rest: rows(self.rest),
-            ..self
-        }
-    }
-
-    /// The whole sum as it is compared: a whole number of up to 64 bits to the last digit.
+impl Sum {
+    /// The sum as it is compared: a whole number of up to 64 bits to the last digit.
     pub(super) fn compared(self) -> Expr {
         if self.scale > 0 {
             return self.float();
         }
-        let units = self.high.mul(Expr::cust("4294967296")).add(self.low);
-        let either = |one: Expr, other: Expr| Func::cust("ifnull").arg(one).arg(other);
-        let both = units.clone().add(self.rest.clone());
-        either(both, either(units, self.rest).into()).into()
+        let template = "CASE typeof(?) WHEN 'text' THEN CAST(? AS REAL) ELSE ? END";
+        Expr::cust_with_exprs(template, vec![self.units; 3])
     }
 
-    /// The whole sum as a float, for its order and for means; NULL without a number.
+    /// The sum as a float, for its order and for means; NULL without a number.
     pub(super) fn float(self) -> Expr {
-        let units = self.high.mul(Expr::cust("4294967296.0")).add(self.low);
-        let exact = units.div(Expr::cust(format!("1e{}", self.scale)));
-        let either = |one: Expr, other: Expr| Func::cust("ifnull").arg(one).arg(other);
-        let both = exact.clone().add(self.rest.clone());
-        either(both, either(exact, self.rest).into()).into()
+        let template = format!(
+            "CASE typeof(?) WHEN 'real' THEN ? ELSE CAST(? AS REAL) / 1e{} END",
+            self.scale
+        );
+        Expr::cust_with_exprs(template, vec![self.units; 3])
     }
 }
 

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Result};
 
 use super::session::Watch;
 use crate::sql::number::{ROW, SCALE, TOTALS, Total};
+use crate::sql::sums::UNITS;
 
 /// What a row costs, in bytes that are gone over.
 const ROW_COST: usize = 256;
@@ -35,7 +36,75 @@ pub(super) fn register(connection: &Connection, watch: &Arc<Watch>) -> Result<()
         let all = All { total, watch };
         connection.create_aggregate_function(name, -1, flags, all)?;
     }
-    Ok(())
+    connection.create_aggregate_function(UNITS, 2, flags, Units)
+}
+
+/// Adds numbers in units of a digit after the point.
+struct Units;
+
+/// What was added so far.
+#[derive(Default)]
+struct Sum {
+    /// How many units are one.
+    factor: i64,
+    units: Option<i128>,
+    /// What is not exact.
+    rest: Option<f64>,
+}
+
+/// Floats of up to this many units are exact after the multiplication.
+const FLOAT_UNITS: f64 = 4e15;
+
+impl Aggregate<Sum, Option<Value>> for Units {
+    fn init(&self, context: &mut Context<'_>) -> Result<Sum> {
+        let scale = context.get::<u32>(1)?;
+        Ok(Sum {
+            factor: 10i64.saturating_pow(scale),
+            ..Sum::default()
+        })
+    }
+
+    fn step(&self, context: &mut Context<'_>, sum: &mut Sum) -> Result<()> {
+        match context.get_raw(0) {
+            ValueRef::Integer(number) => sum.add(i128::from(number) * i128::from(sum.factor)),
+            ValueRef::Real(number) => match sum.units_of(number) {
+                Some(units) => sum.add(units),
+                None => sum.rest = Some(sum.rest.unwrap_or_default() + number),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, sum: Option<Sum>) -> Result<Option<Value>> {
+        let Some(sum) = sum else {
+            return Ok(None);
+        };
+        Ok(match (sum.units, sum.rest) {
+            (Some(units), Some(rest)) => Some(Value::Real(units as f64 / sum.factor as f64 + rest)),
+            (None, Some(rest)) => Some(Value::Real(rest)),
+            (units, None) => units.map(|units| match i64::try_from(units) {
+                Ok(units) => Value::Integer(units),
+                Err(_) => Value::Text(units.to_string()),
+            }),
+        })
+    }
+}
+
+impl Sum {
+    /// More rows than there can be reach no end of it: it takes 64 bits and more of the largest.
+    fn add(&mut self, units: i128) {
+        self.units = Some(self.units.unwrap_or_default().saturating_add(units));
+    }
+
+    /// A fraction in units, where its digits hold it exactly. Whole numbers are integers, where all
+    /// digits are before the point.
+    fn units_of(&self, number: f64) -> Option<i128> {
+        let factor = self.factor as f64;
+        let units = (number * factor).round();
+        let is_exact = self.factor > 1 && units.abs() <= FLOAT_UNITS && units / factor == number;
+        is_exact.then_some(units as i128)
+    }
 }
 
 /// A number of a row, or of several.
