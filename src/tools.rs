@@ -75,6 +75,11 @@ impl Declared for Tool {
         parameters.any(|known| known.name == name && known.is_list())
     }
 
+    fn is_plain(&self, name: &str) -> bool {
+        let mut parameters = self.parameters.iter();
+        parameters.any(|known| known.name == name && known.is_plain())
+    }
+
     fn is_optional(&self, name: &str) -> bool {
         let mut parameters = self.parameters.iter();
         parameters.any(|known| known.name == name && known.is_optional())

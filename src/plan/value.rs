@@ -57,8 +57,8 @@ pub fn of_class(raw: &RawValue, class: FieldType) -> Option<Value> {
         FieldType::Decimal { .. } => decimal(scalar(raw, text)?).map(Value::Decimal),
         FieldType::Float => float(scalar(raw, text)?).map(Value::Float),
         FieldType::Boolean => match raw.get() {
-            "true" => Some(Value::Bool(true)),
-            "false" => Some(Value::Bool(false)),
+            "true" | "\"true\"" => Some(Value::Bool(true)),
+            "false" | "\"false\"" => Some(Value::Bool(false)),
             _ => None,
         },
         FieldType::Text => text.map(|text| Value::Text(text.to_owned())),

@@ -19,6 +19,8 @@ const TEXTS_IN_TEXTS: usize = 3;
 pub trait Declared {
     /// Whether the parameter of that name takes a list.
     fn is_list(&self, name: &str) -> bool;
+    /// Whether it takes a number, a switch or another value that is no text of any kind.
+    fn is_plain(&self, name: &str) -> bool;
     /// Whether a call may go without the parameter of that name.
     fn is_optional(&self, name: &str) -> bool;
 }
@@ -86,7 +88,7 @@ enum Expected<'t> {
     Names,
     /// A list of values.
     Values,
-    /// A number or a switch.
+    /// A number or a switch, which no text is that holds neither.
     Plain,
     /// A value, as it is.
     Value,
@@ -110,6 +112,7 @@ impl Expected<'_> {
     fn member(self, name: &str, object: &Object<'_>) -> Self {
         match (self, name) {
             (Self::Arguments(tool), _) if tool.is_list(name) => Self::Values,
+            (Self::Arguments(tool), _) if tool.is_plain(name) => Self::Plain,
             (Self::Parameters(_), "filters" | "having") => Self::Conditions,
             (Self::Parameters(_), "aggregate" | "compute") => Self::Computed,
             (Self::Parameters(_), "include") => Self::Relations,
@@ -458,6 +461,10 @@ mod tests {
             ["ids", "more"].contains(&name)
         }
 
+        fn is_plain(&self, name: &str) -> bool {
+            name == "day"
+        }
+
         fn is_optional(&self, name: &str) -> bool {
             ["note", "day", "more"].contains(&name)
         }
@@ -476,6 +483,8 @@ mod tests {
                 r#"{"more":"{}","ids":"null","note":"[]"}"#,
                 r#"{"ids":null,"note":"[]"}"#,
             ),
+            (r#"{"day":"null","note":"null"}"#, r#"{"note":"null"}"#),
+            (r#"{"day":"2026-01-31"}"#, r#"{"day":"2026-01-31"}"#),
             (
                 r#"{"ids":"[1, 2]","name":"[1]","more":"[\"x\"]"}"#,
                 r#"{"ids":[1, 2],"name":"[1]","more":["x"]}"#,

@@ -103,11 +103,14 @@ fn is_sign_in(path: &str) -> bool {
 }
 
 /// The answer to a client that was refused and looks for a place to sign in, which pages of any
-/// origin may read: it is the same for all.
-fn no_sign_in() -> Response<Body> {
+/// origin may ask for and read: it is the same for all.
+fn no_sign_in(request: &Request) -> Response<Body> {
     let error = "There is no sign-in here: the request before came without a valid token";
     let hint = "give the client a token of this service, as Authorization: Bearer TOKEN";
-    let mut response = reply::refusal(StatusCode::NOT_FOUND, error, Some(hint));
+    let mut response = match admission::is_preflight(request.method(), request.headers()) {
+        true => admission::preflight_answer(request.headers()),
+        false => reply::refusal(StatusCode::NOT_FOUND, error, Some(hint)),
+    };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
@@ -178,7 +181,7 @@ async fn switched_on(State(app): State<Arc<App>>, request: Request, next: Next) 
 
 async fn nowhere_public(state: State<Arc<App>>, request: Request) -> Response<Body> {
     match state.enabled && is_sign_in(request.uri().path()) {
-        true => no_sign_in(),
+        true => no_sign_in(&request),
         false => nowhere(state, request).await,
     }
 }

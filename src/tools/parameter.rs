@@ -57,6 +57,17 @@ impl Parameter {
         matches!(&self.source, Source::Client(accepted) if !accepted.is_required || accepted.default.is_some())
     }
 
+    /// Whether its value is no text of any kind: what a field takes is not known from the file.
+    pub fn is_plain(&self) -> bool {
+        let Source::Client(accepted) = &self.source else {
+            return false;
+        };
+        match accepted.class {
+            Class::Plain(class) => !accepted.is_list && class != FieldType::Text,
+            Class::Field { .. } => false,
+        }
+    }
+
     /// Whether it is a list of values.
     pub fn is_list(&self) -> bool {
         matches!(&self.source, Source::Client(accepted) if accepted.is_list)
@@ -448,6 +459,7 @@ mod tests {
             (DECIMAL, "1.50", "true"),
             (FieldType::Float, "1e3", "[]"),
             (FieldType::Boolean, "true", "1"),
+            (FieldType::Boolean, "\"false\"", "\"no\""),
             (FieldType::Text, "\"x\"", "7"),
             (FieldType::Text, "\"\"", "\"a\\u0000b\""),
             (

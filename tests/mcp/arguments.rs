@@ -382,6 +382,8 @@ async fn own_tools_take_what_is_empty_and_tell_numbers() {
         r#"{"title":"","least":{},"rate":"","states":"[]","note":[]}"#,
         r#"{"title":"","states":null,"note":null}"#,
         r#"{"title":"","states":"[\"open\",\"pending\"]"}"#,
+        r#"{"title":"","least":"null","rate":"{}","states":"{}"}"#,
+        r#"{"title":"","least":"2.0","rate":"0.50"}"#,
     ] {
         let answer = content(running.address, "chosen", arguments).await;
         assert_eq!(answer, plain, "{arguments}");

@@ -159,7 +159,24 @@ async fn who_looks_for_a_sign_in_is_told_about_the_token() {
         );
         assert!(told["hint"].as_str().unwrap().contains("Bearer"), "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        // A page that sends headers of its own asks whether it may.
+        let asks = [
+            ("origin", "https://page.example"),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "mcp-protocol-version"),
+        ];
+        let answer = http(running.address, "OPTIONS", path, &asks, "").await;
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        let may = answer.header("access-control-allow-headers");
+        assert!(may.contains("mcp-protocol-version"), "{path}");
     }
+    let asks = [
+        ("origin", "https://page.example"),
+        ("access-control-request-method", "POST"),
+    ];
+    let elsewhere = http(running.address, "OPTIONS", "/nowhere", &asks, "").await;
+    assert_eq!(elsewhere.status, 404);
 }
 
 /// Some proxies write a header twice, in lines or with commas: it is one, unless the two differ.

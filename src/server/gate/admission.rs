@@ -117,9 +117,8 @@ pub(crate) async fn admitted(
     };
     // The gate let the origin through, so its page may read the answer, and no other.
     let origin = parts.headers.get(ORIGIN).cloned();
-    let preflight = parts.method == Method::OPTIONS
-        && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if origin.is_some() && preflight {
+    let asks = is_preflight(&parts.method, &parts.headers);
+    let mut response = if origin.is_some() && asks {
         preflight_answer(&parts.headers)
     } else {
         match entry.token(&parts, (address, transport), false) {
@@ -145,7 +144,12 @@ pub(crate) async fn admitted(
     response
 }
 
-fn preflight_answer(asked: &HeaderMap) -> Response<Body> {
+/// Whether a browser asks what a page may send.
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+pub(crate) fn preflight_answer(asked: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
