@@ -157,11 +157,20 @@ impl<'c> ReadPlan<'c> {
 
     /// Whether it computes numbers that may be beyond what a float holds.
     pub fn computes_floats(&self) -> bool {
-        let is_float = |term: &Term<'_>| matches!(term, Term::Number(it) if it.is_float());
-        let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(is_float);
+        self.computes(|term| matches!(term, Term::Number(it) if it.is_float()))
+    }
+
+    /// Whether it turns moments to the clock of a zone, which may be beyond the ends of time.
+    pub fn turns_moments(&self) -> bool {
+        self.computes(|term| matches!(term, Term::Part(_, _, Some(_))))
+    }
+
+    /// Whether such a term is shown, compared, sorted or grouped by.
+    fn computes(&self, is: impl Fn(&Term<'_>) -> bool) -> bool {
+        let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(&is);
         let computes = |term: &Term<'_>| match term {
             Term::Summary(summary) => of(&summary.told),
-            _ => is_float(term),
+            _ => is(term),
         };
         let order = self.order.iter().filter_map(|order| self.ordered(order));
         let mut terms = order.chain(self.filter.terms());

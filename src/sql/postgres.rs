@@ -154,43 +154,58 @@ pub(super) fn local(column: Expr, field: &Field, zone: Option<Zone>) -> Expr {
 
 /// A part of a date or time as the dates themselves are written: years before the first say so, and
 /// the ends of time have no part.
-pub(super) fn date_part(local: Expr, part: DatePart) -> Expr {
-    let form = match part {
-        DatePart::Year => "YYYY",
-        DatePart::Quarter => "YYYY-\"Q\"Q",
-        DatePart::Month => "YYYY-MM",
-        DatePart::Week => "IYYY-\"W\"IW",
-        DatePart::Day => "YYYY-MM-DD",
-        DatePart::Weekday => return number(local, "isodow"),
-        DatePart::Hour => return number(local, "hour"),
+pub(super) fn date_part(local: Expr, field: &Field, part: DatePart) -> Expr {
+    let (year, rest) = match part {
+        DatePart::Year => ("YYYY", ""),
+        DatePart::Quarter => ("YYYY", "-\"Q\"Q"),
+        DatePart::Month => ("YYYY", "-MM"),
+        DatePart::Week => ("IYYY", "-\"W\"IW"),
+        DatePart::Day => ("YYYY", "-MM-DD"),
+        DatePart::Weekday => return number(local, field, "isodow"),
+        DatePart::Hour => return number(local, field, "hour"),
     };
+    let form = format!("{year}{rest}");
+    let far = far(field, || {
+        let number = match part {
+            DatePart::Week => "isoyear",
+            _ => "year",
+        };
+        format!(
+            "CAST(concat(CAST(date_part('{number}', {ALIKE}) AS integer) + {YEARS}, \
+             to_char({ALIKE}, '{rest}')) AS text)"
+        )
+    });
     let template = format!(
-        "CASE WHEN $1 >= '0001-01-01' AND $2 < 'infinity' THEN to_char($3, '{form}') \
-         WHEN isfinite($4) THEN to_char($5, '{form} BC') ELSE CAST($6 AS text) END"
+        "CASE {far}WHEN $1 >= '0001-01-01' AND $1 < 'infinity' THEN to_char($1, '{form}') \
+         WHEN isfinite($1) THEN to_char($1, '{form} BC') ELSE CAST($1 AS text) END"
     );
-    Expr::cust_with_exprs(template, vec![local; 6])
+    Expr::cust_with_exprs(template, [local])
 }
 
 /// A part of a date as it is ordered: text would put years before Christ among those after, and the
 /// year 10000 before the second. A number for each, the ends of time at the ends.
-pub(super) fn ordered_part(local: Expr, part: DatePart) -> Expr {
-    let of = |part: &str| format!("date_part('{part}', $1)");
-    let within = |year: &str, more: &[(&str, u32)]| {
-        let parts = more.iter().map(|(part, room)| (of(part), room));
-        parts.fold(of(year), |all, (part, room)| {
-            format!("({all}) * {room} + {part}")
+pub(super) fn ordered_part(local: Expr, field: &Field, part: DatePart) -> Expr {
+    let (year, parts): (_, &[(&str, u32)]) = match part {
+        DatePart::Year => ("year", &[]),
+        DatePart::Quarter => ("year", &[("quarter", 10)]),
+        DatePart::Month => ("year", &[("month", 100)]),
+        DatePart::Week => ("isoyear", &[("week", 100)]),
+        DatePart::Day => ("year", &[("month", 100), ("day", 100)]),
+        DatePart::Weekday | DatePart::Hour => return date_part(local, field, part),
+    };
+    let number = |day: &str, years: &str| {
+        let of = |part: &str| format!("date_part('{part}', {day})");
+        parts.iter().fold(of(year) + years, |all, (part, room)| {
+            format!("({all}) * {room} + {}", of(part))
         })
     };
-    let number = match part {
-        DatePart::Year => within("year", &[]),
-        DatePart::Quarter => within("year", &[("quarter", 10)]),
-        DatePart::Month => within("year", &[("month", 100)]),
-        DatePart::Week => within("isoyear", &[("week", 100)]),
-        DatePart::Day => within("year", &[("month", 100), ("day", 100)]),
-        DatePart::Weekday | DatePart::Hour => return date_part(local, part),
-    };
+    let near = number("$1", "");
+    let far = far(field, || {
+        let number = number(ALIKE, &format!(" + {YEARS}"));
+        format!("CAST({number} AS bigint)")
+    });
     let template = format!(
-        "CASE WHEN isfinite($1) THEN CAST({number} AS bigint) \
+        "CASE {far}WHEN isfinite($1) THEN CAST({near} AS bigint) \
          WHEN $1 < '0001-01-01' THEN -9223372036854775808 \
          WHEN $1 IS NOT NULL THEN 9223372036854775807 END"
     );
@@ -198,10 +213,30 @@ pub(super) fn ordered_part(local: Expr, part: DatePart) -> Expr {
 }
 
 /// A part that is a number; the ends of time have none.
-fn number(local: Expr, part: &str) -> Expr {
+fn number(local: Expr, field: &Field, part: &str) -> Expr {
+    let far = far(field, || {
+        format!("CAST(date_part('{part}', {ALIKE}) AS bigint)")
+    });
     let template =
-        format!("CASE WHEN isfinite($1) THEN CAST(date_part('{part}', $2) AS bigint) END");
-    Expr::cust_with_exprs(template, vec![local; 2])
+        format!("CASE {far}WHEN isfinite($1) THEN CAST(date_part('{part}', $1) AS bigint) END");
+    Expr::cust_with_exprs(template, [local])
+}
+
+/// A day of the 400 years from 2000 on that has the place in the calendar, and the weekday, of `$1`.
+const ALIKE: &str = "($1 - ($1 - CAST('2000-01-01' AS date)) / 146097 * 146097)";
+/// How many years lie between the two.
+const YEARS: &str = "($1 - CAST('2000-01-01' AS date)) / 146097 * 400";
+
+/// What of a day is told beyond the last one that moments reach, to which the functions that tell of
+/// parts turn every day.
+fn far(field: &Field, told: impl FnOnce() -> String) -> String {
+    match field.field_type() {
+        FieldType::Date => format!(
+            "WHEN $1 > '294276-12-31' AND $1 < 'infinity' THEN {} ",
+            told()
+        ),
+        _ => String::new(),
+    }
 }
 
 /// A text column as patterns look at it: letter by letter, which a collation that takes different

@@ -42,7 +42,7 @@ pub(super) fn ordered(term: &Term<'_>, dialect: Dialect) -> Expr {
         }
         Term::Part(Column { source, field }, part, zone) if dialect == Dialect::Postgres => {
             let local = postgres::local(column_of(alias(*source), field), field, *zone);
-            return postgres::ordered_part(local, *part);
+            return postgres::ordered_part(local, field, *part);
         }
         _ => {}
     }
@@ -76,7 +76,7 @@ fn date_part(
     match dialect {
         // It knows no zone, and no plan that needs one gets here.
         Dialect::Sqlite => dated(&column, part, field.stored()),
-        Dialect::Postgres => postgres::date_part(postgres::local(column, field, zone), part),
+        Dialect::Postgres => postgres::date_part(postgres::local(column, field, zone), field, part),
         Dialect::MySql => mysql::date_part(mysql::local(column, field, zone), part),
     }
 }

@@ -122,11 +122,15 @@ async fn parts_of_dates_are_walked_in_the_order_of_time() {
         INSERT INTO days SELECT n, d::date, d::timestamp, d::timestamptz FROM unnest(ARRAY[NULL,
           '-infinity', '0100-12-31 BC', '0044-03-15 BC', '0001-12-31 BC', '0001-01-01',
           '0044-03-15', '2026-01-01', '2026-05-02', '9999-12-31', '10000-01-09', '99999-05-05',
+          'infinity']) WITH ORDINALITY AS t(d, n);
+        CREATE TABLE far (id int PRIMARY KEY, day date);
+        INSERT INTO far SELECT n, d::date FROM unnest(ARRAY['2026-01-01', '294276-12-31',
+          '294277-01-01', '294277-02-28', '294280-02-29', '300001-12-31', '5874897-12-31',
           'infinity']) WITH ORDINALITY AS t(d, n);";
     let Some(place) = Database::new(table).await else {
         return;
     };
-    let asked = place.service("days").await;
+    let asked = place.service("days,far").await;
     let grouped = r#""aggregate":{"id":{"$min":"id"},"n":{"$count":"*"}}"#;
     for field in ["day", "at", "stamp"] {
         for part in ["year", "quarter", "month", "week", "day"] {
@@ -150,6 +154,12 @@ async fn parts_of_dates_are_walked_in_the_order_of_time() {
         let all: Vec<String> = (1..=13).map(|id| id.to_string()).collect();
         assert_eq!(walk(&asked, "days", &params, 100).await, all);
         assert_eq!(walk(&asked, "days", &params, 2).await, all);
+    }
+    for part in ["year", "quarter", "month", "week", "day"] {
+        let params = format!(r#""group_by":[{{"${part}":"day"}}],{grouped},"sort":["day_{part}"]"#);
+        let whole = walk(&asked, "far", &params, 100).await;
+        assert!(whole.is_sorted() && whole.len() > 5, "{params}: {whole:?}");
+        assert_eq!(walk(&asked, "far", &params, 1).await, whole, "{params}");
     }
 }
 

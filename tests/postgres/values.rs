@@ -96,6 +96,72 @@ async fn years_before_the_first_are_groups_of_their_own() {
     }
 }
 
+/// A date has years that no moment reaches, and each part of it is that of the calendar.
+#[tokio::test]
+async fn days_beyond_all_moments_are_groups() {
+    let script = "CREATE TABLE t (id int PRIMARY KEY, d date, at timestamptz);
+        INSERT INTO t VALUES (1, '5874897-12-31', '294276-12-31 23:59:59.999999+00'),
+          (2, '294277-01-01', NULL), (3, '294276-12-31', NULL), (4, '300400-02-29', NULL);";
+    let Some(place) = Database::new(script).await else {
+        return;
+    };
+    let asked = place.service("t").await;
+    for (part, expected) in [
+        (
+            "year",
+            [r#""5874897""#, r#""294277""#, r#""294276""#, r#""300400""#],
+        ),
+        (
+            "quarter",
+            [
+                r#""5874897-Q4""#,
+                r#""294277-Q1""#,
+                r#""294276-Q4""#,
+                r#""300400-Q1""#,
+            ],
+        ),
+        (
+            "month",
+            [
+                r#""5874897-12""#,
+                r#""294277-01""#,
+                r#""294276-12""#,
+                r#""300400-02""#,
+            ],
+        ),
+        (
+            "week",
+            [
+                r#""5874898-W01""#,
+                r#""294277-W01""#,
+                r#""294276-W52""#,
+                r#""300400-W09""#,
+            ],
+        ),
+        (
+            "day",
+            [
+                r#""5874897-12-31""#,
+                r#""294277-01-01""#,
+                r#""294276-12-31""#,
+                r#""300400-02-29""#,
+            ],
+        ),
+        ("weekday", ["2", "1", "7", "2"]),
+    ] {
+        let params = format!(r#"{{"group_by":["id",{{"${part}":"d"}}],"sort":["id"]}}"#);
+        let groups = asked.values("t", &params, &format!("d_{part}")).await;
+        assert_eq!(groups, expected, "{part}");
+    }
+    let at = |zone: &str| format!(r#"{{"group_by":[{{"$day":"at"}}],"zone":"{zone}"}}"#);
+    assert!(asked.ask("query", "t", &at("UTC")).await.is_ok());
+    let refused = asked
+        .ask("query", "t", &at("Asia/Tokyo"))
+        .await
+        .unwrap_err();
+    assert!(refused.contains("end of the calendar"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_mean_is_as_exact_as_its_sum() {
     let script =
