@@ -17,7 +17,7 @@ pub enum Checked {
 }
 
 /// How long a table that was found as it was known is taken for that, where that is enough.
-const HOLDS: Duration = Duration::from_millis(500);
+pub(super) const HOLDS: Duration = Duration::from_millis(500);
 
 /// What tells the definitions of tables from others, each read once at a time.
 #[derive(Debug, Default)]

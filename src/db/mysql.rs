@@ -12,6 +12,7 @@
 mod catalog;
 mod columns;
 mod definition;
+mod enums;
 mod killer;
 mod moment;
 mod note;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 use sqlx::mysql::{MySql as Driver, MySqlRow};
 use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 
+use self::definition::Lately;
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{self, Batch, Gather, Waiting};
@@ -53,6 +55,7 @@ pub struct MySql {
     pool: Pool<Reader>,
     waiting: Waiting,
     definitions: Definitions,
+    lately: Lately,
     query_timeout: Duration,
 }
 
@@ -84,6 +87,7 @@ impl MySql {
             pool: Pool::new(options),
             waiting: Waiting::new(batch::WORKERS, options.pool_size),
             definitions: Definitions::default(),
+            lately: Lately::default(),
             query_timeout: options.query_timeout,
         })
     }
@@ -121,9 +125,32 @@ impl MySql {
         definition: u64,
         checked: Checked,
     ) -> Result<bool, Failure> {
-        let read = self.read(Code::None, self.latest(), work::Definition(table));
-        let is = self.definitions.is(table, definition, checked, read);
-        bounded(self.query_timeout + GRACE, is).await
+        let asked = async {
+            let rest = self.lately.rest(table);
+            let read = self.defined(table, rest);
+            let is = self.definitions.is(table, definition, checked, read);
+            match is.await? {
+                // The catalog may have been read since the rest was.
+                false if rest.is_some() => {
+                    let read = self.defined(table, None);
+                    let is = self.definitions.is(table, definition, Checked::Now, read);
+                    is.await
+                }
+                is => Ok(is),
+            }
+        };
+        bounded(self.query_timeout + GRACE, asked).await
+    }
+
+    /// What tells the definition of a table from others, of which the rest may be known.
+    async fn defined(&self, table: &TableName, rest: Option<u64>) -> Result<u64, Failure> {
+        let asked = Instant::now();
+        let work = work::Definition { table, rest };
+        let told = self.read(Code::None, self.latest(), work).await?;
+        if rest.is_none() {
+            self.lately.note(table, asked, told.rest);
+        }
+        Ok(told.whole)
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {

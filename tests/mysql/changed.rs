@@ -169,3 +169,100 @@ async fn what_is_computed_or_told_apart_otherwise_is_noticed() {
     walked.sort_unstable();
     assert_eq!(walked, [1, 2, 3]);
 }
+
+/// Whether a query answers so within a few seconds.
+async fn becomes(asker: &Asker, (model, params, field): (&str, &str, &str), expected: &[&str]) {
+    eventually(params, Duration::from_secs(5), async || {
+        match asker.ask("query", model, params).await {
+            Ok(answer) => {
+                let answer: serde_json::Value =
+                    serde_json::from_str(&format!("{{{answer}}}")).unwrap();
+                let rows = answer["data"].as_array().unwrap().iter();
+                rows.map(|row| row[field].to_string())
+                    .eq(expected.iter().copied())
+            }
+            Err(refused) => {
+                assert!(!refused.ends_with("(internal)"), "{refused}");
+                false
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_key_leads_where_it_leads_now() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE a (id INT PRIMARY KEY, k INT UNIQUE, name TEXT); \
+             CREATE TABLE b (id INT PRIMARY KEY, name TEXT); \
+             CREATE TABLE c (id INT PRIMARY KEY, a_id INT, x_id INT, KEY (a_id), KEY (x_id), \
+               CONSTRAINT points FOREIGN KEY (a_id) REFERENCES a (id)); \
+             INSERT INTO a VALUES (1, 2, 'one'), (2, 1, 'two'); INSERT INTO b VALUES (1, 'other'); \
+             INSERT INTO c VALUES (1, 1, 2)",
+        )
+        .await;
+    let asker = Asker::live(&place.url(), "a,b,c").await;
+    let named = ("c", r#"{"fields":["id","a.name"]}"#, "a.name");
+    becomes(&asker, named, &[r#""one""#]).await;
+    let leads = async |to: &str| {
+        let constraint = "ALTER TABLE c DROP FOREIGN KEY points; ALTER TABLE c \
+            ADD CONSTRAINT points FOREIGN KEY";
+        place.run(&format!("{constraint} {to}")).await;
+    };
+    // To another key of the table, from another column, to another table, and back.
+    leads("(a_id) REFERENCES a (k)").await;
+    becomes(&asker, named, &[r#""two""#]).await;
+    leads("(x_id) REFERENCES a (k)").await;
+    let by_x = ("c", r#"{"fields":["id","x.name"]}"#, "x.name");
+    becomes(&asker, by_x, &[r#""one""#]).await;
+    leads("(a_id) REFERENCES b (id)").await;
+    becomes(&asker, named, &[r#""other""#]).await;
+    leads("(a_id) REFERENCES a (id)").await;
+    becomes(&asker, named, &[r#""one""#]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enums_have_their_names_whatever_letters_they_are_of() {
+    let Some(place) = Database::new().await else {
+        return;
+    };
+    place
+        .run(
+            "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a','😀','b😁c','?','😁') \
+               CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL); \
+             INSERT INTO t VALUES (1,'a'),(2,'😀'),(3,'b😁c'),(4,'?'),(5,'😁'); \
+             CREATE VIEW v AS SELECT id, e FROM t",
+        )
+        .await;
+    let asker = Asker::live(&place.url(), "t,v").await;
+    for model in ["t", "v"] {
+        for (id, name) in [(1, "a"), (2, "😀"), (3, "b😁c"), (4, "?"), (5, "😁")] {
+            let of_name = format!(r#"{{"filters":{{"e":"{name}"}}}}"#);
+            assert_eq!(
+                asker.field(model, "id", &of_name).await,
+                [id.to_string()],
+                "{name}"
+            );
+        }
+        let after = r#"{"filters":{"e":{"$gt":"b😁c"}},"sort":["e"]}"#;
+        assert_eq!(asker.field(model, "id", after).await, ["4", "5"]);
+        assert_eq!(asker.walk(model, r#"["-e"]"#, 1).await.len(), 5);
+        let refused = asker.ask("query", model, r#"{"filters":{"e":"😂"}}"#).await;
+        assert!(refused.unwrap_err().ends_with("(invalid_value)"));
+    }
+    // What tells them apart is noticed too.
+    place
+        .run(
+            "ALTER TABLE t MODIFY e ENUM('a','😁','b😁c','?','😀') \
+             CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+        )
+        .await;
+    let before = r#"{"filters":{"e":{"$lt":"b😁c"}},"sort":["e"]}"#;
+    becomes(&asker, ("t", before, "id"), &["1", "5"]).await;
+    let from = r#"{"filters":{"e":{"$gte":"😀"}},"sort":["e"]}"#;
+    becomes(&asker, ("t", from, "id"), &["2"]).await;
+}

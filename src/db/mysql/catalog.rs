@@ -10,6 +10,7 @@ use sqlx::{Executor as _, MySql, MySqlConnection, Row as _, SqlSafeStr as _};
 
 use super::columns::{self, Declared};
 use super::definition;
+use super::enums;
 use super::relations;
 use super::session::Flavour;
 use crate::catalog::{Affinity, Column, FieldType, Kind, Stored, Table, TableName};
@@ -150,7 +151,7 @@ async fn table(
         return Ok(Err(reason));
     }
     // First, so that what changes meanwhile is noticed.
-    let definition = definition::read(connection, name).await?;
+    let definition = definition::read(connection, name, None).await?;
     let primary = relations::indexes(connection, name).await?;
     let raw = columns_of(connection, name, &primary.key).await?;
     if raw.is_empty() {
@@ -167,7 +168,13 @@ async fn table(
         Flavour::MariaDb => json_columns(connection, name, &raw).await?,
         Flavour::MySql => Vec::new(),
     };
-    let columns = raw.iter().map(|raw| raw.column(&json)).collect();
+    let mut columns: Vec<Column> = raw.iter().map(|raw| raw.column(&json)).collect();
+    for column in &mut columns {
+        if enums::is_doubtful(&column.values) {
+            let declared = std::mem::take(&mut column.values);
+            column.values = enums::spelt(connection, name, &column.name, declared).await?;
+        }
+    }
     let foreign_keys = relations::foreign_keys(connection, name).await?;
     let (comment, estimated_rows) = match known.kind {
         Kind::Table => about(connection, name).await?,
@@ -180,7 +187,7 @@ async fn table(
         estimated_rows,
         secured: false,
         runs_code: false,
-        definition: Some(definition),
+        definition: Some(definition.whole),
         columns,
         withheld: Vec::new(),
         primary_key: primary.key,

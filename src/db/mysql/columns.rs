@@ -143,9 +143,12 @@ fn narrow(charset: Option<&str>) -> String {
     }
 }
 
-/// The members of `enum('a','it''s')`, as they were declared.
-fn members(column_type: &str) -> Vec<String> {
+/// The members of `enum('a','it''s')`, as they were declared; none of another type.
+pub(super) fn members(column_type: &str) -> Vec<String> {
     let mut members = Vec::new();
+    if !column_type.starts_with("enum(") {
+        return members;
+    }
     let mut rest = column_type.chars().skip_while(|c| *c != '\'').peekable();
     while rest.next() == Some('\'') {
         let mut member = String::new();

@@ -54,13 +54,21 @@ impl Work for Tables<'_> {
     }
 }
 
-pub(super) struct Definition<'a>(pub(super) &'a TableName);
+pub(super) struct Definition<'a> {
+    pub(super) table: &'a TableName,
+    /// What is known already.
+    pub(super) rest: Option<u64>,
+}
 
 impl Work for Definition<'_> {
-    type Output = u64;
+    type Output = definition::Told;
 
-    async fn run(&mut self, connection: &mut MySqlConnection, _: Flavour) -> Result<u64, Failure> {
-        definition::read(connection, self.0).await
+    async fn run(
+        &mut self,
+        connection: &mut MySqlConnection,
+        _: Flavour,
+    ) -> Result<Self::Output, Failure> {
+        definition::read(connection, self.table, self.rest).await
     }
 }
 
