@@ -170,6 +170,8 @@ async fn serve_one(
         .timer(TokioTimer::new())
         // How long a rest and a head may last is looked at here.
         .header_read_timeout(None)
+        // The buffer alone takes up to twice as much where it comes at once.
+        .max_header_size(HEAD_BYTES)
         .max_buf_size(HEAD_BYTES)
         .keep_alive(!late)
         .serve_connection(TokioIo::new(stream), service)

@@ -283,6 +283,33 @@ async fn heads_have_a_largest_size() {
         raw::shake(service.address, "/mcp/ws", &many).await.status,
         431
     );
+    // Each byte of it counts, in one piece or in two, blanks too.
+    let of_length = |bytes: usize, filler: &str| {
+        let head = raw::handshake(service.address, "/mcp/ws", &["X: "]);
+        raw::handshake(
+            service.address,
+            "/mcp/ws",
+            &[&format!("X: {}", filler.repeat(bytes - head.len()))],
+        )
+    };
+    for (bytes, filler, status) in [
+        (32 * 1024, "x", 401),
+        (32 * 1024 + 1, "x", 431),
+        (33_000, " ", 431),
+        (40_000, "x", 431),
+        (65_000, "x", 431),
+    ] {
+        for cut in [bytes, 1_000, 31_000] {
+            let head = of_length(bytes, filler);
+            let mut stream = TcpStream::connect(service.address).await.unwrap();
+            for piece in [&head[..cut], &head[cut..]] {
+                stream.write_all(piece.as_bytes()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let reply = raw::reply(&mut stream).await;
+            assert_eq!(reply.status, status, "{bytes} bytes, cut at {cut}");
+        }
+    }
     let token = "x".repeat(20_000);
     let reply = raw::shake(
         service.address,
