@@ -16,7 +16,7 @@ mod resources;
 mod revision;
 mod tools;
 
-pub(super) use channel::{Channel, is_mcp, limited, refused, too_large};
+pub(super) use channel::{Channel, is_mcp, limited, one_too_many, refused, too_large};
 pub(super) use message::weight;
 
 use serde_json::{Value, json};

@@ -157,6 +157,54 @@ async fn what_is_light_is_bounded_too() {
     );
 }
 
+#[tokio::test]
+async fn what_cannot_be_read_counts_and_is_refused_as_one_too_many() {
+    let limits = [("MCP_RATE_LIMIT", "2"), ("MCP_TOKEN_RATE_LIMIT", "3")];
+    let long = call(
+        7,
+        "get_record",
+        &format!(r#"{{"id":"{}"}}"#, "x".repeat(70_000)),
+    );
+    let running = start(&limits).await;
+    for status in [413, 413, 429] {
+        let answer = post(running.address, &long).await;
+        assert_eq!((answer.status, &answer.json()["id"]), (status, &json!(7)));
+        assert_eq!(answer.headers.contains_key("retry-after"), status == 429);
+    }
+    let text = [("content-type", "text/plain"), BEARER];
+    assert_eq!(
+        http(running.address, "POST", "/mcp", &text, "{}")
+            .await
+            .status,
+        429
+    );
+    let stream = Events::open(running.address).await;
+    assert_eq!(stream.post(&long).await.status, 429);
+
+    let mut piped = Piped::start(&limits).await;
+    for code in [-32600, -32600, 429] {
+        let told: Value = serde_json::from_str(&piped.ask(&long).await).unwrap();
+        assert_eq!(
+            (&told["id"], &told["error"]["code"]),
+            (&json!(7), &json!(code))
+        );
+    }
+
+    // A socket ends by it either way; a token's window goes on.
+    let running = start(&limits).await;
+    for _ in 0..3 {
+        let mut socket = Socket::open(running.address, Some("mcp")).await;
+        socket.send(&long).await;
+        assert_eq!(socket.next().await, Err(1009));
+    }
+    for subprotocol in [Some("mcp"), Some("lucarne"), None] {
+        let mut socket = Socket::open(running.address, subprotocol).await;
+        socket.send(&long).await;
+        assert!(socket.next().await.unwrap().contains("Rate limit exceeded"));
+        assert_eq!(socket.next().await, Err(1008));
+    }
+}
+
 /// A session of the first generation of the SDK for Python.
 const FRAIL: [(&str, &str); 2] = [
     ("user-agent", "python-httpx/0.28.1"),
@@ -191,7 +239,7 @@ async fn a_session_that_a_refusal_would_end_reads_it_and_goes_on() {
         (&adk, &long, 7, -32600),
         (&adk, &read, 9, 429),
         (&FRAIL, &read, 9, 429),
-        (&FRAIL, &long, 7, -32600),
+        (&FRAIL, &long, 7, 429),
     ] {
         let answer = ask(agent, message).await;
         let told = answer.json();
@@ -213,7 +261,7 @@ async fn a_session_that_a_refusal_would_end_reads_it_and_goes_on() {
         (&other, &read, 429),
         (&before, &read, 429),
         (&modern, &read, 429),
-        (&[], &long, 413),
+        (&[], &long, 429),
     ] {
         assert_eq!(
             ask(agent, message).await.status,

@@ -252,13 +252,7 @@ async fn posted(
         ))
     })?;
     session.heard(Some(Instant::now()));
-    let read = mcp::http::text(app, &admitted, &parts.headers, body).await;
-    let weight = read.as_deref().map_or(Weight::Read, mcp::weight);
-    let counted = admitted.count(app, weight).await;
-    let read = read.and_then(|text| match counted {
-        Ok(()) => Ok(text),
-        Err(limited) => Err(mcp::http::limited(&text, limited).into()),
-    });
+    let read = mcp::http::heard(app, &admitted, &parts.headers, body).await;
     let refused = async |refusal: Refused| Ok(session.refused(&parts.headers, refusal).await);
     let text = match read {
         Ok(text) => text,

@@ -138,7 +138,7 @@ async fn run(
                         }
                         let refused = match &line {
                             Ok(line) => mcp::limited(line, limited),
-                            Err(TooLong(id)) => mcp::too_large(id.found(), max_bytes),
+                            Err(TooLong(id)) => mcp::one_too_many(id.found(), limited),
                         };
                         write(&mut output, refused).await?;
                     }

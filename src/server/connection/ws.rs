@@ -33,7 +33,7 @@ use super::{IN_FLIGHT, frames, native, sessions};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Reserved, Share, Weight};
-use crate::policy::{ConnectionLimits, Form, Policy, Tally};
+use crate::policy::{ConnectionLimits, Form, Limited, Policy, Tally};
 use crate::protocol::find_id;
 use crate::server::listener::stream::Stream;
 use crate::server::{App, gate, mcp};
@@ -265,6 +265,9 @@ impl Session<'_> {
                 self.probe(socket).await?;
             }
             Some(Err(error)) => match Closing::of(&error) {
+                Some(closing) if closing.end == Closing::TOO_LARGE.end => {
+                    self.refuse_too_large("").await;
+                }
                 Some(closing) => self.refuse(closing),
                 None => return Ok(false),
             },
@@ -302,21 +305,15 @@ impl Session<'_> {
                     return;
                 }
                 let dialect = self.dialect(&text);
-                let most = self.limits().max_message_bytes;
                 // What the library took in whole, for the bound is smaller now than it was.
-                if text.len() > most {
-                    if dialect == Dialect::Mcp {
-                        self.tell([mcp::too_large(find_id(text.as_bytes()), most)]);
-                    }
-                    return self.refuse(Closing::TOO_LARGE);
+                if text.len() > self.limits().max_message_bytes {
+                    return self.refuse_too_large(&text).await;
                 }
                 let weight = match dialect {
                     Dialect::Native => Weight::Read,
                     Dialect::Mcp => mcp::weight(&text),
                 };
-                let of = (&**self.policy.policy(), &self.caller.token);
-                let own = Tally::Own(&mut self.meter, gate::network(self.caller.address));
-                match self.app.service.admit(of, weight, own).await {
+                match self.count(weight).await {
                     Ok(()) => {
                         self.listed.asked();
                         let bytes = text.len() + self.policy.policy().answer_bytes(dialect.form());
@@ -325,15 +322,7 @@ impl Session<'_> {
                             None => self.wait(text, dialect, bytes),
                         }
                     }
-                    Err(limited) => {
-                        let error = Error::from(limited);
-                        self.tell([match dialect {
-                            Dialect::Native => native::refused(None, &error),
-                            Dialect::Mcp => mcp::refused(&text, &error),
-                        }]);
-                        self.app.limited(self.caller, limited);
-                        self.closing = Some(Closing::limited(limited));
-                    }
+                    Err(limited) => self.refuse_as_one_too_many(dialect, &text, limited),
                 }
             }
             Message::Binary(_) => self.refuse(Closing::BINARY),
@@ -341,6 +330,38 @@ impl Session<'_> {
             // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
+    }
+
+    /// Counts a message in every window that it falls in.
+    async fn count(&mut self, weight: Weight) -> Result<(), Limited> {
+        let of = (&**self.policy.policy(), &self.caller.token);
+        let own = Tally::Own(&mut self.meter, gate::network(self.caller.address));
+        self.app.service.admit(of, weight, own).await
+    }
+
+    /// Closes over a message that is one too many.
+    fn refuse_as_one_too_many(&mut self, dialect: Dialect, text: &str, limited: Limited) {
+        let error = Error::from(limited);
+        self.tell([match dialect {
+            Dialect::Native => native::refused(None, &error),
+            Dialect::Mcp => mcp::refused(text, &error),
+        }]);
+        self.app.limited(self.caller, limited);
+        self.closing = Some(Closing::limited(limited));
+    }
+
+    /// Closes over a message that is too long, which counts as any other that is read; empty is one
+    /// that was not taken in.
+    async fn refuse_too_large(&mut self, text: &str) {
+        let dialect = self.dialect.unwrap_or(Dialect::Native);
+        if let Err(limited) = self.count(Weight::Read).await {
+            return self.refuse_as_one_too_many(dialect, text, limited);
+        }
+        if dialect == Dialect::Mcp && !text.is_empty() {
+            let most = self.limits().max_message_bytes;
+            self.tell([mcp::too_large(find_id(text.as_bytes()), most)]);
+        }
+        self.refuse(Closing::TOO_LARGE);
     }
 
     /// Begins the answer to a message.

@@ -94,7 +94,7 @@ impl Admitted {
 /// Where no message is there to be answered.
 impl From<Limited> for Refused {
     fn from(told: Limited) -> Self {
-        mcp::http::limited("", told).into()
+        mcp::http::limited(None, told).into()
     }
 }
 

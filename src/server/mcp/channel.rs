@@ -180,8 +180,13 @@ pub(in crate::server) fn refused(text: &str, error: &Error) -> Vec<u8> {
 pub(in crate::server) fn limited(text: &str, limited: Limited) -> Vec<u8> {
     match message::parse(text) {
         Ok(Incoming::Notification(_) | Incoming::Response) => Vec::new(),
-        _ => message::error(message::id_of(text), &Fault::of_window(limited)),
+        _ => one_too_many(message::id_of(text), limited),
     }
+}
+
+/// The same for a message of which nothing but perhaps the id is known.
+pub(in crate::server) fn one_too_many(id: Option<&RawValue>, limited: Limited) -> Vec<u8> {
+    message::error(id, &Fault::of_window(limited))
 }
 
 /// The answer to a message that is larger than one may be.

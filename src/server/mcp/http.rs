@@ -50,16 +50,10 @@ pub(in crate::server) async fn answer(
 
 async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let read = text(app, admitted, &parts.headers, body).await;
-    let weight = read.as_deref().map_or(Weight::Read, message::weight);
-    let counted = admitted.count(app, weight).await;
-    let text = match read {
+    let text = match heard(app, admitted, &parts.headers, body).await {
         Ok(text) => text,
         Err(refused) => return refused.into_response(),
     };
-    if let Err(over) = counted {
-        return limited(&text, over);
-    }
     let memory = match admitted.memory(app, &text).await {
         Ok(memory) => memory,
         Err(refused) => return refused.into_response(),
@@ -98,20 +92,20 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
 }
 
 /// The answer to a message that is one too many, and the time to come again.
-pub(in crate::server) fn limited(text: &str, limited: Limited) -> Response<Body> {
+pub(in crate::server) fn limited(id: Option<&RawValue>, limited: Limited) -> Response<Body> {
     let status = StatusCode::TOO_MANY_REQUESTS;
-    later(status, text, &Fault::of_window(limited), limited.seconds())
+    later(status, id, &Fault::of_window(limited), limited.seconds())
 }
 
 /// The answer to a message that there is no room for now, and the time to come again.
 pub(in crate::server) fn busy(text: &str) -> Response<Body> {
     let fault = Fault::of(&Error::from(ErrorKind::Overloaded));
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    later(status, text, &fault, admission::RETRY_SECONDS)
+    later(status, id_of(text), &fault, admission::RETRY_SECONDS)
 }
 
-fn later(status: StatusCode, text: &str, fault: &Fault, seconds: u64) -> Response<Body> {
-    let mut response = refusal(status, id_of(text), fault);
+fn later(status: StatusCode, id: Option<&RawValue>, fault: &Fault, seconds: u64) -> Response<Body> {
+    let mut response = refusal(status, id, fault);
     let seconds = HeaderValue::from(seconds);
     response.headers_mut().insert(RETRY_AFTER, seconds);
     response
@@ -127,16 +121,49 @@ pub(in crate::server) async fn only_post() -> Response<Body> {
     response
 }
 
-/// The body of a POST, bounded in size and time.
+/// A message that could not be read, with its id as far as that was found.
+struct Unread {
+    refused: Refused,
+    id: IdSearch,
+}
+
+impl<R: Into<Refused>> From<R> for Unread {
+    fn from(refused: R) -> Self {
+        Self {
+            refused: refused.into(),
+            id: IdSearch::default(),
+        }
+    }
+}
+
+/// The message of a POST, read and counted: what cannot be read counts too, and is refused as one
+/// too many where the window is spent.
 ///
 /// # Errors
-/// The refusal of another type, of too much, of too slow and of what there is no memory for.
-pub(in crate::server) async fn text(
+/// The refusal of one too many, of another type, of too much, of too slow and of what there is no
+/// memory for.
+pub(in crate::server) async fn heard(
     app: &App,
     admitted: &Admitted,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<String, Refused> {
+    let read = text(app, admitted, headers, body).await;
+    let weight = read.as_deref().map_or(Weight::Read, message::weight);
+    match (admitted.count(app, weight).await, read) {
+        (Ok(()), read) => read.map_err(|unread| unread.refused),
+        (Err(over), Ok(text)) => Err(limited(id_of(&text), over).into()),
+        (Err(over), Err(unread)) => Err(limited(unread.id.found(), over).into()),
+    }
+}
+
+/// The body of a POST, bounded in size and time.
+async fn text(
+    app: &App,
+    admitted: &Admitted,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<String, Unread> {
     // Pages of any origin may post text without asking first, JSON they may not.
     if !headers.contains_key(CONTENT_TYPE) || !all_are(headers, &CONTENT_TYPE, "application/json") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -158,15 +185,16 @@ pub(in crate::server) async fn text(
         Ok(Ok(Whole::TooLarge(mut id, rest))) => {
             let _ = timeout_at(deadline, look_on(&mut id, rest)).await;
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Err(refusal(status, id.found(), &Fault::too_large(max_bytes)).into());
+            let refused = refusal(status, id.found(), &Fault::too_large(max_bytes)).into();
+            return Err(Unread { refused, id });
         }
-        Ok(Ok(Whole::Late)) => return Err(admitted.busy(app, "")),
+        Ok(Ok(Whole::Late)) => return Err(admitted.busy(app, "").into()),
         Ok(Err(_)) => {
             let error = "The request broke off";
             let status = StatusCode::BAD_REQUEST;
             return Err(reply::refusal(status, error, None).into());
         }
-        Err(_) if arrival.waits() => return Err(admitted.busy(app, "")),
+        Err(_) if arrival.waits() => return Err(admitted.busy(app, "").into()),
         Err(_) => {
             let error = "The request took too long to arrive";
             let status = StatusCode::REQUEST_TIMEOUT;
