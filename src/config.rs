@@ -140,20 +140,24 @@ impl Config {
     }
 
     /// This configuration, with what its secret files hold now; of one that cannot be read, or holds
-    /// what cannot be, what it held before. Its faults come back beside the others' contents, for none
-    /// of these waits for it.
+    /// what cannot be, what it held before, but for tokens that it does not hold: those let nobody in.
+    /// Its faults come back beside the others' contents, for none of these waits for it.
     ///
     /// # Errors
     /// Those faults, where the others cannot be without it.
     pub fn reread(&self) -> Result<(Self, Option<Faults>), Faults> {
-        let faults = match load(self.settings.by_file()) {
+        let mut faults = match load(self.settings.by_file()) {
             Ok(config) => return Ok((config, None)),
             Err(faults) => faults,
         };
         let mut settings = self.settings.clone();
         for name in self.settings.of_files() {
-            if let Ok(read) = load(self.settings.by_file_of(&name)) {
-                settings.take(&name, &read.settings);
+            match load(self.settings.by_file_of(&name)) {
+                Ok(read) => settings.take(&name, &read.settings),
+                Err(_) if OF_TOKENS.contains(&&*name) => {
+                    faults.extend(settings.withdraw(&name));
+                }
+                Err(_) => {}
             }
         }
         let Ok(judged) = load(settings.by_value()) else {
@@ -167,7 +171,16 @@ impl Config {
         };
         Ok((config, Some(faults)))
     }
+
+    /// Whether nothing is wrong with what the secret files hold now.
+    pub fn has_sound_files(&self) -> bool {
+        load(self.settings.by_file()).is_ok()
+    }
 }
+
+/// The secrets that are lists of tokens: whoever is not in the list has to stay outside, whatever else
+/// is wrong with it.
+const OF_TOKENS: [&str; 2] = ["MCP_TOKEN", "MCP_ADMIN_TOKEN"];
 
 #[cfg(test)]
 mod tests;

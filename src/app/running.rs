@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::Notify;
-use super::supervise::{Source, Supervisor};
+use super::supervise::{Source, Supervisor, Watch};
 use super::{Kept, Live, Opened, give_tools, keep, open};
 use crate::config::{Config, Faults};
 use crate::db::StartFault;
@@ -86,6 +86,7 @@ impl App {
         config: &Arc<Config>,
         source: Option<Source>,
     ) -> Result<Running, StartError> {
+        let watch = Watch::new(config.watched_files());
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
         give_tools(&opened, config).await?;
@@ -101,7 +102,7 @@ impl App {
         let kept = keep(&opened.service, config).await?;
         Ok(Running {
             store: kept.as_ref().map(Kept::summary),
-            beside: Beside::new(&opened, kept, config, source),
+            beside: Beside::new(&opened, kept, config, (source, watch)),
             serving: AbortOnDropHandle::new(tokio::spawn(server.run())),
             opened,
             metrics,
@@ -116,6 +117,7 @@ impl App {
     /// # Errors
     /// As [`open`] says.
     pub async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartError> {
+        let watch = Watch::new(config.watched_files());
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
         give_tools(&opened, config).await?;
@@ -123,7 +125,7 @@ impl App {
         Ok(RunningPipe {
             piped: Piped::new(config, service, metrics, stop.clone()),
             // A client that wants another configuration starts another process.
-            beside: Beside::new(&opened, None, config, None),
+            beside: Beside::new(&opened, None, config, (None, watch)),
             opened,
             stop,
         })
@@ -196,11 +198,11 @@ impl Beside {
         opened: &Opened,
         kept: Option<Kept>,
         config: &Arc<Config>,
-        source: Option<Source>,
+        (source, watch): (Option<Source>, Watch),
     ) -> Self {
         let notify = Notify::of_environment();
         let live = Live::new(opened, kept, Arc::clone(config));
-        let supervisor = Supervisor::new(live, source, notify.clone());
+        let supervisor = Supervisor::new(live, source, watch, notify.clone());
         Self {
             supervising: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
             notify,

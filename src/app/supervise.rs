@@ -80,7 +80,10 @@ pub(crate) struct Supervisor {
     notify: Notify,
     watch: Watch,
     /// The files that a reload under way names.
-    files: Vec<PathBuf>,
+    files: Watch,
+    /// Whether a secret file was faulty when it was read last: what it lacks may come without a change
+    /// of the file, such as a descriptor to read it by.
+    faulty: bool,
     /// Those who wait to hear what becomes of it.
     waiting: Vec<ReloadRequest>,
     /// Whether it was said that a reload waits for the database.
@@ -93,15 +96,18 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Without a source nothing is reloaded, and SIGHUP means what it always means.
-    pub(crate) fn new(live: Live, source: Option<Source>, notify: Notify) -> Self {
+    ///
+    /// `watch` has the files as they were before anything of them was read.
+    pub(crate) fn new(live: Live, source: Option<Source>, watch: Watch, notify: Notify) -> Self {
         Self {
-            watch: Watch::new(live.config().watched_files()),
+            watch,
             tools: Watch::new(tools::watched(live.config())),
             judging: None,
             live,
             source,
             notify,
-            files: Vec::new(),
+            files: Watch::new(Vec::new()),
+            faulty: false,
             waiting: Vec::new(),
             unchecked: false,
         }
@@ -139,7 +145,9 @@ impl Supervisor {
                 }
                 _ = tick.tick() => {
                     self.live.look();
-                    if self.watch.has_settled().await && self.source.is_some() {
+                    let settled = self.watch.has_settled().await;
+                    let mended = self.faulty && self.live.config().has_sound_files();
+                    if self.source.is_some() && (settled || mended) {
                         self.reread();
                     }
                     if self.tools.has_settled().await && self.source.is_some() {
@@ -167,7 +175,7 @@ impl Supervisor {
                 return self.refused(faults.collect());
             }
         };
-        let files = config.watched_files();
+        let files = Watch::new(config.watched_files());
         match self.live.reload(config) {
             Ok(()) => self.files = files,
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
@@ -178,14 +186,19 @@ impl Supervisor {
     fn reread(&mut self) {
         info!("reload: a secret file has changed");
         self.notify.reloading();
-        match self.live.reread() {
+        let read = self.live.reread();
+        self.faulty = !self.live.config().has_sound_files();
+        match read {
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
             Ok(faults) if !faults.is_empty() => {
                 self.count("refused");
                 for StartFault { what, help } in &faults {
                     error!("reload: {what}; {help}");
                 }
-                error!("reload: what is faulty stays as it was; what else changed is in force");
+                error!(
+                    "reload: what is faulty stays as it was, but for tokens that are gone; what else \
+                     changed is in force"
+                );
                 self.notify.ready();
             }
             Ok(_) | Err(NotReloaded::Unchecked(_)) => {
@@ -199,7 +212,8 @@ impl Supervisor {
     async fn ended(&mut self, ended: Result<ReloadReport, NotReloaded>) {
         match ended {
             Ok(report) => {
-                self.watch.look_at(std::mem::take(&mut self.files)).await;
+                let files = std::mem::replace(&mut self.files, Watch::new(Vec::new()));
+                self.watch.look_at(files);
                 self.count("done");
                 self.tell(&Outcome::Done(report));
                 self.judge_tools();
@@ -228,7 +242,8 @@ impl Supervisor {
     /// Serves tools in which nothing is wrong.
     async fn judged(&mut self, judged: Result<WrittenTools, Faults>) {
         self.judging = None;
-        self.tools.look_at(tools::watched(self.live.config())).await;
+        self.tools
+            .look_at(Watch::new(tools::watched(self.live.config())));
         match judged {
             Ok(read) => {
                 self.live.serve_tools(read);
@@ -288,16 +303,17 @@ impl fmt::Debug for Supervisor {
 }
 
 /// What tells one state of a file from another, without reading it.
-type Identity = Option<(u64, u64, i64, i64)>;
+type Identity = Option<[i64; 6]>;
 
 /// Files, as they were when they were last looked at.
-struct Watch {
+#[derive(Debug)]
+pub(super) struct Watch {
     files: Vec<(PathBuf, Identity)>,
     changing: bool,
 }
 
 impl Watch {
-    fn new(files: Vec<PathBuf>) -> Self {
+    pub(super) fn new(files: Vec<PathBuf>) -> Self {
         let files = files.into_iter().map(|path| {
             let now = std::fs::metadata(&path).ok().map(|file| identity(&file));
             (path, now)
@@ -309,17 +325,13 @@ impl Watch {
     }
 
     /// Looks at other files from now on; those known already keep their state.
-    async fn look_at(&mut self, files: Vec<PathBuf>) {
-        let mut known = Vec::with_capacity(files.len());
-        for path in files {
-            let before = self.files.iter().find(|(before, _)| *before == path);
-            let state = match before {
-                Some((_, state)) => *state,
-                None => now(&path).await,
-            };
-            known.push((path, state));
+    fn look_at(&mut self, mut others: Self) {
+        for (path, state) in &mut others.files {
+            if let Some((_, known)) = self.files.iter().find(|(known, _)| known == path) {
+                *state = *known;
+            }
         }
-        self.files = known;
+        self.files = others.files;
     }
 
     /// Whether a file has changed since, and is no longer changing: half a file is no secret.
@@ -356,8 +368,16 @@ async fn now(path: &PathBuf) -> Identity {
         .map(|file| identity(&file))
 }
 
-fn identity(file: &std::fs::Metadata) -> (u64, u64, i64, i64) {
-    (file.ino(), file.size(), file.mtime(), file.mtime_nsec())
+fn identity(file: &std::fs::Metadata) -> [i64; 6] {
+    [
+        file.ino().cast_signed(),
+        file.size().cast_signed(),
+        file.mtime(),
+        file.mtime_nsec(),
+        // What keeps length and time of a file, or takes its rights away, changes this.
+        file.ctime(),
+        file.ctime_nsec(),
+    ]
 }
 
 #[cfg(test)]
@@ -380,8 +400,15 @@ mod tests {
         std::fs::write(&other, "third").unwrap();
         std::fs::rename(&other, &file).unwrap();
         assert!(!watch.has_settled().await && watch.has_settled().await);
-        watch.look_at(vec![file.clone(), other.clone()]).await;
+        watch.look_at(Watch::new(vec![file.clone(), other.clone()]));
         assert!(!watch.has_settled().await);
+        // Another token of the same length, and the time of before.
+        let time = std::fs::metadata(&file).unwrap().modified().unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        std::fs::write(&file, "other").unwrap();
+        let opened = std::fs::File::options().write(true).open(&file).unwrap();
+        opened.set_modified(time).unwrap();
+        assert!(!watch.has_settled().await && watch.has_settled().await);
         std::fs::remove_file(&file).unwrap();
         assert!(!watch.has_settled().await && watch.has_settled().await);
     }

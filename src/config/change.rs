@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::variables;
+use super::fault::{Fault, Reason};
+use super::{secrets, variables};
 
 /// Which change of a variable may let somebody in, or see more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +181,36 @@ impl Settings {
         if let Some(value) = from.value(name) {
             self.note(name, value);
         }
+    }
+
+    /// Takes those tokens away that the file of a list does not hold; a fault says that some are gone.
+    /// Where none is left, one that nobody knows stands in their place.
+    pub(super) fn withdraw(&mut self, name: &str) -> Option<Fault> {
+        let variable = format!("{name}_FILE");
+        let file = self.value(&variable).map(PathBuf::from);
+        let text = file.and_then(|file| secrets::read(&file).ok());
+        let text = text.unwrap_or_default();
+        let held: Vec<&str> = text.split(',').map(str::trim).collect();
+        let before = self.value(name).unwrap_or_default();
+        let tokens: Vec<&str> = before.split(',').map(str::trim).collect();
+        let kept: Vec<&str> = tokens
+            .iter()
+            .copied()
+            .filter(|it| held.contains(it))
+            .collect();
+        if kept.len() == tokens.len() {
+            return None;
+        }
+        let kept = match kept.is_empty() {
+            true => secrets::of_nobody()?,
+            false => kept.join(","),
+        };
+        self.note(name, &kept);
+        let reason = Reason::new(
+            "tokens that the file does not hold let nobody in any more",
+            "write those that are to be let in into it; it is read as soon as it has changed",
+        );
+        Some(reason.of(&variable))
     }
 
     /// The variables as they were typed, a secret by its file where one holds it.

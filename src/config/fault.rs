@@ -93,6 +93,11 @@ impl Faults {
         Self(vec![fault])
     }
 
+    /// Adds one more, where there is one.
+    pub(super) fn extend(&mut self, more: Option<Fault>) {
+        self.0.extend(more);
+    }
+
     /// The faults in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()

@@ -77,7 +77,15 @@ pub(super) fn find(
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// A token that nobody knows; none where the system has no randomness.
+pub(super) fn of_nobody() -> Option<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The text of a secret's file, without one line break at its end.
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let bytes = read_file(path, MAX_FILE_BYTES)?;
     let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     if text.ends_with('\n') {

@@ -369,6 +369,50 @@ async fn a_token_is_revoked_beside_a_file_that_is_faulty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_holds_no_tokens_lets_nobody_in() {
+    let folder = Folder::new().await;
+    let both = format!("{TOKEN},{SECOND}");
+    folder.put("token", &both);
+    folder.configure("MCP_TOKEN_FILE=token");
+    let served = folder.serve().await;
+    let path = folder.path("token");
+    let (mut emptied, mut right) = (0, 0);
+    for how in 0..4 {
+        let mut socket = served.connect(TOKEN).await;
+        assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
+        match how {
+            0 => std::fs::write(&path, "").unwrap(),
+            1 => std::fs::write(&path, " \n").unwrap(),
+            2 => std::fs::remove_file(&path).unwrap(),
+            _ => std::fs::write(&path, [0xff, 0xfe]).unwrap(),
+        }
+        assert_eq!(closed(&mut socket).await, Some(1008), "{how}");
+        assert_eq!(served.try_connect(TOKEN).await.err(), Some(401));
+        emptied += 1;
+        let told = "MCP_TOKEN_FILE: tokens that the file does not hold let nobody in any more";
+        served.says(told, emptied).await;
+        folder.put("token", &both);
+        right += 2;
+        served.says("MCP_TOKEN: changed", right).await;
+    }
+    // What it still holds is let in beside what is wrong, and what is new is not.
+    let (mut kept, mut gone) = (served.connect(TOKEN).await, served.connect(SECOND).await);
+    let third = "third-token-of-the-tests";
+    folder.put("token", &format!("{third}, {TOKEN} ,changeme"));
+    assert_eq!(closed(&mut gone).await, Some(1008));
+    assert_eq!(code(&ask(&mut kept, LIST).await), "ok");
+    assert_eq!(served.try_connect(third).await.err(), Some(401));
+    // Half a second without a file is a file that is being replaced.
+    folder.put("token", TOKEN);
+    served.says("MCP_TOKEN: changed", right + 1).await;
+    std::fs::remove_file(&path).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    folder.put("token", TOKEN);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(code(&ask(&mut kept, LIST).await), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_hides_nothing_is_told_and_guards_a_renamed_column() {
     let folder = Folder::new().await;
     folder.configure("MCP_HIDDEN_FIELDS=users.emial,main.users.role");

@@ -1,4 +1,4 @@
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 
@@ -142,4 +142,72 @@ fn nothing_shows_a_secret() {
         !shown.contains("s3same") && !shown.contains("knownuser"),
         "{shown}"
     );
+}
+
+#[test]
+fn what_a_faulty_file_does_not_hold_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (first, second) = ("a-first-token-that-is-long", "a-second-token-that-is-long");
+    let held = |tokens: &[SecretString]| -> Vec<String> {
+        let tokens = tokens.iter().map(ExposeSecret::expose_secret);
+        tokens.map(str::to_owned).collect()
+    };
+    for variable in ["MCP_TOKEN", "MCP_ADMIN_TOKEN"] {
+        let (file, key) = (path(variable), path("key"));
+        std::fs::write(&file, format!("{first}, {second}\n")).unwrap();
+        std::fs::write(&key, "aB".repeat(32)).unwrap();
+        let named = format!("{variable}_FILE");
+        let (file_name, key_name) = (file.to_str().unwrap(), key.to_str().unwrap());
+        let mut vars = vec![(&*named, file_name), ("MCP_CURSOR_KEY_FILE", key_name)];
+        vars.extend([("MCP_ENABLED", "true"), ("DATABASE_URL", "sqlite:shop.db")]);
+        if variable != "MCP_TOKEN" {
+            vars.push(("MCP_TOKEN", "a-token-that-is-long"));
+        }
+        let before = config(&vars);
+        let tokens = |config: &Config| match variable {
+            "MCP_TOKEN" => held(&config.service.tokens),
+            _ => held(&config.admin.tokens),
+        };
+        assert_eq!(tokens(&before), [first, second]);
+        for (text, kept) in [
+            (format!("{second},changeme"), vec![second]),
+            (
+                format!("{first},,{second},a-third-token-that-is-long"),
+                vec![first, second],
+            ),
+            (String::new(), vec![]),
+            (" \n".to_owned(), vec![]),
+            (format!("{first}x,\"{second}\""), vec![]),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            let (now, faults) = before.reread().unwrap();
+            let told = faults.unwrap();
+            assert!(told.iter().all(|fault| fault.variable == named), "{told}");
+            let gone = "tokens that the file does not hold";
+            let is_told = told.iter().any(|fault| fault.message.contains(gone));
+            assert_eq!(is_told, kept.len() < 2, "{text}: {told}");
+            match kept[..] {
+                [] => {
+                    let nobodys = tokens(&now);
+                    assert_eq!(nobodys.len(), 1);
+                    assert!(nobodys[0] != first && nobodys[0] != second, "{text}");
+                }
+                _ => assert_eq!(tokens(&now), kept, "{text}"),
+            }
+            assert!(!now.has_sound_files());
+            // It comes back as it was.
+            std::fs::write(&file, format!("{first},{second}")).unwrap();
+            assert!(now.has_sound_files());
+            assert_eq!(tokens(&now.reread().unwrap().0), [first, second]);
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(tokens(&before.reread().unwrap().0).len(), 1);
+        std::fs::write(&file, format!("{first},{second}")).unwrap();
+        // What takes nobody's rights away stays.
+        std::fs::write(&key, "").unwrap();
+        let (now, faults) = before.reread().unwrap();
+        assert_eq!(tokens(&now), [first, second]);
+        assert_eq!(faults.unwrap().iter().count(), 1);
+    }
 }
