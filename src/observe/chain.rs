@@ -1,13 +1,15 @@
 //! The chain of the audit: each line holds the digest of the one before it, and its own.
 
 use std::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 /// What the first line of all has for the one before it.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Far longer than a line: those that are written today hold `line::LONGEST` bytes.
+pub(super) const LONGEST: u64 = 64 * 1024 * 1024;
 /// What stands before a line's own digest; a digest is the end of every line.
 const HASH: &str = ",\"hash\":\"";
 
@@ -71,11 +73,14 @@ pub(super) fn append(last: &mut Link, members: &str, out: &mut Vec<u8>) {
     let seq = last.seq + 1;
     let body = format!("{{\"seq\":{seq},{members},\"prev\":\"{}\"", last.hash);
     let hash = digest(&body);
-    out.extend_from_slice(body.as_bytes());
-    out.extend_from_slice(HASH.as_bytes());
-    out.extend_from_slice(hash.as_bytes());
-    out.extend_from_slice(b"\"}\n");
     *last = Link { seq, hash };
+    out.extend_from_slice(body.as_bytes());
+    out.extend_from_slice(end(last).as_bytes());
+}
+
+/// What the line of a link ends with.
+pub(super) fn end(link: &Link) -> String {
+    format!("{HASH}{}\"}}\n", link.hash)
 }
 
 /// Reads a line by itself, without what stands before it.
@@ -86,6 +91,10 @@ fn read(line: &str) -> Result<(Place, Link), Broken> {
         return Err(Broken::Changed);
     }
     let place: Place = serde_json::from_str(line).map_err(|_| Broken::Changed)?;
+    // No service counts as far, and whoever goes on after it would count beyond the end.
+    if place.seq == 0 || place.seq == u64::MAX {
+        return Err(Broken::Changed);
+    }
     let link = Link {
         seq: place.seq,
         hash: hash.to_owned(),
@@ -143,13 +152,18 @@ impl Verifier {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            let length = file
+            // What has no end is not read to it.
+            let mut line = file.by_ref().take(LONGEST);
+            let length = line
                 .read_until(b'\n', &mut bytes)
                 .map_err(NotVerified::Unreadable)?;
             if length == 0 {
                 return Ok(());
             }
             number += 1;
+            if length as u64 == LONGEST && !bytes.ends_with(b"\n") {
+                return Err(NotVerified::Broken(number, Broken::Changed));
+            }
             self.line(&bytes)
                 .map_err(|broken| NotVerified::Broken(number, broken))?;
         }
@@ -175,7 +189,7 @@ impl Verifier {
             }
         }
         if place.event == "gap" {
-            self.lost += place.lost;
+            self.lost = self.lost.saturating_add(place.lost);
         }
         self.last = Some(link);
         self.lines += 1;
@@ -248,6 +262,35 @@ mod tests {
         let mut torn = lines;
         torn[2].pop();
         assert_eq!(verified(&torn), Err((3, Broken::Torn)));
+    }
+
+    #[test]
+    fn what_no_service_writes_ends_nothing_but_the_reading() {
+        // Whoever may write a file may give its lines any number, and a digest.
+        let line = |seq: u64, prev: &str, more: &str| {
+            let body = format!("{{\"seq\":{seq},\"event\":\"gap\",{more}\"prev\":\"{prev}\"");
+            let hash = digest(&body);
+            (format!("{body}{HASH}{hash}\"}}\n"), hash)
+        };
+        for seq in [0, u64::MAX] {
+            let (line, _) = line(seq, NOTHING, "");
+            assert_eq!(verified(&[line]), Err((1, Broken::Changed)), "{seq}");
+        }
+        let (first, hash) = line(7, NOTHING, &format!("\"lost\":{},", u64::MAX));
+        let (second, _) = line(8, &hash, &format!("\"lost\":{},", u64::MAX));
+        let mut verifier = Verifier::default();
+        verifier.read([first, second].concat().as_bytes()).unwrap();
+        assert_eq!((verifier.lines, verifier.lost), (2, u64::MAX));
+        for more in [
+            "\"seq\":9,".to_owned(),
+            format!("\"a\":{}0,", "[".repeat(500)),
+        ] {
+            let (line, _) = line(9, NOTHING, &more);
+            assert_eq!(verified(&[line]), Err((1, Broken::Changed)));
+        }
+        let endless = io::BufReader::new(io::repeat(b'x'));
+        let refused = Verifier::default().read(endless).unwrap_err();
+        assert!(matches!(refused, NotVerified::Broken(1, Broken::Changed)));
     }
 
     #[test]

@@ -10,11 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::audit::Target;
-use super::chain::{self, Link};
+use super::chain::{self, LONGEST, Link};
 use super::line;
 
-/// Far longer than a line: those that are written today hold [`line::LONGEST`] bytes.
-const LONGEST: u64 = 64 * 1024 * 1024;
 /// What is read at once while the last line is looked for.
 const CHUNK: u64 = 64 * 1024;
 /// How often it is looked whether somebody has deleted the file: a look costs as much as a line.
@@ -70,7 +68,9 @@ impl Sink {
         Ok(sink)
     }
 
-    /// Takes up the last line of a file that others wrote to.
+    /// Takes up the last line of a file that others wrote to. One whose lines are no longer those that
+    /// were written here was cut or written anew: the chain goes on after our own last line, and its
+    /// reader finds that lines are missing.
     fn follow(&mut self) -> io::Result<()> {
         let Place::File {
             path,
@@ -90,13 +90,16 @@ impl Sink {
             *length = found.len();
             return Ok(());
         }
+        let ours = *length > 0 && !ends_with(path, *length, &self.last)?;
         let (last, torn) = last_line(path, file)?;
         if torn > 0 {
             file.set_len(found.len() - torn)?;
         }
         // Known from here on, and not before: what failed is looked at again.
         *length = found.len() - torn;
-        self.last = last;
+        if !ours {
+            self.last = last;
+        }
         match torn {
             0 => Ok(()),
             torn => self.write(&[line::torn(torn)]),
@@ -224,6 +227,19 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Whether this line is the last one before a place in a file.
+fn ends_with(path: &Path, place: u64, last: &Link) -> io::Result<bool> {
+    let end = chain::end(last);
+    let Some(begin) = place.checked_sub(end.len() as u64) else {
+        return Ok(false);
+    };
+    let mut reader = File::open(path)?;
+    reader.seek(SeekFrom::Start(begin))?;
+    let mut found = Vec::new();
+    reader.take(end.len() as u64).read_to_end(&mut found)?;
+    Ok(found == end.as_bytes())
+}
+
 /// The last line of a file, and how many bytes of an unfinished one stand behind it.
 fn last_line(path: &Path, file: &File) -> io::Result<(Link, u64)> {
     let found = file.metadata()?;
@@ -328,6 +344,50 @@ mod tests {
             writer.join().unwrap();
         }
         assert_eq!(verified(&[&path]).lines, 400);
+    }
+
+    #[test]
+    fn lines_that_are_cut_off_or_written_anew_while_a_service_runs_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let broken = || {
+            let file = io::BufReader::new(File::open(&path).unwrap());
+            Verifier::default().read(file).is_err()
+        };
+        let text = |lines: usize| -> String {
+            let text = std::fs::read_to_string(&path).unwrap();
+            text.lines()
+                .take(lines)
+                .map(|line| format!("{line}\n"))
+                .collect()
+        };
+        let mut sink = Sink::open(Target::File(path.clone())).unwrap();
+        sink.append(&lines(5)).unwrap();
+        // Another one that writes to it is followed as ever.
+        let mut other = Sink::open(Target::File(path.clone())).unwrap();
+        other.append(&lines(2)).unwrap();
+        sink.append(&lines(1)).unwrap();
+        assert_eq!(verified(&[&path]).lines, 8);
+        let whole = text(8);
+        let forged = |of: &str| {
+            let mut last = chain::link(of.lines().last().unwrap()).unwrap();
+            let mut out = of.as_bytes().to_vec();
+            for line in lines(40) {
+                chain::append(&mut last, &line, &mut out);
+            }
+            out
+        };
+        let (cut, torn) = (text(6), whole[..whole.len() - 9].to_owned());
+        let longer = forged(&text(4));
+        for changed in [cut.into_bytes(), torn.into_bytes(), longer] {
+            std::fs::write(&path, &changed).unwrap();
+            sink.append(&lines(1)).unwrap();
+            assert!(broken(), "{}", String::from_utf8_lossy(&changed));
+            std::fs::write(&path, &whole).unwrap();
+            sink = Sink::open(Target::File(path.clone())).unwrap();
+        }
+        sink.append(&lines(1)).unwrap();
+        assert_eq!(verified(&[&path]).lines, 9);
     }
 
     #[test]

@@ -170,6 +170,32 @@ async fn a_missing_line_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_audit_is_verified_while_it_is_written() {
+    let folder = Folder::new().await;
+    folder.configure("MCP_AUDIT_FILE=audit.jsonl\nMCP_RATE_LIMIT=0");
+    let served = folder.serve().await;
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let mut socket = served.connect(TOKEN).await;
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..300 {
+                assert_eq!(code(&ask(&mut socket, LIST).await), "ok");
+            }
+        }));
+    }
+    let mut verified = 0;
+    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+        let (code, said) = verify(&folder, &["audit.jsonl"]);
+        assert_eq!(code, Some(0), "{said}");
+        verified += 1;
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    println!("verified {verified} times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_line_is_lost_while_the_file_is_moved_away_under_load() {
     let folder = Folder::new().await;
     folder.configure("MCP_AUDIT_FILE=audit.jsonl\nMCP_RATE_LIMIT=0");
@@ -200,6 +226,13 @@ async fn no_line_is_lost_while_the_file_is_moved_away_under_load() {
     files.push("audit.jsonl".to_owned());
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let (code, said) = verify(&folder, &names);
+    // Another order, a file twice and one that is left out show.
+    let [first, second, third, ..] = names[..] else {
+        panic!("{names:?}")
+    };
+    for wrong in [[second, first], [first, first], [first, third]] {
+        assert_eq!(verify(&folder, &wrong).0, Some(1), "{wrong:?}");
+    }
     // The start and each socket have lines of their own.
     let total = 1 + clients + clients * each;
     assert!(

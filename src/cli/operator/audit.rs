@@ -1,8 +1,10 @@
 //! `lucarne audit verify`: whether the lines of an audit are all there, and as they were written.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read as _};
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -34,6 +36,27 @@ enum Task {
     },
 }
 
+/// How often, and after how long, a file is looked at that somebody writes to.
+const LOOKS: (u32, Duration) = (100, Duration::from_millis(10));
+
+/// How long a file is between two lines: a service may be writing to it. What is no file has no
+/// length.
+fn length(file: &File) -> io::Result<u64> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Ok(u64::MAX);
+    }
+    for _ in 0..LOOKS.0 {
+        if file.try_lock_shared().is_ok() {
+            let length = file.metadata().map(|found| found.len());
+            file.unlock()?;
+            return length;
+        }
+        sleep(LOOKS.1);
+    }
+    Ok(found.len())
+}
+
 /// Does what was asked.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Task::Verify { files } = &arguments.task;
@@ -45,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 .help("name the file of MCP_AUDIT_FILE, as a user who may read it")
         };
         let file = File::open(path).map_err(unreadable)?;
-        match verifier.read(BufReader::new(file)) {
+        let length = length(&file).map_err(unreadable)?;
+        match verifier.read(BufReader::new(file.take(length))) {
             Ok(()) => {}
             Err(NotVerified::Unreadable(error)) => return Err(unreadable(error)),
             Err(NotVerified::Broken(line, broken)) => {
