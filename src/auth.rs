@@ -97,6 +97,8 @@ static LABELS: LazyLock<Option<[u8; 32]>> = LazyLock::new(|| {
 
 /// Characters of a token of the store, which nobody guesses.
 const MADE: usize = 64;
+/// Characters of a token that `lucarne token` prints.
+const MADE_TO_BE_SHARED: usize = 43;
 
 impl TokenId {
     /// Who needs none: the process that started the service and talks to it by pipes, and anyone
@@ -112,7 +114,6 @@ impl TokenId {
     /// other, which somebody may have chosen, by a digest with a key of this process.
     pub fn of(token: &str) -> Self {
         let digest = digest(token);
-        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if token.len() == MADE && token.bytes().all(is_safe) {
             return Self::from(digest);
         }
@@ -128,6 +129,15 @@ impl TokenId {
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
+}
+
+/// Whether a text looks like a token that a command made, of the store or by `lucarne token`.
+pub fn looks_made(text: &str) -> bool {
+    [MADE, MADE_TO_BE_SHARED].contains(&text.len()) && text.bytes().all(is_safe)
+}
+
+fn is_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 fn beginning(digest: &Digest) -> [u8; 4] {

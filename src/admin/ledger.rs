@@ -1,10 +1,13 @@
 //! What the audit is told of those who administer: each change before it is tried and how it ended,
 //! and each look.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use tracing::warn;
 
 use super::Refused;
+use crate::auth::{self, TokenId};
 use crate::observe::{Audit, ChangeRecord};
 
 /// Who administers, and where it is recorded.
@@ -62,13 +65,14 @@ impl Ledger<'_> {
         let Some(audit) = self.audit else {
             return Ok(());
         };
+        let of = without_tokens(change.of);
         let record = ChangeRecord {
             event,
             by: self.way.name(),
             who: self.who,
             admin_token: self.token,
             what: change.what,
-            of: change.of,
+            of: &of,
             code: change.code,
             revision: change.revision,
             before: change.before,
@@ -83,6 +87,20 @@ impl Ledger<'_> {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// The name or path of what is meant, without a token that somebody took for a name: whoever revokes
+/// one that leaked may well paste it.
+fn without_tokens(of: &str) -> Cow<'_, str> {
+    let mut parts = of.split('/');
+    if !parts.any(auth::looks_made) {
+        return of.into();
+    }
+    let parts = of.split('/').map(|part| match auth::looks_made(part) {
+        true => format!("[token {}]", TokenId::of(part)),
+        false => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("/").into()
 }
 
 /// What a line of the audit says.
@@ -105,6 +123,33 @@ impl<'c> Change<'c> {
             revision: None,
             before: None,
             after: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_taken_for_a_name_is_not_recorded() {
+        let (shared, of_store) = ("Ab-_".repeat(11), "Zz09".repeat(16));
+        for token in [&shared[..43], &of_store[..]] {
+            let told = without_tokens(token);
+            assert_eq!(told, format!("[token {}]", TokenId::of(token)));
+            let path = format!("/admin/api/tokens/{token}/rotate");
+            let told = without_tokens(&path);
+            assert!(told.starts_with("/admin/api/tokens/[token ") && told.ends_with("]/rotate"));
+        }
+        for name in [
+            "acme",
+            "0123456789abcdef",
+            "",
+            "/",
+            &"é".repeat(43),
+            &"a b".repeat(20),
+        ] {
+            assert_eq!(without_tokens(name), name);
         }
     }
 }
