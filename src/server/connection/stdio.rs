@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::BufReader;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tracing::warn;
 
 use super::in_flight::Answers;
@@ -22,6 +24,9 @@ use crate::policy::{Form, Tally};
 use crate::protocol::IdSearch;
 use crate::server::{App, GRACE, Stop, mcp};
 use crate::service::{Change, PolicyReceiver, Service};
+
+/// How long it is written on once what runs was cut.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The service for one client, which started it and talks to it by pipes.
 #[derive(Debug)]
@@ -51,11 +56,16 @@ impl Piped {
         let stop = app.stop.clone();
         let cutter = tokio::spawn(async move {
             stop.stopping.cancelled().await;
-            tokio::time::sleep(GRACE).await;
+            sleep(GRACE).await;
             stop.cut.cancel();
         });
         let session = app.metrics.session();
-        let ended = run(&app, input, output).await;
+        let cut = app.stop.cut.clone();
+        let ended = tokio::select! {
+            ended = run(&app, input, output) => ended,
+            // A client that does not read is not waited for.
+            () = async { cut.cancelled().await; sleep(LAST_WORD).await } => Ok(()),
+        };
         cutter.abort();
         drop(session);
         match ended {
