@@ -8,6 +8,8 @@ use crate::worst::{on_mariadb, on_postgres};
 
 /// Columns of a row that is as wide as one may be, each value as long as it may be with all others.
 const COLUMNS: usize = 64;
+/// Columns with a bound of their own that a row holds.
+const BOUNDED: usize = 180;
 /// Clients that ask at once.
 const CLIENTS: usize = 24;
 /// What each of the two budgets holds here, in megabytes.
@@ -91,6 +93,28 @@ async fn the_widest_rows_of_all_sessions_share_a_bound() {
         )),
     ];
     on_mariadb(&made, |url| async move { wide("MariaDB", &url).await }).await;
+    // Columns with a bound of their own, of which a row has many.
+    let many: Vec<String> = (0..BOUNDED).map(|at| format!("c{at} text")).collect();
+    let value = vec!["repeat('a', 65000)"; BOUNDED / 2].join(", ");
+    let first: Vec<String> = (0..BOUNDED / 2).map(|at| format!("c{at}")).collect();
+    let rest: Vec<String> = (BOUNDED / 2..BOUNDED)
+        .map(|at| format!("c{at} = repeat('b', 65000)"))
+        .collect();
+    let made = [
+        leaked(format!(
+            "CREATE TABLE wide (id int PRIMARY KEY, {})",
+            many.join(", ")
+        )),
+        leaked(format!(
+            "INSERT INTO wide (id, {}) SELECT 1, {value}",
+            first.join(", ")
+        )),
+        leaked(format!("UPDATE wide SET {}", rest.join(", "))),
+    ];
+    on_mariadb(&made, |url| async move {
+        wide("MariaDB, bounded columns", &url).await;
+    })
+    .await;
     let folder = Folder::new().await;
     let path = folder.path("wide.db");
     let mut file = SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", path.display()))

@@ -169,6 +169,7 @@ async fn table(
         Flavour::MySql => Vec::new(),
     };
     let mut columns: Vec<Column> = raw.iter().map(|raw| raw.column(&json)).collect();
+    measure_wide(&mut columns, &raw);
     for column in &mut columns {
         if enums::is_doubtful(&column.values) {
             let declared = std::mem::take(&mut column.values);
@@ -198,6 +199,24 @@ async fn table(
     };
     sample(connection, &mut table).await?;
     Ok(Ok(table))
+}
+
+/// What the values of a row may take in bytes that are not measured one by one.
+const UNMEASURED: u64 = 256 * 1024;
+/// How long a value may be that is never measured.
+const SHORT: u64 = 1024;
+
+/// Has texts and bytes measured that have a bound by themselves, where a row has so many that all of
+/// them together have none: a `text` holds 64 KiB, and a table some hundreds of such columns.
+fn measure_wide(columns: &mut [Column], raw: &[Raw]) {
+    let bounded = columns.iter().zip(raw).filter(|(column, _)| column.bounded);
+    let bytes: u64 = bounded.map(|(_, raw)| raw.octets).sum();
+    if bytes <= UNMEASURED {
+        return;
+    }
+    for (column, raw) in columns.iter_mut().zip(raw) {
+        column.bounded &= raw.octets <= SHORT;
+    }
 }
 
 /// Why a view cannot be read: the server is asked to prepare a statement over it, which runs none of
@@ -250,6 +269,8 @@ struct Raw {
     column_type: String,
     charset: Option<String>,
     collation: Option<String>,
+    /// The longest text or bytes that it holds; 0 for what is neither.
+    octets: u64,
     scale: Option<u64>,
     nullable: bool,
     comment: String,
@@ -321,7 +342,7 @@ async fn columns_of(
          CAST(character_set_name AS CHAR), CAST(numeric_scale AS UNSIGNED), \
          CAST(is_nullable AS CHAR), CAST(column_comment AS CHAR), CAST(extra AS CHAR), \
          CAST(privileges AS CHAR), CAST(table_name AS CHAR), CAST(collation_name AS CHAR), \
-         CAST(generation_expression AS CHAR) \
+         CAST(generation_expression AS CHAR), CAST(character_octet_length AS UNSIGNED) \
          FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
@@ -345,12 +366,14 @@ async fn columns_of(
         if invisible || unreadable || text(9)? != name.name {
             continue;
         }
+        let octets: Option<u64> = row.try_get(12).map_err(Failure::from_driver)?;
         columns.push(Raw {
             name: column,
             data_type: text(1)?,
             column_type: text(2)?,
             charset: row.try_get(3).map_err(Failure::from_driver)?,
             collation: row.try_get(10).map_err(Failure::from_driver)?,
+            octets: octets.unwrap_or_default(),
             scale: row.try_get(4).map_err(Failure::from_driver)?,
             nullable: text(5)? == "YES",
             comment: text(6)?,
