@@ -8,6 +8,7 @@ mod mistakes;
 mod outcomes;
 mod query;
 mod refusals;
+mod related;
 mod snippets;
 mod start;
 mod store;

@@ -111,6 +111,36 @@ async fn keys_that_are_given_lead_as_the_databases_own() {
         let client_2 = &mut client("ruled", &rule).await;
         let seen = ids(client_2, "list", "order_lines", json!({})).await;
         assert_eq!(seen, [1, 6, 7]);
+        // A rule follows a key that nobody can name, and that is no relation to anybody else.
+        let update = running.store.update_database(&held.id, |database| {
+            database.hidden = "orders.customer_id".to_owned();
+        });
+        update.await.unwrap();
+        let hidden = &mut client("hidden", &rule).await;
+        let seen = ids(hidden, "list", "order_lines", json!({})).await;
+        assert_eq!(seen, [1, 6, 7]);
+        let described = hidden.ask("describe", Some("orders"), json!({})).await;
+        let told = &described["data"]["relations"];
+        assert_eq!(told[0]["name"], "order_lines", "{described}");
+        assert_eq!(told.as_array().unwrap().len(), 1, "{described}");
+        for params in [
+            |name: &str| json!({"fields": [name]}),
+            |name: &str| json!({"sort": [name]}),
+            |name: &str| json!({"group_by": [name]}),
+            |name: &str| json!({"filters": {name: null}}),
+        ] {
+            let asked = async |client: &mut Client, name: &str| {
+                let refused = client.ask("query", Some("orders"), params(name)).await;
+                refused.to_string().replace(name, "?")
+            };
+            let refused = asked(hidden, "customer.country").await;
+            assert!(refused.contains("not allowed"), "{refused}");
+            assert_eq!(refused, asked(hidden, "customes.country").await);
+        }
+        let update = running.store.update_database(&held.id, |database| {
+            database.hidden = String::new();
+        });
+        update.await.unwrap();
         // What is wrong in itself is refused, what the tables do not have is left out.
         let refused = related("orders.customer_id").await.err().unwrap();
         assert!(refused.to_string().contains("relations"), "{refused}");
