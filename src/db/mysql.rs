@@ -64,8 +64,6 @@ pub struct MySql {
 enum Code {
     /// The server's own alone.
     None,
-    /// The server's own, in a transaction that is rolled back.
-    Alone,
     /// Functions, perhaps, which views call.
     OfOthers,
 }
@@ -221,7 +219,9 @@ impl MySql {
         until: Instant,
         mut work: W,
     ) -> Result<W::Output, Failure> {
-        let mut lease = self.pool.take(purpose, until, Reader::is_fresh).await?;
+        let left = work.leaves();
+        let fit = |reader: &Reader| reader.is_fresh() && reader.takes(left);
+        let mut lease = self.pool.take(purpose, until, fit).await?;
         lease.set_aside(work.row_bytes()).await?;
         let mut result = self.once(&mut lease, code, until, &mut work).await;
         if lease.is_used() && result.as_ref().is_err_and(is_lost) {
@@ -230,7 +230,7 @@ impl MySql {
         }
         if result.as_ref().err().is_none_or(is_at_rest) {
             match code {
-                Code::None | Code::Alone => lease.keep(),
+                Code::None => lease.keep(),
                 // It may have set anything in the session.
                 Code::OfOthers => close(&mut lease).await,
             }
@@ -249,17 +249,14 @@ impl MySql {
             .session(|| self.sessions.open(self.query_timeout))
             .await?;
         let flavour = reader.flavour();
+        reader.leave(work.leaves());
         let connection = reader.begin();
         let working = async {
-            if code != Code::None {
+            if code == Code::OfOthers {
                 // Whatever the code sets, a transaction stays what it began as.
                 session::tell(connection, "START TRANSACTION READ ONLY").await?;
             }
-            let done = work.run(connection, flavour).await;
-            if code == Code::Alone && done.as_ref().err().is_none_or(is_at_rest) {
-                tool::roll_back(connection).await?;
-            }
-            done
+            work.run(connection, flavour).await
         };
         // The server's own limit comes first; this one is for a server that is out of reach.
         let left = until.saturating_duration_since(Instant::now());

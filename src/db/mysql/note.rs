@@ -1,7 +1,7 @@
 //! What a server says that it made of a statement: a text in which each name stands in backticks,
 //! each table with its database.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::catalog::TableName;
 
@@ -73,76 +73,24 @@ impl Note {
         Self(words)
     }
 
-    /// The tables, each with its database.
+    /// The tables, each with its database: they stand behind `from` and `join` alone. Two names
+    /// anywhere else are a column of a list, for a column of a table has its database before it.
     pub(super) fn tables(&self) -> BTreeSet<(String, String)> {
-        let aliases = self.aliases();
         let mut tables = BTreeSet::new();
         let mut is_source = false;
         for word in &self.0 {
             match word {
                 Word::Names(names) => {
-                    if let [of, name] = &names[..] {
-                        // What is no column of a list, or of a table that the server makes itself.
-                        let is_column = aliases.contains(&**of) || of.starts_with('<');
-                        if is_source || !is_column {
-                            tables.insert((of.clone(), name.clone()));
-                        }
+                    if let ([of, name], true) = (&names[..], is_source) {
+                        tables.insert((of.clone(), name.clone()));
                     }
                     is_source = false;
                 }
                 Word::Other(sign) if sign == "(" => {}
-                Word::Other(word) => is_source = word == "from" || word == "join",
+                Word::Other(word) => is_source = is_source_word(word),
             }
         }
         tables
-    }
-
-    /// The names of lists and of subqueries, and what stands for them: columns have these before
-    /// their point where the server did not take the list apart.
-    fn aliases(&self) -> HashSet<&str> {
-        let is = |word: &Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
-        let only = |word: &'_ Word| matches!(word, Word::Names(names) if names.len() == 1);
-        let mut aliases = HashSet::new();
-        for (index, word) in self.0.iter().enumerate() {
-            let Word::Names(names) = word else { continue };
-            let [name] = &names[..] else { continue };
-            let before = index.checked_sub(1).and_then(|at| self.0.get(at));
-            let after = self.0.get(index + 1);
-            let begins = after.is_some_and(|it| is(it, "as"))
-                && self.0.get(index + 2).is_some_and(|it| is(it, "("));
-            let closes = before.is_some_and(|it| is(it, ")") || only(it));
-            let is_source =
-                before.is_some_and(|it| is(it, "from") || is(it, "join") || is(it, "("));
-            if begins || closes || is_source {
-                aliases.insert(&**name);
-            }
-        }
-        aliases.extend(self.looked_up());
-        aliases
-    }
-
-    /// The names of lists that the server looks values up in: `in (temporary) on key0 where …` names
-    /// them by their columns alone. Those of a table would have its database before them.
-    fn looked_up(&self) -> HashSet<&str> {
-        let is = |word: &Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
-        let mut names = HashSet::new();
-        for (at, words) in self.0.windows(4).enumerate() {
-            let wanted = ["(", "temporary", ")", "on"];
-            if !words.iter().zip(wanted).all(|(word, it)| is(word, it)) {
-                continue;
-            }
-            let mut depth = 0_usize;
-            for word in &self.0[at + words.len()..] {
-                match word {
-                    Word::Names(parts) if parts.len() == 2 => drop(names.insert(&*parts[0])),
-                    word if is(word, "(") => depth += 1,
-                    word if is(word, ")") && depth == 0 => break,
-                    word if is(word, ")") => depth -= 1,
-                    _ => {}
-                }
-            }
-        }
-        names
     }
 
     /// The columns of tables that the columns of the result are, as they are; `None` for those that
@@ -207,6 +155,11 @@ impl Note {
     }
 }
 
+/// Whether a table, a list or a subquery stands behind it.
+fn is_source_word(word: &str) -> bool {
+    matches!(word, "from" | "join" | "straight_join")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,10 +192,9 @@ mod tests {
             `id`) in (temporary) on key0 where `x`.`n` < 40 and <cache>(`c`.`id`) = `x`.`id`)))) \
             and `y`.`z` > 0";
         assert_eq!(tables(looked_up), ["s.t", "y.z"]);
-        // Where rows come from it is a table, whatever else has the name; and so is what is not known.
+        // Where rows come from it is a table, whatever else has the name.
         let odd = "select `w`.`a` AS `a` from (`w`.`secret`) join (select 1 AS `a` from dual) `w`";
         assert_eq!(tables(odd), ["w.secret"]);
-        assert_eq!(tables("select `y`.`z` AS `z` from `s`.`t`"), ["s.t", "y.z"]);
     }
 
     #[test]

@@ -22,6 +22,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a session may rest: balancers and firewalls forget connections without a word.
 const REST: Duration = Duration::from_secs(300);
 
+/// How many statements a session may keep prepared that nobody runs again: fewer than the driver
+/// keeps, which would close one for each that comes.
+const MOST_LEFT: usize = 90;
+
 /// Which of the two servers answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flavour {
@@ -120,6 +124,7 @@ impl Sessions {
             killer: Arc::clone(&self.killer),
             busy: false,
             rested: Instant::now(),
+            left: 0,
         })
     }
 }
@@ -212,6 +217,8 @@ pub(super) struct Reader {
     /// Whether the server may be at work for it.
     busy: bool,
     rested: Instant,
+    /// Statements that nobody runs again.
+    left: usize,
 }
 
 impl Reader {
@@ -233,6 +240,19 @@ impl Reader {
 
     pub(super) fn is_fresh(&self) -> bool {
         self.rested.elapsed() < REST
+    }
+
+    /// Whether it takes work that leaves so many statements: other work has a session without such.
+    pub(super) fn takes(&self, left: usize) -> bool {
+        match left {
+            0 => self.left == 0,
+            left => self.left + left <= MOST_LEFT,
+        }
+    }
+
+    /// Counts statements that are left on it.
+    pub(super) fn leave(&mut self, left: usize) {
+        self.left += left;
     }
 
     /// Says goodbye, so that the server does not note an aborted client.

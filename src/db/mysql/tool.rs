@@ -1,27 +1,28 @@
-//! Statements of tools: described, and run in a transaction that is rolled back.
+//! Statements of tools: described, and run.
 //!
 //! Which tables a statement reads is told by the text that the server makes of it, in which each
 //! table stands with its database.
+//!
+//! In a session that only reads each statement is a read-only transaction of its own, which ends with
+//! it; one that may run code of others has another around it, as every read of such.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use serde_json::Value as Json;
-use sqlx::mysql::{MySql as Driver, MySqlColumn};
+use sqlx::mysql::{MySql as Driver, MySqlColumn, MySqlRow};
 use sqlx::{
     Column as _, Executor as _, MySqlConnection, Row as _, SqlSafeStr as _, Statement as _,
     TypeInfo as _,
 };
 
 use super::note::Note;
-use super::session::{self, Flavour};
+use super::session::Flavour;
 use super::work::{self, Work};
 use super::{Code, MySql};
 use crate::catalog::FieldType;
 use crate::db::pool::Purpose;
 use crate::db::tool::{Call, Described, Reads, ResultColumn};
 use crate::db::{Failure, asserted, bound};
-use crate::encode::Rows;
+use crate::encode::{Datum, Row as _, Rows};
 use crate::sql::Statement;
 
 impl MySql {
@@ -29,8 +30,8 @@ impl MySql {
         &self,
         statement: &Statement,
     ) -> Result<Described, Failure> {
-        let until = Instant::now() + self.query_timeout;
-        self.read(Code::Alone, until, Describe(statement)).await
+        let code = Code::of(statement);
+        self.read(code, self.latest(), Describe(statement)).await
     }
 
     pub(in crate::db) async fn call(&self, call: &Call, mut rows: Rows) -> Result<Rows, Failure> {
@@ -38,10 +39,7 @@ impl MySql {
             statement: &call.statement,
             rows: &mut rows,
         };
-        let code = match Code::of(&call.statement) {
-            Code::None => Code::Alone,
-            code => code,
-        };
+        let code = Code::of(&call.statement);
         self.read_for(Purpose::Any, code, call.until, fetch).await?;
         Ok(rows)
     }
@@ -51,6 +49,11 @@ struct Describe<'a>(&'a Statement);
 
 impl Work for Describe<'_> {
     type Output = Described;
+
+    /// To close them would cost a wait for each.
+    fn leaves(&self) -> usize {
+        2
+    }
 
     async fn run(
         &mut self,
@@ -63,18 +66,11 @@ impl Work for Describe<'_> {
             .await
             .map_err(Failure::from_driver)?;
         let mut columns: Vec<ResultColumn> = prepared.columns().iter().map(column).collect();
-        let row = bound::<Driver>(format!("EXPLAIN FORMAT=JSON {text}"), values.clone())
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(Failure::from_driver)?;
-        let plan: String = row.try_get(0).map_err(Failure::from_driver)?;
         let extended = match flavour {
             Flavour::MariaDb => "EXPLAIN EXTENDED",
             Flavour::MySql => "EXPLAIN",
         };
-        bound::<Driver>(format!("{extended} {text}"), values.clone())
-            .persistent(false)
+        let steps = bound::<Driver>(format!("{extended} {text}"), values.clone())
             .fetch_all(&mut *connection)
             .await
             .map_err(Failure::from_driver)?;
@@ -99,11 +95,10 @@ impl Work for Describe<'_> {
                 reads.columns.extend(tables);
             }
         }
-        let plan: Json = serde_json::from_str(&plan).unwrap_or_default();
         Ok(Described {
             columns,
             reads,
-            scan: scanned(&plan),
+            scan: steps.iter().filter_map(scanned).max(),
         })
     }
 }
@@ -152,25 +147,18 @@ fn class(kind: &str) -> FieldType {
     }
 }
 
-/// The most rows that a step of a plan reads without an index.
-fn scanned(plan: &Json) -> Option<u64> {
-    match plan {
-        Json::Array(parts) => parts.iter().filter_map(scanned).max(),
-        Json::Object(members) => {
-            let own = || {
-                let whole = members.get("access_type")?.as_str()? == "ALL";
-                let rows = members.get("rows");
-                let rows = rows.or_else(|| members.get("rows_examined_per_scan"))?;
-                whole.then(|| rows.as_u64()).flatten()
-            };
-            let below = members.values().filter_map(scanned).max();
-            own().max(below)
-        }
+/// The rows that a step reads without an index.
+fn scanned(step: &MySqlRow) -> Option<u64> {
+    let at = |name: &str| step.columns().iter().position(|it| it.name() == name);
+    let (Datum::Text(kind), rows) = (step.datum(at("type")?).ok()?, step.datum(at("rows")?).ok()?)
+    else {
+        return None;
+    };
+    match rows {
+        _ if kind != "ALL" => None,
+        Datum::Int(rows) => u64::try_from(rows).ok(),
+        Datum::Uint(rows) => Some(rows),
+        Datum::Text(rows) => rows.parse().ok(),
         _ => None,
     }
-}
-
-/// Ends the transaction of a statement that was alone in it.
-pub(super) async fn roll_back(connection: &mut MySqlConnection) -> Result<(), Failure> {
-    session::tell(connection, "ROLLBACK").await
 }

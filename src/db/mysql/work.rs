@@ -23,6 +23,11 @@ pub(super) trait Work: Send {
         0
     }
 
+    /// How many statements it leaves prepared that nobody runs again.
+    fn leaves(&self) -> usize {
+        0
+    }
+
     fn run(
         &mut self,
         connection: &mut MySqlConnection,
