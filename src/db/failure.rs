@@ -143,6 +143,11 @@ impl Failure {
     pub fn words(&self) -> Option<String> {
         match self.source.as_ref()? {
             Source::Server(sqlx::Error::Database(error)) => Some(error.message().to_owned()),
+            Source::Server(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
+                let words = "a column of its result is of a type that the driver does not know; \
+                             write CAST(column AS text)";
+                Some(words.to_owned())
+            }
             Source::Sqlite(rusqlite::Error::SqliteFailure(_, Some(words))) => Some(words.clone()),
             _ => None,
         }

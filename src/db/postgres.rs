@@ -34,6 +34,7 @@ mod work;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
@@ -262,20 +263,28 @@ impl Postgres {
             let Some(begin) = begin else {
                 return work.run(&mut reader.connection).await;
             };
-            let limit = if is_short {
-                allowed
-            } else {
-                self.server.query_timeout.max(allowed)
-            };
-            let milliseconds = limit.as_millis().max(1);
-            // Safe, for it holds constants and a number; one message, for it comes before each.
-            let path = session::SET_LOCAL_PATH;
-            let begin = format!("{begin}; {path}; SET LOCAL statement_timeout = {milliseconds}");
+            let pooled = self.server.sessions.pooled();
+            // Constants and a number; one message, for it comes before each. What the session has
+            // already is not said again.
+            let mut begin = begin.to_owned();
+            if pooled {
+                begin = format!("{begin}; {}", session::SET_LOCAL_PATH);
+            }
+            if pooled || is_short || allowed > self.server.query_timeout {
+                let limit = if is_short {
+                    allowed
+                } else {
+                    self.server.query_timeout.max(allowed)
+                };
+                let milliseconds = limit.as_millis().max(1);
+                begin = format!("{begin}; SET LOCAL statement_timeout = {milliseconds}");
+            }
+            // Safe, as said above.
             let begun = reader.connection.begin_with(AssertSqlSafe(begin)).await;
             let mut transaction = begun.map_err(Failure::from_driver)?;
             let told = match bounds.whom {
                 Some(whom) => {
-                    let persistent = !self.server.sessions.pooled();
+                    let persistent = !pooled;
                     session::tell(&mut transaction, whom, persistent).await
                 }
                 None => Ok(()),
@@ -286,9 +295,13 @@ impl Postgres {
             };
             if done.as_ref().err().is_none_or(is_at_rest) {
                 // Nothing is lost by it, and what a view's function set is undone.
-                transaction.rollback().await.map_err(Failure::from_driver)?;
-                if bounds.looks && !self.server.sessions.pooled() {
+                if bounds.looks && !pooled {
+                    transaction.rollback().await.map_err(Failure::from_driver)?;
                     reader.look().await?;
+                } else {
+                    // It is sent, and heard of by whatever comes next on the session.
+                    drop(transaction);
+                    reader.connection.flush().now_or_never();
                 }
             }
             done

@@ -38,7 +38,7 @@ pub struct ResultColumn {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reads {
     /// Tables with their schemas, each with a column, or with none where the engine names tables
-    /// alone.
+    /// alone. On SQLite lists of WITH of which rows are counted are named too, without a schema.
     pub columns: BTreeSet<(String, String)>,
     /// Functions, where the engine names them.
     pub functions: BTreeSet<String>,
@@ -75,6 +75,32 @@ impl Db {
             Self::Sqlite(db) => db.describe(statement).await,
             Self::Postgres(db) => db.describe(statement).await,
             Self::MySql(db) => db.describe(statement).await,
+        }
+    }
+
+    /// Asks the engine what a statement reads, whatever comes of it: of its columns some may be of
+    /// types that no driver knows.
+    ///
+    /// # Errors
+    /// As [`Db::describe`].
+    pub async fn reads(&self, statement: &Statement) -> Result<Reads, Failure> {
+        let described = match self {
+            Self::Sqlite(db) => db.describe(statement).await,
+            Self::Postgres(db) => db.explain(statement).await,
+            Self::MySql(db) => db.describe(statement).await,
+        };
+        described.map(|described| described.reads)
+    }
+
+    /// Asks the engine of which types the values are that a statement binds, where it tells; of a list
+    /// that of its members.
+    ///
+    /// # Errors
+    /// As [`Db::describe`].
+    pub async fn parameters(&self, statement: &Statement) -> Result<Vec<FieldType>, Failure> {
+        match self {
+            Self::Postgres(db) => db.parameters(statement).await,
+            Self::Sqlite(_) | Self::MySql(_) => Ok(Vec::new()),
         }
     }
 

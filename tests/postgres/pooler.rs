@@ -2,9 +2,12 @@
 
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lucarne::app;
 use lucarne::db::Db;
+use lucarne::observe::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::skipped;
@@ -177,5 +180,79 @@ async fn a_pooler_that_was_not_named_is_a_fault() {
         let fault = db.start_fault(&failure).unwrap();
         assert!(fault.what.contains(what), "{fault:?}");
         assert!(fault.help.contains("MCP_PGBOUNCER=true"), "{fault:?}");
+    }
+}
+
+const TOOLS: &str = r#"
+[[tool]]
+name = "one"
+description = "One row."
+sql = "SELECT id, e, n FROM t WHERE id = :id"
+result = "one"
+[tool.params]
+id = { type = "t.id", description = "Which" }
+[[tool]]
+name = "many"
+description = "Rows of a list, and how many there are."
+sql = '''
+WITH w AS (SELECT id, n FROM t WHERE id IN (:ids))
+SELECT w.id, (SELECT COUNT(*) FROM t) AS rows, ROUND(w.n) AS n FROM w ORDER BY w.id
+'''
+[tool.params]
+ids = { type = "integer[]", description = "Which" }
+"#;
+
+/// Their statements are prepared and forgotten in one transaction, for the next one has another
+/// session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tools_are_described_and_called() {
+    let Some(place) = Database::new(TABLE).await else {
+        return;
+    };
+    let Some(pooler) = Pooler::new(&place, "").await else {
+        return;
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), TOOLS).unwrap();
+    let variables = [
+        ("MCP_PGBOUNCER", "true"),
+        ("MCP_POOL_SIZE", "6"),
+        ("MCP_TOOLS_FILE", file.path().to_str().unwrap()),
+    ];
+    let config = configured(&place.url_through(pooler.port), "t", &variables);
+    let opened = app::open(&config, Arc::new(Metrics::default())).await;
+    let opened = opened.unwrap();
+    // Again, as a reload does, on sessions that have described before.
+    app::give_tools(&opened, &config).await.unwrap();
+    app::give_tools(&opened, &config).await.unwrap();
+    // What the driver cannot describe is told with what to write instead.
+    let tool = TOOLS.replace("SELECT id, e, n FROM", "SELECT id, r FROM");
+    std::fs::write(file.path(), tool).unwrap();
+    let faults = app::give_tools(&opened, &config).await.unwrap_err();
+    assert!(
+        faults.to_string().contains("CAST(column AS text)"),
+        "{faults}"
+    );
+    std::fs::write(file.path(), TOOLS).unwrap();
+    app::give_tools(&opened, &config).await.unwrap();
+    let tasks = (0..8).map(|task| {
+        let service = Arc::clone(&opened.service);
+        tokio::spawn(async move {
+            let policy = service.policy();
+            for id in (task * 20 + 1)..(task * 20 + 20) {
+                let params = format!("{{\"id\":{id}}}");
+                let one = service.try_tool(&policy, ("one", &params), &[]).await;
+                let row = format!("{{\"id\":{id},\"e\":\"ok\",\"n\":{id}.5}}");
+                assert!(one.unwrap().contains(&row));
+                let params = format!("{{\"ids\":[{id},{id},9999]}}");
+                let many = service.try_tool(&policy, ("many", &params), &[]).await;
+                let row = format!("[{{\"id\":{id},\"rows\":500,\"n\":{}}}]", id + 1);
+                let many = many.unwrap();
+                assert!(many.contains(&row), "{many}");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde_json::Value as Json;
 use sqlx::postgres::{PgColumn, PgTypeInfo, PgTypeKind, Postgres as Driver};
 use sqlx::{
-    Column as _, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _,
+    Column as _, Connection as _, Either, Executor as _, PgConnection, Row as _, SqlSafeStr as _,
     Statement as _, TypeInfo as _,
 };
 
@@ -41,12 +41,38 @@ impl Postgres {
         &self,
         statement: &Statement,
     ) -> Result<Described, Failure> {
+        self.described(statement, true).await
+    }
+
+    /// The same, but for the columns of the result.
+    pub(in crate::db) async fn explain(&self, statement: &Statement) -> Result<Described, Failure> {
+        self.described(statement, false).await
+    }
+
+    async fn described(
+        &self,
+        statement: &Statement,
+        has_columns: bool,
+    ) -> Result<Described, Failure> {
         let until = Instant::now() + self.server.query_timeout;
         let describe = Describe {
             statement,
+            has_columns,
             pooled: self.server.sessions.pooled(),
         };
         self.read(self.of_tool(statement, until), describe).await
+    }
+
+    pub(in crate::db) async fn parameters(
+        &self,
+        statement: &Statement,
+    ) -> Result<Vec<FieldType>, Failure> {
+        let until = Instant::now() + self.server.query_timeout;
+        let asks = Parameters {
+            statement,
+            pooled: self.server.sessions.pooled(),
+        };
+        self.read(self.of_tool(statement, until), asks).await
     }
 
     /// A statement of a tool: always in a transaction of its own.
@@ -71,6 +97,8 @@ impl Postgres {
 
 struct Describe<'a> {
     statement: &'a Statement,
+    /// Whether it is asked what comes of it.
+    has_columns: bool,
     pooled: bool,
 }
 
@@ -89,23 +117,21 @@ impl Work for Describe<'_> {
         let plan: String = row.try_get_unchecked(0).map_err(Failure::from_driver)?;
         // Before the driver looks for types that it does not know, which takes locks of its own.
         let locked = locked(connection).await?;
-        let prepared = (&mut *connection)
-            .prepare(asserted(Arc::clone(text)).into_sql_str())
-            .await
-            .map_err(Failure::from_driver)?;
-        let columns = columns(connection, prepared.columns()).await?;
-        // It was prepared with types that the server chose: it stays for nobody.
-        let cleared = match self.pooled {
-            true => connection.execute("DEALLOCATE ALL").await.map(drop),
-            false => connection.clear_cached_statements().await,
-        };
-        cleared.map_err(Failure::from_driver)?;
+        let mut told = Vec::new();
+        if self.has_columns {
+            let prepared = (&mut *connection)
+                .prepare(asserted(Arc::clone(text)).into_sql_str())
+                .await
+                .map_err(Failure::from_driver)?;
+            told = columns(connection, prepared.columns()).await?;
+            forget(connection, self.pooled).await?;
+        }
         let read = locked
             .into_iter()
             .map(|(schema, name)| (format!("{schema}.{name}"), String::new()));
         let plan: Json = serde_json::from_str(&plan).unwrap_or_default();
         Ok(Described {
-            columns,
+            columns: told,
             reads: Reads {
                 columns: read.collect(),
                 ..Reads::default()
@@ -115,13 +141,51 @@ impl Work for Describe<'_> {
     }
 }
 
+struct Parameters<'a> {
+    statement: &'a Statement,
+    pooled: bool,
+}
+
+impl Work for Parameters<'_> {
+    type Output = Vec<FieldType>;
+
+    async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
+        let text = Arc::clone(&self.statement.text);
+        let prepared = (&mut *connection)
+            .prepare(asserted(text).into_sql_str())
+            .await
+            .map_err(Failure::from_driver)?;
+        let types = prepared.parameters().and_then(Either::left);
+        let types = types.unwrap_or_default().iter();
+        let types = types.map(|kind| match kind.kind() {
+            PgTypeKind::Array(member) => class(member),
+            _ => class(kind),
+        });
+        let types = types.collect();
+        forget(connection, self.pooled).await?;
+        Ok(types)
+    }
+}
+
+/// Forgets what was prepared with types that the server chose: it stays for nobody.
+async fn forget(connection: &mut PgConnection, pooled: bool) -> Result<(), Failure> {
+    let forgotten = match pooled {
+        true => connection.execute("DEALLOCATE ALL").await.map(drop),
+        false => connection.clear_cached_statements().await,
+    };
+    forgotten.map_err(Failure::from_driver)
+}
+
 async fn locked(connection: &mut PgConnection) -> Result<BTreeSet<(String, String)>, Failure> {
-    let rows: Vec<(String, String)> = sqlx::query_as(LOCKED)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(Failure::from_driver)?;
-    Ok(rows.into_iter().collect())
+    // One message there and back, for it binds nothing.
+    let rows = connection.fetch_all(LOCKED).await;
+    let rows = rows.map_err(Failure::from_driver)?;
+    let names = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    names
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(Failure::from_driver)
 }
 
 async fn columns(
@@ -133,13 +197,18 @@ async fn columns(
         .iter()
         .map(|it| it.relation_attribute_no())
         .collect();
-    let named: Vec<(Option<String>, Option<String>, Option<String>)> = sqlx::query_as(NAMED)
-        .bind(oids)
-        .bind(numbers)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(Failure::from_driver)?;
+    let is_any = oids.iter().any(Option::is_some);
+    let mut named: Vec<(Option<String>, Option<String>, Option<String>)> = Vec::new();
+    if is_any {
+        named = sqlx::query_as(NAMED)
+            .bind(oids)
+            .bind(numbers)
+            .persistent(false)
+            .fetch_all(connection)
+            .await
+            .map_err(Failure::from_driver)?;
+    }
+    named.resize(columns.len(), (None, None, None));
     let columns = columns.iter().zip(named);
     let columns = columns.map(|(column, (schema, table, name))| ResultColumn {
         name: column.name().to_owned(),
