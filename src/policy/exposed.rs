@@ -12,7 +12,9 @@ use super::directory::wanted;
 use super::judged::Judged;
 use super::ready::{self, Ready, ReadyTools, Unready};
 use super::written::Written;
-use crate::catalog::{self, Built, Catalog, Mistyped, Model, Narrowing, WantedRule};
+use crate::catalog::{
+    self, Built, Catalog, FieldType, Mistyped, Model, Narrowing, WantedRule,
+};
 use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
@@ -122,6 +124,11 @@ impl Exposed {
         bounds: ready::Bounds,
     ) -> Result<Arc<Ready>, Unready> {
         self.ready.tool(written, self, bounds).await
+    }
+
+    /// The types of a tool's parameters as the database takes them, where it tells.
+    pub(crate) async fn guessed(&self, written: &Written) -> Vec<FieldType> {
+        ready::guessed(&written.tool, self).await
     }
 
     /// Whose SQL the database reads, as far as that is known.

@@ -10,9 +10,10 @@ use super::{Exposed, Written};
 use crate::catalog::{Catalog, Field, FieldType, Model};
 use crate::db::tool::{Described, Reads, ResultColumn};
 use crate::db::{Db, Failure};
+use crate::plan::{Argument, Value};
 use crate::sensitive::Sensitive;
 use crate::sql::tool::{self as select, Column, Slot, Template};
-use crate::sql::{Dialect, documents};
+use crate::sql::{Dialect, Statement as Sql};
 use crate::tools::parameter::{Class, Source};
 use crate::tools::statement::{self, Names, Statement};
 use crate::tools::{Fault, MAX_TOOLS, Outcome, Place, Tool, functions};
@@ -21,7 +22,10 @@ use crate::tools::{Fault, MAX_TOOLS, Outcome, Place, Tool, functions};
 #[derive(Debug)]
 pub struct Ready {
     /// Its statement, but for values.
-    pub(crate) template: Template,
+    template: Template,
+    /// The one for values that a document could be equal to, where the first compares columns as
+    /// they are stored.
+    wary: Option<Template>,
     /// What its statement may read.
     pub(crate) reads: Arc<Reads>,
     /// The columns of its answer, each with the class of its values.
@@ -32,6 +36,31 @@ pub struct Ready {
     pub limit: u32,
     /// The most rows that a step reads without an index, where the engine tells.
     pub scan: Option<u64>,
+}
+
+impl Ready {
+    /// The statement with these values.
+    pub(crate) fn statement(&self, arguments: &[Argument]) -> Sql {
+        let is_text = |value: &Value| matches!(value, Value::Text(text) if resembles(text));
+        let resembles = |argument: &Argument| match argument {
+            Argument::Null => false,
+            Argument::One(value) => is_text(value),
+            Argument::Many(values) => values.iter().any(is_text),
+        };
+        let wary = self.wary.as_ref();
+        let wary = wary.filter(|_| arguments.iter().any(resembles));
+        wary.unwrap_or(&self.template).statement(arguments)
+    }
+}
+
+/// Whether a document could be equal to a text under some collation: plain letters are none.
+fn resembles(text: &str) -> bool {
+    let is_plain = |letter: char| match letter {
+        '{' | '[' | '"' | '\\' | ':' => false,
+        ' '..='~' => true,
+        other => other.is_alphanumeric(),
+    };
+    !text.chars().all(is_plain)
 }
 
 /// Why a tool is not ready.
@@ -110,14 +139,17 @@ impl ReadyTools {
             Outcome::Rows => tool.limit.unwrap_or(bounds.limit),
             Outcome::One | Outcome::Value => 1,
         };
-        let template = Template::new(
-            &judged.statement.select,
-            &judged.models,
-            judged.slots,
-            dialect,
-            limit + 1,
-        )
-        .coded(tool.reads.is_some() || !tool.functions.is_empty());
+        let over = |select: &select::Select| {
+            Template::new(
+                select,
+                &judged.models,
+                judged.slots.clone(),
+                dialect,
+                limit + 1,
+            )
+            .coded(tool.reads.is_some() || !tool.functions.is_empty())
+        };
+        let template = over(&judged.statement.select);
         let described = db.describe(&template.described()).await;
         let described = described.map_err(|failure| match failure.words() {
             Some(words) => faulty(vec![of_sql(
@@ -127,7 +159,9 @@ impl ReadyTools {
             )]),
             None => failure.into(),
         })?;
-        self.compare(tool, &judged.models, &described, db).await?;
+        let may = self
+            .compare(tool, (&judged.statement, &judged.models), &described, db)
+            .await?;
         let shown = shown(
             tool,
             (&judged.statement.select, &judged.models),
@@ -136,14 +170,21 @@ impl ReadyTools {
         );
         let columns = shown.map_err(faulty)?;
         let visible = columns.iter().filter(|column| column.is_shown);
+        let is_brief = described.reads.functions.is_empty();
+        let wary = judged.statement.select.wary(&judged.models);
+        let mut reads = described.reads.clone();
+        if wary.is_some() {
+            reads.extend(&may);
+        }
         Ok(Ready {
             columns: visible
                 .map(|column| (column.name.to_owned(), class_of(column)))
                 .collect(),
             template: template
                 .shaped(&columns, bounds.max_bytes, limit + 1)
-                .brief(described.reads.functions.is_empty()),
-            reads: Arc::new(described.reads),
+                .brief(is_brief),
+            wary: wary.map(|it| over(&it).shaped(&columns, bounds.max_bytes, limit + 1)),
+            reads: Arc::new(reads),
             models: judged.statement.models,
             limit,
             scan: described.scan,
@@ -154,10 +195,10 @@ impl ReadyTools {
     async fn compare(
         &self,
         tool: &Tool,
-        models: &[&Model],
+        (statement, models): (&Statement, &[&Model]),
         described: &Described,
         db: &Db,
-    ) -> Result<(), Unready> {
+    ) -> Result<Reads, Unready> {
         let mut may = Reads::default();
         for model in models {
             may.extend(&self.whole(model, db).await?);
@@ -166,14 +207,18 @@ impl ReadyTools {
         let reads = &described.reads;
         let declared: HashSet<&str> = tool.reads.iter().flatten().map(String::as_str).collect();
         let is_declared = |(table, column): &(String, String)| match column.is_empty() {
-            true => declared
-                .iter()
-                .any(|it| it.rsplit_once('.').is_some_and(|(of, _)| of == table)),
+            true => declared.iter().any(|it| {
+                let of = it.rsplit_once('.').map(|(of, _)| of);
+                of.is_some_and(|of| of == table || of.strip_prefix("main.") == Some(table))
+            }),
             false => declared.contains(&*format!("{table}.{column}")),
         };
-        // A table of which rows are counted and no column is read, as SQLite tells it.
+        // What rows are counted of and no column is read, as SQLite tells it: a table, or a list.
         let is_counted = |(table, column): &(String, String)| {
-            column.is_empty() && may.columns.iter().any(|(of, _)| of == table)
+            let is_list =
+                statement.lists.contains(table) || models.iter().any(|model| model.name() == table);
+            let is_list = is_list && !table.contains('.');
+            column.is_empty() && (is_list || may.columns.iter().any(|(of, _)| of == table))
         };
         let beyond = reads
             .columns
@@ -196,7 +241,10 @@ impl ReadyTools {
                 "name models alone",
             ),
             (Some((table, column)), _, _) => (
-                format!("it reads {table}.{column}, which reads does not name"),
+                match column.is_empty() {
+                    true => format!("it reads {table}, which reads does not name"),
+                    false => format!("it reads {table}.{column}, which reads does not name"),
+                },
                 "name it in reads, or take it out",
             ),
             (_, Some(name), _) => (
@@ -207,7 +255,7 @@ impl ReadyTools {
                 "the database says that it does more than to read".to_owned(),
                 "write a plain SELECT",
             ),
-            (None, None, None) => return Ok(()),
+            (None, None, None) => return Ok(may),
         };
         Err(faulty(vec![of_sql(tool, message, help)]))
     }
@@ -221,11 +269,31 @@ impl ReadyTools {
         if let Some(known) = known {
             return Ok(known);
         }
-        let described = db.describe(&select::whole(model, db.dialect())).await?;
+        let reads = db.reads(&select::whole(model, db.dialect())).await?;
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        models.insert(model.number(), described.reads.clone());
-        Ok(described.reads)
+        models.insert(model.number(), reads.clone());
+        Ok(reads)
     }
+}
+
+/// The types of a tool's parameters as its engine takes them, where it tells: none where it refuses
+/// the statement.
+pub(super) async fn guessed(tool: &Tool, exposed: &Exposed) -> Vec<FieldType> {
+    let (Some(catalog), Some(db)) = (exposed.catalog(), exposed.db()) else {
+        return Vec::new();
+    };
+    let Ok(judged) = Judged::of(tool, catalog, db.dialect()) else {
+        return Vec::new();
+    };
+    let slots = tool.parameters.iter().map(|it| Slot::open(it.is_list()));
+    let select = &judged.statement.select;
+    let template = Template::new(select, &judged.models, slots.collect(), db.dialect(), 1);
+    let types = db.parameters(&template.described()).await;
+    // Those of the rules come first.
+    let mut types = types.unwrap_or_default();
+    let before = types.len().saturating_sub(tool.parameters.len());
+    types.drain(..before);
+    types
 }
 
 /// A tool whose names are resolved.
@@ -450,7 +518,7 @@ fn veiled_behind<'m>(
     let field = fields.next()?;
     let is_only = fields.next().is_none() && column.origin.is_none();
     let is_any = column.class == FieldType::Any;
-    (is_only && is_any && select.weighs(field) && documents::veils(field)).then_some(field)
+    (is_only && is_any && select.veils(field)).then_some(field)
 }
 
 fn is_sensitive(column: &ResultColumn, sensitive: &Sensitive) -> bool {

@@ -47,7 +47,7 @@ impl Service {
         let limit = policy.settings.query_timeout;
         let allowed = tool.timeout.map_or(limit, |own| own.min(limit));
         let call = Call {
-            statement: ready.template.statement(&arguments),
+            statement: ready.statement(&arguments),
             reads: Arc::clone(&ready.reads),
             until: until.min(Instant::now() + allowed),
         };

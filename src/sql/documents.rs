@@ -80,7 +80,7 @@ fn beside(column: Expr, field: &Field, dialect: Dialect) -> Expr {
 }
 
 /// Whether a statement that does more with a field than to show it is given it [`veiled`].
-pub(crate) fn veils(field: &Field) -> bool {
+pub(super) fn veils(field: &Field) -> bool {
     match field.field_type() {
         // Lists of texts, and what comes as text: each is written as one that begins alike.
         FieldType::Array | FieldType::Other => true,

@@ -19,7 +19,7 @@ pub use self::bind::Slot;
 pub use self::result::Column;
 
 use super::{BASE, Dialect, Statement, column_of, documents, source_at};
-use crate::catalog::{Field, Model, TableName};
+use crate::catalog::{Field, FieldType, Model, TableName};
 use crate::encode::Layout;
 use crate::plan::Argument;
 
@@ -41,12 +41,33 @@ pub struct Select {
     pub can_fail: bool,
     /// The columns that it does more with than to show them, in small letters.
     pub weighed: HashSet<String>,
+    /// Of these, the ones that it does more with than to compare, to sort and to group by them.
+    pub opened: HashSet<String>,
 }
 
 impl Select {
-    /// Whether it could tell by a field what is hidden in that field's documents.
+    /// Whether it does more with a field than to show it.
     pub fn weighs(&self, field: &Field) -> bool {
         self.weighed.contains(&field.name().to_lowercase())
+    }
+
+    /// The same, that compares no column of these models as it is stored whose values may look like
+    /// documents; `None` where it compares none so.
+    pub fn wary(&self, models: &[&Model]) -> Option<Self> {
+        let mut fields = models.iter().flat_map(|model| model.fields());
+        let is_stored =
+            |field: &Field| self.weighs(field) && field.may_hold_documents() && !self.veils(field);
+        fields.any(is_stored).then(|| Self {
+            opened: self.weighed.clone(),
+            ..self.clone()
+        })
+    }
+
+    /// Whether it could tell by a field what is hidden in values that look like documents, and is
+    /// given the field without them.
+    pub fn veils(&self, field: &Field) -> bool {
+        let opens = || self.opened.contains(&field.name().to_lowercase());
+        self.weighs(field) && (documents::veils(field) || (field.may_hold_documents() && opens()))
     }
 }
 
@@ -89,7 +110,8 @@ impl Template {
         dialect: Dialect,
         limit: u32,
     ) -> Self {
-        let (head, bound) = with(select, models, dialect);
+        let can_fail = select.can_fail || overflows(select, models, &slots, dialect);
+        let (head, bound) = with(select, models, can_fail, dialect);
         let mut segments = vec![Piece::Sql(head)];
         // A list of its own within, for no two follow each other: it sees the models all the same.
         let within = select.has_with && dialect == Dialect::Postgres;
@@ -247,7 +269,12 @@ impl Template {
 
 /// The lists of the models, with the words that begin the operator's own where both stand in one
 /// list, and what the rules bind.
-fn with(select: &Select, models: &[&Model], dialect: Dialect) -> (String, Vec<Value>) {
+fn with(
+    select: &Select,
+    models: &[&Model],
+    can_fail: bool,
+    dialect: Dialect,
+) -> (String, Vec<Value>) {
     let own = select.has_with && dialect != Dialect::Postgres;
     if models.is_empty() {
         let head = if own { own_with(select) } else { "" };
@@ -256,10 +283,10 @@ fn with(select: &Select, models: &[&Model], dialect: Dialect) -> (String, Vec<Va
     let mut with = WithClause::new();
     with.recursive(own && select.is_recursive);
     for (index, model) in models.iter().enumerate() {
-        let weighs = |field: &Field| select.weighs(field);
-        let mut rows = rows_of(model, &format!("m{index}"), weighs, dialect);
+        let veils = |field: &Field| select.veils(field);
+        let mut rows = rows_of(model, &format!("m{index}"), veils, dialect);
         // What fails on a row that a rule hides would tell of it: the rule comes first, and whole.
-        let is_barrier = select.can_fail && !model.rules().is_empty();
+        let is_barrier = can_fail && !model.rules().is_empty();
         if is_barrier && dialect == Dialect::MySql {
             rows.limit(u64::MAX);
         }
@@ -283,6 +310,21 @@ fn with(select: &Select, models: &[&Model], dialect: Dialect) -> (String, Vec<Va
     (format!("{lists}{end}"), values)
 }
 
+/// Whether a comparison could make a float of a decimal number, which PostgreSQL does by itself, and
+/// which fails where the number is too large for one.
+fn overflows(select: &Select, models: &[&Model], slots: &[Slot], dialect: Dialect) -> bool {
+    let is_float = |class| matches!(class, FieldType::Float | FieldType::Float32);
+    let weighed = || {
+        let fields = models.iter().flat_map(|model| model.fields());
+        fields.filter(|field| select.weighs(field))
+    };
+    let has_decimal = || weighed().any(|it| matches!(it.field_type(), FieldType::Decimal { .. }));
+    dialect == Dialect::Postgres
+        && has_decimal()
+        && (slots.iter().any(|slot| is_float(slot.class()))
+            || weighed().any(|it| is_float(it.field_type())))
+}
+
 fn own_with(select: &Select) -> &'static str {
     match select.is_recursive {
         true => "WITH RECURSIVE ",
@@ -295,13 +337,13 @@ fn own_with(select: &Select) -> &'static str {
 fn rows_of(
     model: &Model,
     alias: &str,
-    weighs: impl Fn(&Field) -> bool,
+    veils: impl Fn(&Field) -> bool,
     dialect: Dialect,
 ) -> SelectStatement {
     let mut rows = Query::select();
     for field in model.fields() {
         let column = column_of(alias, field);
-        match weighs(field) && documents::veils(field) {
+        match veils(field) {
             true => rows.expr_as(
                 documents::veiled(column, field, dialect),
                 field.name().to_owned(),
@@ -317,11 +359,15 @@ fn rows_of(
 /// The statement that reads a model whole, which is described to learn what that reads.
 pub fn whole(model: &Model, dialect: Dialect) -> Statement {
     Statement::new(
-        &rows_of(model, BASE, |_| true, dialect),
+        &rows_of(model, BASE, can_be_veiled, dialect),
         dialect,
         Arc::default(),
         model.runs_code(),
     )
+}
+
+fn can_be_veiled(field: &Field) -> bool {
+    documents::veils(field) || field.may_hold_documents()
 }
 
 /// A table with its schema, so that no list of a statement can be meant.

@@ -35,6 +35,8 @@ pub struct Statement {
     pub select: Select,
     /// The models that it reads, in the order in which it names them.
     pub models: Vec<String>,
+    /// Its own lists of WITH, which no table that it reads is called by.
+    pub lists: HashSet<String>,
     /// The columns that it does more with than to show them, and where; of a raw one all columns.
     pub weighed: Vec<(String, Place)>,
 }
@@ -98,13 +100,17 @@ pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
             has_limit,
             can_fail: fails::can_fail(query),
             weighed: found
+                .columns
                 .weighed
                 .iter()
                 .map(|(name, _)| name.to_lowercase())
                 .collect(),
+            opened: found.columns.opened,
         },
         models: found.models,
+        lists: found.lists,
         weighed: found
+            .columns
             .weighed
             .into_iter()
             .map(|(name, at)| (name, place(at)))
@@ -273,6 +279,10 @@ fn refused(token: &Token, dialect: Dialect) -> Option<(&'static str, &'static st
             "declare a parameter, and write :name",
         ),
         Token::Word(word) if word.value.contains('\0') => ("a NUL", "take it out"),
+        Token::Word(word) if word.quote_style.is_some_and(|it| word.value.contains(it)) => (
+            "a name with a quote in it",
+            "read it by a view that calls it otherwise",
+        ),
         Token::Word(word) if word.quote_style.is_none() && word.value.starts_with('$') => (
             "a parameter without a name",
             "write parameters as :name, and declare them under params",

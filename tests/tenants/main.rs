@@ -27,6 +27,7 @@ mod recorded;
 mod rows;
 mod ruled;
 mod scopes;
+mod shapes;
 mod subset;
 mod support;
 mod tools;

@@ -155,3 +155,43 @@ async fn text_among_bytes_is_judged_as_text() {
         }
     }
 }
+
+/// A column that an index sorts is compared as it is stored where a sample of it has no documents; to
+/// look into it shows no more than elsewhere.
+#[tokio::test]
+async fn nothing_looks_into_documents_that_a_sample_did_not_show() {
+    for database in databases().await {
+        let engine = database.engine;
+        database
+            .run("CREATE INDEX tickets_status ON tickets (status)")
+            .await;
+        let served = [
+            "SELECT id FROM tickets WHERE status LIKE :p",
+            "SELECT id FROM tickets WHERE status > '{' AND :p <> ''",
+            "SELECT id FROM tickets WHERE REPLACE(status, 'JP', '') <> status AND :p <> ''",
+            "SELECT d.id FROM (SELECT id, status AS s FROM tickets) AS d WHERE d.s LIKE :p",
+            "SELECT id FROM tickets WHERE (SELECT x.status FROM tickets x WHERE x.id = tickets.id) LIKE :p",
+        ];
+        let mut tools = Vec::new();
+        for sql in served {
+            tools.push((sql, database.serve(&tool(sql)).await));
+        }
+        let kept = "SELECT id FROM tickets WHERE status = :p";
+        let kept = database.serve(&tool(kept)).await;
+        // After the sample was taken.
+        database
+            .run(r#"UPDATE tickets SET status = '{"k":1,"password":"JP"}' WHERE id = 7"#)
+            .await;
+        for (sql, served) in tools {
+            let answer = served.call("t", json!({ "p": "%JP%" })).await;
+            let rows = answer["data"].as_array();
+            let rows = rows.unwrap_or_else(|| panic!("{engine}: {sql}: {answer}"));
+            assert!(!rows.contains(&json!({ "id": 7 })), "{engine}: {sql}");
+        }
+        // Nor is a document guessed whole.
+        for (p, count) in [("closed", 8), (r#"{"k":1,"password":"JP"}"#, 0)] {
+            let answer = kept.call("t", json!({ "p": p })).await;
+            assert_eq!(answer["count"], count, "{engine}: {answer}");
+        }
+    }
+}

@@ -80,10 +80,12 @@ fn note(reads: &mut Reads, asked: &AuthContext<'_>) {
             table_name,
             column_name,
         } => {
-            let schema = asked.database_name.unwrap_or("main");
-            reads
-                .columns
-                .insert((format!("{schema}.{table_name}"), column_name.to_owned()));
+            // Of what is named without a schema and has no column read it may be a list of WITH.
+            let table = match (asked.database_name, column_name) {
+                (None, "") => table_name.to_owned(),
+                (schema, _) => format!("{}.{table_name}", schema.unwrap_or("main")),
+            };
+            reads.columns.insert((table, column_name.to_owned()));
         }
         AuthAction::Function { function_name } => {
             reads.functions.insert(function_name.to_ascii_lowercase());

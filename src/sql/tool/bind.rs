@@ -18,6 +18,8 @@ pub struct Slot {
     /// The name of a field's own type, where it is a field's.
     own: Option<Box<str>>,
     is_list: bool,
+    /// Whether the engine is to say of which type it is.
+    is_open: bool,
 }
 
 impl Slot {
@@ -27,6 +29,15 @@ impl Slot {
             class,
             own: None,
             is_list,
+            is_open: false,
+        }
+    }
+
+    /// One of whatever type the engine takes it for: nothing can be bound to it.
+    pub fn open(is_list: bool) -> Self {
+        Self {
+            is_open: true,
+            ..Self::plain(FieldType::Text, is_list)
         }
     }
 
@@ -36,7 +47,13 @@ impl Slot {
             class: field.field_type(),
             own: Some(field.cast().into()),
             is_list,
+            is_open: false,
         }
+    }
+
+    /// The type that its values are bound as.
+    pub(super) fn class(&self) -> FieldType {
+        self.class
     }
 
     /// Whether it is one whole number.
@@ -70,6 +87,9 @@ impl Slot {
     pub(super) fn write(&self, text: &mut String, from: usize, count: usize, dialect: Dialect) {
         // Writing into memory cannot fail.
         match dialect {
+            Dialect::Postgres if self.is_open => {
+                let _ = write!(text, "${}", from + 1);
+            }
             Dialect::Postgres => {
                 let (number, list) = (from + 1, if self.is_list { "[]" } else { "" });
                 let _ = write!(text, "CAST(${number} AS {}{list})", self.postgres());

@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArguments, InTarget, ObjectNamePart, Query,
-    TableFactor, UnaryOperator, Value, Visit as _, Visitor,
+    BinaryOperator, DataType, Expr, Function, FunctionArguments, InTarget, ObjectNamePart, Query,
+    TableFactor, TypedString, UnaryOperator, Value, Visit as _, Visitor,
 };
 
 /// Aggregates and places, which no value makes fail.
@@ -59,7 +59,6 @@ impl Finder {
             Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::Value(_)
-            | Expr::TypedString(_)
             | Expr::Nested(_)
             | Expr::Tuple(_)
             | Expr::Between { .. }
@@ -73,6 +72,15 @@ impl Finder {
             | Expr::IsNotUnknown(_)
             | Expr::IsDistinctFrom(..)
             | Expr::IsNotDistinctFrom(..) => true,
+            // A float would make floats of decimal numbers, which can be too large for that.
+            Expr::TypedString(TypedString { data_type, .. }) => matches!(
+                data_type,
+                DataType::Date
+                    | DataType::Time(..)
+                    | DataType::Datetime(_)
+                    | DataType::Timestamp(..)
+                    | DataType::TimestampNtz(_)
+            ),
             Expr::In { target, .. } => {
                 self.asks_each |= !matches!(target, InTarget::List(_));
                 true

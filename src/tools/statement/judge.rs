@@ -13,8 +13,8 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::{Location, Token};
 
 use super::relations::{Columns, Relations};
-use super::scope::{Scope, folded};
-use super::weighed::Weighed;
+use super::scope::{MOST_TABLES, Scope, folded};
+use super::weighed::{self, Weighed};
 use super::{Names, fault};
 use crate::sql::Dialect;
 use crate::suggest;
@@ -27,8 +27,11 @@ pub(super) struct Judge<'n> {
     scope: Scope,
     relations: Relations,
     models: Vec<String>,
+    /// The statement's own lists, and the tables that it names without a schema where it may.
+    lists: HashSet<String>,
+    tables: HashSet<String>,
     /// Where parameters stand as the only member of an IN.
-    lists: HashSet<Location>,
+    places: HashSet<Location>,
     /// What tables are called by, and bare names: on PostgreSQL such a name is the whole row.
     called: HashSet<String>,
     bare: Vec<(String, Location)>,
@@ -39,8 +42,10 @@ pub(super) struct Judge<'n> {
 /// What a statement without a fault reads.
 pub(super) struct Found {
     pub(super) models: Vec<String>,
+    /// Its own lists of WITH, but for those whose names are tables elsewhere in it.
+    pub(super) lists: HashSet<String>,
     /// The columns that it does more with than to show them.
-    pub(super) weighed: Vec<(String, Location)>,
+    pub(super) columns: weighed::Found,
 }
 
 impl<'n> Judge<'n> {
@@ -52,6 +57,8 @@ impl<'n> Judge<'n> {
             relations: Relations::default(),
             models: Vec::new(),
             lists: HashSet::new(),
+            tables: HashSet::new(),
+            places: HashSet::new(),
             called: HashSet::new(),
             bare: Vec::new(),
             // Of tables of the database itself every column is looked at.
@@ -74,7 +81,8 @@ impl<'n> Judge<'n> {
         match self.faults.is_empty() {
             true => Ok(Found {
                 models: self.models,
-                weighed: self.weighed.done(),
+                lists: &self.lists - &self.tables,
+                columns: self.weighed.done(),
             }),
             false => Err(self.faults),
         }
@@ -107,7 +115,7 @@ impl<'n> Judge<'n> {
             return None;
         };
         let is_list = parameters[number].is_list();
-        if is_list && !self.lists.contains(&at) {
+        if is_list && !self.places.contains(&at) {
             self.fault(
                 at,
                 format!(":{name} is a list"),
@@ -124,7 +132,7 @@ impl<'n> Judge<'n> {
         };
         let mut known = self.names.parameters.iter();
         let known = known.find(|known| known.name == name[1..]);
-        known.is_some_and(Parameter::is_list) && self.lists.contains(&at)
+        known.is_some_and(Parameter::is_list) && self.places.contains(&at)
     }
 
     /// Tells of the parameters that stand nowhere.
@@ -263,7 +271,17 @@ impl<'n> Judge<'n> {
             }
             return;
         };
-        if self.scope.has(only) || self.names.raw {
+        if self.scope.read(only) {
+            let message =
+                format!("more than {MOST_TABLES} tables, each list written out where it is named");
+            let help = "name a list once, or write fewer lists of lists";
+            self.fault(only.span.start, message, help);
+        }
+        if self.scope.has(only) {
+            return;
+        }
+        if self.names.raw {
+            self.tables.insert(only.value.clone());
             return;
         }
         let folded = folded(only, self.names.dialect);
@@ -365,6 +383,7 @@ impl Visitor for Judge<'_> {
                     help,
                 );
             }
+            self.lists.insert(name.value.clone());
             if self.scope.has(name) {
                 let help = format!("call it otherwise: other_{}", name.value);
                 let message = format!("{} is a list of WITH around it", name.value);
@@ -379,6 +398,7 @@ impl Visitor for Judge<'_> {
             }
         }
         self.scope.enter(query);
+        self.weighed.enter(query);
         self.relations.enter_query(query);
         ControlFlow::Continue(())
     }
@@ -391,6 +411,7 @@ impl Visitor for Judge<'_> {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         self.select(select);
+        self.weighed.select(select);
         let mut relations = std::mem::take(&mut self.relations);
         relations.enter(select, self.names.dialect, &|table| self.columns_of(table));
         self.relations = relations;
@@ -408,6 +429,7 @@ impl Visitor for Judge<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.weighed.source(factor);
         let called = match factor {
             TableFactor::Table { name, alias, .. } => match (alias, name.0.last()) {
                 (Some(alias), _) => Some(&alias.name),

@@ -8,6 +8,10 @@ use sqlparser::ast::{Ident, Query};
 use super::relations::{Columns, columns_of, renamed};
 use crate::sql::Dialect;
 
+/// How many tables a query may read, each list written out where it is named: engines do that, and a
+/// list that names the one before it twice doubles them.
+pub(super) const MOST_TABLES: usize = 500;
+
 /// The lists that enclose a place.
 #[derive(Debug)]
 pub(super) struct Scope {
@@ -16,6 +20,8 @@ pub(super) struct Scope {
     made: Vec<Vec<List>>,
     /// The queries that lists give names to: which, its list, and whether it may name itself.
     named: Vec<(*const Query, List, bool)>,
+    /// For each query around the place, how many tables it reads so far.
+    tables: Vec<usize>,
 }
 
 /// A list of WITH.
@@ -23,6 +29,8 @@ pub(super) struct Scope {
 struct List {
     name: String,
     columns: Columns,
+    /// How many tables it reads, each of its own lists written out where it is named.
+    tables: usize,
 }
 
 impl Scope {
@@ -32,6 +40,7 @@ impl Scope {
             dialect,
             made: Vec::new(),
             named: Vec::new(),
+            tables: Vec::new(),
         }
     }
 
@@ -44,12 +53,14 @@ impl Scope {
         let itself = own.filter(|(_, _, recursive)| *recursive);
         let itself = itself.map(|(_, list, _)| list.clone());
         self.made.push(itself.into_iter().collect());
+        self.tables.push(0);
         if let Some(with) = &query.with {
             for cte in &with.cte_tables {
                 let own = Some(columns_of(&cte.query, self.dialect));
                 let list = List {
                     name: folded(&cte.alias.name, self.dialect),
                     columns: renamed(Some(&cte.alias), own, self.dialect),
+                    tables: 1,
                 };
                 self.named
                     .push((&raw const *cte.query, list, with.recursive));
@@ -60,15 +71,30 @@ impl Scope {
     /// Leaves a query; what a list names is known from here on.
     pub(super) fn leave(&mut self, query: &Query) {
         self.made.pop();
+        let tables = self.tables.pop().unwrap_or_default();
         let at = self
             .named
             .iter()
             .position(|(named, ..)| std::ptr::eq(*named, query));
-        if let Some(at) = at
-            && let Some(around) = self.made.last_mut()
-        {
-            around.push(self.named.swap_remove(at).1);
+        match (at, self.made.last_mut(), self.tables.last_mut()) {
+            (Some(at), Some(around), _) => {
+                let mut list = self.named.swap_remove(at).1;
+                list.tables = tables.max(1);
+                around.push(list);
+            }
+            (None, _, Some(around)) => *around = around.saturating_add(tables),
+            _ => {}
         }
+    }
+
+    /// Counts a table or list that is read here; `true` where the query reads too many by now.
+    pub(super) fn read(&mut self, name: &Ident) -> bool {
+        let tables = self.list(name).map_or(1, |list| list.tables);
+        let around = self.tables.last_mut();
+        around.is_some_and(|around| {
+            *around = around.saturating_add(tables);
+            *around > MOST_TABLES
+        })
     }
 
     /// Whether a name is one of a list here.
@@ -78,9 +104,12 @@ impl Scope {
 
     /// The columns of the list that has that name here.
     pub(super) fn columns(&self, name: &Ident) -> Option<&Columns> {
+        self.list(name).map(|list| &list.columns)
+    }
+
+    fn list(&self, name: &Ident) -> Option<&List> {
         let name = folded(name, self.dialect);
-        let list = self.made.iter().flatten().find(|list| list.name == name);
-        list.map(|list| &list.columns)
+        self.made.iter().flatten().find(|list| list.name == name)
     }
 }
 

@@ -468,3 +468,77 @@ fn a_model_is_named_as_it_is_exposed() {
     let told = told(&plain(Dialect::Postgres, "SELECT id FROM Track").unwrap_err());
     assert!(told.contains("write \"Track\""), "{told}");
 }
+
+/// Lists that name the one before them twice, so many of them.
+fn doubled(lists: usize) -> String {
+    let more = (1..lists).map(|at| {
+        let before = at - 1;
+        format!(", w{at} AS (SELECT a.id FROM w{before} a JOIN w{before} b ON b.id = a.id)")
+    });
+    let more: String = more.collect();
+    let last = lists - 1;
+    format!("WITH w0 AS (SELECT id FROM tickets){more} SELECT COUNT(*) AS n FROM w{last}")
+}
+
+/// The same, each list within the one after it.
+fn nested(lists: usize) -> String {
+    let body = (1..lists).fold("SELECT id FROM tickets".to_owned(), |inner, at| {
+        format!("WITH w{at} AS ({inner}) SELECT a.id FROM w{at} a JOIN w{at} b ON b.id = a.id")
+    });
+    format!("SELECT COUNT(*) AS n FROM ({body}) AS x")
+}
+
+/// Engines write a list out where it is named: what doubles is bounded before an engine sees it, and
+/// costs nothing to find.
+#[test]
+fn lists_that_double_are_bounded() {
+    for dialect in ALL {
+        for sql in [doubled(8), nested(8)] {
+            assert!(plain(dialect, &sql).is_ok(), "{sql}");
+        }
+        for sql in [doubled(12), doubled(40), nested(12), nested(20)] {
+            let told = told(&plain(dialect, &sql).unwrap_err());
+            assert!(told.contains("more than 500 tables"), "{sql}: {told}");
+        }
+    }
+}
+
+/// What looks into a text, or hands it on under another name, opens it; what compares, sorts and
+/// groups does not.
+#[test]
+fn what_opens_a_column_is_known() {
+    let opens = |sql: &str| {
+        let parameters = [parameter("a", false)];
+        let read = with(Dialect::Postgres, &sql.replace('$', ":a"), &parameters);
+        let read = read.unwrap_or_else(|faults| panic!("{sql}\n{}", told(&faults)));
+        assert!(read.select.weighed.contains("title"), "{sql}");
+        read.select.opened.contains("title")
+    };
+    for sql in [
+        "SELECT id FROM tickets WHERE title = $",
+        "SELECT id FROM tickets WHERE title <> 'x' AND title IN ('a', $)",
+        "SELECT t.id FROM tickets t JOIN users u ON u.name = t.title AND u.id = $",
+        "SELECT title, COUNT(*) AS n, MAX(title) AS m FROM tickets WHERE id = $ GROUP BY title ORDER BY title",
+        "SELECT id, RANK() OVER (PARTITION BY title ORDER BY title) AS n FROM tickets WHERE id = $",
+        "SELECT id FROM tickets WHERE id = $ AND title IN (SELECT name FROM users)",
+        "SELECT d.id FROM (SELECT id, title FROM tickets) AS d WHERE d.title = $",
+    ] {
+        assert!(!opens(sql), "{sql}");
+    }
+    for sql in [
+        "SELECT id FROM tickets WHERE title LIKE $",
+        "SELECT id FROM tickets WHERE title > $",
+        "SELECT id FROM tickets WHERE title BETWEEN 'a' AND $",
+        "SELECT UPPER(title) AS x FROM tickets WHERE id = $",
+        "SELECT id FROM tickets WHERE title = CONCAT('{', CAST($ AS text))",
+        "SELECT id FROM tickets WHERE (SELECT title FROM tickets LIMIT 1) LIKE $",
+        "SELECT d.id FROM (SELECT id, title AS x FROM tickets) AS d WHERE d.x LIKE $",
+        "SELECT d.id FROM (SELECT id, title FROM tickets) AS d (id, x) WHERE d.x LIKE $",
+        "WITH d (id, x) AS (SELECT id, title FROM tickets) SELECT id FROM d WHERE x LIKE $",
+        "SELECT d.x FROM (SELECT name AS x FROM users UNION SELECT title FROM tickets) AS d WHERE d.x LIKE $",
+        "SELECT CASE title WHEN 'a' THEN 1 END AS x FROM tickets WHERE id = $",
+        "SELECT title AS x FROM tickets WHERE id = $ ORDER BY UPPER(x)",
+    ] {
+        assert!(opens(sql), "{sql}");
+    }
+}

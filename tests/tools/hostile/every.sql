@@ -68,3 +68,17 @@ SELECT current_user AS x
 SELECT session_user AS x
 SELECT id FROM users TABLESAMPLE BERNOULLI (10)
 SELECT secret_note AS x FROM tickets
+SELECT id FROM tickets UNION TABLE users
+SELECT x.id FROM (TABLE users) AS x
+SELECT id FROM tickets t WHERE EXISTS (TABLE users)
+SELECT oid AS x FROM users
+SELECT _rowid_ AS x FROM (SELECT id FROM users) AS d
+SELECT `a``b` AS x FROM users
+SELECT id FROM users WHERE id IN unlisted
+SELECT id FROM users WHERE id IN (SELECT id FROM users WHERE password_hash > 'a')
+SELECT id FROM users ORDER BY (SELECT MAX(u.password_hash) FROM users u)
+SELECT id FROM users LIMIT (SELECT COUNT(password_hash) FROM users)
+SELECT id FROM users LIMIT 1 OFFSET (SELECT MAX(id) FROM unlisted)
+SELECT MAX(id) OVER (ORDER BY id ROWS BETWEEN (SELECT MAX(id) FROM unlisted) PRECEDING AND CURRENT ROW) AS x FROM users
+SELECT COUNT(CASE WHEN password_hash > 'a' THEN 1 END) AS x FROM users
+SELECT ZEROBLOB(9) AS x

@@ -86,3 +86,37 @@ SELECT u.to_jsonb AS x FROM users u
 SELECT u.record_out AS x FROM (SELECT id FROM users) AS u
 WITH u AS (SELECT id FROM users) SELECT u.json_agg AS x FROM u
 SELECT record_out AS x FROM users
+SELECT ROW(u.*) AS x FROM users u
+SELECT (u.*)::text AS x FROM users u
+SELECT u.* IS NULL AS x FROM users u
+SELECT ROW(id, name) AS x FROM users
+SELECT COUNT(u) AS x FROM users u
+SELECT id FROM users u WHERE u IS NOT NULL
+SELECT id FROM users u ORDER BY u
+SELECT id FROM users u WHERE (u) = (u)
+SELECT ARRAY(SELECT u FROM users u) AS x
+SELECT CASE WHEN true THEN u END AS x FROM users u
+SELECT COALESCE(u, u) AS x FROM users u
+SELECT id FROM users u WHERE u IN (SELECT v FROM users v)
+SELECT d FROM (SELECT id FROM users) AS d
+WITH w AS (SELECT id FROM users) SELECT w FROM w
+SELECT id FROM users u JOIN tickets t USING (id) AS j
+SELECT xmlelement(name a, name) AS x FROM users
+SELECT xmlforest(name) AS x FROM users
+SELECT xpath('/a', '<a/>') AS x
+SELECT u.ctid AS x FROM users u
+SELECT cmin AS x FROM users
+SELECT u.xmax AS x FROM users u
+SELECT generate_series(1, 1000000000) AS x
+SELECT regexp_split_to_table(name, '') AS x FROM users
+SELECT jsonb_path_query('[1]', '$[*]') AS x
+SELECT "a""b" AS x FROM (SELECT id AS "a""b" FROM users) AS d
+SELECT '/etc/passwd'::text::regproc AS x
+SELECT CAST('users' AS regclass) AS x
+SELECT name::oid AS x FROM users
+SELECT pg_typeof(u) AS x FROM users u
+SELECT obj_description(1, 'pg_class') AS x
+SELECT id FROM users WHERE id = ANY (SELECT u FROM users u)
+SELECT a.b.c.d AS x FROM users
+SELECT public.users.password_hash AS x FROM users
+SELECT x.to_jsonb AS x FROM (SELECT id FROM users UNION SELECT id FROM tickets) AS x

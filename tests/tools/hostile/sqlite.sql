@@ -41,3 +41,18 @@ SELECT `password_hash` AS x FROM users
 SELECT [password_hash] AS x FROM users
 SELECT GROUP_CONCAT(password_hash) AS x FROM users
 WITH w(p) AS (SELECT password_hash FROM users) SELECT p FROM w
+SELECT users.rowid AS x FROM users
+SELECT rowid AS x FROM (SELECT id FROM users) AS d
+SELECT [rowid] AS x FROM users
+SELECT `oid` AS x FROM users
+SELECT u.id FROM users u JOIN json_tree('{}') AS j ON 1
+SELECT value AS x FROM generate_series(1, 9)
+SELECT total_changes() AS x
+SELECT sqlite_source_id() AS x
+SELECT id FROM users WHERE id IN json_each
+SELECT name FROM sqlite_sequence
+SELECT x FROM bytecode('SELECT 1')
+SELECT 'a' AS x FROM users WHERE users = 'a'
+SELECT "a""b" AS x FROM (SELECT id AS "a""b" FROM users) AS d
+SELECT users.'password_hash' AS x FROM users
+SELECT id FROM users u JOIN users v USING ('password_hash')

@@ -69,9 +69,7 @@ impl Judge<'_> {
             let near = suggest::nearest(&name, functions::built_in(self.names.dialect));
             let help = match near {
                 Some(near) => format!("did you mean {near}?"),
-                None => {
-                    format!("if it only reads what it is given, name it: functions = [\"{name}\"]")
-                }
+                None => "one of your own that only reads what it is given may be named: functions = [\"schema.name\"]".to_owned(),
             };
             self.fault(
                 at,
@@ -186,7 +184,7 @@ impl Judge<'_> {
                         }),
                     ] = &members[..]
                     {
-                        self.lists.insert(span.start);
+                        self.places.insert(span.start);
                     }
                     if *global {
                         self.fault(at, "GLOBAL IN", "write IN");
