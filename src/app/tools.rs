@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Opened;
 use crate::catalog::FieldType;
 use crate::config::{self, Config, Fault, Faults};
-use crate::db::Failure;
+use crate::db::{Failure, Weakness};
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
 use crate::tools::{self, MAX_TOOLS, Tool, file};
@@ -46,8 +46,7 @@ pub async fn written_tools(config: &Config) -> Result<WrittenTools, Faults> {
     let Some(path) = config.tools.path.clone() else {
         return Ok(WrittenTools::default());
     };
-    let reading = tokio::task::spawn_blocking(move || from_files(&path)).await;
-    let files = reading.unwrap_or_default();
+    let files = files(path, config).await;
     let told = files.faults.iter().map(told);
     Faults::none_or(files.unreadable.into_iter().chain(told).collect())?;
     Ok(WrittenTools::new(files.tools))
@@ -111,8 +110,7 @@ pub(super) async fn read(
     let Some(path) = path else {
         return Ok(WrittenTools::default());
     };
-    let reading = tokio::task::spawn_blocking(move || from_files(&path)).await;
-    let mut files = reading.unwrap_or_default();
+    let mut files = files(path, config).await;
     let has_store = config.store.url.is_some();
     let written = WrittenTools::new(files.tools);
     let judged = stream::iter(written.all().cloned()).map(|tool| async move {
@@ -136,7 +134,37 @@ pub(super) async fn read(
     });
     let told = files.faults.iter().map(told);
     Faults::none_or(files.unreadable.into_iter().chain(told).collect())?;
+    if written.is_empty() {
+        warn!("MCP_TOOLS_FILE holds no tool: none is served");
+    }
     Ok(written)
+}
+
+/// What is said of files that hold no tool: one that was emptied is sound, and most likely not meant.
+fn no_tools() -> Weakness {
+    Weakness {
+        what: "MCP_TOOLS_FILE holds no tool: none is served".to_owned(),
+        help: "write a [[tool]], or take the variable out".to_owned(),
+    }
+}
+
+/// What the files of a configuration hold, and what its own limits say of it.
+async fn files(path: PathBuf, config: &Config) -> Files {
+    let reading = tokio::task::spawn_blocking(move || from_files(&path)).await;
+    let mut files = reading.unwrap_or_default();
+    let most = config.limits.query_timeout;
+    let long = files.tools.iter();
+    let long = long.filter(|tool| tool.timeout.is_some_and(|own| own > most));
+    files.faults.extend(long.map(|tool| tools::Fault {
+        place: tool.place.clone(),
+        tool: Some(tool.name.clone()),
+        message: format!(
+            "timeout is longer than MCP_QUERY_TIMEOUT, {} s",
+            most.as_secs()
+        ),
+        help: format!("write timeout = {} or less, or raise that", most.as_secs()),
+    }));
+    files
 }
 
 /// Tells the operator which tools answer with other columns than before.

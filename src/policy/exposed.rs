@@ -12,9 +12,7 @@ use super::directory::wanted;
 use super::judged::Judged;
 use super::ready::{self, Ready, ReadyTools, Unready};
 use super::written::Written;
-use crate::catalog::{
-    self, Built, Catalog, FieldType, Mistyped, Model, Narrowing, WantedRule,
-};
+use crate::catalog::{self, Built, Catalog, FieldType, Mistyped, Model, Narrowing, WantedRule};
 use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;

@@ -535,3 +535,39 @@ fn without_a_database_of_its_own_a_tool_is_judged_on_those_of_its_callers() {
     let words = "tool wrong: on database acme/shop: the database does not answer";
     assert!(test.err.contains(words), "{test:?}");
 }
+
+#[test]
+fn what_is_most_likely_not_meant_is_told() {
+    let emptied = with("# all of them are gone\n");
+    for arguments in [&["tool", "list"][..], &["tool", "list", "--json"]] {
+        let ended = emptied.lucarne(arguments);
+        let told = "MCP_TOOLS_FILE holds no tool: none is served";
+        assert!(ended.err.contains(told), "{ended:?}");
+    }
+    let check = emptied.lucarne(&["check", "--strict"]);
+    assert_eq!(check.code, Some(1), "{check:?}");
+    assert!(check.out.contains("holds no tool"), "{check:?}");
+    let long = tool("long", "SELECT COUNT(*) AS n FROM users", "timeout = 2.5");
+    let ended = with(&long)
+        .set("MCP_QUERY_TIMEOUT", "2")
+        .lucarne(&["tool", "list"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let told = "tools.toml:1:1: tool long: timeout is longer than MCP_QUERY_TIMEOUT, 2 s";
+    assert!(ended.err.contains(told), "{ended:?}");
+    let params = "params = { day = { type = \"tickets.due_on\", min = \"2026-02-01\", max = \"2026-01-01\" } }";
+    let crossed = tool(
+        "crossed",
+        "SELECT COUNT(*) AS n FROM tickets WHERE due_on = :day",
+        params,
+    );
+    let ended = with(&crossed).lucarne(&["tool", "list"]);
+    assert!(
+        ended.err.contains("its min lies above its max"),
+        "{ended:?}"
+    );
+    let danger = tool("danger", "SELECT LOAD_EXTENSION('x') AS x", "");
+    let ended = with(&danger).lucarne(&["tool", "list"]);
+    let told = "the function load_extension is not one that a tool may call";
+    assert!(ended.err.contains(told), "{ended:?}");
+    assert!(!ended.err.contains("functions = [\"load"), "{ended:?}");
+}

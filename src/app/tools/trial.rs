@@ -30,6 +30,8 @@ pub struct Workbench<'o> {
     /// The store, and whom it lets in, where there is one.
     store: Option<(Kept, Clients)>,
     scan_limit: Option<u64>,
+    /// Whether a file of tools is named.
+    is_named: bool,
 }
 
 /// A tool as the operator is told of it.
@@ -120,6 +122,7 @@ impl<'o> Workbench<'o> {
             opened,
             store,
             scan_limit: config.limits.scan_limit,
+            is_named: config.tools.path.is_some() && config.service.enabled,
         })
     }
 
@@ -155,6 +158,8 @@ impl<'o> Workbench<'o> {
             }));
         }
         told.warnings.extend(self.long_list(told.tools.len()).await);
+        let is_empty = self.is_named && told.tools.is_empty();
+        told.warnings.extend(is_empty.then(super::no_tools));
         told
     }
 

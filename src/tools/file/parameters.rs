@@ -169,6 +169,10 @@ fn accepted(
         );
     }
     accepted.default = default;
+    if let (Class::Plain(_), Err(what)) = (&accepted.class, accepted.bounds(None)) {
+        let help = "write the lesser one as min";
+        reader.at(members, "min", what, help.to_owned());
+    }
     Some(accepted)
 }
 

@@ -184,6 +184,18 @@ fn each_fault_is_told_with_what_to_write() {
             "min is for numbers, dates and the length of texts",
         ),
         (
+            "params.x = { type = \"integer\", description = \"d\", min = 5, max = 4 }",
+            "min lies above its max: no value is taken",
+        ),
+        (
+            "params.x = { type = \"date\", description = \"d\", min = 2026-02-01, max = 2026-01-31 }",
+            "min lies above its max",
+        ),
+        (
+            "params.x = { type = \"text[]\", description = \"d\", min = 3, max = 2 }",
+            "min lies above its max",
+        ),
+        (
             "params.x = { type = \"text\", description = \"d\", max = 5000 }",
             "max is no bound of its type",
         ),
