@@ -138,12 +138,16 @@ fn screen(
         .iter()
         .map(|(table, rows)| format!("{table} {rows}"))
         .collect();
+    let tools = running.opened.service.access();
+    let mut names = tools.settings.tools.all().map(|it| &*it.tool.name);
+    let (first, more) = (names.next().unwrap_or_default(), names.count());
     let page = running.admin.map(|page| page.to_string());
     let page = page.unwrap_or_default();
     let (rows, hidden, command) = (rows.join(", "), running.opened.hidden.len(), own_command());
     format!(
         r#"lucarne {version} serves {place}, read-only
 rows: {rows}; {hidden} sensitive fields are hidden
+tools in SQL: {first} and {more} more, by MCP and by the action call
 Who asks what, and why it is refused: http://{page}/page/ opens by
 MCP_ADMIN_TOKEN={administration}
 To ask, paste into another terminal:

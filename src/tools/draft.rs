@@ -35,6 +35,26 @@ pub fn parameters(mentions: &Mentions, catalog: &Catalog) -> Vec<(String, String
     typed.collect()
 }
 
+/// Takes the engine's word for what was left a text, for nothing else was known of it.
+pub fn guess(parameters: &mut [(String, String)], types: &[FieldType]) {
+    for ((_, kind), class) in parameters.iter_mut().zip(types) {
+        let name = match class {
+            FieldType::Integer { .. } => "integer",
+            FieldType::Decimal { .. } => "decimal",
+            FieldType::Float | FieldType::Float32 => "float",
+            FieldType::Boolean => "boolean",
+            FieldType::Date => "date",
+            FieldType::Time => "time",
+            FieldType::DateTime | FieldType::Timestamp => "datetime",
+            FieldType::Uuid => "uuid",
+            _ => continue,
+        };
+        if let "text" | "text[]" = &**kind {
+            *kind = kind.replace("text", name);
+        }
+    }
+}
+
 /// The text of a file with one tool; its columns are told in a comment.
 pub fn file(
     name: &str,

@@ -10,6 +10,7 @@ mod common;
 
 mod calls;
 mod documents;
+mod draft;
 mod hostile;
 mod raw;
 mod sample;

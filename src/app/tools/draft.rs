@@ -33,18 +33,22 @@ pub async fn drafted_tool(opened: &Opened, name: &str, sql: &str) -> Result<Stri
         place,
     };
     let mentions = mentions::read(&text, dialect).map_err(|faults| told(&faults))?;
-    let parameters = draft::parameters(&mentions, catalog);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let tool = draft::name(stem);
-    let drafted = file::read(name, &draft::file(&tool, &text.sql, &parameters, &[]));
-    let mut tools = drafted.tools;
-    for tool in &mut tools {
-        tool.sql = text.clone();
-    }
-    let written = WrittenTools::new(tools);
-    let Some(written) = written.all().next() else {
-        return Err(told(&drafted.faults));
+    let written = |parameters: &[(String, String)]| {
+        let drafted = file::read(name, &draft::file(&tool, &text.sql, parameters, &[]));
+        let mut tools = drafted.tools;
+        for tool in &mut tools {
+            tool.sql = text.clone();
+        }
+        let written = WrittenTools::new(tools);
+        let first = written.all().next().cloned();
+        first.ok_or_else(|| told(&drafted.faults))
     };
+    let mut parameters = draft::parameters(&mentions, catalog);
+    let guessed = exposed.guessed(&*written(&parameters)?).await;
+    draft::guess(&mut parameters, &guessed);
+    let written = &written(&parameters)?;
     match exposed.ready(written, policy.tool_bounds()).await {
         Ok(ready) => Ok(draft::file(&tool, &text.sql, &parameters, &ready.columns)),
         Err(Unready::Faults(faults)) => Err(told(&faults)),
