@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Opened};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::config;
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Object, Read};
@@ -65,12 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = app::open(&config, Arc::new(Metrics::default()))
         .await
         .map_err(|fault| fault.what)?;
-    let caller = Caller {
-        token: TokenId::of(TOKEN),
-        client: None,
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        transport: "example",
-    };
+    let caller = Caller::new(Credential::of(TOKEN), None, IpAddr::V4(Ipv4Addr::LOCALHOST), "example");
     let plain = json!({"fields": ["id", "units"], "limit": 50});
     for (what, model, params) in [
         ("50 rows", "visits", plain),

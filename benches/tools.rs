@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Opened};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config};
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Object, Read};
@@ -152,12 +152,7 @@ async fn spent(
     opened: &Opened,
     (action, model, tool): (&str, Option<&str>, Option<&str>),
 ) -> Outcome<f64> {
-    let caller = Caller {
-        token: TokenId::of(TOKEN),
-        client: None,
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        transport: "bench",
-    };
+    let caller = Caller::new(Credential::of(TOKEN), None, IpAddr::V4(Ipv4Addr::LOCALHOST), "bench");
     let before = used()?;
     for id in 1..=REQUESTS {
         let params = format!(r#"{{"id":{id}}}"#);

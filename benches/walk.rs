@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Opened};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::config;
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Object, Read};
@@ -57,13 +57,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = app::open(&config, Arc::new(Metrics::default()))
         .await
         .map_err(|fault| fault.what)?;
-    let token = TokenId::of(TOKEN);
-    let caller = Caller {
-        token,
-        client: None,
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        transport: "example",
-    };
+    let token = Credential::of(TOKEN);
+    let caller = Caller::new(token, None, IpAddr::V4(Ipv4Addr::LOCALHOST), "example");
     for sort in ["id", "at", "-at"] {
         walk(&opened, &caller, sort).await?;
     }

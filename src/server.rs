@@ -38,7 +38,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Caller, Holder, TokenId};
+use crate::auth::{Caller, Holder, Principal};
 use crate::config::Config;
 use crate::limit::{Memory, Weight, Windows};
 use crate::observe::Metrics;
@@ -76,7 +76,7 @@ pub struct App {
     /// What requests and answers under way may take, by token.
     memory: Memory<Holder>,
     /// Tokens whose refusals were told in this window.
-    told: Windows<TokenId, ()>,
+    told: Windows<Principal, ()>,
     streams: sse::Streams,
     /// Places for requests of the admin API.
     administered: Semaphore,
@@ -329,10 +329,12 @@ impl App {
     /// Records a request over a window: once a window and token, of which it says whether it is the
     /// first, and counts the others.
     fn limited(&self, caller: &Caller, limited: Limited) -> bool {
-        let token = caller.token;
-        let first = self
-            .told
-            .admit((token, ()), Weight::Read, (1, limited.span), Instant::now());
+        let first = self.told.admit(
+            (caller.principal.clone(), ()),
+            Weight::Read,
+            (1, limited.span),
+            Instant::now(),
+        );
         if first.is_ok() {
             self.service.note_limited(caller, limited);
         } else if let Some(audit) = self.service.audit() {

@@ -29,7 +29,7 @@ use tracing::{debug, error, info, warn};
 use outage::Outage;
 use page::Fail;
 
-use crate::auth::{Caller, TokenId};
+use crate::auth::{Caller, Principal};
 use crate::db::{Db, Usage, Weakness};
 use crate::encode::{Numbers, Style};
 use crate::error::{Error, ErrorKind};
@@ -233,7 +233,10 @@ impl Service {
 
     /// Puts another access in force, whole.
     pub fn replace(&self, access: Access) {
-        self.budget.retain(|token| access.tokens.holds(token));
+        self.budget.retain(|principal| match principal {
+            Principal::Token(token) => access.tokens.holds(token),
+            Principal::Local | Principal::Client(_) => false,
+        });
         if let Some(audit) = self.audit() {
             audit.set_denies(access.settings.audit_denies);
         }
@@ -254,7 +257,7 @@ impl Service {
     /// As [`Budget::admit`].
     pub async fn admit(
         &self,
-        of: (&Policy, &TokenId),
+        of: (&Policy, &Principal),
         weight: Weight,
         tally: Tally<'_>,
     ) -> Result<(), Limited> {
@@ -316,7 +319,7 @@ impl Service {
     pub fn rejected(&self, caller: &Caller, error: &Error) {
         self.metrics
             .answered("unknown".into(), error.code(), Duration::ZERO);
-        let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        let (token, address, transport) = (caller.credential, caller.address, caller.transport);
         let client = caller.named();
         info!(%address, %transport, %token, client, code = %error.code(), "refused");
         self.note_refused(address, transport, Some(caller), error.code());
@@ -400,7 +403,7 @@ impl Service {
         };
         let tool = called.map(|tool| &*tool.name);
         self.metrics.answered(counted, code, took);
-        let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        let (token, address, transport) = (caller.credential, caller.address, caller.transport);
         let client = caller.named();
         let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
         let Fail { error, cause, .. } = match result {

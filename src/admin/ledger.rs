@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::Refused;
-use crate::auth::{self, TokenId};
+use crate::auth::{self, Credential};
 use crate::observe::{Audit, ChangeRecord};
 
 /// Who administers, and where it is recorded.
@@ -97,7 +97,7 @@ fn without_tokens(of: &str) -> Cow<'_, str> {
         return of.into();
     }
     let parts = of.split('/').map(|part| match auth::looks_made(part) {
-        true => format!("[token {}]", TokenId::of(part)),
+        true => format!("[token {}]", Credential::of(part)),
         false => part.to_owned(),
     });
     parts.collect::<Vec<_>>().join("/").into()
@@ -136,7 +136,7 @@ mod tests {
         let (shared, of_store) = ("Ab-_".repeat(11), "Zz09".repeat(16));
         for token in [&shared[..43], &of_store[..]] {
             let told = without_tokens(token);
-            assert_eq!(told, format!("[token {}]", TokenId::of(token)));
+            assert_eq!(told, format!("[token {}]", Credential::of(token)));
             let path = format!("/admin/api/tokens/{token}/rotate");
             let told = without_tokens(&path);
             assert!(told.starts_with("/admin/api/tokens/[token ") && told.ends_with("]/rotate"));

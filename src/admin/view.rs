@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::auth::{Refused, TokenId};
+use crate::auth::{Credential, Refused};
 use crate::store::{ClientLimits, Contents, Database, RowRule, Tenant, TenantId, Token};
 
 /// A tenant.
@@ -165,7 +165,7 @@ impl TokenView {
             tenant: name(contents, &token.tenant),
             tenant_id: token.tenant.to_string(),
             suffix: token.suffix.clone(),
-            digest: TokenId::from(token.digest).to_string(),
+            digest: Credential::from(token.digest).to_string(),
             active: token.active,
             state,
             expires_at: token.expires_at.map(time),

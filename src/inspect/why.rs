@@ -81,7 +81,9 @@ enum Stage {
 /// Explains a request by what is in force now; one that was answered has nothing to explain.
 pub fn why(asked: &Asked, access: &Access) -> Why {
     let stopped = (!asked.is_ok()).then(|| stage(asked));
-    let policy = asked.token.and_then(|token| access.policy(&token).ok());
+    let policy = asked
+        .credential
+        .and_then(|shown| access.policy(&shown).ok());
     let known = Known {
         asked,
         policy: policy.as_deref(),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::series::{Point, Series};
-use crate::auth::{Client, TokenId};
+use crate::auth::{Client, Credential};
 
 /// Requests and refusals that are kept.
 pub const KEPT: usize = 1_000;
@@ -42,8 +42,8 @@ pub struct Asked {
     pub number: u64,
     /// When it was answered.
     pub at: DateTime<Utc>,
-    /// The token, where one was known.
-    pub token: Option<TokenId>,
+    /// What was shown, where it was known.
+    pub credential: Option<Credential>,
     /// Whose it is, where it is one of the store.
     pub client: Option<Arc<Client>>,
     /// The client's address.
@@ -117,7 +117,7 @@ impl Asked {
         Self {
             number: 0,
             at: Utc::now(),
-            token: None,
+            credential: None,
             client: None,
             address,
             transport,

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::databases::Held;
 use super::{Policy, Settings};
-use crate::auth::{self, Client, Digest, Refused, Standing, TokenId, Tokens};
+use crate::auth::{self, Client, Credential, Digest, Refused, Standing, Tokens};
 use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls, Warning};
 use crate::egress::Reach;
 use crate::store::{Tenant, TenantId};
@@ -160,10 +160,10 @@ impl Access {
     pub fn judge<'t>(
         &self,
         given: impl IntoIterator<Item = &'t str>,
-    ) -> Result<(TokenId, Arc<Policy>), Refused> {
+    ) -> Result<(Credential, Arc<Policy>), Refused> {
         match auth::judge(given, |token| self.policy(token)) {
             Err(Refused::Missing) if !self.require_auth => {
-                Ok((TokenId::LOCAL, Arc::clone(&self.shared)))
+                Ok((Credential::LOCAL, Arc::clone(&self.shared)))
             }
             judged => judged,
         }
@@ -173,8 +173,8 @@ impl Access {
     pub fn whose<'t>(
         &self,
         given: impl IntoIterator<Item = &'t str>,
-    ) -> Option<(TokenId, Arc<Client>)> {
-        let find = |token: &TokenId| self.clients.whose(token).ok_or(Refused::Invalid);
+    ) -> Option<(Credential, Arc<Client>)> {
+        let find = |token: &Credential| self.clients.whose(token).ok_or(Refused::Invalid);
         auth::judge(given, find).ok()
     }
 
@@ -182,10 +182,10 @@ impl Access {
     ///
     /// # Errors
     /// One that lets nobody in, or not any more.
-    pub fn policy(&self, token: &TokenId) -> Result<Arc<Policy>, Refused> {
+    pub fn policy(&self, token: &Credential) -> Result<Arc<Policy>, Refused> {
         // Both are asked, whatever the first says: the time tells nothing of which it is.
         let (shared, client) = (self.tokens.holds(token), self.clients.find(token));
-        let nobody = *token == TokenId::LOCAL && !self.require_auth;
+        let nobody = *token == Credential::LOCAL && !self.require_auth;
         match shared || nobody {
             true => Ok(Arc::clone(&self.shared)),
             false => client,
@@ -251,7 +251,7 @@ impl Clients {
     ///
     /// A digest is looked up, not the token: whoever does not have the token cannot choose the
     /// bytes that are compared.
-    fn find(&self, token: &TokenId) -> Result<Arc<Policy>, Refused> {
+    fn find(&self, token: &Credential) -> Result<Arc<Policy>, Refused> {
         let known = self.by_digest.get(token.digest());
         let known = known.ok_or(Refused::Invalid)?;
         if self.freshness.as_ref().is_none_or(|fresh| fresh.is_over()) {
@@ -262,7 +262,7 @@ impl Clients {
     }
 
     /// Whose token this is, be it one that lets nobody in any more.
-    fn whose(&self, token: &TokenId) -> Option<Arc<Client>> {
+    fn whose(&self, token: &Credential) -> Option<Arc<Client>> {
         let known = self.by_digest.get(token.digest())?;
         let grant = known.policy.grant.as_ref()?;
         Some(Arc::clone(&grant.client))

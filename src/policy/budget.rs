@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Bound, Limited, Policy};
-use crate::auth::{Holder, TokenId};
+use crate::auth::{Holder, Principal};
 use crate::limit::{Meter, Weight, Window, Windows};
 
 /// Every window of requests of this service, asked in one place.
@@ -16,13 +16,13 @@ use crate::limit::{Meter, Weight, Window, Windows};
 #[derive(Debug, Default)]
 pub struct Budget {
     /// The window of each token of the configuration, over all its connections.
-    tokens: Mutex<HashMap<TokenId, Window>>,
-    /// Requests by HTTP, which has no connection to count by: token and network of the client.
-    clients: Windows<TokenId, IpAddr>,
-    /// What is answered from memory: by token, and by tenant where there is one.
+    tokens: Mutex<HashMap<Principal, Window>>,
+    /// Requests by HTTP, which has no connection to count by: principal and network of the client.
+    clients: Windows<Principal, IpAddr>,
+    /// What is answered from memory: by principal, and by tenant where there is one.
     light: Windows<(), Holder>,
-    /// The same by token and network of the client, over all its connections.
-    networks: Windows<TokenId, IpAddr>,
+    /// The same by principal and network of the client, over all its connections.
+    networks: Windows<Principal, IpAddr>,
 }
 
 /// Connections whose light messages one token, or one tenant, may send together.
@@ -45,7 +45,7 @@ impl Budget {
     /// The message that is one too many for any of the three.
     pub async fn admit(
         &self,
-        (policy, token): (&Policy, &TokenId),
+        (policy, caller): (&Policy, &Principal),
         weight: Weight,
         tally: Tally<'_>,
     ) -> Result<(), Limited> {
@@ -58,13 +58,16 @@ impl Budget {
                 meter.follow(window);
                 meter.admit(weight, now)
             }
-            Tally::Network(network) => self.clients.admit((*token, network), weight, window, now),
+            Tally::Network(network) => {
+                let client = (caller.clone(), network);
+                self.clients.admit(client, weight, window, now)
+            }
         };
         admitted.map_err(|wait| policy.limited(weight, wait))?;
         match (weight, &policy.grant) {
-            (Weight::Light, _) => self.admit_light(policy, (token, network), now),
+            (Weight::Light, _) => self.admit_light(policy, (caller, network), now),
             (Weight::Read, Some(grant)) => grant.token.admit().and_then(|()| grant.tenant.admit()),
-            (Weight::Read, None) => self.admit_shared(policy, token, now),
+            (Weight::Read, None) => self.admit_shared(policy, caller, now),
         }
     }
 
@@ -73,20 +76,20 @@ impl Budget {
     fn admit_light(
         &self,
         policy: &Policy,
-        (token, network): (&TokenId, IpAddr),
+        (caller, network): (&Principal, IpAddr),
         now: Instant,
     ) -> Result<(), Limited> {
         let (limit, span) = policy.window();
         let limit = limit.saturating_mul(LIGHT_CONNECTIONS);
         let limited = |wait| policy.limited(Weight::Light, wait);
         let of_network = (limit - limit / 4, span);
-        let admitted = self
-            .networks
-            .admit((*token, network), Weight::Light, of_network, now);
+        let admitted =
+            self.networks
+                .admit((caller.clone(), network), Weight::Light, of_network, now);
         admitted.map_err(limited)?;
         let tenant = policy.grant.as_ref().map(|grant| &grant.client.tenant_id);
         let tenant = tenant.map(|id| Holder::Tenant(id.clone()));
-        for holder in std::iter::once(Holder::Token(*token)).chain(tenant) {
+        for holder in std::iter::once(Holder::Principal(caller.clone())).chain(tenant) {
             let admitted = self
                 .light
                 .admit(((), holder), Weight::Light, (limit, span), now);
@@ -95,7 +98,12 @@ impl Budget {
         Ok(())
     }
 
-    fn admit_shared(&self, policy: &Policy, token: &TokenId, now: Instant) -> Result<(), Limited> {
+    fn admit_shared(
+        &self,
+        policy: &Policy,
+        caller: &Principal,
+        now: Instant,
+    ) -> Result<(), Limited> {
         let connections = &policy.settings.connections;
         let (limit, span) = (connections.token_rate_limit, connections.rate_window);
         if limit == 0 {
@@ -103,7 +111,7 @@ impl Budget {
         }
         let mut tokens = self.tokens();
         let window = tokens
-            .entry(*token)
+            .entry(caller.clone())
             .or_insert_with(|| Window::new(limit, span));
         window.follow(limit, span);
         let admitted = window.admit(now);
@@ -111,8 +119,8 @@ impl Budget {
     }
 
     /// Forgets the windows of tokens that are gone.
-    pub(crate) fn retain(&self, holds: impl Fn(&TokenId) -> bool) {
-        self.tokens().retain(|token, _| holds(token));
+    pub(crate) fn retain(&self, holds: impl Fn(&Principal) -> bool) {
+        self.tokens().retain(|principal, _| holds(principal));
     }
 
     /// How many tokens have a window.
@@ -121,7 +129,7 @@ impl Budget {
         self.tokens().len()
     }
 
-    fn tokens(&self) -> MutexGuard<'_, HashMap<TokenId, Window>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Principal, Window>> {
         // Windows are sound whatever a panicking holder was about to do.
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }

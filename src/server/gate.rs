@@ -24,7 +24,7 @@ use tracing::warn;
 use addresses::{Addresses, MINUTE};
 
 use super::listener::connections::Connection;
-use crate::auth::{Caller, Holder, Refused, TokenId};
+use crate::auth::{Caller, Credential, Holder, Refused};
 use crate::config::Page;
 use crate::limit::{Weight, Windows};
 use crate::policy::{Access, Policy};
@@ -58,7 +58,7 @@ pub struct Gate {
     logged: Addresses,
     /// The same for each token that is known: others at its address, or behind its proxy, do not
     /// keep it out of the log.
-    named: Windows<TokenId, ()>,
+    named: Windows<Credential, ()>,
     /// As many refusals of an address are recorded one by one.
     listed: Addresses,
 }
@@ -257,12 +257,8 @@ impl Entry<'_> {
                 let given = given(parts, self.access().query_token).unwrap_or_default();
                 let known = self.access.whose(given.iter().map(String::as_str));
                 let (address, transport) = by;
-                let known = known.map(|(token, client)| Caller {
-                    token,
-                    client: Some(client),
-                    address,
-                    transport,
-                });
+                let known = known
+                    .map(|(shown, client)| Caller::new(shown, Some(client), address, transport));
                 Shown { known, place: None }
             }
         }
@@ -284,18 +280,14 @@ impl Entry<'_> {
             Ok(given) => self.access.judge(given.iter().map(String::as_str)),
             Err(Unreadable) => Err(Refused::Invalid),
         };
-        let (token, policy) = judged.map_err(|refused| self.gate.failed(refused, address))?;
+        let (credential, policy) = judged.map_err(|refused| self.gate.failed(refused, address))?;
         let grant = policy.grant.as_ref();
-        let caller = Caller {
-            token,
-            client: grant.map(|grant| Arc::clone(&grant.client)),
-            address,
-            transport,
-        };
+        let client = grant.map(|grant| Arc::clone(&grant.client));
+        let caller = Caller::new(credential, client, address, transport);
         if let Some(grant) = grant {
             grant.note_use();
         }
-        note_token(parts, || caller.holder());
+        note_token(parts, || caller.principal.holder());
         Ok((caller, policy))
     }
 }
@@ -327,7 +319,7 @@ impl Gate {
     pub fn log(&self, denied: Denied, address: IpAddr, shown: &Shown) {
         let first = match &shown.known {
             Some(known) => {
-                let (whose, once) = ((known.token, ()), (1, MINUTE));
+                let (whose, once) = ((known.credential, ()), (1, MINUTE));
                 self.named.admit(whose, Weight::Read, once, Instant::now())
             }
             None => self.logged.count(address),
@@ -348,8 +340,8 @@ impl Gate {
                 "MCP connection rejected: {text} origin={place:?}: if pages of it may ask, add it \
                  to MCP_ALLOWED_ORIGINS"
             ),
-            (_, Some(Caller { token, client, .. })) => {
-                let client = client.as_deref().map(tracing::field::display);
+            (_, Some(known)) => {
+                let (token, client) = (known.credential, known.named());
                 let why = match denied {
                     Denied::Token(refused) => refused.why(),
                     _ => "the token lets nobody in",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Service;
-use crate::auth::{Refused, TokenId};
+use crate::auth::{Credential, Refused};
 use crate::policy::{Access, Policy};
 
 /// The policy of one connection. It is judged again when it may have changed, by whatever the
@@ -13,8 +13,8 @@ use crate::policy::{Access, Policy};
 #[derive(Debug)]
 pub struct PolicyReceiver {
     service: Arc<Service>,
-    /// Whose it is; without a token it is that of the configuration.
-    token: Option<TokenId>,
+    /// What let it in; without a credential it is that of the configuration.
+    credential: Option<Credential>,
     policy: Arc<Policy>,
     /// Who was let in when it was looked at last.
     access: Option<Arc<Access>>,
@@ -35,12 +35,16 @@ pub enum Change {
 impl PolicyReceiver {
     /// The policy by which a connection was let in. The first news is there at once: a token that
     /// went while the connection was being made goes then.
-    pub fn new(service: &Arc<Service>, token: Option<TokenId>, policy: Arc<Policy>) -> Self {
+    pub fn new(
+        service: &Arc<Service>,
+        credential: Option<Credential>,
+        policy: Arc<Policy>,
+    ) -> Self {
         let mut news = service.replaced.subscribe();
         news.mark_changed();
         Self {
             service: Arc::clone(service),
-            token,
+            credential,
             policy,
             access: None,
             news,
@@ -79,8 +83,8 @@ impl PolicyReceiver {
         if same && self.policy.grant.is_none() {
             return Ok(Change::Nothing);
         }
-        let now = match &self.token {
-            Some(token) => access.policy(token)?,
+        let now = match &self.credential {
+            Some(credential) => access.policy(credential)?,
             None => Arc::clone(&access.shared),
         };
         self.access = Some(access);

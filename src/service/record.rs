@@ -187,9 +187,9 @@ fn told<'r>(
     action: Option<&'r str>,
     code: &'r str,
 ) -> Record<'r> {
-    let client = caller.client.as_deref();
+    let client = caller.client();
     Record {
-        token: Some(caller.token.to_string()),
+        token: Some(caller.credential.to_string()),
         tenant: client.map(|client| client.tenant.as_str()),
         name: client.map(|client| client.token.as_str()),
         address: caller.address,
@@ -207,8 +207,8 @@ fn asked(
     code: &str,
 ) -> Asked {
     Asked {
-        token: caller.map(|caller| caller.token),
-        client: caller.and_then(|caller| caller.client.clone()),
+        credential: caller.map(|caller| caller.credential),
+        client: caller.and_then(|caller| caller.client().cloned()),
         ..Asked::new(address, transport, code)
     }
 }
@@ -317,7 +317,7 @@ impl Entry<'_> {
                 longest: took,
                 slow: (took >= self.slow).into(),
             };
-            analytics.count(self.caller.client.as_ref(), self.model, counts);
+            analytics.count(self.caller.client(), self.model, counts);
         }
     }
 

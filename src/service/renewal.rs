@@ -85,7 +85,7 @@ impl Service {
             return Err(fail);
         };
         // What was taken away meanwhile is taken away.
-        let policy = self.access().policy(&asked.caller.token);
+        let policy = self.access().policy(&asked.caller.credential);
         let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
         let terms = Terms {
             policy: &policy,

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::auth::TokenId;
+use crate::auth::{Credential, Principal};
 use crate::config::{self, Config};
 use crate::limit::{Meter, Weight};
 
@@ -12,10 +12,10 @@ fn configured(tokens: &str) -> Config {
 }
 
 /// Whether a read is admitted, by a connection that admits everything.
-async fn admit(service: &Service, policy: &Policy, token: &TokenId) -> bool {
+async fn admit(service: &Service, policy: &Policy, caller: &Principal) -> bool {
     let mut meter = Meter::new(policy.window());
     let tally = Tally::Own(&mut meter, IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let admitted = service.admit((policy, token), Weight::Read, tally).await;
+    let admitted = service.admit((policy, caller), Weight::Read, tally).await;
     admitted.is_ok()
 }
 
@@ -26,7 +26,7 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
     let opened = crate::app::open(&config, Arc::default()).await.unwrap();
     let service = opened.service;
     let policy = service.policy();
-    let valid = |name: &str| TokenId::of(name);
+    let valid = |name: &str| Principal::Token(Credential::of(name));
     for name in names {
         for admitted in [true, true, false] {
             assert_eq!(admit(&service, &policy, &valid(name)).await, admitted);
@@ -54,7 +54,7 @@ async fn a_network_leaves_some_of_what_is_light_to_others_on_sockets_too() {
     let opened = crate::app::open(&config, Arc::default()).await.unwrap();
     let service = opened.service;
     let policy = service.policy();
-    let token = TokenId::of("first-token-of-the-test");
+    let caller = Principal::Token(Credential::of("first-token-of-the-test"));
     let admitted = async |network: u8, sockets: usize| {
         let mut admitted = 0;
         for _ in 0..sockets {
@@ -62,7 +62,7 @@ async fn a_network_leaves_some_of_what_is_light_to_others_on_sockets_too() {
             let network = IpAddr::V4(Ipv4Addr::new(192, 0, 2, network));
             loop {
                 let tally = Tally::Own(&mut meter, network);
-                let one = service.admit((&policy, &token), Weight::Light, tally);
+                let one = service.admit((&policy, &caller), Weight::Light, tally);
                 match one.await {
                     Ok(()) => admitted += 1,
                     Err(_) => break,

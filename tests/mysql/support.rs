@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Live};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::catalog::{self, Built};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Options};
@@ -232,12 +232,7 @@ impl Asker {
             tool: None,
             params: &params,
         };
-        let caller = Caller {
-            token: TokenId::of(TOKEN),
-            client: None,
-            address: [127, 0, 0, 1].into(),
-            transport: "test",
-        };
+        let caller = Caller::new(Credential::of(TOKEN), None, [127, 0, 0, 1].into(), "test");
         let answer = self.0.answer(&caller, &read, Vec::new()).await;
         match answer {
             Ok(answer) => Ok(String::from_utf8(answer.out).unwrap()),

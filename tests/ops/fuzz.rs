@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::planning;
 use crate::support::*;
 use futures_util::FutureExt as _;
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::error::Speech;
 use lucarne::observe::Metrics;
 use lucarne::plan;
@@ -269,15 +269,10 @@ impl Target {
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = lucarne::config::load(owned).unwrap();
         let opened = lucarne::app::open(&config, Arc::new(Metrics::default())).await;
-        let token = TokenId::of(TOKEN);
+        let token = Credential::of(TOKEN);
         Self {
             service: opened.unwrap().service,
-            caller: Caller {
-                token,
-                client: None,
-                address: [127, 0, 0, 1].into(),
-                transport: "ws",
-            },
+            caller: Caller::new(token, None, [127, 0, 0, 1].into(), "ws"),
             _folder: folder,
         }
     }

@@ -45,7 +45,7 @@ fn token(folder: &Folder, name: &str, more: &[&str]) -> (String, String) {
     let create = ["token", "create", name, "--tenant", "canada"];
     let secret = command(folder, &[&create[..], more].concat());
     let secret = secret.trim().to_owned();
-    let digest = lucarne::auth::TokenId::of(&secret).to_string();
+    let digest = lucarne::auth::Credential::of(&secret).to_string();
     (secret, digest)
 }
 

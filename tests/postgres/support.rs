@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lucarne::app::{self, Live};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::catalog::{self, Built, Table};
 use lucarne::config::{self, Config};
 use lucarne::db::{Db, Failure, Options};
@@ -239,13 +239,8 @@ impl Asked {
         params: &str,
     ) -> Result<String, String> {
         let params = Object::parse(params).expect("parameters are JSON");
-        let token = TokenId::of(TOKEN);
-        let caller = Caller {
-            token,
-            client: None,
-            address: [127, 0, 0, 1].into(),
-            transport: "test",
-        };
+        let token = Credential::of(TOKEN);
+        let caller = Caller::new(token, None, [127, 0, 0, 1].into(), "test");
         let read = Read {
             action,
             model: Some(model),

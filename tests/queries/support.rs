@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lucarne::app::{self, Live, Opened};
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config};
 use lucarne::error::Speech;
 use lucarne::observe::Metrics;
@@ -95,13 +95,8 @@ impl Served {
         let opened = app::open(&config, Arc::new(Metrics::default()))
             .await
             .unwrap();
-        let token = TokenId::of(TOKEN);
-        let caller = Caller {
-            token,
-            client: None,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            transport: "test",
-        };
+        let token = Credential::of(TOKEN);
+        let caller = Caller::new(token, None, IpAddr::V4(Ipv4Addr::LOCALHOST), "test");
         Self {
             service: Arc::clone(&opened.service),
             opened: Some(opened),

@@ -73,7 +73,7 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
     assert_eq!(secret.len(), 64);
     let listed = api.done("GET", "/tokens", json!(null)).await;
     assert_eq!(listed[0]["suffix"], secret[secret.len() - 8..]);
-    let id = lucarne::auth::TokenId::of(&secret);
+    let id = lucarne::auth::Credential::of(&secret);
     running
         .until(|service| service.access().policy(&id).is_ok())
         .await;

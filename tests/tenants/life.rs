@@ -44,7 +44,7 @@ async fn each_refusal_has_one_text_and_a_reason_of_its_own() {
         (of_rotated, "invalid"),
         ("x".repeat(64), "invalid"),
     ] {
-        let id = lucarne::auth::TokenId::of(&secret);
+        let id = lucarne::auth::Credential::of(&secret);
         running
             .until(|service| {
                 let judged = service.access().policy(&id);
@@ -228,7 +228,7 @@ async fn a_lost_store_lets_in_for_a_time_and_then_nobody() {
         running.figures()
     );
     std::fs::rename(&aside, &path).unwrap();
-    let id = lucarne::auth::TokenId::of(&secret);
+    let id = lucarne::auth::Credential::of(&secret);
     running
         .until(|service| service.access().policy(&id).is_ok())
         .await;
@@ -427,7 +427,7 @@ async fn a_copy_that_went_another_way_is_read_whatever_its_revision() {
         running.store.revision().await.unwrap()
     );
     std::fs::rename(&there, &here).unwrap();
-    let ids = [&secret, &other].map(|secret| lucarne::auth::TokenId::of(secret));
+    let ids = [&secret, &other].map(|secret| lucarne::auth::Credential::of(secret));
     running
         .until(|service| ids.iter().all(|id| service.access().policy(id).is_err()))
         .await;

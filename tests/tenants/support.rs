@@ -136,7 +136,7 @@ impl Running {
     pub(crate) async fn token(&self, tenant: &Tenant, new: NewToken) -> (Token, String) {
         let (changed, secret) = self.store.create_token(&tenant.id, new).await.unwrap();
         let secret = secret.expose_secret().to_owned();
-        let id = lucarne::auth::TokenId::of(&secret);
+        let id = lucarne::auth::Credential::of(&secret);
         self.until(|service| service.access().policy(&id).is_ok())
             .await;
         (changed.after.unwrap(), secret)

@@ -33,7 +33,7 @@ description = "The ticket of whoever asks."
 sql = "SELECT id FROM tickets WHERE title = :title OR title = :who OR title = :whose"
 [tool.params]
 title = { from = "caller.attr.title" }
-who = { from = "caller.token" }
+who = { from = "caller.credential" }
 whose = { from = "caller.tenant" }
 "#;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lucarne::app;
-use lucarne::auth::{Caller, TokenId};
+use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config, Faults};
 use lucarne::observe::Metrics;
 use lucarne::protocol::{Read, Rejected, Request};
@@ -245,15 +245,10 @@ impl Database {
             .await
             .unwrap();
         app::give_tools(&opened, &config).await?;
-        let token = TokenId::of(TOKEN);
+        let token = Credential::of(TOKEN);
         Ok(Served {
             service: opened.service,
-            caller: Caller {
-                token,
-                client: None,
-                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                transport: "test",
-            },
+            caller: Caller::new(token, None, IpAddr::V4(Ipv4Addr::LOCALHOST), "test"),
         })
     }
 }

@@ -136,6 +136,6 @@ impl Desk {
     pub(super) fn is_valid(&self) -> bool {
         let access = self.app.service.access();
         let administration = &access.administration;
-        administration.is_open() && administration.tokens.holds(&self.by.token)
+        administration.is_open() && administration.tokens.holds(&self.by.credential)
     }
 }

@@ -10,7 +10,7 @@ use super::refusal::{Code, Refusal};
 use super::route::Asked;
 use super::tenants::OfTenant;
 use crate::admin::find;
-use crate::auth::{Caller, Client, TokenId};
+use crate::auth::{Caller, Client, Credential};
 use crate::inspect::{self, Explained, Looks, Verdict};
 use crate::server::connection::native;
 
@@ -172,23 +172,20 @@ pub(super) async fn ask(
     let contents = desk.contents().await?;
     let token = find::token(&contents, asked.query.reference(&asked.part))?;
     let tenant = find::tenant(&contents, token.tenant.as_str())?;
-    let id = TokenId::from(token.digest);
-    let policy = access.policy(&id).map_err(|refused| {
+    let credential = Credential::from(token.digest);
+    let policy = access.policy(&credential).map_err(|refused| {
         let error = format!("the token lets nobody in: {}", refused.why());
         Refusal::new(Code::NotLetIn, error).hint("a token that was made now is known in a second")
     })?;
-    let caller = Caller {
-        token: id,
-        client: Some(std::sync::Arc::new(Client {
-            token_id: token.id.to_string(),
-            token: token.name.clone(),
-            suffix: token.suffix.clone(),
-            tenant_id: tenant.id.to_string(),
-            tenant: tenant.name.clone(),
-        })),
-        address: desk.address(),
-        transport: TRANSPORT,
+    let client = Client {
+        token_id: token.id.to_string(),
+        token: token.name.clone(),
+        suffix: token.suffix.clone(),
+        tenant_id: tenant.id.to_string(),
+        tenant: tenant.name.clone(),
     };
+    let client = Some(std::sync::Arc::new(client));
+    let caller = Caller::new(credential, client, desk.address(), TRANSPORT);
     let Question {
         action,
         model,

@@ -44,7 +44,7 @@ pub(super) struct SessionView {
 impl SessionView {
     fn new(session: &Session) -> Self {
         let caller = &session.caller;
-        let client = caller.client.as_deref();
+        let client = caller.client();
         let (requests, last) = session.requests();
         Self {
             id: session.id,
@@ -52,7 +52,7 @@ impl SessionView {
             tenant_id: client.map(|client| client.tenant_id.clone()),
             token: client.map(|client| client.token.clone()),
             token_id: client.map(|client| client.token_id.clone()),
-            digest: caller.token.to_string(),
+            digest: caller.credential.to_string(),
             address: caller.address,
             transport: caller.transport,
             since: time(session.since),

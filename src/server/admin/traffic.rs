@@ -158,7 +158,7 @@ impl RequestView {
             tenant: client.map(|client| client.tenant.clone()),
             token: client.map(|client| client.token.clone()),
             token_id: client.map(|client| client.token_id.clone()),
-            digest: asked.token.map(|token| token.to_string()),
+            digest: asked.credential.map(|shown| shown.to_string()),
             address: asked.address,
             transport: asked.transport,
             action: asked.action.as_deref().map(str::to_owned),

@@ -135,18 +135,18 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::auth::TokenId;
+    use crate::auth::Credential;
     use crate::observe::Metrics;
 
     #[tokio::test]
     async fn what_is_open_is_listed_counted_and_ended() {
         let (sessions, metrics) = (Sessions::default(), Metrics::default());
-        let caller = Caller {
-            token: TokenId::LOCAL,
-            client: None,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            transport: "ws",
-        };
+        let caller = Caller::new(
+            Credential::LOCAL,
+            None,
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            "ws",
+        );
         let open = || sessions.list(&caller, CancellationToken::new(), metrics.session());
         let (first, second) = (open(), open());
         let ids = || {

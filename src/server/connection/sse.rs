@@ -153,7 +153,7 @@ pub(super) async fn opened(
     let app = Arc::clone(app);
     running.spawn(async move {
         let caller = &session.caller;
-        let (address, token, client) = (caller.address, caller.token, caller.named());
+        let (address, token, client) = (caller.address, caller.credential, caller.named());
         info!(%address, %token, client, "MCP event stream opened");
         let endpoint = format!("{prefix}/mcp/messages?sessionId={name}");
         let policy = PolicyReceiver::new(&app.service, Some(token), policy);
@@ -205,7 +205,7 @@ async fn serve(
                 }
                 Err(refused) => {
                     let (client, why) = (session.caller.named(), refused.why());
-                    info!(token = %session.caller.token, client, "MCP event stream: {why}");
+                    info!(token = %session.caller.credential, client, "MCP event stream: {why}");
                     false
                 }
             },
@@ -242,7 +242,8 @@ async fn posted(
         .find_map(|pair| pair.strip_prefix("sessionId="))
         .unwrap_or_default();
     let session = app.streams.find(name);
-    let session = session.filter(|session| session.caller.token == admitted.caller.token);
+    let own = &admitted.caller.principal;
+    let session = session.filter(|session| session.caller.principal == *own);
     let session = session.ok_or_else(|| {
         let hint = Some("open a stream with GET /mcp/sse; its first event says where to post");
         Refused::from(reply::refusal(

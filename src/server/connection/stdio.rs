@@ -15,7 +15,7 @@ use tracing::warn;
 use super::in_flight::Answers;
 use super::outgoing::Outgoing;
 use super::{IN_FLIGHT, events};
-use crate::auth::{Caller, TokenId};
+use crate::auth::{Caller, Credential};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Weight};
@@ -80,17 +80,17 @@ async fn run(
     input: impl AsyncRead + Send + Unpin + 'static,
     mut output: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
-    let caller = Caller {
-        token: TokenId::LOCAL,
-        client: None,
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        transport: "stdio",
-    };
+    let caller = Caller::new(
+        Credential::LOCAL,
+        None,
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        "stdio",
+    );
     let channel = mcp::Channel::default();
     let mut policy = PolicyReceiver::new(&app.service, None, app.service.policy());
     let max_bytes = policy.policy().settings.connections.max_message_bytes;
     let mut meter = Meter::new(policy.policy().window());
-    let share = app.memory.share(caller.holder());
+    let share = app.memory.share(caller.principal.holder());
     let mut lines = lines(input, Arrival::new(share.clone(), max_bytes), max_bytes);
     let mut answers = Answers::as_ready();
     let mut reading = true;
@@ -122,7 +122,7 @@ async fn run(
                 }
                 let policy = Arc::clone(policy.policy());
                 let weight = line.as_deref().map_or(Weight::Read, mcp::weight);
-                let of = (&*policy, &caller.token);
+                let of = (&*policy, &caller.principal);
                 let own = Tally::Own(&mut meter, caller.address);
                 let admitted = app.service.admit(of, weight, own).await;
                 match (admitted, line) {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 
 use super::{sse, ws};
-use crate::auth::{Caller, Refused, TokenId, Tokens};
+use crate::auth::{Caller, Credential, Refused, Tokens};
 use crate::config;
 use crate::policy::Access;
 use crate::server::App;
@@ -31,12 +31,12 @@ async fn gone() -> (Arc<App>, Admitted) {
     let service = opened.service;
     let access = service.access();
     let admitted = Admitted {
-        caller: Caller {
-            token: TokenId::of(TOKEN),
-            client: None,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            transport: "test",
-        },
+        caller: Caller::new(
+            Credential::of(TOKEN),
+            None,
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            "test",
+        ),
         policy: service.policy(),
     };
     let app = App::new(

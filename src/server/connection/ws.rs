@@ -78,7 +78,7 @@ pub(crate) async fn serve(
     dialect: Option<Dialect>,
 ) -> End {
     let channel = mcp::Channel::default();
-    let share = app.memory.share(caller.holder());
+    let share = app.memory.share(caller.principal.holder());
     let largest = policy.settings.connections.max_message_bytes;
     let arrival = Arrival::new(share.clone(), largest);
     socket.get_mut().count_arrivals(arrival);
@@ -89,7 +89,7 @@ pub(crate) async fn serve(
         dialect,
         channel: &channel,
         meter: Meter::new(policy.window()),
-        policy: PolicyReceiver::new(&app.service, Some(caller.token), policy),
+        policy: PolicyReceiver::new(&app.service, Some(caller.credential), policy),
         share,
         waiting: None,
         answers: Answers::in_order(),
@@ -334,7 +334,7 @@ impl Session<'_> {
 
     /// Counts a message in every window that it falls in.
     async fn count(&mut self, weight: Weight) -> Result<(), Limited> {
-        let of = (&**self.policy.policy(), &self.caller.token);
+        let of = (&**self.policy.policy(), &self.caller.principal);
         let own = Tally::Own(&mut self.meter, gate::network(self.caller.address));
         self.app.service.admit(of, weight, own).await
     }

@@ -6,15 +6,15 @@ use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 
 use super::{AUTHORIZATION, Denied, Entry, TOKEN_HEADER, note_token};
-use crate::auth::{Holder, Refused, TokenId, Tokens};
+use crate::auth::{Credential, Holder, Refused, Tokens};
 
 /// Who administers.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct Administrator {
     /// The place of the token in `MCP_ADMIN_TOKEN`.
     pub(in crate::server) place: usize,
-    /// The token.
-    pub(in crate::server) token: TokenId,
+    /// What was shown.
+    pub(in crate::server) credential: Credential,
 }
 
 impl Entry<'_> {
@@ -55,8 +55,8 @@ fn judge(tokens: &Tokens, parts: &Parts) -> Result<Administrator, Refused> {
     for given in own.chain(bearer) {
         if let Some(token) = given? {
             let place = tokens.place(token).ok_or(Refused::Invalid)?;
-            let token = TokenId::of(token);
-            found = Ok(Administrator { place, token });
+            let credential = Credential::of(token);
+            found = Ok(Administrator { place, credential });
         }
     }
     found

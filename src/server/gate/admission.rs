@@ -48,9 +48,11 @@ impl Admitted {
     /// The message that is one too many.
     pub(crate) async fn count(&self, app: &App, weight: Weight) -> Result<(), Limited> {
         let (caller, policy) = (&self.caller, &self.policy);
-        let (token, address, transport) = (caller.token, caller.address, caller.transport);
+        let (token, address, transport) = (caller.credential, caller.address, caller.transport);
         let network = Tally::Network(gate::network(address));
-        let admitted = app.service.admit((policy, &token), weight, network);
+        let admitted = app
+            .service
+            .admit((policy, &caller.principal), weight, network);
         admitted.await.inspect_err(|limited| {
             if app.limited(caller, *limited) {
                 let client = caller.named();
@@ -65,7 +67,7 @@ impl Admitted {
     /// What counts the bytes of a request while they come.
     pub(crate) fn arrival(&self, app: &App) -> Arrival {
         let largest = self.policy.settings.connections.max_message_bytes;
-        Arrival::new(app.memory.share(self.caller.holder()), largest)
+        Arrival::new(app.memory.share(self.caller.principal.holder()), largest)
     }
 
     /// Sets memory aside for a request and its answer, and waits for it where others have it.
@@ -74,7 +76,7 @@ impl Admitted {
     /// None that comes free in time.
     pub(crate) async fn memory(&self, app: &App, request: &str) -> Result<Reserved, Refused> {
         let bytes = request.len() + self.policy.answer_bytes(Form::Tool);
-        let share = app.memory.share(self.caller.holder());
+        let share = app.memory.share(self.caller.principal.holder());
         if let Some(memory) = share.try_reserve(bytes) {
             return Ok(memory);
         }
@@ -205,7 +207,7 @@ pub(crate) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Plac
     let network = gate::network(address);
     let taken = app.slots.take(
         network,
-        &caller.holder(),
+        &caller.principal.holder(),
         limits.max_connections,
         limits.max_per_address,
     );
@@ -235,7 +237,7 @@ pub(crate) fn socket(app: &App, policy: &Policy, caller: &Caller) -> Result<Plac
         };
         app.metrics.connection_refused(reason);
         app.record_refused(address, caller.transport, Some(caller), reason);
-        let (token, client) = (caller.token, caller.named());
+        let (token, client) = (caller.credential, caller.named());
         warn!(
             %address, %token, client,
             "MCP connection rejected: {text}: {most} are open; close some, or raise {variable}"

@@ -93,7 +93,7 @@ fn admitted(app: &Arc<App>, peer: SocketAddr, request: Request) -> Result<Respon
             Some(config),
         )
         .await;
-        let (address, token, client) = (caller.address, caller.token, caller.named());
+        let (address, token, client) = (caller.address, caller.credential, caller.named());
         info!(%address, %token, client, "MCP WebSocket connection established");
         let end = ws::serve(socket, &app, &caller, listed.session(), policy, dialect).await;
         match end {

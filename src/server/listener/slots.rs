@@ -50,7 +50,7 @@ impl Slots {
         }
         let tenant = match holder {
             Holder::Tenant(tenant) => Some(tenant.clone()),
-            Holder::Token(_) | Holder::Administrator => None,
+            Holder::Principal(_) | Holder::Administrator => None,
         };
         if let Some(tenant) = &tenant {
             let held = taken.tenants.entry(tenant.clone()).or_default();
@@ -116,7 +116,7 @@ mod tests {
     const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
-    const NOBODY: Holder = Holder::Token(crate::auth::TokenId::LOCAL);
+    const NOBODY: Holder = Holder::Principal(crate::auth::Principal::Local);
 
     #[test]
     fn a_tenant_leaves_places_from_however_many_addresses_it_comes() {

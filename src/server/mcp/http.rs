@@ -298,7 +298,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
     let caller = admitted.caller.clone();
     let policy = Arc::clone(&admitted.policy);
-    let mut policy = PolicyReceiver::new(&app.service, Some(caller.token), policy);
+    let mut policy = PolicyReceiver::new(&app.service, Some(caller.credential), policy);
     let running = app.tracker.clone();
     let outbox = Outbox::default();
     running.spawn(async move {
@@ -325,7 +325,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                     }
                     Err(refused) => {
                         let (client, why) = (caller.named(), refused.why());
-                        info!(token = %caller.token, client, "MCP subscription: {why}");
+                        info!(token = %caller.credential, client, "MCP subscription: {why}");
                         false
                     }
                 },
