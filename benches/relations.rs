@@ -65,7 +65,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let opened = app::open(&config, Arc::new(Metrics::default()))
         .await
         .map_err(|fault| fault.what)?;
-    let caller = Caller::new(Credential::of(TOKEN), None, IpAddr::V4(Ipv4Addr::LOCALHOST), "example");
+    let caller = Caller::new(
+        Credential::of(TOKEN),
+        None,
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        "example",
+    );
     let plain = json!({"fields": ["id", "units"], "limit": 50});
     for (what, model, params) in [
         ("50 rows", "visits", plain),

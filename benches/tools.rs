@@ -152,7 +152,12 @@ async fn spent(
     opened: &Opened,
     (action, model, tool): (&str, Option<&str>, Option<&str>),
 ) -> Outcome<f64> {
-    let caller = Caller::new(Credential::of(TOKEN), None, IpAddr::V4(Ipv4Addr::LOCALHOST), "bench");
+    let caller = Caller::new(
+        Credential::of(TOKEN),
+        None,
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        "bench",
+    );
     let before = used()?;
     for id in 1..=REQUESTS {
         let params = format!(r#"{{"id":{id}}}"#);

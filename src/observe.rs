@@ -86,23 +86,7 @@ impl Default for Metrics {
         let durations: Family<Tool, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(1e-4, 2.0, 18)));
         let auth_failures = Family::default();
-        // A series that is there from the start can be watched for its first event.
-        for tool in ["list", "get", "query", "describe"] {
-            let status = "ok";
-            drop(Family::<_, Counter>::get_or_create(
-                &invocations,
-                &Invocation {
-                    tool: tool.into(),
-                    status,
-                },
-            ));
-        }
-        for reason in ["missing", "invalid", "too_many"] {
-            drop(Family::<_, Counter>::get_or_create(
-                &auth_failures,
-                &Reason { reason },
-            ));
-        }
+        begin(&invocations, &auth_failures);
         let sessions = Gauge::default();
         let rate_limited = Counter::default();
         let connections_refused = Family::default();
@@ -161,6 +145,17 @@ impl Default for Metrics {
             begun: Utc::now(),
             reloaded: Mutex::default(),
         }
+    }
+}
+
+/// Begins what can then be watched for its first event.
+fn begin(invocations: &Family<Invocation, Counter>, auth_failures: &Family<Reason, Counter>) {
+    for tool in ["list", "get", "query", "describe"] {
+        let (tool, status) = (tool.into(), "ok");
+        drop(invocations.get_or_create(&Invocation { tool, status }));
+    }
+    for reason in ["missing", "invalid", "too_many"] {
+        drop(auth_failures.get_or_create(&Reason { reason }));
     }
 }
 

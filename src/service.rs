@@ -7,6 +7,7 @@ pub(crate) mod call;
 mod describe;
 mod follow;
 mod hint;
+mod line;
 mod lists;
 mod obstacle;
 mod outage;
@@ -24,8 +25,9 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout_at;
-use tracing::{debug, error, info, warn};
+use tracing::info;
 
+use line::Line;
 use outage::Outage;
 use page::Fail;
 
@@ -403,45 +405,23 @@ impl Service {
         };
         let tool = called.map(|tool| &*tool.name);
         self.metrics.answered(counted, code, took);
-        let (token, address, transport) = (caller.credential, caller.address, caller.transport);
-        let client = caller.named();
-        let ms = format_args!("{:.2}", took.as_secs_f64() * 1e3);
+        let line = Line {
+            caller,
+            action,
+            model,
+            tool,
+            took,
+        };
         let Fail { error, cause, .. } = match result {
             Ok(answer) => {
-                let rows = answer.rows;
-                if let Some(filters) = slow {
-                    let filters = filters.join(",");
-                    warn!(
-                        %address, %transport, %token, client, %action, %model, tool, %filters,
-                        rows, %ms,
-                        "slow query: over MCP_SLOW_QUERY"
-                    );
-                }
-                debug!(
-                    %address, %transport, %token, client, %action, %model, tool, rows, %ms,
-                    "answered"
-                );
+                line.answered(answer.rows, slow);
                 return Ok(answer);
             }
             Err(fail) => fail,
         };
-        if error.kind().is_failure() && self.is_news(error.kind()) {
-            let (code, why) = (error.code(), told(&error, cause));
-            match tool {
-                Some(tool) => error!(
-                    %address, %transport, %token, client, %code,
-                    "MCP {action} failed for tool {tool}: {error}{why}"
-                ),
-                None => error!(
-                    %address, %transport, %token, client, %code,
-                    "MCP {action} query failed for model {model}: {error}{why}"
-                ),
-            }
-        } else {
-            info!(
-                %address, %transport, %token, client, %action, %model, tool, %code, %ms,
-                "refused"
-            );
+        match error.kind().is_failure() && self.is_news(error.kind()) {
+            true => line.failed(&error, cause),
+            false => line.refused(&error),
         }
         Err(error)
     }
@@ -555,19 +535,6 @@ impl Service {
                 Ok(counted(self.rows(source, &plan, out).await?, reserved))
             }
         }
-    }
-}
-
-/// What the log says of a failure after its text.
-fn told(error: &Error, cause: Option<String>) -> String {
-    match (cause, error.kind()) {
-        (Some(cause), _) => format!(": {cause}"),
-        (None, ErrorKind::Overloaded) => {
-            ": no place came free in time; raise MCP_MAX_REQUESTS, or \
-             MCP_STORE_DATABASES where many tenants ask at once"
-                .to_owned()
-        }
-        (None, _) => String::new(),
     }
 }
 

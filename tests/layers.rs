@@ -81,6 +81,71 @@ fn sql_that_is_no_constant_is_trusted_where_it_is_listed() {
     assert_eq!(found, ASSERTED_SAFE);
 }
 
+/// What a file and a function of ours may have, in lines; tests at the end of a file count for the
+/// file alone.
+const FILE: usize = 600;
+const FUNCTION: usize = 80;
+
+#[test]
+fn files_and_functions_are_read_at_one_sitting() {
+    let mut long = Vec::new();
+    for folder in ["src", "tests", "benches", "fuzz"] {
+        let mut files = Vec::new();
+        gather(&root().join(folder), &mut files);
+        for file in files {
+            let path = file.strip_prefix(root()).unwrap().display().to_string();
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().count();
+            if lines > FILE {
+                long.push(format!("{path}: {lines} lines"));
+            }
+            if folder == "src" && !path.ends_with("tests.rs") {
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let functions = functions(code).into_iter();
+                let functions = functions.filter(|(_, lines)| *lines > FUNCTION);
+                long.extend(functions.map(|(name, lines)| format!("{path}: {name} {lines} lines")));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// The functions of a file that rustfmt wrote, by their names, and their lines.
+fn functions(code: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = code.lines().collect();
+    let named = lines.iter().enumerate().filter_map(|(at, line)| {
+        let mut words = line.trim_start().split(' ');
+        let is_said = |word: &&str| {
+            word.starts_with("pub") || matches!(*word, "const" | "async" | "in" | "unsafe")
+        };
+        let name = (words.find(|word| !is_said(word)) == Some("fn")).then(|| words.next())??;
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let is_end = |line: &&str| {
+            let rest = line.strip_prefix(indent);
+            rest == Some("}")
+                || rest.is_some_and(|rest| !rest.starts_with(' ') && rest.ends_with(';'))
+        };
+        let length = match line.ends_with('}') {
+            true => 1,
+            false => lines[at..].iter().position(is_end)? + 1,
+        };
+        let name = name.split(['(', '<']).next().unwrap_or_default();
+        Some((name.to_owned(), length))
+    });
+    named.collect()
+}
+
+#[test]
+fn functions_are_found_with_their_lengths() {
+    let code = "trait A {\n    fn said(&self);\n}\n\npub(in crate::a) async fn one<T>(\n    a: T,\n) {\n    a;\n}\n\nfn two() {}\n";
+    let found = functions(code);
+    let expected = [("said", 1), ("one", 5), ("two", 1)];
+    assert_eq!(
+        found,
+        expected.map(|(name, lines)| (name.to_owned(), lines))
+    );
+}
+
 /// The rows under that heading: the name in the first column, and those in the second.
 fn table(heading: &str) -> Vec<(String, Vec<String>)> {
     let text = fs::read_to_string(root().join("docs/internals/architecture.md")).unwrap();

@@ -1,5 +1,8 @@
 //! A service whose settings change while it runs: checked first, then put in force whole.
 
+mod secrets;
+mod withdrawal;
+
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -65,15 +68,6 @@ impl From<StartFault> for NotReloaded {
     fn from(fault: StartFault) -> Self {
         Self::Faulty(fault)
     }
-}
-
-/// Each fault by itself.
-fn told(faults: &Faults) -> Vec<StartFault> {
-    let told = faults.iter().map(|fault| StartFault {
-        what: format!("{}: {}", fault.variable, fault.message),
-        help: fault.help.clone(),
-    });
-    told.collect()
 }
 
 impl From<Faults> for NotReloaded {
@@ -148,83 +142,6 @@ impl Live {
         };
         self.read_for(Arc::new(config), Some(asked));
         Ok(())
-    }
-
-    /// Takes over what the secret files hold now, and nothing else; no database is asked. A reload
-    /// that is under way takes them over too. What of a file is faulty stays as it was, and comes back:
-    /// what another one takes away does not wait for it.
-    ///
-    /// # Errors
-    /// When nothing was changed, and why.
-    pub fn reread(&mut self) -> Result<Vec<StartFault>, NotReloaded> {
-        let (new, faults) = self.config.reread()?;
-        let mut faults: Vec<StartFault> = faults.as_ref().map(told).unwrap_or_default();
-        let changes = self.config.changes(&new);
-        let config = self.config.reloaded(new)?;
-        let tls = open::tls(&config).unwrap_or_else(|fault| {
-            faults.push(fault);
-            self.service.access().tls.clone()
-        });
-        if changes.is_empty()
-            && let Some(fault) = faults.first()
-        {
-            return Err(NotReloaded::Faulty(fault.clone()));
-        }
-        let asked = self.asked(&config, changes, tls)?;
-        let waiting = match self.reading.take() {
-            Some(Reading {
-                config,
-                asked: Some(asked),
-                task,
-            }) => {
-                let (new, _) = config.reread()?;
-                let config = Arc::new(config.reloaded(new)?);
-                let tls = open::tls(&config).unwrap_or(asked.tls);
-                let asked = Asked {
-                    since: asked.since,
-                    withdrawn: asked.withdrawn,
-                    warnings: asked.warnings,
-                    ..self.asked(&config, asked.changes, tls)?
-                };
-                Some(Reading {
-                    config,
-                    asked: Some(asked),
-                    task,
-                })
-            }
-            other => other,
-        };
-        let before = self.service.access();
-        let same = Arc::ptr_eq(&asked.cursors, &before.settings.cursors);
-        let settings = match same {
-            true => Arc::clone(&before.settings),
-            false => Arc::new(open::settings(
-                &config,
-                asked.cursors,
-                before.settings.tools.clone(),
-            )),
-        };
-        let clients = match same {
-            true => Arc::clone(&before.clients),
-            false => self.clients(&settings),
-        };
-        let exposed = before.shared.exposed.first().cloned();
-        let access = open::access(&config, &settings, asked.tls, exposed, clients);
-        let had = before.shared.own().map(names).unwrap_or_default();
-        let report = ReloadReport {
-            warnings: access.certificate_warning().into_iter().collect(),
-            ..ReloadReport::new(&asked.changes).with_exposed(&had, &access.shared)
-        };
-        let withdrawn = waiting.as_ref().filter(|_| self.withdrawn);
-        self.edition = self.edition.next();
-        self.put(match withdrawn {
-            Some(reading) => access.within(&self.alone(&reading.config)),
-            None => access,
-        });
-        self.config = Arc::new(config);
-        self.reading = waiting;
-        report.tell();
-        Ok(faults)
     }
 
     /// What of a configuration needs no database.
@@ -353,51 +270,6 @@ impl Live {
         });
     }
 
-    /// Puts in force what a reload takes away, while the catalog is being read.
-    fn withdraw(&mut self) {
-        let Some(Reading {
-            config: new,
-            asked: Some(asked),
-            ..
-        }) = &mut self.reading
-        else {
-            return;
-        };
-        if std::mem::replace(&mut asked.withdrawn, true) {
-            return;
-        }
-        let new = Arc::clone(new);
-        let before = self.service.access();
-        let exposed = self.exposed_within(&new);
-        let (settings, tls) = (&before.settings, before.tls.clone());
-        let places = &self.config.admin.places;
-        let clients = match *places == places.within(&new.admin.places) {
-            true => Arc::clone(&before.clients),
-            false => {
-                let config = Arc::clone(&self.config);
-                self.reach_by(|ways| ways.anew(&config).within(&config, &new), settings)
-            }
-        };
-        let access = open::access(&self.config, settings, tls, exposed, clients);
-        let narrowed = access.within(&self.alone(&new));
-        self.put(narrowed);
-        self.withdrawn = true;
-        warn!("reload: waits for the database; what it takes away is in force");
-    }
-
-    /// What the configuration in force and another both expose.
-    fn exposed_within(&self, new: &Config) -> Option<Arc<Exposed>> {
-        match self.service.db() {
-            Some(db) if !self.waiting => {
-                let now = self.judged.now();
-                let (built, sensitive) = open::built_within(&now.tables, &self.config, new);
-                let of = (&self.judged, now.number);
-                Some(open::exposed(db, built, &sensitive, of))
-            }
-            _ => self.service.access().shared.exposed.first().cloned(),
-        }
-    }
-
     /// Serves databases as they are now that were found changed.
     fn renew(&mut self) {
         let before = self.service.access();
@@ -414,12 +286,6 @@ impl Live {
             clients,
             ..Access::clone(&before)
         });
-    }
-
-    /// Whom a configuration lets in, without anything that they could read.
-    fn alone(&self, config: &Config) -> Access {
-        let before = self.service.access();
-        open::access(config, &before.settings, None, None, Arc::default())
     }
 
     /// Puts a configuration in force, or that one back which was before.

@@ -30,18 +30,10 @@ pub(super) fn write(
         (Datum::Bool(value), _) => literal(out, value),
         (Datum::Int(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
         (Datum::Uint(value @ (0 | 1)), Shape::Boolean) => literal(out, value == 1),
-        (Datum::Int(value), Shape::Unix { milliseconds }) => {
-            let unit = if milliseconds { 1_000 } else { 1_000_000 };
-            match value.checked_mul(unit).and_then(moment::since_1970) {
-                Some(microseconds) => write(out, at(microseconds), Shape::Native, parts, style),
-                None => write(out, Datum::Int(value), Shape::Wide, parts, style),
-            }
-        }
-        (Datum::Float(value), Shape::Unix { milliseconds }) => {
-            let unit = if milliseconds { 1e3 } else { 1e6 };
-            match moment::since_1970((value * unit).round() as i64) {
-                Some(microseconds) => write(out, at(microseconds), Shape::Native, parts, style),
-                None => write(out, Datum::Float(value), Shape::Wide, parts, style),
+        (datum @ (Datum::Int(_) | Datum::Float(_)), Shape::Unix { milliseconds }) => {
+            match since_1970(&datum, milliseconds) {
+                Some(moment) => write(out, moment, Shape::Native, parts, style),
+                None => write(out, datum, Shape::Wide, parts, style),
             }
         }
         (Datum::Int(value), Shape::Any) => {
@@ -100,6 +92,16 @@ pub(super) fn write(
         }
         (Datum::Text(value), _) => text(out, &redact::within(&value, &style.sensitive)),
     }
+}
+
+/// The moment so many seconds or milliseconds after 1970, where there is one.
+fn since_1970(datum: &Datum<'_>, milliseconds: bool) -> Option<Datum<'static>> {
+    let microseconds = match datum {
+        Datum::Int(value) => value.checked_mul(if milliseconds { 1_000 } else { 1_000_000 })?,
+        Datum::Float(value) => (value * if milliseconds { 1e3 } else { 1e6 }).round() as i64,
+        _ => return None,
+    };
+    moment::since_1970(microseconds).map(at)
 }
 
 /// A sort key of a row, as a value that can be bound to go on after it; `None` is NULL.

@@ -109,20 +109,7 @@ fn tool(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Option<Tool> {
     let scopes = tokens(reader, entry);
     let limit = reader.whole(entry, "limit", 1, i64::from(MAX_ROWS));
     let timeout = reader.seconds(entry, "timeout");
-    let outcome = match reader.text(entry, "result").as_deref() {
-        None | Some("rows") => Outcome::Rows,
-        Some("one") => Outcome::One,
-        Some("value") => Outcome::Value,
-        Some(_) => {
-            reader.at(
-                entry,
-                "result",
-                "is none that there is".to_owned(),
-                "write rows, one or value".to_owned(),
-            );
-            Outcome::Rows
-        }
-    };
+    let outcome = outcome(reader, entry);
     let is_raw = reader.flag(entry, "raw").unwrap_or(false);
     let reads = entry
         .contains_key("reads")
@@ -167,6 +154,23 @@ fn tool(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Option<Tool> {
     };
     reader.leave();
     (reader.count() == before).then_some(tool)
+}
+
+fn outcome(reader: &mut Reader<'_>, entry: &toml_edit::Table) -> Outcome {
+    match reader.text(entry, "result").as_deref() {
+        None | Some("rows") => Outcome::Rows,
+        Some("one") => Outcome::One,
+        Some("value") => Outcome::Value,
+        Some(_) => {
+            reader.at(
+                entry,
+                "result",
+                "is none that there is".to_owned(),
+                "write rows, one or value".to_owned(),
+            );
+            Outcome::Rows
+        }
+    }
 }
 
 fn named(reader: &mut Reader<'_>, entry: &toml_edit::Table, name: &str) {

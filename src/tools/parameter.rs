@@ -1,5 +1,8 @@
 //! What a tool takes: types, defaults and bounds, and what comes from whoever calls.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -440,6 +443,3 @@ fn digits(value: &Value) -> Option<(Vec<i8>, Vec<i8>)> {
     rest.resize(WHOLE.max(rest.len()), 0);
     Some((padded, rest))
 }
-
-#[cfg(test)]
-mod tests;

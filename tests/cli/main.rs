@@ -18,4 +18,5 @@ mod surroundings;
 mod terminal;
 mod tool;
 mod traces;
+mod trail;
 mod walk;

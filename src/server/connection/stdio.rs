@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Meter, Weight};
 use crate::observe::Metrics;
-use crate::policy::{Form, Tally};
+use crate::policy::{Form, Limited, Tally};
 use crate::protocol::IdSearch;
 use crate::server::{App, GRACE, Stop, mcp};
 use crate::service::{Change, PolicyReceiver, Service};
@@ -146,17 +146,21 @@ async fn run(
                         if app.limited(&caller, limited) {
                             warn!("MCP request refused: Rate limit exceeded: {limited}");
                         }
-                        let refused = match &line {
-                            Ok(line) => mcp::limited(line, limited),
-                            Err(TooLong(id)) => mcp::one_too_many(id.found(), limited),
-                        };
-                        write(&mut output, refused).await?;
+                        write(&mut output, refused(&line, limited)).await?;
                     }
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The answer to a line over the window.
+fn refused(line: &Result<String, TooLong>, limited: Limited) -> Vec<u8> {
+    match line {
+        Ok(line) => mcp::limited(line, limited),
+        Err(TooLong(id)) => mcp::one_too_many(id.found(), limited),
+    }
 }
 
 async fn write(

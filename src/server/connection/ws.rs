@@ -128,6 +128,14 @@ struct Session<'a> {
     half_closed: bool,
 }
 
+/// Whether somebody is still there to read what is written.
+fn is_there(socket: &Socket) -> Result<(), End> {
+    match socket.get_ref().is_broken() {
+        true => Err(End::Client),
+        false => Ok(()),
+    }
+}
+
 /// A message that waits for memory; in the order of all that wait, and not for ever.
 struct Waiting {
     text: Utf8Bytes,
@@ -146,14 +154,8 @@ impl Session<'_> {
         let mut stopping = pin!(self.listed.ended());
         let mut replaced = pin!(next(self.policy.news()));
         loop {
-            if self.closing.is_some_and(Closing::withdraws) {
-                self.waiting = None;
-            }
-            if self.answers.is_empty()
-                && self.waiting.is_none()
-                && let Some(closing) = self.closing
-            {
-                return closing.end;
+            if let Some(end) = self.end() {
+                return end;
             }
             let open = self.closing.is_none();
             let reads = open && self.waiting.is_none() && self.answers.len() < IN_FLIGHT;
@@ -205,12 +207,7 @@ impl Session<'_> {
                     let ping = Message::Ping(Bytes::new());
                     self.while_answering(socket.send(ping)).await
                 }
-                () = tokio::time::sleep(GONE_EVERY), if self.half_closed => {
-                    match socket.get_ref().is_broken() {
-                        true => Err(End::Client),
-                        false => Ok(()),
-                    }
-                }
+                () = tokio::time::sleep(GONE_EVERY), if self.half_closed => is_there(socket),
             };
             let written = match written {
                 Ok(()) if !self.ready.is_empty() => self.write(socket).await,
@@ -221,6 +218,16 @@ impl Session<'_> {
                 return end;
             }
         }
+    }
+
+    /// The end of the socket, where it closes and no answer is owed any more.
+    fn end(&mut self) -> Option<End> {
+        let closing = self.closing?;
+        if closing.withdraws() {
+            self.waiting = None;
+        }
+        let owes = !self.answers.is_empty() || self.waiting.is_some();
+        (!owes).then_some(closing.end)
     }
 
     /// What bounds the connection, by the policy as it was looked at last.

@@ -152,6 +152,29 @@ impl Judge<'_> {
         }
     }
 
+    fn within(&mut self, target: &InTarget, is_global: bool, at: Location) {
+        match target {
+            InTarget::List(members) => {
+                if let [
+                    Expr::Value(ValueWithSpan {
+                        value: Value::Placeholder(_),
+                        span,
+                    }),
+                ] = &members[..]
+                {
+                    self.places.insert(span.start);
+                }
+                if is_global {
+                    self.fault(at, "GLOBAL IN", "write IN");
+                }
+            }
+            InTarget::Subquery(_) => {}
+            InTarget::Table { .. } | InTarget::Unnest(_) => {
+                self.fault(at, "IN a table", "write IN (SELECT column FROM …)");
+            }
+        }
+    }
+
     pub(super) fn expression(&mut self, expr: &Expr) {
         let at = expr.span().start;
         match expr {
@@ -175,26 +198,7 @@ impl Judge<'_> {
                     self.fault(at, "CONVERT with a style", "write CAST(… AS type)");
                 }
             }
-            Expr::In { target, global, .. } => match target {
-                InTarget::List(members) => {
-                    if let [
-                        Expr::Value(ValueWithSpan {
-                            value: Value::Placeholder(_),
-                            span,
-                        }),
-                    ] = &members[..]
-                    {
-                        self.places.insert(span.start);
-                    }
-                    if *global {
-                        self.fault(at, "GLOBAL IN", "write IN");
-                    }
-                }
-                InTarget::Subquery(_) => {}
-                InTarget::Table { .. } | InTarget::Unnest(_) => {
-                    self.fault(at, "IN a table", "write IN (SELECT column FROM …)");
-                }
-            },
+            Expr::In { target, global, .. } => self.within(target, *global, at),
             Expr::BinaryOp { op, .. }
             | Expr::AnyOp { compare_op: op, .. }
             | Expr::AllOp { compare_op: op, .. } => {
@@ -234,7 +238,21 @@ impl Judge<'_> {
                 );
             }
             Expr::CompoundIdentifier(parts) => self.member(parts),
-            Expr::CompoundFieldAccess { .. }
+            _ if is_plain(expr) => {}
+            _ => self.fault(
+                at,
+                "an expression of a kind that a tool may not use",
+                "write it in plain SQL",
+            ),
+        }
+    }
+}
+
+/// Whether an expression is what its parts are, which are judged by themselves.
+fn is_plain(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::CompoundFieldAccess { .. }
             | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
             | Expr::IsTrue(_)
@@ -270,14 +288,8 @@ impl Judge<'_> {
             | Expr::Rollup(_)
             | Expr::Tuple(_)
             | Expr::Array(_)
-            | Expr::Interval(_) => {}
-            _ => self.fault(
-                at,
-                "an expression of a kind that a tool may not use",
-                "write it in plain SQL",
-            ),
-        }
-    }
+            | Expr::Interval(_)
+    )
 }
 
 /// Whether an argument is all columns of a table.

@@ -1,0 +1,95 @@
+//! Secret files that changed, by themselves.
+
+use std::sync::Arc;
+
+use super::{Asked, Live, NotReloaded, Reading, ReloadReport, names, open};
+use crate::config::Faults;
+use crate::db::StartFault;
+
+impl Live {
+    /// Takes over what the secret files hold now, and nothing else; no database is asked. A reload
+    /// that is under way takes them over too. What of a file is faulty stays as it was, and comes back:
+    /// what another one takes away does not wait for it.
+    ///
+    /// # Errors
+    /// When nothing was changed, and why.
+    pub fn reread(&mut self) -> Result<Vec<StartFault>, NotReloaded> {
+        let (new, faults) = self.config.reread()?;
+        let mut faults: Vec<StartFault> = faults.as_ref().map(told).unwrap_or_default();
+        let changes = self.config.changes(&new);
+        let config = self.config.reloaded(new)?;
+        let tls = open::tls(&config).unwrap_or_else(|fault| {
+            faults.push(fault);
+            self.service.access().tls.clone()
+        });
+        if changes.is_empty()
+            && let Some(fault) = faults.first()
+        {
+            return Err(NotReloaded::Faulty(fault.clone()));
+        }
+        let asked = self.asked(&config, changes, tls)?;
+        let waiting = match self.reading.take() {
+            Some(Reading {
+                config,
+                asked: Some(asked),
+                task,
+            }) => {
+                let (new, _) = config.reread()?;
+                let config = Arc::new(config.reloaded(new)?);
+                let tls = open::tls(&config).unwrap_or(asked.tls);
+                let asked = Asked {
+                    since: asked.since,
+                    withdrawn: asked.withdrawn,
+                    warnings: asked.warnings,
+                    ..self.asked(&config, asked.changes, tls)?
+                };
+                Some(Reading {
+                    config,
+                    asked: Some(asked),
+                    task,
+                })
+            }
+            other => other,
+        };
+        let before = self.service.access();
+        let same = Arc::ptr_eq(&asked.cursors, &before.settings.cursors);
+        let settings = match same {
+            true => Arc::clone(&before.settings),
+            false => Arc::new(open::settings(
+                &config,
+                asked.cursors,
+                before.settings.tools.clone(),
+            )),
+        };
+        let clients = match same {
+            true => Arc::clone(&before.clients),
+            false => self.clients(&settings),
+        };
+        let exposed = before.shared.exposed.first().cloned();
+        let access = open::access(&config, &settings, asked.tls, exposed, clients);
+        let had = before.shared.own().map(names).unwrap_or_default();
+        let report = ReloadReport {
+            warnings: access.certificate_warning().into_iter().collect(),
+            ..ReloadReport::new(&asked.changes).with_exposed(&had, &access.shared)
+        };
+        let withdrawn = waiting.as_ref().filter(|_| self.withdrawn);
+        self.edition = self.edition.next();
+        self.put(match withdrawn {
+            Some(reading) => access.within(&self.alone(&reading.config)),
+            None => access,
+        });
+        self.config = Arc::new(config);
+        self.reading = waiting;
+        report.tell();
+        Ok(faults)
+    }
+}
+
+/// Each fault by itself.
+fn told(faults: &Faults) -> Vec<StartFault> {
+    let told = faults.iter().map(|fault| StartFault {
+        what: format!("{}: {}", fault.variable, fault.message),
+        help: fault.help.clone(),
+    });
+    told.collect()
+}
