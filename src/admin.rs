@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::{self, Fault, Faults};
+use crate::config::{self, Faults};
 use crate::egress::{self, Reach};
 use crate::store::{
     Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
@@ -369,14 +369,7 @@ impl Admin<'_> {
         };
         match self.reach.judge(&url).await {
             Ok(way) => (Some(way), Ok(())),
-            Err(out) => {
-                let fault = Fault {
-                    variable: "url".to_owned(),
-                    message: out.what,
-                    help: out.help.to_owned(),
-                };
-                (None, Err(Faults::one(fault)))
-            }
+            Err(out) => (None, Err(Faults::one(out.of("url")))),
         }
     }
 

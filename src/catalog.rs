@@ -11,7 +11,7 @@ mod rules;
 mod table;
 mod types;
 
-pub use build::{Built, Hidden, Missing, Mistyped, Narrowing, WantedRule, build};
+pub use build::{Built, Hidden, Missing, Narrowing, WantedRule, build};
 pub use entry::RelationEntry;
 pub use relations::{Relation, Search};
 pub use table::{Affinity, Column, ForeignKey, GivenKey, Kind, Table, TableName};

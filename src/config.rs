@@ -42,6 +42,8 @@ pub mod variables;
 
 use std::path::PathBuf;
 
+use crate::advice::Advice;
+
 pub use self::admin::{Admin, Page};
 pub use self::audit::{Audit, AuditTarget};
 pub use self::change::{Change, Origin as SettingOrigin, Setting, Settings};
@@ -50,7 +52,7 @@ pub use self::control::control_socket;
 pub use self::data::{Data, Numbers};
 pub use self::database::{DatabaseUrl, Engine, OF_POSTGRES, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
-pub use self::fault::{Fault, Faults, Warning};
+pub use self::fault::Faults;
 pub use self::field_types::{FieldType, GivenType};
 pub use self::files::{LONGEST, read_file};
 pub use self::given::{database_url, given_relations, model_names, sensitive, tenant_url};
@@ -97,7 +99,7 @@ pub struct Config {
     /// The files that secrets were read from, to be watched.
     pub secret_files: Vec<PathBuf>,
     /// What is weak and was asked for.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Advice>,
     /// Each variable as it was found, to tell what a reload changes.
     pub settings: Settings,
 }

@@ -18,7 +18,7 @@ pub mod tool;
 
 pub use causes::{CAUSES, Cause};
 pub use definition::Checked;
-pub use failure::{Failure, FailureKind, StartFault, Weakness};
+pub use failure::{Failure, FailureKind};
 pub use pool::Usage;
 pub use shared::Shared;
 
@@ -33,6 +33,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments};
 
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{DatabaseUrl, Engine, ModelName};
 use crate::encode::{Row, Rows};
@@ -82,7 +83,7 @@ impl Db {
     ///
     /// # Errors
     /// When the address itself cannot be right: an SQLite file that is not there, a malformed URL.
-    pub fn new(options: &Options) -> Result<Self, StartFault> {
+    pub fn new(options: &Options) -> Result<Self, Advice> {
         match &options.url {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::Sqlite::new(file, options).map(|db| Self::Sqlite(Arc::new(db)))
@@ -285,7 +286,7 @@ impl Db {
         &self,
         catalog: &Catalog,
         hidden: &[Hidden],
-    ) -> Result<Vec<Weakness>, Failure> {
+    ) -> Result<Vec<Advice>, Failure> {
         match self {
             // A file has no roles, and its sessions cannot write.
             Self::Sqlite(_) => Ok(Vec::new()),
@@ -307,7 +308,7 @@ impl Db {
     /// Says why the database could not be used at start, and what to do about it.
     ///
     /// `None` when it may come by itself: a server that does not answer yet.
-    pub fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+    pub fn start_fault(&self, failure: &Failure) -> Option<Advice> {
         match self {
             Self::Sqlite(db) => db.start_fault(failure),
             Self::Postgres(db) => db.start_fault(failure),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use relay::Relay;
 
+use crate::advice::Advice;
 use crate::config::{DatabasePlaces, DatabaseUrl, HostRule, ServerUrl, SqliteFile};
 
 /// What looking up a name may take.
@@ -36,15 +37,6 @@ const PARAMETERS: &[&str] = &[
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
     places: DatabasePlaces,
-}
-
-/// Why a database may not be connected to, for whoever named it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutOfReach {
-    /// What is wrong; it repeats a host at the most.
-    pub what: String,
-    /// What to do.
-    pub help: &'static str,
 }
 
 /// A way to a database that was judged. The URL is good for as long as this lives.
@@ -72,7 +64,7 @@ impl Reach {
     ///
     /// # Errors
     /// One that may not be connected to, and a name that nobody knows.
-    pub async fn judge(&self, url: &DatabaseUrl) -> Result<Way, OutOfReach> {
+    pub async fn judge(&self, url: &DatabaseUrl) -> Result<Way, Advice> {
         match url {
             DatabaseUrl::Sqlite(file) => {
                 let file = self.file(file)?;
@@ -83,12 +75,12 @@ impl Reach {
     }
 
     /// The file as it is once links are followed, inside of the folder.
-    fn file(&self, file: &SqliteFile) -> Result<SqliteFile, OutOfReach> {
+    fn file(&self, file: &SqliteFile) -> Result<SqliteFile, Advice> {
         let Some(folder) = &self.places.folder else {
-            return Err(OutOfReach {
-                what: "SQLite files may not be added here".to_owned(),
-                help: "MCP_DATABASE_FOLDER names the folder where they may be",
-            });
+            return Err(Advice::new(
+                "SQLite files may not be added here",
+                "MCP_DATABASE_FOLDER names the folder where they may be",
+            ));
         };
         // An absent file and one elsewhere are told alike.
         let real = |path: &Path| fs::canonicalize(path).ok();
@@ -96,28 +88,30 @@ impl Reach {
         let found = found.filter(|(file, folder)| file.starts_with(folder) && file.is_file());
         found
             .map(|(file, _)| SqliteFile::without_links(file))
-            .ok_or_else(|| OutOfReach {
-                what: "that is no file in the folder of MCP_DATABASE_FOLDER".to_owned(),
-                help: "give its absolute path: sqlite:////folder/name.db",
+            .ok_or_else(|| {
+                Advice::new(
+                    "that is no file in the folder of MCP_DATABASE_FOLDER",
+                    "give its absolute path: sqlite:////folder/name.db",
+                )
             })
     }
 
-    async fn server(&self, server: &ServerUrl) -> Result<Way, OutOfReach> {
+    async fn server(&self, server: &ServerUrl) -> Result<Way, Advice> {
         if let Some(name) = server
             .parameters()
             .iter()
             .find(|name| !PARAMETERS.contains(&name.as_str()))
         {
-            return Err(OutOfReach {
-                what: format!("the parameter {name:?} may not be given here"),
-                help: "add the database by lucarne database add, as the operator may",
-            });
+            return Err(Advice::new(
+                format!("the parameter {name:?} may not be given here"),
+                "add the database by lucarne database add, as the operator may",
+            ));
         }
         let Some(host) = server.host() else {
-            return Err(OutOfReach {
-                what: "local sockets may not be added here".to_owned(),
-                help: "add the database by lucarne database add, as the operator may",
-            });
+            return Err(Advice::new(
+                "local sockets may not be added here",
+                "add the database by lucarne database add, as the operator may",
+            ));
         };
         let addresses = addresses(host).await?;
         let Some(first) = addresses.first() else {
@@ -129,9 +123,11 @@ impl Reach {
         }
         let server = match vouched {
             true => server.clone(),
-            false => server.encrypted().ok_or_else(|| OutOfReach {
-                what: format!("the host {host:?} may be connected to with encryption alone"),
-                help: "take sslmode out of the URL, or name the host in MCP_ALLOWED_DATABASE_HOSTS",
+            false => server.encrypted().ok_or_else(|| {
+                Advice::new(
+                    format!("the host {host:?} may be connected to with encryption alone"),
+                    "take sslmode out of the URL, or name the host in MCP_ALLOWED_DATABASE_HOSTS",
+                )
             })?,
         };
         // Whoever is trusted with the way there is trusted with what comes from there.
@@ -140,10 +136,11 @@ impl Reach {
         }
         // The driver looks up the name that a certificate must prove, unless a socket leads there.
         let place = SocketAddr::new(*first, server.port());
-        let relay = Relay::open(place, &server.socket_name()).map_err(|_| OutOfReach {
-            what: "no folder can be made for a local socket, by which the host is reached"
-                .to_owned(),
-            help: "let the service write to its folder for temporary files (TMPDIR)",
+        let relay = Relay::open(place, &server.socket_name()).map_err(|_| {
+            Advice::new(
+                "no folder can be made for a local socket, by which the host is reached",
+                "let the service write to its folder for temporary files (TMPDIR)",
+            )
         })?;
         Ok(Way {
             url: DatabaseUrl::Server(server.through(relay.folder())),
@@ -152,7 +149,7 @@ impl Reach {
     }
 
     /// Judges an address; gives back whether the operator names it.
-    fn address(&self, host: &str, found: IpAddr) -> Result<bool, OutOfReach> {
+    fn address(&self, host: &str, found: IpAddr) -> Result<bool, Advice> {
         let meant = address::meant(found);
         let listed = self.places.hosts.iter().any(|rule| match rule {
             HostRule::Network(network) => network.contains(&meant),
@@ -166,15 +163,15 @@ impl Reach {
         if listed || !address::is_special(meant) {
             return Ok(listed);
         }
-        Err(OutOfReach {
-            what: format!("the host {host:?} is at an address that may not be connected to"),
-            help: "MCP_ALLOWED_DATABASE_HOSTS names hosts and networks that may",
-        })
+        Err(Advice::new(
+            format!("the host {host:?} is at an address that may not be connected to"),
+            "MCP_ALLOWED_DATABASE_HOSTS names hosts and networks that may",
+        ))
     }
 }
 
 /// Every address of a host, in any way of writing one.
-async fn addresses(host: &str) -> Result<Vec<IpAddr>, OutOfReach> {
+async fn addresses(host: &str) -> Result<Vec<IpAddr>, Advice> {
     let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, 0))).await;
     match found {
         Ok(Ok(found)) => Ok(found.map(|found| found.ip()).collect()),
@@ -182,11 +179,11 @@ async fn addresses(host: &str) -> Result<Vec<IpAddr>, OutOfReach> {
     }
 }
 
-fn unknown(host: &str) -> OutOfReach {
-    OutOfReach {
-        what: format!("the host {host:?} is not known"),
-        help: "look at its spelling, and at the name servers of this machine",
-    }
+fn unknown(host: &str) -> Advice {
+    Advice::new(
+        format!("the host {host:?} is not known"),
+        "look at its spelling, and at the name servers of this machine",
+    )
 }
 
 #[cfg(test)]
@@ -205,7 +202,7 @@ mod tests {
         Reach::new(config::load(vars).unwrap().admin.places)
     }
 
-    async fn judged(reach: &Reach, url: &str) -> Result<Way, OutOfReach> {
+    async fn judged(reach: &Reach, url: &str) -> Result<Way, Advice> {
         reach.judge(&config::tenant_url("url", url).unwrap()).await
     }
 

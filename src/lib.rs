@@ -27,6 +27,7 @@
 //! with its glossary, `docs/adr/` why it stands as it does.
 
 pub mod admin;
+pub mod advice;
 pub mod app;
 pub mod auth;
 pub mod catalog;

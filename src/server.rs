@@ -17,7 +17,7 @@ mod router;
 
 pub use admin::openapi;
 pub use connection::stdio::Piped;
-pub use control::{Outcome, ReloadReport, ReloadRequest, Trouble};
+pub use control::{Outcome, ReloadReport, ReloadRequest};
 pub use mcp::tools_list;
 
 use std::io;

@@ -31,8 +31,9 @@ use line::Line;
 use outage::Outage;
 use page::Fail;
 
+use crate::advice::Advice;
 use crate::auth::{Caller, Principal};
-use crate::db::{Db, Usage, Weakness};
+use crate::db::{Db, Usage};
 use crate::encode::{Numbers, Style};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Weight;
@@ -84,7 +85,7 @@ pub struct Service {
     /// Asks the owner of the configuration, once there is one.
     renewals: OnceLock<renewal::Asking>,
     /// What was wrong with the tools that were read last, where those of before are still served.
-    refused_tools: ArcSwap<Vec<Weakness>>,
+    refused_tools: ArcSwap<Vec<Advice>>,
 }
 
 /// By what a request is answered: its form, and the policy that let it in, so that a reload in
@@ -225,11 +226,11 @@ impl Service {
     }
 
     /// What is wrong with the operator's tools as their files are now; nothing where they are served.
-    pub fn refused_tools(&self) -> Arc<Vec<Weakness>> {
+    pub fn refused_tools(&self) -> Arc<Vec<Advice>> {
         self.refused_tools.load_full()
     }
 
-    pub(crate) fn note_refused_tools(&self, faults: Vec<Weakness>) {
+    pub(crate) fn note_refused_tools(&self, faults: Vec<Advice>) {
         self.refused_tools.store(Arc::new(faults));
     }
 

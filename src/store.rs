@@ -39,8 +39,9 @@ use secrecy::ExposeSecret as _;
 use self::backend::Backend;
 use self::row::Record;
 use self::table::{Holds, Session};
+use crate::advice::Advice;
 use crate::auth::Digest;
-use crate::config::{self, DatabaseUrl, Fault, Faults, StoreUrl};
+use crate::config::{self, DatabaseUrl, Faults, StoreUrl};
 
 /// What anything that is asked of the store may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -309,11 +310,11 @@ impl Store {
             return Ok(());
         };
         if place::holds_a_store(&self.place, way.unwrap_or(&url)).await {
-            let fault = Fault {
-                variable: "url".to_owned(),
-                message: format!("{url} holds a store of Lucarne, which is never exposed"),
-                help: "name the database whose tables shall be read".to_owned(),
-            };
+            let fault = Advice::about(
+                "url",
+                format!("{url} holds a store of Lucarne, which is never exposed"),
+                "name the database whose tables shall be read",
+            );
             return Err(Refusal::Invalid(Faults::one(fault)));
         }
         Ok(())

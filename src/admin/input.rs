@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use crate::advice::Advice;
 use crate::auth::Scope;
-use crate::config::{Fault, Faults};
+use crate::config::Faults;
 use crate::store::{
     ClientLimits, Database, NewDatabase, NewTenant, NewToken, RowRule, Tenant, Token,
 };
@@ -331,11 +332,11 @@ fn set<T>(value: &mut T, given: Option<T>) {
 }
 
 fn faulty(member: &str, message: impl Into<String>, help: &str) -> Faults {
-    Faults::one(Fault {
-        variable: member.to_owned(),
-        message: message.into(),
-        help: help.to_owned(),
-    })
+    Faults::one(Advice::about(
+        member.to_owned(),
+        message.into(),
+        help.to_owned(),
+    ))
 }
 
 /// The end of a token: the end of a day in UTC, or a moment; it must be ahead.

@@ -1,6 +1,7 @@
 //! What an operator says of columns, put in the place of what SQLite tells.
 
-use crate::catalog::{self, Column, Mistyped, Stored, Table};
+use crate::advice::Advice;
+use crate::catalog::{self, Column, Stored, Table};
 use crate::config::{FieldType, GivenType, ModelName};
 use crate::suggest;
 
@@ -11,10 +12,12 @@ use crate::suggest;
 pub(crate) fn give(
     types: &[FieldType],
     tables: &mut [(ModelName, Result<Table, String>)],
-) -> Result<(), Mistyped> {
-    let fault = |what: String, near: Option<String>, help: &str| Mistyped {
-        what: format!("MCP_FIELD_TYPES: {what}"),
-        help: near.map_or(help.to_owned(), |near| format!("did you mean {near}?")),
+) -> Result<(), Advice> {
+    let fault = |what: String, near: Option<String>, help: &str| {
+        Advice::new(
+            format!("MCP_FIELD_TYPES: {what}"),
+            near.map_or(help.to_owned(), |near| format!("did you mean {near}?")),
+        )
     };
     for wanted in types {
         let (model, field) = (&wanted.model, &wanted.field);

@@ -6,10 +6,11 @@ use secrecy::ExposeSecret as _;
 use tracing::debug;
 
 use super::field_types;
+use crate::advice::Advice;
 use crate::auth::Tokens;
 use crate::catalog::{self, Built, Hidden, Missing, Narrowing};
 use crate::config::{Config, DatabaseUrl, GivenRelation, Tls, TlsFiles};
-use crate::db::{Db, Failure, Options, StartFault, Weakness};
+use crate::db::{Db, Failure, Options};
 use crate::egress::Reach;
 use crate::inspect;
 use crate::observe::Metrics;
@@ -39,13 +40,13 @@ pub struct Opened {
     /// Whether the database is still waited for.
     pub waiting: bool,
     /// What is known of why it does not answer.
-    pub absent: Option<StartFault>,
+    pub absent: Option<Advice>,
 }
 
 impl Opened {
     /// What the database's role could do beyond reading what is served, and what of the
     /// configuration hides nothing.
-    pub async fn weaknesses(&self) -> Vec<Weakness> {
+    pub async fn weaknesses(&self) -> Vec<Advice> {
         let policy = self.service.policy();
         match self.service.db() {
             Some(db) => inspect::own_weaknesses(db, &policy).await,
@@ -76,7 +77,7 @@ impl Opened {
 /// # Errors
 /// A database that cannot be right, a whitelist of which nothing is there, and an audit that cannot
 /// be written.
-pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, StartFault> {
+pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Advice> {
     let settings = Arc::new(settings(
         config,
         Arc::new(cursor_key(config)?),
@@ -117,7 +118,7 @@ struct Own {
     missing: Vec<Missing>,
     judged: Arc<Judged>,
     waiting: bool,
-    absent: Option<StartFault>,
+    absent: Option<Advice>,
 }
 
 impl Own {
@@ -134,7 +135,7 @@ impl Own {
         }
     }
 
-    async fn read(config: &Config, rows: &RowMemory) -> Result<Self, StartFault> {
+    async fn read(config: &Config, rows: &RowMemory) -> Result<Self, Advice> {
         let url = config
             .data
             .database
@@ -153,13 +154,13 @@ impl Own {
             tenant: None,
             rows: Some(rows.share(None)),
         })
-        .map_err(named)?;
+        .map_err(of_url)?;
         let found = match tables(&db, config).await {
             Ok(tables) => db.holds_a_store().await.map(|holds| (tables, holds)),
             Err(failure) => Err(failure),
         };
         match found {
-            Ok((_, true)) => Err(named(databases::holds_a_store(&url.to_string()))),
+            Ok((_, true)) => Err(of_url(databases::holds_a_store(&url.to_string()))),
             Ok((tables, false)) => {
                 let built = served(built(&tables, config), &db, config).await?;
                 let judged = Arc::new(Judged::new(tables));
@@ -280,20 +281,18 @@ pub(crate) fn access(
 }
 
 /// Certificate and key as they are now, where the configuration names them.
-pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, StartFault> {
-    let loaded = config.network.tls.as_ref().map(TlsFiles::load).transpose();
-    loaded.map_err(|fault| StartFault {
-        what: format!("{}: {}", fault.variable, fault.message),
-        help: fault.help,
-    })
+pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, Advice> {
+    config.network.tls.as_ref().map(TlsFiles::load).transpose()
 }
 
-pub(crate) fn cursor_key(config: &Config) -> Result<CursorKey, StartFault> {
+pub(crate) fn cursor_key(config: &Config) -> Result<CursorKey, Advice> {
     match &config.instances.cursor_key {
         Some(key) => Ok(CursorKey::new(key.expose_secret())),
-        None => CursorKey::random().map_err(|_| StartFault {
-            what: "the operating system gives no randomness".to_owned(),
-            help: "set MCP_CURSOR_KEY".to_owned(),
+        None => CursorKey::random().map_err(|_| {
+            Advice::new(
+                "the operating system gives no randomness",
+                "set MCP_CURSOR_KEY",
+            )
         }),
     }
 }
@@ -321,11 +320,7 @@ pub(crate) fn built(tables: &Tables, config: &Config) -> Built {
 
 /// Puts what a configuration says of tables beside what the database tells, or in its place; gives
 /// back the first of it that cannot be.
-fn given(
-    config: &Config,
-    relations: &[GivenRelation],
-    tables: &mut Tables,
-) -> Option<catalog::Mistyped> {
+fn given(config: &Config, relations: &[GivenRelation], tables: &mut Tables) -> Option<Advice> {
     let mistyped = field_types::give(&config.data.field_types, tables).err();
     let unrelated = policy::given::give(relations, tables, "MCP_RELATIONS").err();
     mistyped.or(unrelated)
@@ -347,9 +342,9 @@ pub(crate) fn built_within(tables: &Tables, config: &Config, other: &Config) -> 
 }
 
 /// A catalog that serves something; else the fault, with what the database has instead.
-pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, StartFault> {
-    if let Some(catalog::Mistyped { what, help }) = built.mistyped {
-        return Err(StartFault { what, help });
+pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Built, Advice> {
+    if let Some(mistyped) = built.mistyped {
+        return Err(mistyped);
     }
     if !built.catalog.models().is_empty() {
         return Ok(built);
@@ -386,39 +381,36 @@ pub(crate) async fn served(built: Built, db: &Db, config: &Config) -> Result<Bui
         .iter()
         .find(|missing| missing.is_hidden_whole());
     Err(match hidden {
-        Some(missing) => StartFault {
-            what: format!("MCP_ALLOWED_MODELS: {}: {}", missing.name, missing.reason),
-            help: "MCP_REVEAL_FIELDS=model.field shows one that is hidden wrongly".to_owned(),
-        },
-        None => StartFault {
-            what: format!(
+        Some(missing) => Advice::new(
+            format!("MCP_ALLOWED_MODELS: {}: {}", missing.name, missing.reason),
+            "MCP_REVEAL_FIELDS=model.field shows one that is hidden wrongly",
+        ),
+        None => Advice::new(
+            format!(
                 "MCP_ALLOWED_MODELS: none of {} is in {place}",
                 wanted.join(", ")
             ),
-            help: match count {
+            match count {
                 0 => "it has no tables: is it the right database?".to_owned(),
                 _ => format!("it has {listed}. Try MCP_ALLOWED_MODELS={example}"),
             },
-        },
+        ),
     })
 }
 
 /// What the operator is told of a failure at start.
 /// What keeps the service out of a database, as far as the failure tells.
-pub(super) fn absent(db: &Db, failure: &Failure) -> Option<StartFault> {
-    told(db, failure).map(named)
+pub(super) fn absent(db: &Db, failure: &Failure) -> Option<Advice> {
+    told(db, failure).map(of_url)
 }
 
-fn told(db: &Db, failure: &Failure) -> Option<StartFault> {
+fn told(db: &Db, failure: &Failure) -> Option<Advice> {
     if let Some(detail) = failure.detail() {
         debug!(%detail, "the database says");
     }
     db.start_fault(failure)
 }
 
-fn named(fault: StartFault) -> StartFault {
-    StartFault {
-        what: format!("DATABASE_URL: {}", fault.what),
-        help: fault.help,
-    }
+fn of_url(fault: Advice) -> Advice {
+    fault.of("DATABASE_URL")
 }

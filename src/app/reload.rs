@@ -13,9 +13,9 @@ use tracing::{error, info, warn};
 use super::reading::{Asked, Reading, Task, at, read};
 use super::report::names;
 use super::{Kept, Opened, open, tools};
+use crate::advice::Advice;
 use crate::catalog::Built;
-use crate::config::{Change, Config, Faults, Tls, Warning};
-use crate::db::StartFault;
+use crate::config::{Change, Config, Faults, Tls};
 use crate::inspect;
 use crate::policy::databases::Ways;
 use crate::policy::judged::{Judged, Tables};
@@ -39,7 +39,7 @@ pub struct Live {
     /// Whether the database has never answered.
     waiting: bool,
     /// What was last said about a database that cannot be served, though somebody answers for it.
-    said: Option<StartFault>,
+    said: Option<Advice>,
     /// How often the database was to be looked for.
     looks: u32,
     /// The catalog as it is being read.
@@ -58,25 +58,21 @@ const REFUSED: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReloaded {
     /// It cannot be right.
-    Faulty(StartFault),
+    Faulty(Advice),
     /// It could not be compared with the database, which does not answer, or keeps the service out
     /// for a reason; what it takes away is in force, and the rest follows when the database answers.
-    Unchecked(Option<StartFault>),
+    Unchecked(Option<Advice>),
 }
 
-impl From<StartFault> for NotReloaded {
-    fn from(fault: StartFault) -> Self {
+impl From<Advice> for NotReloaded {
+    fn from(fault: Advice) -> Self {
         Self::Faulty(fault)
     }
 }
 
 impl From<Faults> for NotReloaded {
     fn from(faults: Faults) -> Self {
-        let told = faults.iter().next();
-        Self::Faulty(StartFault {
-            what: told.map_or_else(String::new, |it| format!("{}: {}", it.variable, it.message)),
-            help: told.map_or_else(String::new, |it| it.help.clone()),
-        })
+        Self::Faulty(faults.first())
     }
 }
 
@@ -122,10 +118,10 @@ impl Live {
     /// When nothing was changed, and why.
     pub fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
         if new.service.enabled != self.config.service.enabled {
-            return Err(NotReloaded::Faulty(StartFault {
-                what: "MCP_ENABLED: cannot change while the service runs".to_owned(),
-                help: "restart the service".to_owned(),
-            }));
+            return Err(NotReloaded::Faulty(Advice::new(
+                "MCP_ENABLED: cannot change while the service runs",
+                "restart the service",
+            )));
         }
         let changes = self.config.changes(&new);
         not_by_halves(&changes)?;
@@ -135,7 +131,7 @@ impl Live {
             .warnings
             .iter()
             .filter(|warning| !known.contains(warning));
-        let warnings = new.map(Warning::line).collect();
+        let warnings = new.map(Advice::line).collect();
         let asked = Asked {
             warnings,
             ..self.asked(&config, changes, open::tls(&config)?)?
@@ -150,7 +146,7 @@ impl Live {
         config: &Config,
         changes: Vec<Change>,
         tls: Option<Tls>,
-    ) -> Result<Asked, StartFault> {
+    ) -> Result<Asked, Advice> {
         let mut names = changes.iter().map(|change| &*change.variable);
         let cursors = match names.any(|name| name == "MCP_CURSOR_KEY") {
             true => Arc::new(open::cursor_key(config)?),
@@ -320,7 +316,7 @@ impl Live {
             before.settings.tools.clone(),
         ));
         let idle = inspect::weaknesses(&tables, &config.data.sensitive).into_iter();
-        let idle = idle.map(|weakness| format!("{}; {}", weakness.what, weakness.help));
+        let idle = idle.map(|weakness| weakness.line());
         let warnings = asked.warnings.into_iter().chain(idle);
         let clients = self.reach_by(|ways| ways.anew(&config), &settings);
         self.waiting &= tables.is_empty();
@@ -343,7 +339,7 @@ impl Live {
 
     /// Refuses a reload by which an entry hides nothing any more while a field comes: most likely it
     /// is the one that was hidden, under another name.
-    fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), StartFault> {
+    fn not_unhidden(&self, new: &Config, tables: &Tables) -> Result<(), Advice> {
         let judged = self.judged.judged();
         let before = inspect::entries(judged, &self.config.data.sensitive);
         let mut lost = inspect::entries(tables, &new.data.sensitive);
@@ -360,13 +356,12 @@ impl Live {
             model.is_some_and(|model| known.any(|known| known == model))
         });
         match (lost.first(), came) {
-            (Some((variable, entry)), Some(came)) => Err(StartFault {
-                what: format!(
+            (Some((variable, entry)), Some(came)) => Err(Advice::new(
+                format!(
                     "{variable}: {entry:?} hides nothing any more, and {came} would be exposed"
                 ),
-                help: "was the column renamed? Name it as it is now, or take the entry out"
-                    .to_owned(),
-            }),
+                "was the column renamed? Name it as it is now, or take the entry out",
+            )),
             _ => Ok(()),
         }
     }
@@ -403,11 +398,12 @@ impl Live {
                 info!(models, "the database answers");
             }
             Err(NotReloaded::Faulty(fault)) if self.said.as_ref() != Some(&fault) => {
-                error!("{}; {}", fault.what, fault.help);
+                error!("{}", fault.line());
                 self.said = Some(fault);
             }
             Err(NotReloaded::Unchecked(fault)) if fault.is_some() && self.said != fault => {
-                if let Some(StartFault { what, help }) = &fault {
+                if let Some(fault) = &fault {
+                    let (what, help) = (fault.text(), &fault.help);
                     warn!("{what}: waited for; {help}");
                 }
                 self.said = fault;
@@ -477,17 +473,17 @@ async fn heard(kept: Option<&mut Kept>) -> Contents {
 
 /// Refuses what lets in or shows more beside what waits for a restart: the one would be in force
 /// without the other, which nobody meant.
-fn not_by_halves(changes: &[Change]) -> Result<(), StartFault> {
+fn not_by_halves(changes: &[Change]) -> Result<(), Advice> {
     let waits = changes.iter().find(|change| !change.follows);
     let widens = changes.iter().find(|change| change.widens);
     match (waits, widens) {
-        (Some(waits), Some(widens)) => Err(StartFault {
-            what: format!(
+        (Some(waits), Some(widens)) => Err(Advice::new(
+            format!(
                 "{} cannot change beside {}, which needs a restart",
                 widens.variable, waits.variable
             ),
-            help: "restart the service, or take one of the two changes back".to_owned(),
-        }),
+            "restart the service, or take one of the two changes back",
+        )),
         _ => Ok(()),
     }
 }

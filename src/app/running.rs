@@ -9,8 +9,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::notify::Notify;
 use super::supervise::{Source, Supervisor, Watch};
 use super::{Kept, Live, Opened, give_tools, keep, open};
+use crate::advice::Advice;
 use crate::config::{Config, Faults};
-use crate::db::StartFault;
 use crate::observe::Metrics;
 use crate::server::{BindFault, Piped, Server, Stop, Stopped};
 use crate::service::Service;
@@ -58,7 +58,7 @@ struct Beside {
 #[derive(Debug)]
 pub enum StartError {
     /// Something of the configuration, the database or the store.
-    Fault(StartFault),
+    Fault(Advice),
     /// The tools that the operator wrote.
     Tools(Faults),
     /// An address.
@@ -71,8 +71,8 @@ impl From<Faults> for StartError {
     }
 }
 
-impl From<StartFault> for StartError {
-    fn from(fault: StartFault) -> Self {
+impl From<Advice> for StartError {
+    fn from(fault: Advice) -> Self {
         Self::Fault(fault)
     }
 }
@@ -133,20 +133,19 @@ impl App {
 }
 
 /// What a service reloads from, with what its control socket is asked for, where it has one.
-fn controlled(source: Source, server: &mut Server, config: &Config) -> Result<Source, StartFault> {
+fn controlled(source: Source, server: &mut Server, config: &Config) -> Result<Source, Advice> {
     let Some(path) = &config.service.control_socket else {
         return Ok(source);
     };
     match server.open_control(path) {
         Ok(requests) => Ok(source.hearing(requests)),
-        Err(error) => Err(StartFault {
-            what: format!(
+        Err(error) => Err(Advice::new(
+            format!(
                 "MCP_CONTROL_SOCKET: cannot open {}: {error}",
                 path.display()
             ),
-            help: "name a file in a folder that is there and that the service may write to, or off"
-                .to_owned(),
-        }),
+            "name a file in a folder that is there and that the service may write to, or off",
+        )),
     }
 }
 

@@ -16,9 +16,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
+use crate::advice::Advice;
 use crate::auth::Digest;
 use crate::config::{Config, DatabaseUrl, StoreUrl};
-use crate::db::StartFault;
 use crate::policy::access::Freshness;
 use crate::policy::directory::Tenants;
 use crate::service::Service;
@@ -56,7 +56,7 @@ impl Drop for Kept {
 ///
 /// # Errors
 /// A store that cannot be right.
-pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, StartFault> {
+pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, Advice> {
     let (Some(url), Some(ways)) = (config.store.url.clone(), service.ways()) else {
         return Ok(None);
     };
@@ -83,10 +83,7 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
             .map_err(|failure| failure.to_string()),
         Err(fault) if fault.may_come => Err(fault.what),
         Err(fault) => {
-            return Err(StartFault {
-                what: fault.what,
-                help: fault.help,
-            });
+            return Err(fault.into());
         }
     };
     let contents = match opened {

@@ -16,10 +16,10 @@ use tracing::{error, info, warn};
 
 use super::notify::Notify;
 use super::{Live, NotReloaded, tools};
+use crate::advice::Advice;
 use crate::config::{Config, Faults};
-use crate::db::{StartFault, Weakness};
 use crate::policy::WrittenTools;
-use crate::server::{Outcome, ReloadReport, ReloadRequest, Trouble};
+use crate::server::{Outcome, ReloadReport, ReloadRequest};
 
 /// How often the certificate's end is told of.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(86_400);
@@ -168,17 +168,13 @@ impl Supervisor {
         let config = match (source.read)() {
             Ok(config) => config,
             Err(faults) => {
-                let faults = faults.iter().map(|fault| Trouble {
-                    what: format!("{}: {}", fault.variable, fault.message),
-                    help: fault.help.clone(),
-                });
-                return self.refused(faults.collect());
+                return self.refused(faults.iter().cloned().collect());
             }
         };
         let files = Watch::new(config.watched_files());
         match self.live.reload(config) {
             Ok(()) => self.files = files,
-            Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
+            Err(NotReloaded::Faulty(fault)) => self.refused(vec![fault]),
             Err(NotReloaded::Unchecked(_)) => {}
         }
     }
@@ -189,12 +185,10 @@ impl Supervisor {
         let read = self.live.reread();
         self.faulty = !self.live.config().has_sound_files();
         match read {
-            Err(NotReloaded::Faulty(fault)) => self.refused(vec![trouble(fault)]),
+            Err(NotReloaded::Faulty(fault)) => self.refused(vec![fault]),
             Ok(faults) if !faults.is_empty() => {
                 self.count("refused");
-                for StartFault { what, help } in &faults {
-                    error!("reload: {what}; {help}");
-                }
+                tell(&faults);
                 error!(
                     "reload: what is faulty stays as it was, but for tokens that are gone; what else \
                      changed is in force"
@@ -218,7 +212,7 @@ impl Supervisor {
                 self.tell(&Outcome::Done(report));
                 self.judge_tools();
             }
-            Err(NotReloaded::Faulty(fault)) => return self.refused(vec![trouble(fault)]),
+            Err(NotReloaded::Faulty(fault)) => return self.refused(vec![fault]),
             Err(NotReloaded::Unchecked(_)) if self.unchecked => return,
             Err(NotReloaded::Unchecked(_)) => {
                 self.unchecked = true;
@@ -253,14 +247,8 @@ impl Supervisor {
             }
             Err(faults) => {
                 self.count("refused");
-                let faults = faults.iter().map(|fault| Weakness {
-                    what: format!("{}: {}", fault.variable, fault.message),
-                    help: fault.help.clone(),
-                });
-                let faults: Vec<Weakness> = faults.collect();
-                for Weakness { what, help } in &faults {
-                    error!("reload: {what}; {help}");
-                }
+                let faults: Vec<Advice> = faults.iter().cloned().collect();
+                tell(&faults);
                 self.live.service().note_refused_tools(faults);
                 error!("reload: the tools stay as they were: something is wrong with them");
             }
@@ -278,21 +266,20 @@ impl Supervisor {
         }
     }
 
-    fn refused(&mut self, faults: Vec<Trouble>) {
+    fn refused(&mut self, faults: Vec<Advice>) {
         self.count("refused");
-        for Trouble { what, help } in &faults {
-            error!("reload: {what}; {help}");
-        }
+        tell(&faults);
         error!("reload: nothing is changed: the configuration is faulty");
         self.tell(&Outcome::Refused { faults });
         self.notify.ready();
     }
 }
 
-fn trouble(fault: StartFault) -> Trouble {
-    Trouble {
-        what: fault.what,
-        help: fault.help,
+/// Tells the log why a reload was refused.
+fn tell(faults: &[Advice]) {
+    for fault in faults {
+        let (what, help) = (fault.text(), &fault.help);
+        error!("reload: {what}; {help}");
     }
 }
 

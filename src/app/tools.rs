@@ -11,9 +11,10 @@ use futures_util::{StreamExt as _, stream};
 use tracing::{info, warn};
 
 use super::Opened;
+use crate::advice::Advice;
 use crate::catalog::FieldType;
-use crate::config::{self, Config, Fault, Faults};
-use crate::db::{Failure, Weakness};
+use crate::config::{self, Config, Faults};
+use crate::db::Failure;
 use crate::policy::ready::Bounds;
 use crate::policy::{Access, Clients, Exposed, Policy, Settings, Unready, Written, WrittenTools};
 use crate::tools::{self, MAX_TOOLS, Tool, file};
@@ -226,14 +227,14 @@ fn elsewhere(tool: &Written, has_store: bool) -> Vec<tools::Fault> {
     tool.faults()
 }
 
-fn told(fault: &tools::Fault) -> Fault {
+fn told(fault: &tools::Fault) -> Advice {
     let tool = fault.tool.as_ref();
     let of = tool.map_or_else(String::new, |tool| format!("tool {tool}: "));
-    Fault {
-        variable: fault.place.to_string(),
-        message: format!("{of}{}", fault.message),
-        help: fault.help.clone(),
-    }
+    Advice::about(
+        fault.place.to_string(),
+        format!("{of}{}", fault.message),
+        fault.help.clone(),
+    )
 }
 
 /// What files of tools hold.
@@ -244,15 +245,17 @@ struct Files {
     /// Every fault of the others.
     faults: Vec<tools::Fault>,
     /// Files and folders that cannot be read.
-    unreadable: Vec<Fault>,
+    unreadable: Vec<Advice>,
 }
 
 /// What a file holds, or all files of a folder in the order of their names.
 fn from_files(path: &Path) -> Files {
-    let unreadable = |path: &Path, error: &std::io::Error| Fault {
-        variable: "MCP_TOOLS_FILE".to_owned(),
-        message: format!("{} cannot be read: {error}", path.display()),
-        help: "name a file of tools, or a folder of such, that the service may read".to_owned(),
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        Advice::about(
+            "MCP_TOOLS_FILE",
+            format!("{} cannot be read: {error}", path.display()),
+            "name a file of tools, or a folder of such, that the service may read",
+        )
     };
     let mut files = Files::default();
     let paths = match path.is_dir() {

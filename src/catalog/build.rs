@@ -8,6 +8,7 @@ use super::rules::Rules;
 use super::{
     Catalog, Column, Distinction, Field, Model, Stored, Table, TableName, generated, relations,
 };
+use crate::advice::Advice;
 use crate::config::ModelName;
 use crate::sensitive::{Named, Sensitive};
 use crate::value::Value;
@@ -27,16 +28,7 @@ pub struct Built {
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
     /// What an operator said of a column, or of a key, and cannot be.
-    pub mistyped: Option<Mistyped>,
-}
-
-/// What was said of a column or a key and cannot be, in words for the operator.
-#[derive(Debug)]
-pub struct Mistyped {
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub help: String,
+    pub mistyped: Option<Advice>,
 }
 
 /// A field that is left out, and why.

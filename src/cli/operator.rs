@@ -25,8 +25,8 @@ use super::failure::Failure;
 use super::text::visible;
 use super::{logging, output, serve};
 use crate::admin::{Admin, Ledger, Refused, Way, find};
-use crate::config::{self, AuditTarget, Config, Fault, Faults, StoreUrl};
-use crate::db::Weakness;
+use crate::advice::Advice;
+use crate::config::{self, AuditTarget, Config, Faults, StoreUrl};
 use crate::egress::Reach;
 use crate::inspect::{Where, advice};
 use crate::observe::{Audit, Metrics, Target};
@@ -63,18 +63,18 @@ pub(crate) fn advise(tenant: &str, token: Option<&str>) -> Result<bool, Failure>
         let token = token.and_then(|id| tokens.find(|it| it.id.as_str() == id));
         Ok(advice(&contents, tenant, token, at).await)
     })?;
-    for Weakness { what, help } in &found {
-        warn(what, help);
+    for advice in &found {
+        warn(advice);
     }
     Ok(!found.is_empty())
 }
 
 /// Tells of something that is likely meant otherwise.
-pub(crate) fn warn(what: &str, help: &str) {
+pub(crate) fn warn(advice: &Advice) {
     output::words(format!(
         "warning: {}\nhelp: {}",
-        visible(what),
-        visible(help)
+        visible(&advice.text()),
+        visible(&advice.help)
     ));
 }
 
@@ -210,7 +210,7 @@ fn name_of(id: u32, users: &str) -> String {
 
 impl From<StoreFault> for Failure {
     fn from(fault: StoreFault) -> Self {
-        Self::unable(fault.what).help(fault.help)
+        Advice::from(fault).into()
     }
 }
 
@@ -245,15 +245,15 @@ impl From<Refused> for Failure {
 
 /// The faults of a record, by the options that its members are given by.
 fn named_as_options(faults: &Faults) -> Failure {
-    let named = faults.iter().map(|fault| match fault.variable.as_str() {
+    let named = faults.iter().map(|fault| match fault.subject.as_str() {
         "name" | "url" => fault.clone(),
-        "expires_at" => Fault {
-            variable: "--expires".to_owned(),
+        "expires_at" => Advice {
+            subject: "--expires".to_owned(),
             help: format!("{}; or a span such as 30d, or never", fault.help),
             ..fault.clone()
         },
-        member => Fault {
-            variable: format!("--{}", member.replace('_', "-")),
+        member => Advice {
+            subject: format!("--{}", member.replace('_', "-")),
             ..fault.clone()
         },
     });

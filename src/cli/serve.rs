@@ -10,10 +10,10 @@ use tracing::info;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{logging, output, summary};
+use crate::advice::Advice;
 use crate::app::notify::Notify;
 use crate::app::{App, Running, Source, StartError};
 use crate::config::{self, Config, Faults, LogFormat};
-use crate::db::StartFault;
 use crate::server::{BindFault, Stop, Stopped};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -118,9 +118,9 @@ pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
     }))
 }
 
-impl From<StartFault> for Failure {
-    fn from(fault: StartFault) -> Self {
-        Self::unable(fault.what).help(fault.help)
+impl From<Advice> for Failure {
+    fn from(fault: Advice) -> Self {
+        Self::unable(fault.text()).help(fault.help)
     }
 }
 

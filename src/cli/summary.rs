@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use tracing::{info, warn};
 
 use super::text::{counted, visible};
+use crate::advice::Advice;
 use crate::app::{Opened, Running};
 use crate::catalog::Model;
-use crate::config::{AuditTarget, Config, DatabaseUrl, Engine, Warning};
-use crate::db::{StartFault, Weakness};
+use crate::config::{AuditTarget, Config, DatabaseUrl, Engine};
 
 /// Lines of a start at the most; warnings beyond are counted.
 const START_LINES: usize = 9;
@@ -42,18 +42,16 @@ pub(super) async fn announce(config: &Config, running: &Running) {
 }
 
 /// Says what is read and what is weak, in so many lines that with those before it a start is read.
-pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Weakness], before: usize) {
+pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Advice], before: usize) {
     let lines = before + serves(config, opened) + usize::from(audits(config));
-    let configured = config.warnings.iter().map(Warning::line);
+    let configured = config.warnings.iter().map(Advice::line);
     let missing = opened.missing.iter().map(|missing| {
         format!(
             "MCP_ALLOWED_MODELS: {} is not served: {}",
             missing.name, missing.reason
         )
     });
-    let weak = weaknesses
-        .iter()
-        .map(|weakness| format!("{}; {}", weakness.what, weakness.help));
+    let weak = weaknesses.iter().map(Advice::line);
     let certificate = opened.service.access().certificate_warning();
     let certificate = certificate.into_iter();
     let warnings: Vec<String> = certificate
@@ -117,7 +115,8 @@ fn serves(config: &Config, opened: &Opened) -> usize {
             return 3;
         }
         None => {
-            if let Some(StartFault { what, help }) = &opened.absent {
+            if let Some(absent) = &opened.absent {
+                let (what, help) = (absent.text(), &absent.help);
                 warn!("{}", visible(&format!("{what}: waited for; {help}")));
                 return 1;
             }

@@ -14,7 +14,8 @@ use super::failure::Failure;
 use super::table::columns;
 use super::text::visible;
 use super::{operator, output, query, serve};
-use crate::app::{self, NoWorkbench, Opened, ToolCaller, Tries, Workbench};
+use crate::advice::Advice;
+use crate::app::{self, NoWorkbench, OpenService, ToolCaller, Tries, Workbench};
 use crate::config::{self, Config};
 use crate::error::Speech;
 use crate::observe::Metrics;
@@ -261,10 +262,8 @@ fn new(file: &std::path::Path) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn warn(warnings: &[crate::db::Weakness]) {
-    for weakness in warnings {
-        operator::warn(&weakness.what, &weakness.help);
-    }
+fn warn(warnings: &[Advice]) {
+    warnings.iter().for_each(operator::warn);
 }
 
 fn unknown(name: &str, told: &app::ToldTools) -> Failure {

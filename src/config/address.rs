@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// Reads `address:port`, `localhost:port` or a port alone, which means `127.0.0.1`.
 ///
 /// Names are not looked up, and nothing short of a written address opens the service to others.
-pub(super) fn parse(text: &str) -> Result<SocketAddr, Reason> {
+pub(super) fn parse(text: &str) -> Result<SocketAddr, Advice> {
     let loopback = |port: &str| {
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         let port = port.parse().ok().filter(|_| digits)?;
@@ -26,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<SocketAddr, Reason> {
             }
             _ => "for example 127.0.0.1:8000, [::1]:8000 or localhost:8000".to_owned(),
         };
-        Reason::new(
+        Advice::new(
             format!(
                 "expected an IP address and a port from 0 to 65535, not {}",
                 quoted(text)

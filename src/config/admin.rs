@@ -6,11 +6,13 @@ use serde::Deserialize;
 use super::Config;
 use super::change::Widens;
 use super::check::Check;
-use super::fault::{Faults, Reason};
+use super::fault::Faults;
 use super::places::{self, DatabasePlaces};
 use super::reader::Reader;
 use super::secrets;
 use super::variables::{Group, secret, unset, variable};
+
+use crate::advice::Advice;
 
 /// The variables of this concern.
 pub(super) const GROUP: Group = Group {
@@ -98,7 +100,7 @@ pub(super) fn judge(check: &mut Check, config: &Config) {
         config.service.tokens.iter().any(same)
     });
     if is_shared {
-        let reason = Reason::new(
+        let reason = Advice::new(
             "is one of MCP_TOKEN too: clients would administer the service",
             "make another one with: lucarne token",
         );

@@ -9,16 +9,18 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::fault::{Fault, Reason, Warning, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 #[derive(Default)]
 pub(super) struct Check {
-    pub(super) faults: Vec<Fault>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) faults: Vec<Advice>,
+    pub(super) warnings: Vec<Advice>,
 }
 
 impl Check {
-    pub(super) fn fault(&mut self, variable: &str, reason: Reason) {
+    pub(super) fn fault(&mut self, variable: &str, reason: Advice) {
         self.faults.push(reason.of(variable));
     }
 
@@ -28,12 +30,11 @@ impl Check {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.warnings
-            .push(Reason::new(message, help).of(variable).into());
+        self.warnings.push(Advice::new(message, help).of(variable));
     }
 
     /// The value, or `None` after its fault is noted.
-    pub(super) fn accept<T>(&mut self, variable: &str, read: Result<T, Reason>) -> Option<T> {
+    pub(super) fn accept<T>(&mut self, variable: &str, read: Result<T, Advice>) -> Option<T> {
         read.map_err(|reason| self.fault(variable, reason)).ok()
     }
 
@@ -54,7 +55,7 @@ impl Check {
         let expected = words.join(", ");
         self.fault(
             variable,
-            Reason::new(
+            Advice::new(
                 format!("expected one of {expected}, not {}", quoted(value)),
                 format!(
                     "write {variable}={} or {variable}={}{}",
@@ -86,7 +87,7 @@ impl Check {
             let (least, most) = (range.start(), range.end());
             self.fault(
                 variable,
-                Reason::new(
+                Advice::new(
                     format!(
                         "expected a whole number from {least} to {most}, not {}",
                         quoted(value)
@@ -121,7 +122,7 @@ impl Check {
         if seconds.is_none() {
             let what = format!("expected seconds from 0.001 to 3600, not {}", quoted(value));
             let help = format!("for example 0.5, without a unit{}", unquoted(value));
-            self.fault(variable, Reason::new(what, help));
+            self.fault(variable, Advice::new(what, help));
         }
         seconds.map(Duration::from_secs_f64)
     }
@@ -129,7 +130,7 @@ impl Check {
     /// A path without control characters, which no operator means.
     pub(super) fn path(&mut self, variable: &str, text: &str) -> PathBuf {
         if text.chars().any(char::is_control) {
-            let reason = Reason::new(
+            let reason = Advice::new(
                 format!("expected a path, not {}", quoted(text)),
                 "write the path without quotes or line breaks",
             );
@@ -140,7 +141,7 @@ impl Check {
 
     /// Whether a variable has a fault already.
     pub(super) fn refused(&self, variable: &str) -> bool {
-        self.faults.iter().any(|fault| fault.variable == variable)
+        self.faults.iter().any(|fault| fault.subject == variable)
     }
 
     /// The entries of a comma list, blank ones left out.
@@ -148,7 +149,7 @@ impl Check {
         &mut self,
         variable: &str,
         value: &str,
-        read: impl Fn(&str) -> Result<T, Reason>,
+        read: impl Fn(&str) -> Result<T, Advice>,
     ) -> Vec<T> {
         value
             .split(',')
@@ -224,7 +225,7 @@ mod tests {
             assert_eq!(check.faults.len(), 1, "{value}");
             let shown = check.faults[0].to_string();
             assert!(
-                shown.starts_with("error: MCP_RATE_LIMIT: expected a whole number from 0 to 10"),
+                shown.starts_with("MCP_RATE_LIMIT: expected a whole number from 0 to 10"),
                 "{shown}"
             );
         }
@@ -235,14 +236,14 @@ mod tests {
         let mut check = Check::default();
         check.boolean("MCP_READONLY", &"no\n".repeat(1000), true);
         assert_eq!(check.faults[0].to_string().lines().count(), 2);
-        assert!(check.faults[0].message.len() < 200);
+        assert!(check.faults[0].what.len() < 200);
     }
 
     #[test]
     fn lists_leave_out_blank_entries_and_gather_every_fault() {
         let mut check = Check::default();
         let read = |entry: &str| match entry {
-            "bad" => Err(Reason::new("bad", "better")),
+            "bad" => Err(Advice::new("bad", "better")),
             _ => Ok(entry.to_owned()),
         };
         let entries = check.list("MCP_ALLOWED_HOSTS", " a,, bad ,b,bad,", read);

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::client::value;
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
+
+use crate::advice::Advice;
 
 const NAME: &str = "MCP_CONTROL_SOCKET";
 /// What systemd calls the folder that it makes for a service, for as long as that runs.
@@ -42,7 +44,7 @@ pub(super) fn read(
             quoted(&text)
         );
         let help = "for example MCP_CONTROL_SOCKET=/run/lucarne/control.sock";
-        check.fault(NAME, Reason::new(message, help));
+        check.fault(NAME, Advice::new(message, help));
     }
     Some(path)
 }

@@ -5,13 +5,14 @@ use serde::Deserialize;
 use super::change::Widens;
 use super::check::Check;
 use super::database::DatabaseUrl;
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
 use super::field_types::{self, FieldType};
 use super::models::{self, ModelName};
 use super::reader::Reader;
 use super::relations::{self, GivenRelation};
 use super::secrets::{self, Secret};
 use super::variables::{Group, secret, unset, variable};
+use crate::advice::Advice;
 use crate::sensitive::Sensitive;
 
 /// The variables of this concern.
@@ -148,7 +149,7 @@ pub(super) fn read(reader: &mut Reader) -> Result<Data, Faults> {
 fn database(check: &mut Check, variable: &str, text: &str) -> Option<DatabaseUrl> {
     if secrets::is_placeholder(text) {
         let help = "for example DATABASE_URL=sqlite:data/shop.db";
-        check.fault(variable, Reason::new("is a well-known placeholder", help));
+        check.fault(variable, Advice::new("is a well-known placeholder", help));
         return None;
     }
     let (database, ignored) = check.accept(variable, DatabaseUrl::parse(text))?;
@@ -178,7 +179,7 @@ fn sensitive(check: &mut Check, hidden: Option<String>, reveal: Option<String>) 
                 quoted(&invalid.entry)
             );
             let help = format!("for example {}=users.phone", invalid.variable);
-            check.fault(invalid.variable, Reason::new(message, help));
+            check.fault(invalid.variable, Advice::new(message, help));
         }
         Sensitive::default()
     })
@@ -188,7 +189,7 @@ fn field_types(check: &mut Check, text: Option<String>, is_server: bool) -> Vec<
     const NAME: &str = "MCP_FIELD_TYPES";
     let types = check.list(NAME, &text.unwrap_or_default(), field_types::parse);
     if is_server && !types.is_empty() {
-        let reason = Reason::new(
+        let reason = Advice::new(
             "is for SQLite; a server tells the types of its columns itself",
             "leave it out",
         );

@@ -8,7 +8,9 @@ use std::fmt;
 
 pub use self::server::{OF_POSTGRES, ServerUrl};
 pub use self::sqlite::SqliteFile;
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// The kind of database behind the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,9 @@ impl DatabaseUrl {
     }
 
     /// Reads a URL; beside it come the names of parameters that mean nothing here.
-    pub(super) fn parse(text: &str) -> Result<(Self, Vec<String>), Reason> {
+    pub(super) fn parse(text: &str) -> Result<(Self, Vec<String>), Advice> {
         let Some((scheme, rest)) = text.trim().split_once(':') else {
-            return Err(Reason::new(
+            return Err(Advice::new(
                 "expected a URL, and this has no scheme",
                 EXAMPLES,
             ));
@@ -70,7 +72,7 @@ impl DatabaseUrl {
             return Ok((Self::Sqlite(file), ignored));
         }
         let Some(rest) = rest.strip_prefix("//") else {
-            return Err(Reason::new(format!("expected // after {base}:"), EXAMPLES));
+            return Err(Advice::new(format!("expected // after {base}:"), EXAMPLES));
         };
         let (server, ignored) = ServerUrl::parse(engine, base == "mariadb", rest)?;
         Ok((Self::Server(server), ignored))
@@ -81,7 +83,7 @@ const EXAMPLES: &str =
     "for example sqlite:data/shop.db or postgres://reader:password@localhost:5432/shop";
 
 /// Repeats the scheme only where it surely is one: what stands before a colon may be a password.
-fn unknown_scheme(scheme: &str, rest: &str) -> Reason {
+fn unknown_scheme(scheme: &str, rest: &str) -> Advice {
     let plain = scheme.len() <= 20
         && scheme
             .bytes()
@@ -91,7 +93,7 @@ fn unknown_scheme(scheme: &str, rest: &str) -> Reason {
     } else {
         String::new()
     };
-    Reason::new(
+    Advice::new(
         format!("expected sqlite:, postgres://, mysql:// or mariadb://{shown}"),
         EXAMPLES,
     )
@@ -123,11 +125,11 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// Undoes percent-encoding; control characters and what is no UTF-8 have no meaning in a URL.
-fn decode(text: &str) -> Result<String, Reason> {
+fn decode(text: &str) -> Result<String, Advice> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
     match decoded {
         Ok(decoded) if !decoded.chars().any(char::is_control) => Ok(decoded.into_owned()),
-        _ => Err(Reason::new(
+        _ => Err(Advice::new(
             "holds a control character, or percent-encoding that is not UTF-8",
             "encode each special character as the percent signs of its UTF-8 bytes",
         )),
@@ -197,7 +199,7 @@ mod tests {
             ("postgres+s3same!://db/shop", ""),
         ] {
             let reason = DatabaseUrl::parse(url).unwrap_err();
-            let text = format!("{} {}", reason.message, reason.help);
+            let text = format!("{} {}", reason.what, reason.help);
             assert!(
                 text.contains("postgres://") && text.contains(shown),
                 "{text}"

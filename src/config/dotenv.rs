@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::fault::{Fault, Faults, Reason};
+use super::fault::Faults;
 use super::files::{LONGEST, read_file};
 use super::variables;
+
+use crate::advice::Advice;
 
 /// The environment of the process, then the variables of a `.env` file if there is one.
 ///
@@ -46,7 +48,7 @@ fn is_set_by_its_other_form(name: &str, vars: &[(String, String)]) -> bool {
 
 fn process(
     vars: impl Iterator<Item = (OsString, OsString)>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Advice>,
 ) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, value) in vars {
@@ -56,7 +58,7 @@ fn process(
         match value.into_string() {
             Ok(value) => pairs.push((name, value)),
             Err(_) if variables::is_known(&name) => {
-                faults.push(Reason::new("is not UTF-8", "write it as UTF-8 text").of(&name));
+                faults.push(Advice::new("is not UTF-8", "write it as UTF-8 text").of(&name));
             }
             Err(_) => {}
         }
@@ -64,7 +66,7 @@ fn process(
     pairs
 }
 
-fn file(path: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
+fn file(path: &Path, faults: &mut Vec<Advice>) -> Vec<(String, String)> {
     let shown = path.display().to_string();
     let bytes = match read_file(path, LONGEST) {
         Ok(bytes) => bytes,
@@ -74,7 +76,7 @@ fn file(path: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
         }
         Err(error) => {
             let help = "let the service read it, or remove it";
-            faults.push(Reason::new(format!("cannot be read: {error}"), help).of(&shown));
+            faults.push(Advice::new(format!("cannot be read: {error}"), help).of(&shown));
             return Vec::new();
         }
     };
@@ -83,7 +85,7 @@ fn file(path: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
         Err(error) => {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let reason = Reason::new(
+            let reason = Advice::new(
                 format!("line {line} is not UTF-8"),
                 "save the file as UTF-8",
             );
@@ -95,7 +97,7 @@ fn file(path: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
 
 /// Reads the lines one by one, so that a fault has a number and an odd value of another
 /// application (`MOTTO=don't`) cannot swallow the lines that follow it.
-fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
+fn parse(file: &str, text: &str, faults: &mut Vec<Advice>) -> Vec<(String, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<&str> = text.lines().collect();
     let mut pairs: Vec<(String, String)> = Vec::new();
@@ -109,7 +111,7 @@ fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String
         let Some((name, value)) = assignment(line) else {
             if !matches!(line.trim_start().chars().next(), None | Some('#')) {
                 let help = "expected NAME=value, a comment after #, or an empty line";
-                faults.push(Reason::new(format!("line {number} sets no variable"), help).of(file));
+                faults.push(Advice::new(format!("line {number} sets no variable"), help).of(file));
             }
             continue;
         };
@@ -118,7 +120,7 @@ fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String
             Some(_) if known && is_cut(name, value) => {
                 let what = format!("line {number} of {file}: the value ends at \" #\"");
                 let help = "put it in single quotes, or the comment on a line of its own";
-                faults.push(Reason::new(what, help).of(name));
+                faults.push(Advice::new(what, help).of(name));
             }
             Some(pair) => {
                 if known
@@ -131,7 +133,7 @@ fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String
                     && kept.1 != pair.1
                 {
                     let what = format!("set twice in {file}, on lines {earlier} and {number}");
-                    faults.push(Reason::new(what, "keep one of the two lines").of(name));
+                    faults.push(Advice::new(what, "keep one of the two lines").of(name));
                 }
                 context.push_str(&literal_dollars(line));
                 context.push('\n');
@@ -140,7 +142,7 @@ fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<(String, String
             None if known => {
                 let what = format!("line {number} of {file} cannot be read");
                 let help = "put the value in single quotes, closed on the same line";
-                faults.push(Reason::new(what, help).of(name));
+                faults.push(Advice::new(what, help).of(name));
             }
             // The name alone, in case it is a misspelling of one of ours.
             None => {
@@ -270,7 +272,7 @@ mod tests {
             ("export MCP_TOKEN = abc #def", "MCP_TOKEN"),
         ] {
             let faults = faults(&format!("# first\n{line}"));
-            let told = format!("error: {name}: line 2 of .env: the value ends at \" #\"");
+            let told = format!("{name}: line 2 of .env: the value ends at \" #\"");
             assert_eq!(faults.len(), 1, "{line}");
             assert!(faults[0].starts_with(&told), "{faults:?}");
             assert!(!faults[0].contains("battery"), "{faults:?}");
@@ -329,7 +331,7 @@ mod tests {
             let faults = faults(&format!("\n{line}\nMCP_LOG=info"));
             assert_eq!(faults.len(), 1, "{line}");
             assert!(
-                faults[0].starts_with("error: MCP_TOKEN: line 2 of .env"),
+                faults[0].starts_with("MCP_TOKEN: line 2 of .env"),
                 "{}",
                 faults[0]
             );

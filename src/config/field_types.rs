@@ -1,6 +1,8 @@
 //! `MCP_FIELD_TYPES`: what columns of an SQLite file hold, where their declaration does not tell.
 
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// What an operator says that a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +57,11 @@ pub struct FieldType {
 }
 
 /// Reads an entry such as `orders.at=unix_ms`.
-pub(super) fn parse(entry: &str) -> Result<FieldType, Reason> {
+pub(super) fn parse(entry: &str) -> Result<FieldType, Advice> {
     const HELP: &str = "for example MCP_FIELD_TYPES=orders.at=unix_ms";
     let malformed = || {
         let message = format!("expected model.field=type, not {}", quoted(entry));
-        Reason::new(message, HELP)
+        Advice::new(message, HELP)
     };
     let (name, given) = entry.rsplit_once('=').ok_or_else(malformed)?;
     // A model may have a schema in front; a field has no point in its name here.
@@ -78,7 +80,7 @@ pub(super) fn parse(entry: &str) -> Result<FieldType, Reason> {
             .filter(|(distance, _)| *distance <= 2)
             .map_or_else(String::new, |(_, name)| format!("did you mean {name}? "));
         let message = format!("{name}: there is no type {}", quoted(given));
-        Reason::new(message, format!("{near}the types are {}", names.join(", ")))
+        Advice::new(message, format!("{near}the types are {}", names.join(", ")))
     })?;
     Ok(FieldType {
         model: model.to_owned(),

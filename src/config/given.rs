@@ -5,10 +5,11 @@
 
 use super::check::Check;
 use super::database::DatabaseUrl;
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
 use super::models::{self, ModelName};
 use super::relations::{self, GivenRelation};
 use super::secrets;
+use crate::advice::Advice;
 use crate::sensitive::Sensitive;
 
 /// Reads what `DATABASE_URL` holds.
@@ -20,7 +21,7 @@ pub fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
     const EXAMPLES: &str =
         "for example sqlite:data/shop.db or postgres://reader:password@localhost:5432/shop";
     if secrets::is_placeholder(text) {
-        let reason = Reason::new("is a well-known placeholder", EXAMPLES);
+        let reason = Advice::new("is a well-known placeholder", EXAMPLES);
         return Err(Faults::one(reason.of(place)));
     }
     match DatabaseUrl::parse(text) {
@@ -28,7 +29,7 @@ pub fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
             None => Ok(url),
             Some(name) => {
                 let message = format!("the parameter {} means nothing here", quoted(name));
-                let reason = Reason::new(message, "take it out of the URL");
+                let reason = Advice::new(message, "take it out of the URL");
                 Err(Faults::one(reason.of(place)))
             }
         },
@@ -63,7 +64,7 @@ pub fn model_names(place: &str, text: &str) -> Result<Vec<ModelName>, Faults> {
                 true => "name what to expose: users,tickets".to_owned(),
                 false => reason.help,
             };
-            check.fault(place, Reason { help, ..reason });
+            check.fault(place, Advice { help, ..reason });
         }
         Faults::of(check)
     })
@@ -110,7 +111,7 @@ pub fn sensitive(
                 invalid.expected,
                 quoted(&invalid.entry)
             );
-            check.fault(place, Reason::new(message, "for example users.phone"));
+            check.fault(place, Advice::new(message, "for example users.phone"));
         }
         Faults::of(check)
     })

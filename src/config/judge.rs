@@ -3,7 +3,8 @@
 use super::Config;
 use super::admin;
 use super::check::Check;
-use super::fault::Reason;
+
+use crate::advice::Advice;
 
 pub(super) fn judge(check: &mut Check, config: &Config, hosts_are_named: bool) {
     if !config.data.read_only {
@@ -83,7 +84,7 @@ fn unguarded(check: &mut Check, config: &Config) {
         None
     };
     match fault {
-        Some((message, help)) => check.fault(NAME, Reason::new(message, help)),
+        Some((message, help)) => check.fault(NAME, Advice::new(message, help)),
         None => check.warn(
             NAME,
             "false lets every program of this machine in without a token",

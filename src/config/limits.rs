@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::change::Widens;
-use super::fault::{Faults, Reason};
+use super::fault::Faults;
 use super::memory;
 use super::reader::Reader;
 use super::variables::{Group, unset, variable};
+
+use crate::advice::Advice;
 
 /// The variables of this concern.
 pub(super) const GROUP: Group = Group {
@@ -109,7 +111,7 @@ pub(super) fn read(reader: &mut Reader) -> Result<Limits, Faults> {
     let max_limit = check.number("MCP_MAX_LIMIT", &typed.mcp_max_limit, 1..=100_000);
     let default_limit = check.number("MCP_DEFAULT_LIMIT", &typed.mcp_default_limit, 1..=100_000);
     if default_limit > max_limit && default_is_set && !check.refused("MCP_MAX_LIMIT") {
-        let reason = Reason::new(
+        let reason = Advice::new(
             format!("expected at most MCP_MAX_LIMIT, which is {max_limit}, not {default_limit}"),
             format!("lower it, or raise MCP_MAX_LIMIT to {default_limit}"),
         );

@@ -5,9 +5,11 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::check::Check;
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
 use super::reader::Reader;
 use super::variables::{Group, variable};
+
+use crate::advice::Advice;
 
 /// The variables of this concern.
 pub(super) const GROUP: Group = Group {
@@ -74,7 +76,7 @@ fn filter(check: &mut Check, text: &str) -> String {
             || EnvFilter::builder().parse(directive).is_err()
     });
     if let Some(directive) = refused {
-        let reason = Reason::new(
+        let reason = Advice::new(
             format!(
                 "expected error, warn, info, debug, trace, off or a tracing filter, not {}",
                 quoted(directive)

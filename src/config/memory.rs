@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::check::Check;
-use super::fault::Reason;
+
+use crate::advice::Advice;
 
 const NAME: &str = "MCP_MAX_MEMORY_BYTES";
 /// What is taken of a machine that has plenty.
@@ -28,7 +29,7 @@ pub(super) fn budget(check: &mut Check, typed: Option<&str>, largest: usize) -> 
         let help = format!(
             "set at least {needed}, or lower MCP_MAX_RESPONSE_BYTES and MCP_MAX_MESSAGE_BYTES"
         );
-        check.fault(NAME, Reason::new(message, help));
+        check.fault(NAME, Advice::new(message, help));
     }
     bytes
 }

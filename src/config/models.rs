@@ -1,7 +1,9 @@
 //! The whitelist's grammar: which tables and views are meant, and the names that they answer to.
 
 use super::database::Engine;
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// One entry of `MCP_ALLOWED_MODELS`: a table or view, and the name that clients use for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,7 @@ impl ModelName {
 ///
 /// A part in double quotes may hold commas, dots and equals signs; a quote in it is doubled.
 /// Blank entries are left out. The faults of all entries come together.
-pub(super) fn parse(text: &str) -> Result<Vec<ModelName>, Vec<Reason>> {
+pub(super) fn parse(text: &str) -> Result<Vec<ModelName>, Vec<Advice>> {
     let mut models: Vec<ModelName> = Vec::new();
     let mut faults = Vec::new();
     for entry in split(text, ',') {
@@ -84,7 +86,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<ModelName>, Vec<Reason>> {
         }
         match parse_entry(entry) {
             Ok(model) if models.iter().any(|other| other.exposed == model.exposed) => {
-                faults.push(Reason::new(
+                faults.push(Advice::new(
                     format!("{} is exposed twice", quoted(&model.exposed)),
                     "leave one out, or name it apart: alias=schema.name",
                 ));
@@ -94,7 +96,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<ModelName>, Vec<Reason>> {
         }
     }
     if models.is_empty() && faults.is_empty() {
-        faults.push(Reason::new(
+        faults.push(Advice::new(
             "set but empty; expected at least one table or view",
             "name what to expose (MCP_ALLOWED_MODELS=users,tickets), or unset it for the default",
         ));
@@ -106,9 +108,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<ModelName>, Vec<Reason>> {
     }
 }
 
-fn parse_entry(entry: &str) -> Result<ModelName, Reason> {
+fn parse_entry(entry: &str) -> Result<ModelName, Advice> {
     let malformed = || {
-        Reason::new(
+        Advice::new(
             format!(
                 "expected name, schema.name or alias=schema.name, not {}",
                 quoted(entry)

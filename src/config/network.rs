@@ -9,10 +9,12 @@ use serde::Deserialize;
 use super::address;
 use super::change::Widens;
 use super::check::Check;
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
 use super::origins::{self, AllowedHosts, AllowedOrigins};
 use super::reader::Reader;
 use super::variables::{Group, unset, variable};
+
+use crate::advice::Advice;
 
 /// The variables of this concern.
 pub(super) const GROUP: Group = Group {
@@ -123,7 +125,7 @@ pub(super) fn admin_listen(
     {
         let message = format!("expected another port than that of MCP_LISTEN, not {admin}");
         let help = "for example MCP_ADMIN_LISTEN=127.0.0.1:9090";
-        check.fault("MCP_ADMIN_LISTEN", Reason::new(message, help));
+        check.fault("MCP_ADMIN_LISTEN", Advice::new(message, help));
     }
     Some(admin)
 }
@@ -174,7 +176,7 @@ fn proxies(check: &mut Check, list: Option<String>) -> Vec<IpNet> {
         let network = entry.parse().map(|network: IpNet| network.trunc()).ok();
         let network = network.or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from));
         network.ok_or_else(|| {
-            Reason::new(
+            Advice::new(
                 format!("expected an IP address or network, not {}", quoted(entry)),
                 "for example 10.0.0.0/8, 192.168.1.5 or fd00::/8",
             )
@@ -199,7 +201,7 @@ fn tls(check: &mut Check, cert: Option<String>, key: Option<String>) -> Option<T
     let message = format!("missing, and needed when {set} is set");
     check.fault(
         missing,
-        Reason::new(message, format!("set both, or unset {set}")),
+        Advice::new(message, format!("set both, or unset {set}")),
     );
     None
 }

@@ -2,7 +2,9 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// The `Host` values that requests may carry, against DNS rebinding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,7 @@ impl AllowedHosts {
 }
 
 /// Reads one entry of `MCP_ALLOWED_HOSTS` that is not `*`.
-pub(super) fn parse_host(text: &str) -> Result<HostPattern, Reason> {
+pub(super) fn parse_host(text: &str) -> Result<HostPattern, Advice> {
     // A bare IPv6 address has no brackets, since it has no port.
     let address = text
         .parse::<Ipv6Addr>()
@@ -84,7 +86,7 @@ pub(super) fn parse_host(text: &str) -> Result<HostPattern, Reason> {
             let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
             Ok(HostPattern { host, port })
         }
-        None => Err(Reason::new(
+        None => Err(Advice::new(
             format!(
                 "expected a host name, with a port or without, not {}",
                 quoted(text)
@@ -140,14 +142,14 @@ impl AllowedOrigins {
 }
 
 /// Reads one entry of `MCP_ALLOWED_ORIGINS` that is not `*`.
-pub(super) fn parse_origin(text: &str) -> Result<Origin, Reason> {
+pub(super) fn parse_origin(text: &str) -> Result<Origin, Advice> {
     split_origin(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
         let help = if text.eq_ignore_ascii_case("null") {
             "any page can send the origin null, so it is never let in; leave it out"
         } else {
             "for example https://app.example.com or http://localhost:3000, without a path"
         };
-        Reason::new(
+        Advice::new(
             format!(
                 "expected scheme://host or scheme://host:port, not {}",
                 quoted(text)

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::check::Check;
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
+
+use crate::advice::Advice;
 
 /// What the operator allows beside addresses that everybody may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +66,7 @@ pub(super) fn read(
         let plain = !text.chars().any(char::is_control);
         let read = match plain && path.is_absolute() && path.parent().is_some() {
             true => Ok(path),
-            false => Err(Reason::new(
+            false => Err(Advice::new(
                 format!(
                     "expected an absolute path of a folder, not {}",
                     quoted(&text)
@@ -77,7 +79,7 @@ pub(super) fn read(
     DatabasePlaces { hosts, folder }
 }
 
-fn host(entry: &str) -> Result<HostRule, Reason> {
+fn host(entry: &str) -> Result<HostRule, Advice> {
     let network = entry.parse().map(|network: IpNet| network.trunc()).ok();
     let network = network.or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from));
     if let Some(network) = network {
@@ -96,7 +98,7 @@ fn host(entry: &str) -> Result<HostRule, Reason> {
     if named && name.split('.').all(label) {
         return Ok(HostRule::Name(name));
     }
-    Err(Reason::new(
+    Err(Advice::new(
         format!(
             "expected a host name, an IP address or a network, not {}",
             quoted(entry)

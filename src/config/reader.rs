@@ -7,9 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::change::Settings;
 use super::check::Check;
-use super::fault::{Faults, Reason, Warning};
+use super::fault::Faults;
 use super::secrets::{self, Secret};
 use super::variables;
+
+use crate::advice::Advice;
 
 /// The variable whose empty value is a fault and not the default: an emptied whitelist must not
 /// expose the default one.
@@ -68,7 +70,7 @@ impl Reader {
         // Every field is text and those without a default are optional, so nothing can fail here
         // that a person typed.
         envy::from_iter(pairs).map_err(|_| {
-            Faults::one(Reason::new("cannot be read", "report this as a defect").of("environment"))
+            Faults::one(Advice::new("cannot be read", "report this as a defect").of("environment"))
         })
     }
 
@@ -123,13 +125,13 @@ impl Reader {
     pub(super) fn missing(&mut self, name: &str, help: &str) {
         let is_meant = self.meant.iter().any(|meant| meant.starts_with(name));
         if self.enabled && !self.has_store() && !is_meant {
-            let reason = Reason::new("missing, and needed when MCP_ENABLED=true", help);
+            let reason = Advice::new("missing, and needed when MCP_ENABLED=true", help);
             self.needed.fault(name, reason);
         }
     }
 
     /// What the variables come to beside the configuration itself, or all that is wrong.
-    pub(super) fn finish(self) -> Result<(Settings, Vec<PathBuf>, Vec<Warning>), Faults> {
+    pub(super) fn finish(self) -> Result<(Settings, Vec<PathBuf>, Vec<Advice>), Faults> {
         let Check {
             mut faults,
             mut warnings,
@@ -137,13 +139,13 @@ impl Reader {
         if self.enabled {
             faults.extend(self.needed.faults);
         } else {
-            warnings.extend(self.needed.faults.into_iter().map(Into::into));
+            warnings.extend(self.needed.faults);
         }
         warnings.extend(self.needed.warnings);
         let position = |name: &str| variables::all().position(|variable| variable.name == name);
         faults.sort_by_key(|fault| {
-            let secret = fault.variable.strip_suffix("_FILE");
-            position(&fault.variable).or_else(|| position(secret?))
+            let secret = fault.subject.strip_suffix("_FILE");
+            position(&fault.subject).or_else(|| position(secret?))
         });
         Faults::none_or(faults)?;
         Ok((self.settings, self.files, warnings))
@@ -163,7 +165,7 @@ fn names(check: &mut Check, vars: &[(String, String)]) -> Vec<String> {
     for name in unknown {
         if let Some(nearest) = variables::nearest(name) {
             let help = format!("did you mean {nearest}?");
-            check.fault(name, Reason::new("there is no such variable", help));
+            check.fault(name, Advice::new("there is no such variable", help));
             meant.push(nearest.into_owned());
         } else if name.to_ascii_uppercase().starts_with("MCP_") {
             let help =

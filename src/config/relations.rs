@@ -1,7 +1,9 @@
 //! `MCP_RELATIONS`: keys between models that the database does not tell of.
 
-use super::fault::{Reason, quoted};
+use super::fault::quoted;
 use super::models::{split, unquote};
+
+use crate::advice::Advice;
 
 /// Fields of one key at the most.
 const MAX_FIELDS: usize = 16;
@@ -24,7 +26,7 @@ pub struct GivenRelation {
 /// Reads a comma list such as `buyer:orders.customer_id=customers.id,lines.no+lines.shop=orders.no+orders.shop`.
 ///
 /// A part in double quotes may hold what separates others; a quote in it is doubled.
-pub(super) fn parse(text: &str) -> Result<Vec<GivenRelation>, Vec<Reason>> {
+pub(super) fn parse(text: &str) -> Result<Vec<GivenRelation>, Vec<Advice>> {
     let mut relations = Vec::new();
     let mut faults = Vec::new();
     let entries = split(text, ',').map(str::trim);
@@ -41,9 +43,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<GivenRelation>, Vec<Reason>> {
     }
 }
 
-fn parse_entry(entry: &str) -> Result<GivenRelation, Reason> {
+fn parse_entry(entry: &str) -> Result<GivenRelation, Advice> {
     let malformed = || {
-        Reason::new(
+        Advice::new(
             format!("expected model.field=model.field, not {}", quoted(entry)),
             r#"for example orders.customer_id=customers.id, buyer:orders.buyer_id=users.id, or lines.no+lines.shop=orders.no+orders.shop; a name that holds one of , : = + . goes into double quotes"#,
         )
@@ -73,7 +75,7 @@ fn parse_entry(entry: &str) -> Result<GivenRelation, Reason> {
             target_fields.len(),
             quoted(entry)
         );
-        return Err(Reason::new(message, "name as many fields on each side"));
+        return Err(Advice::new(message, "name as many fields on each side"));
     }
     Ok(GivenRelation {
         name,

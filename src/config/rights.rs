@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::Config;
-use super::fault::{Reason, Warning};
+
+use crate::advice::Advice;
 
 const READ_BY_ALL: u32 = 0o004;
 const ENTERED_BY_ALL: u32 = 0o001;
@@ -16,17 +17,15 @@ impl Config {
         let key = self.network.tls.as_ref().map(|tls| tls.key.as_path());
         let files = self.secret_files.iter().map(std::path::PathBuf::as_path);
         let files = dotenv.into_iter().chain(files).chain(key);
-        let warnings: Vec<Warning> = files.filter(|file| is_open(file)).map(warning).collect();
+        let warnings: Vec<Advice> = files.filter(|file| is_open(file)).map(warning).collect();
         self.warnings.extend(warnings);
     }
 }
 
-fn warning(file: &Path) -> Warning {
+fn warning(file: &Path) -> Advice {
     let shown = file.display().to_string();
     let help = format!("chmod 0640 {shown}, with the group of the service");
-    Reason::new("every user of this machine may read its secrets", help)
-        .of(&shown)
-        .into()
+    Advice::new("every user of this machine may read its secrets", help).of(&shown)
 }
 
 /// Whether every user may read a file, and enter each folder on the way to it.

@@ -8,8 +8,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{SecretBox, SecretString};
 
 use super::check::Check;
-use super::fault::Reason;
 use super::files::read_file;
+
+use crate::advice::Advice;
 
 /// Far above any token, key or URL; a file without an end is not read to its end.
 const MAX_FILE_BYTES: u64 = 65_536;
@@ -42,7 +43,7 @@ pub(super) fn find(
     match (typed, file) {
         (None, None) => Secret::Missing,
         (Some(_), Some(_)) => {
-            let reason = Reason::new(
+            let reason = Advice::new(
                 format!("set, and {name} is set too; expected one of the two"),
                 format!("unset {name} or {file_name}"),
             );
@@ -56,7 +57,7 @@ pub(super) fn find(
         (None, Some(path)) => {
             let shown = path.display();
             let read = read(path).map_err(|error| {
-                Reason::new(
+                Advice::new(
                     format!("cannot read {shown}: {error}"),
                     "name a text file that the service may read",
                 )
@@ -64,7 +65,7 @@ pub(super) fn find(
             match needed.accept(&file_name, read) {
                 Some(text) if text.is_empty() => {
                     let help = format!("write the value of {name} into it");
-                    needed.fault(&file_name, Reason::new(format!("{shown} is empty"), help));
+                    needed.fault(&file_name, Advice::new(format!("{shown} is empty"), help));
                     Secret::Faulty
                 }
                 Some(text) => Secret::Found {
@@ -145,7 +146,7 @@ pub(super) fn tokens(check: &mut Check, variable: &str, text: &str) -> Vec<Secre
         };
         match refused_token(token) {
             Some((what, help)) => {
-                check.fault(variable, Reason::new(format!("{which} {what}"), help));
+                check.fault(variable, Advice::new(format!("{which} {what}"), help));
             }
             None => {
                 if token.len() < SHORT {
@@ -189,7 +190,7 @@ fn refused_token(token: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// The key of 32 bytes: 43 characters of URL-safe base64, or 64 hexadecimal digits.
-pub(super) fn cursor_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
+pub(super) fn cursor_key(text: &str) -> Result<SecretBox<[u8; 32]>, Advice> {
     let bytes = match text.len() {
         43 => BASE64_URL_SAFE_NO_PAD.decode(text).ok(),
         64 => hexadecimal(text),
@@ -197,7 +198,7 @@ pub(super) fn cursor_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
     };
     let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     key.map(|key| SecretBox::new(Box::new(key))).ok_or_else(|| {
-        Reason::new(
+        Advice::new(
             "expected 43 characters of URL-safe base64 or 64 hexadecimal digits, for 32 bytes",
             NEW_TOKEN,
         )
@@ -206,11 +207,11 @@ pub(super) fn cursor_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
 
 /// The key of 32 bytes: base64 of either alphabet, with or without its last sign, or 64 hexadecimal
 /// digits.
-pub(super) fn encryption_key(text: &str) -> Result<SecretBox<[u8; 32]>, Reason> {
+pub(super) fn encryption_key(text: &str) -> Result<SecretBox<[u8; 32]>, Advice> {
     let bare = text.strip_suffix('=').unwrap_or(text);
     let url_safe = bare.replace('+', "-").replace('/', "_");
     cursor_key(&url_safe).map_err(|_| {
-        Reason::new(
+        Advice::new(
             "expected 32 bytes as 43 or 44 characters of base64, or as 64 hexadecimal digits",
             "make one with: openssl rand -base64 32",
         )
@@ -272,7 +273,7 @@ mod tests {
         assert_eq!((tokens.len(), check.warnings.len()), (1, 1));
         assert!(check_tokens("exactly-16-chars").0.warnings.is_empty());
         let (check, _) = check_tokens("a-token-that-is-long,short");
-        assert!(check.warnings[0].message.starts_with("token 2 of 2"));
+        assert!(check.warnings[0].what.starts_with("token 2 of 2"));
     }
 
     #[test]

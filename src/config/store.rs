@@ -9,11 +9,13 @@ use secrecy::SecretBox;
 use serde::Deserialize;
 
 use super::database::{DatabaseUrl, Engine, ServerUrl};
-use super::fault::{Faults, Reason, quoted};
+use super::fault::{Faults, quoted};
 use super::limits::DAY;
 use super::reader::{Forms, Reader};
 use super::secrets;
 use super::variables::{Group, secret, variable};
+
+use crate::advice::Advice;
 
 /// The variables of this concern.
 pub(super) const GROUP: Group = Group {
@@ -150,7 +152,7 @@ fn keys(reader: &mut Reader, current: Forms, previous: Forms) -> EncryptionKeys 
     if is_set(&previous) && !is_set(&current) {
         let message = format!("set, and {} is not", NAMES[0]);
         let help = format!("set {} too: it seals from now on", NAMES[0]);
-        reader.check.fault(NAMES[1], Reason::new(message, help));
+        reader.check.fault(NAMES[1], Advice::new(message, help));
     }
     let mut key = |name, forms| {
         let (variable, text) = reader.secret(name, forms)?;
@@ -163,13 +165,13 @@ fn keys(reader: &mut Reader, current: Forms, previous: Forms) -> EncryptionKeys 
     }
 }
 
-fn parse(text: &str) -> Result<(StoreUrl, Vec<String>), Reason> {
+fn parse(text: &str) -> Result<(StoreUrl, Vec<String>), Advice> {
     const EXAMPLES: &str =
         "for example sqlite:/var/lib/lucarne/store.db or postgres://lucarne:password@db/lucarne";
     if secrets::is_placeholder(text) {
-        return Err(Reason::new("is a well-known placeholder", EXAMPLES));
+        return Err(Advice::new("is a well-known placeholder", EXAMPLES));
     }
-    let (url, ignored) = DatabaseUrl::parse(text).map_err(|reason| Reason {
+    let (url, ignored) = DatabaseUrl::parse(text).map_err(|reason| Advice {
         help: EXAMPLES.to_owned(),
         ..reason
     })?;
@@ -178,7 +180,7 @@ fn parse(text: &str) -> Result<(StoreUrl, Vec<String>), Reason> {
         DatabaseUrl::Server(server) if server.engine == Engine::Postgres => {
             Ok((StoreUrl::Postgres(server), ignored))
         }
-        DatabaseUrl::Server(server) => Err(Reason::new(
+        DatabaseUrl::Server(server) => Err(Advice::new(
             format!("expected sqlite: or postgres://, not {}", server.engine),
             EXAMPLES,
         )),
@@ -220,7 +222,7 @@ mod tests {
                 reason.help.contains("sqlite:/var/lib/lucarne/store.db"),
                 "{text}"
             );
-            assert!(!reason.message.contains("s3cret"), "{}", reason.message);
+            assert!(!reason.what.contains("s3cret"), "{}", reason.what);
         }
     }
 }

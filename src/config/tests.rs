@@ -32,7 +32,12 @@ fn faults(vars: &[(&str, &str)]) -> Vec<(String, String)> {
     let faults = try_load(vars).unwrap_err();
     faults
         .iter()
-        .map(|fault| (fault.variable.clone(), fault.to_string()))
+        .map(|fault| {
+            (
+                fault.subject.clone(),
+                Faults::one(fault.clone()).to_string(),
+            )
+        })
         .collect()
 }
 
@@ -44,7 +49,7 @@ fn warned(config: &Config) -> Vec<&str> {
     config
         .warnings
         .iter()
-        .map(|warning| warning.variable.as_str())
+        .map(|warning| warning.subject.as_str())
         .collect()
 }
 

@@ -12,7 +12,8 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::TlsFiles;
-use super::fault::{Fault, Reason, Warning};
+
+use crate::advice::Advice;
 
 /// What the service speaks TLS with: 1.2 or 1.3, for HTTP/1.1.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ impl Tls {
     }
 
     /// What is to be done about a certificate that ends soon, or has ended.
-    pub fn warning(&self, now: DateTime<Utc>) -> Option<Warning> {
+    pub fn warning(&self, now: DateTime<Utc>) -> Option<Advice> {
         let ends = self.ends.filter(|ends| *ends - now <= SOON)?;
         let on = ends.format("%Y-%m-%d %H:%M UTC");
         let message = match (ends - now).num_days() {
@@ -52,7 +53,7 @@ impl Tls {
             days => format!("the certificate expires in {days} days, on {on}"),
         };
         let help = "renew it; new files are taken by themselves";
-        Some(Reason::new(message, help).of("MCP_TLS_CERT").into())
+        Some(Advice::new(message, help).of("MCP_TLS_CERT"))
     }
 }
 
@@ -61,14 +62,14 @@ impl TlsFiles {
     ///
     /// # Errors
     /// Files that are not there or not what they should be, and a key of another certificate.
-    pub fn load(&self) -> Result<Tls, Fault> {
+    pub fn load(&self) -> Result<Tls, Advice> {
         let (cert, key) = ("MCP_TLS_CERT", "MCP_TLS_KEY");
         let unreadable = |path: &Path, wanted: &str| {
             let message = format!(
                 "{} holds no {wanted} in PEM that can be read",
                 path.display()
             );
-            Reason::new(message, "name a file that begins with -----BEGIN")
+            Advice::new(message, "name a file that begins with -----BEGIN")
         };
         let chain = CertificateDer::pem_file_iter(&self.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -97,14 +98,14 @@ fn ends(certificate: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
 }
 
-fn refused(error: &Error, key: &Path) -> Reason {
+fn refused(error: &Error, key: &Path) -> Advice {
     let shown = key.display();
     match error {
-        Error::InconsistentKeys(_) => Reason::new(
+        Error::InconsistentKeys(_) => Advice::new(
             format!("{shown} is not the key of the certificate in MCP_TLS_CERT"),
             "name the two files of one pair, the service's own certificate first in its file",
         ),
-        error => Reason::new(
+        error => Advice::new(
             format!("the pair with {shown} cannot be used: {error}"),
             "make the pair anew",
         ),

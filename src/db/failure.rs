@@ -280,21 +280,3 @@ impl fmt::Debug for Failure {
             .finish_non_exhaustive()
     }
 }
-
-/// A database that cannot be used, as the operator is told at start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartFault {
-    /// What is wrong, without any secret.
-    pub what: String,
-    /// What to do.
-    pub help: String,
-}
-
-/// What a role could do beyond reading what is served, in words for the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weakness {
-    /// What is weak.
-    pub what: String,
-    /// What to do.
-    pub help: String,
-}

@@ -36,7 +36,8 @@ use self::work::Work;
 use super::batch::{self, Batch, Gather, Waiting};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
-use super::{Failure, FailureKind, Options, StartFault, Weakness};
+use super::{Failure, FailureKind, Options};
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
@@ -78,7 +79,7 @@ impl Code {
 }
 
 impl MySql {
-    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
+    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, Advice> {
         Ok(Self {
             url: url.clone(),
             sessions: Sessions::new(url)?,
@@ -183,7 +184,7 @@ impl MySql {
         &self,
         catalog: &Catalog,
         hidden: &[Hidden],
-    ) -> Result<Vec<Weakness>, Failure> {
+    ) -> Result<Vec<Advice>, Failure> {
         let mut found = self.survey(work::Weaknesses { catalog, hidden }).await?;
         found.extend(self.sessions.plaintext());
         Ok(found)
@@ -193,7 +194,7 @@ impl MySql {
         role::setup_sql(catalog)
     }
 
-    pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+    pub(super) fn start_fault(&self, failure: &Failure) -> Option<Advice> {
         start::fault(&self.url, failure)
     }
 

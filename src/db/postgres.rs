@@ -43,7 +43,8 @@ use self::work::Work;
 use super::batch::{self, Batch, Gather, Waiting};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
-use super::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
+use super::{Failure, FailureKind, Options, Whom};
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::{ModelName, ServerUrl};
 use crate::encode::{Datum, Row, Rows, Undecodable};
@@ -76,7 +77,7 @@ struct Server {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
+    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, Advice> {
         Ok(Self {
             server: Arc::new(Server {
                 url: url.clone(),
@@ -183,7 +184,7 @@ impl Postgres {
         &self,
         catalog: &Catalog,
         hidden: &[Hidden],
-    ) -> Result<Vec<Weakness>, Failure> {
+    ) -> Result<Vec<Advice>, Failure> {
         let work = work::Weaknesses { catalog, hidden };
         let mut found = self.read(of_catalog(), work).await?;
         found.extend(self.server.sessions.plaintext());
@@ -194,7 +195,7 @@ impl Postgres {
         role::setup_sql(self.server.url.database.as_deref(), catalog)
     }
 
-    pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+    pub(super) fn start_fault(&self, failure: &Failure) -> Option<Advice> {
         start::fault(&self.server.url, failure)
     }
 

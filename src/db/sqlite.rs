@@ -37,7 +37,8 @@ use self::guard::Mode;
 use self::session::{Reader, Watch};
 use super::batch::{self, Batch, Gather, Unanswered, Waiting};
 use super::pool::{Lease, Pool, Purpose, Usage};
-use super::{Failure, FailureKind, Options, StartFault};
+use super::{Failure, FailureKind, Options};
+use crate::advice::Advice;
 use crate::catalog::{Table, TableName};
 use crate::config::{ModelName, SqliteFile};
 use crate::encode::{Datum, Row, Rows, Undecodable};
@@ -71,7 +72,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, StartFault> {
+    pub(super) fn new(url: &SqliteFile, options: &Options) -> Result<Self, Advice> {
         Ok(Self {
             file: Arc::new(file::File::find(url)?),
             pool: Pool::new(options),
@@ -228,7 +229,7 @@ impl Sqlite {
         .await
     }
 
-    pub(super) fn start_fault(&self, failure: &Failure) -> Option<StartFault> {
+    pub(super) fn start_fault(&self, failure: &Failure) -> Option<Advice> {
         Some(self.file.start_fault(failure))
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{covers, uncovered};
+use crate::advice::Advice;
 use crate::auth::Scope;
 use crate::catalog::{self, Narrowing, WantedRule};
 use crate::config::ModelName;
-use crate::db::Weakness;
 use crate::egress::Reach;
 use crate::policy::databases::Reached;
 use crate::policy::directory::{astray, listed, names_it, wanted};
@@ -36,7 +36,7 @@ pub async fn advice(
     tenant: &Tenant,
     token: Option<&Token>,
     at: Where<'_>,
-) -> Vec<Weakness> {
+) -> Vec<Advice> {
     let databases = contents.databases.iter();
     let databases: Vec<&Database> = databases.filter(|it| it.tenant == tenant.id).collect();
     let slips = token.into_iter().flat_map(slips);
@@ -46,7 +46,7 @@ pub async fn advice(
     }
     let of_token = token.map(|token| token.rows.as_slice()).unwrap_or_default();
     let rules: Vec<RowRule> = tenant.rows.iter().chain(of_token).cloned().collect();
-    let mut found: Vec<Weakness> = slips.collect();
+    let mut found: Vec<Advice> = slips.collect();
     found.extend(by_names(tenant, token, &rules, &databases));
     for database in databases {
         let about = |name: &ModelName| rules.iter().any(|rule| name.may_begin(&rule.model));
@@ -59,17 +59,17 @@ pub async fn advice(
 }
 
 /// Scopes that only tools ask for, and that are likely meant for one that there is.
-fn slips(token: &Token) -> impl Iterator<Item = Weakness> {
+fn slips(token: &Token) -> impl Iterator<Item = Advice> {
     let own = token
         .scopes
         .iter()
         .filter(|name| Scope::parse(name).is_none());
     own.filter_map(|name| {
         let meant = suggest::nearest(name, Scope::ALL.map(Scope::name))?;
-        Some(Weakness {
-            what: format!("the scope {name} lets call the tools that ask for it, and nothing else"),
-            help: format!("did you mean {meant}?"),
-        })
+        Some(Advice::new(
+            format!("the scope {name} lets call the tools that ask for it, and nothing else"),
+            format!("did you mean {meant}?"),
+        ))
     })
 }
 
@@ -79,7 +79,7 @@ fn by_names(
     token: Option<&Token>,
     rules: &[RowRule],
     databases: &[&Database],
-) -> Vec<Weakness> {
+) -> Vec<Advice> {
     let all: Vec<Vec<ModelName>> = databases.iter().map(|it| listed(it)).collect();
     let names: Vec<ModelName> = all.concat();
     let of = &tenant.name;
@@ -90,37 +90,33 @@ fn by_names(
             format!("its databases list {}", all.join(", "))
         }
     };
-    let astray = astray(rules, &all).into_iter().map(|model| Weakness {
-        what: format!(
+    let astray = astray(rules, &all).into_iter().map(|model| Advice::new(format!(
             "a row rule is about {model}, which no database of {of} lists: nothing is served to \
              whom it is for"
-        ),
-        help: help(model),
-    });
+        ), help(model)));
     let seen = token.and_then(|token| token.models.as_deref());
     let nowhere = seen.unwrap_or_default().iter();
     let nowhere = nowhere.filter(|model| !names.iter().any(|name| names_it(model, name)));
-    let nowhere = nowhere.map(|model| Weakness {
-        what: format!("the token's models name {model}, which no database of {of} lists"),
-        help: help(model),
+    let nowhere = nowhere.map(|model| {
+        Advice::new(
+            format!("the token's models name {model}, which no database of {of} lists"),
+            help(model),
+        )
     });
     let is_seen = |name: &&ModelName| {
         seen.is_none_or(|models| models.iter().any(|model| names_it(model, name)))
     };
     let bare: Vec<ModelName> = names.iter().filter(is_seen).cloned().collect();
-    let bare = uncovered(&covers(rules, &bare)).map(|weakness| Weakness {
-        what: format!("{of}: {}", weakness.what),
-        ..weakness
-    });
+    let bare = uncovered(&covers(rules, &bare)).map(|weakness| weakness.of(of));
     astray.chain(nowhere).chain(bare).collect()
 }
 
 /// What the tables of a database tell of rules about them.
-async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec<Weakness> {
+async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec<Advice> {
     let reached = Reached::new(database, at.reach, 1, at.query_timeout, None).await;
     let read = match &reached {
-        Ok(reached) => reached.tables().await.map_err(|unread| unread.fault.what),
-        Err(fault) => Err(fault.what.clone()),
+        Ok(reached) => reached.tables().await.map_err(|unread| unread.fault.text()),
+        Err(fault) => Err(fault.text()),
     };
     let (Ok(reached), Ok(tables)) = (&reached, &read) else {
         return vec![unread(database, read.as_ref().err().map_or("", |it| it))];
@@ -140,19 +136,21 @@ async fn by_fields(database: &Database, rules: &[RowRule], at: Where<'_>) -> Vec
     );
     let missing = built.missing.into_iter();
     missing
-        .map(|missing| Weakness {
-            what: format!("{} is not served: {}", missing.name, missing.reason),
-            help: "mend the rule or the list of models".to_owned(),
+        .map(|missing| {
+            Advice::new(
+                format!("{} is not served: {}", missing.name, missing.reason),
+                "mend the rule or the list of models",
+            )
         })
         .collect()
 }
 
-fn unread(database: &Database, why: &str) -> Weakness {
-    Weakness {
-        what: format!(
+fn unread(database: &Database, why: &str) -> Advice {
+    Advice::new(
+        format!(
             "{} cannot be read, so that its rules could not be compared: {why}",
             database.name
         ),
-        help: format!("lucarne database test {} says more", database.name),
-    }
+        format!("lucarne database test {} says more", database.name),
+    )
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::advice::Advice;
 use crate::config::ModelName;
-use crate::db::Weakness;
 use crate::store::RowRule;
 
 /// A model, and the rules that its rows must keep.
@@ -31,18 +31,15 @@ pub fn covers(rules: &[RowRule], names: &[ModelName]) -> Vec<Cover> {
 }
 
 /// What to warn of: models that none of the rules reaches.
-pub fn uncovered(covers: &[Cover]) -> Option<Weakness> {
+pub fn uncovered(covers: &[Cover]) -> Option<Advice> {
     let open = covers.iter().filter(|cover| cover.rules.is_empty());
     let open: Vec<&str> = open.map(|cover| cover.model.as_str()).collect();
-    (!open.is_empty()).then(|| Weakness {
-        what: format!(
+    (!open.is_empty()).then(|| Advice::new(format!(
             "no rule on rows reaches {}: every row is seen",
             open.join(", ")
-        ),
-        help: format!(
+        ), format!(
             "a rule may lead along relations: --rows 'lines.order.customer_id = 42'; where every \
              row is meant: --rows '{}'",
             RowRule::all(open[0])
-        ),
-    })
+        )))
 }

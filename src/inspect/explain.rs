@@ -117,8 +117,8 @@ impl<'r> Looks<'r> {
             return known.clone();
         }
         let looked = self.read(database).await.map(Arc::new);
-        let looked =
-            looked.map_err(|unread| format!("its database cannot be read: {}", unread.fault.what));
+        let looked = looked
+            .map_err(|unread| format!("its database cannot be read: {}", unread.fault.text()));
         self.known.insert(database.id.clone(), looked.clone());
         looked
     }

@@ -1,9 +1,9 @@
 //! Entries of `MCP_HIDDEN_FIELDS` and `MCP_REVEAL_FIELDS` that touch no field: most likely misspelt,
 //! and then something is exposed that should not be.
 
+use crate::advice::Advice;
 use crate::catalog::{FieldType, Table};
 use crate::config::ModelName;
-use crate::db::Weakness;
 use crate::policy::judged::Tables;
 use crate::sensitive::{Named, Sensitive};
 use crate::suggest;
@@ -30,14 +30,16 @@ pub(crate) fn entries(tables: &Tables, sensitive: &Sensitive) -> Vec<(&'static s
 }
 
 /// The same for the operator's eyes, with what could be meant.
-pub(crate) fn weaknesses(tables: &Tables, sensitive: &Sensitive) -> Vec<Weakness> {
+pub(crate) fn weaknesses(tables: &Tables, sensitive: &Sensitive) -> Vec<Advice> {
     let idle = entries(tables, sensitive).into_iter();
-    idle.map(|(variable, entry)| Weakness {
-        what: format!("{variable}: {entry:?} touches no field of the models"),
-        help: match meant(tables, &entry) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => "mend its spelling, or take it out".to_owned(),
-        },
+    idle.map(|(variable, entry)| {
+        Advice::new(
+            format!("{variable}: {entry:?} touches no field of the models"),
+            match meant(tables, &entry) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "mend its spelling, or take it out".to_owned(),
+            },
+        )
     })
     .collect()
 }

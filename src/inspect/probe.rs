@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Cover, covers, idle, uncovered, unserved};
-use crate::catalog::{self, Hidden, Kind, Mistyped, Narrowing, Table, WantedRule};
-use crate::db::{Db, Weakness};
+use crate::advice::Advice;
+use crate::catalog::{self, Hidden, Kind, Narrowing, Table, WantedRule};
+use crate::db::Db;
 use crate::egress::Reach;
 use crate::policy::databases::Reached;
 use crate::policy::{Policy, Unread, directory};
@@ -25,15 +26,15 @@ pub struct Probed {
     /// The rules that rows of each model must keep, where the tenant has any.
     pub covers: Vec<Cover>,
     /// The first of the keys given for it that cannot be.
-    pub unrelated: Option<Weakness>,
+    pub unrelated: Option<Advice>,
     /// What the database's role could do beyond reading what is served, what no rule reaches, and
     /// what no index serves.
-    pub weaknesses: Vec<Weakness>,
+    pub weaknesses: Vec<Advice>,
 }
 
 impl Probed {
     /// All that is to be looked at again.
-    pub fn warnings(&self) -> impl Iterator<Item = &Weakness> {
+    pub fn warnings(&self) -> impl Iterator<Item = &Advice> {
         self.unrelated.iter().chain(&self.weaknesses)
     }
 }
@@ -57,9 +58,7 @@ pub async fn probe(
     };
     let wanted: Vec<WantedRule<'_>> = rules.iter().filter_map(directory::wanted).collect();
     let (tables, given) = reached.related(tables);
-    let unrelated = given
-        .err()
-        .map(|Mistyped { what, help }| Weakness { what, help });
+    let unrelated = given.err();
     let idle = idle::weaknesses(&tables, &reached.sensitive).into_iter();
     let built = catalog::build(
         tables
@@ -101,7 +100,7 @@ pub async fn probe(
 
 /// What the role of the service's own database could do beyond reading what its policy serves, and
 /// what of the configuration hides nothing.
-pub async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Weakness> {
+pub async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Advice> {
     let own = policy.exposed.first();
     let Some((own, (built, judged))) = own.and_then(|own| Some((own, own.built()?))) else {
         return Vec::new();
@@ -114,25 +113,26 @@ pub async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Weakness> {
 }
 
 /// The weakness of a role whose rights could not be read.
-fn unknown_rights() -> Weakness {
-    Weakness {
-        what: "the rights of the database's role could not be read".to_owned(),
-        help: "MCP_LOG=debug shows more".to_owned(),
-    }
+fn unknown_rights() -> Advice {
+    Advice::new(
+        "the rights of the database's role could not be read",
+        "MCP_LOG=debug shows more",
+    )
 }
 
 /// The tables that show the role every row, though the database is told whom it shows them to. What
 /// a view shows is not known here.
-fn unguarded<'t>(tables: impl Iterator<Item = &'t Table>) -> Option<Weakness> {
+fn unguarded<'t>(tables: impl Iterator<Item = &'t Table>) -> Option<Advice> {
     let open = tables.filter(|table| table.kind != Kind::View && !table.secured);
     let open: Vec<String> = open.map(|table| table.name.to_string()).collect();
-    (!open.is_empty()).then(|| Weakness {
-        what: format!(
-            "row security does not hold the role back from {}",
-            open.join(", ")
-        ),
-        help: "ALTER TABLE … ENABLE ROW LEVEL SECURITY, and read by a role that neither owns the \
-               table nor passes by it"
-            .to_owned(),
+    (!open.is_empty()).then(|| {
+        Advice::new(
+            format!(
+                "row security does not hold the role back from {}",
+                open.join(", ")
+            ),
+            "ALTER TABLE … ENABLE ROW LEVEL SECURITY, and read by a role that neither owns the \
+               table nor passes by it",
+        )
     })
 }

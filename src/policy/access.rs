@@ -13,8 +13,9 @@ use ipnet::IpNet;
 
 use super::databases::Held;
 use super::{Policy, Settings};
+use crate::advice::Advice;
 use crate::auth::{self, Client, Credential, Digest, Refused, Standing, Tokens};
-use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls, Warning};
+use crate::config::{AllowedHosts, AllowedOrigins, Page, Setting, Tls};
 use crate::egress::Reach;
 use crate::store::{Tenant, TenantId};
 
@@ -92,7 +93,7 @@ pub struct Administration {
     /// Each variable as it counts, without secrets.
     pub settings: Arc<[Setting]>,
     /// What is weak about them.
-    pub warnings: Arc<[Warning]>,
+    pub warnings: Arc<[Advice]>,
 }
 
 impl Administration {

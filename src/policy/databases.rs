@@ -12,9 +12,10 @@ use tracing::{debug, info, warn};
 
 use super::given;
 use super::judged::{Judged, Tables};
-use crate::catalog::{Mistyped, Table};
+use crate::advice::Advice;
+use crate::catalog::Table;
 use crate::config::{self, Config, GivenRelation, ModelName};
-use crate::db::{Db, Failure, Options, StartFault, Usage};
+use crate::db::{Db, Failure, Options, Usage};
 use crate::egress::{Reach, Way};
 use crate::error::{Error, ErrorKind};
 use crate::limit::Memory;
@@ -94,13 +95,13 @@ impl Ways {
 pub struct Unread {
     /// What is wrong and what to do, for whoever sits at the machine: it may name the user of the
     /// database and repeat words of its driver.
-    pub fault: StartFault,
+    pub fault: Advice,
     /// The engine's code, or how the connection failed, where the database itself refused.
     pub cause: Option<String>,
 }
 
-impl From<StartFault> for Unread {
-    fn from(fault: StartFault) -> Self {
+impl From<Advice> for Unread {
+    fn from(fault: Advice) -> Self {
         Self { fault, cause: None }
     }
 }
@@ -131,28 +132,27 @@ impl Reached {
         pool_size: usize,
         query_timeout: Duration,
         tenant: Option<(&str, &RowMemory)>,
-    ) -> Result<Self, StartFault> {
-        let url = database.url.as_ref().map_err(|fault| StartFault {
-            what: fault.to_string(),
-            help: "set the keys that the store was filled with, or give the URL anew".to_owned(),
+    ) -> Result<Self, Advice> {
+        let url = database.url.as_ref().map_err(|fault| {
+            Advice::new(
+                fault.to_string(),
+                "set the keys that the store was filled with, or give the URL anew",
+            )
         })?;
         let url =
-            config::tenant_url("url", url.expose_secret()).map_err(|faults| faulty(&faults))?;
+            config::tenant_url("url", url.expose_secret()).map_err(|faults| faults.first())?;
         let place = url.to_string();
         // What came by the admin API may only be where the operator allows.
         let way = match database.guarded {
-            true => reach.judge(&url).await.map_err(|out| StartFault {
-                what: out.what,
-                help: out.help.to_owned(),
-            })?,
+            true => reach.judge(&url).await?,
             false => url.into(),
         };
         let names =
-            config::model_names("models", &database.models).map_err(|faults| faulty(&faults))?;
+            config::model_names("models", &database.models).map_err(|faults| faults.first())?;
         let fields = (("hidden", &*database.hidden), ("reveal", &*database.reveal));
-        let sensitive = config::sensitive(fields.0, fields.1).map_err(|faults| faulty(&faults))?;
+        let sensitive = config::sensitive(fields.0, fields.1).map_err(|faults| faults.first())?;
         let relations = config::given_relations("relations", &database.relations);
-        let relations = relations.map_err(|faults| faulty(&faults))?;
+        let relations = relations.map_err(|faults| faults.first())?;
         let db = Db::new(&Options {
             url: way.url.clone(),
             pool_size,
@@ -176,7 +176,7 @@ impl Reached {
     pub(crate) fn related(
         &self,
         tables: Vec<Result<Table, String>>,
-    ) -> (Tables, Result<(), Mistyped>) {
+    ) -> (Tables, Result<(), Advice>) {
         let mut tables = self.names.iter().cloned().zip(tables).collect();
         let given = given::give(&self.relations, &mut tables, "relations");
         (tables, given)
@@ -203,9 +203,11 @@ impl Reached {
         }
         let fault = self.db.start_fault(failure);
         Unread {
-            fault: fault.unwrap_or_else(|| StartFault {
-                what: format!("nothing answers: {}", self.place),
-                help: "is it running, and are host and port right?".to_owned(),
+            fault: fault.unwrap_or_else(|| {
+                Advice::new(
+                    format!("nothing answers: {}", self.place),
+                    "is it running, and are host and port right?",
+                )
             }),
             cause: failure.cause(),
         }
@@ -213,19 +215,11 @@ impl Reached {
 }
 
 /// The fault of a database whose tables would hand out what a store seals.
-pub(crate) fn holds_a_store(place: &str) -> StartFault {
-    StartFault {
-        what: format!("{place} holds a store of Lucarne, or a copy of one, which is never exposed"),
-        help: "name the database whose tables shall be read".to_owned(),
-    }
-}
-
-fn faulty(faults: &config::Faults) -> StartFault {
-    let told = faults.iter().next();
-    StartFault {
-        what: told.map_or_else(String::new, |it| format!("{}: {}", it.variable, it.message)),
-        help: told.map_or_else(String::new, |it| it.help.clone()),
-    }
+pub(crate) fn holds_a_store(place: &str) -> Advice {
+    Advice::new(
+        format!("{place} holds a store of Lucarne, or a copy of one, which is never exposed"),
+        "name the database whose tables shall be read",
+    )
 }
 
 /// A database of a tenant, as it is held for all tokens that read it.
@@ -258,7 +252,7 @@ pub(crate) struct Known {
 impl Known {
     /// Its tables as they are now, with the keys that are given beside theirs, and how often they have
     /// changed; the first of those keys that cannot be.
-    pub(crate) fn related(&self) -> ((Tables, u64), Result<(), Mistyped>) {
+    pub(crate) fn related(&self) -> ((Tables, u64), Result<(), Advice>) {
         let now = self.judged.now();
         let mut tables = now.tables.clone();
         let given = given::give(&self.relations, &mut tables, "relations");
@@ -317,10 +311,8 @@ impl Held {
             .map_err(|Unread { fault, .. }| {
                 if !self.told.swap(true, Ordering::Relaxed) {
                     let name = &self.name;
-                    warn!(
-                        "the database {name} is not served: {}; {}",
-                        fault.what, fault.help
-                    );
+                    let (what, help) = (fault.text(), fault.help);
+                    warn!("the database {name} is not served: {what}; {help}");
                 }
             })
             .ok()

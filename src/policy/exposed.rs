@@ -12,7 +12,7 @@ use super::directory::wanted;
 use super::judged::Judged;
 use super::ready::{self, Ready, ReadyTools, Unready};
 use super::written::Written;
-use crate::catalog::{self, Built, Catalog, FieldType, Mistyped, Model, Narrowing, WantedRule};
+use crate::catalog::{self, Built, Catalog, FieldType, Model, Narrowing, WantedRule};
 use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
 use crate::error::Error;
@@ -300,8 +300,8 @@ impl Exposed {
         if self.known.set(known).is_err() {
             return;
         }
-        if let Err(Mistyped { what, help }) = given {
-            let database = &source.held;
+        if let Err(fault) = given {
+            let (database, what, help) = (&source.held, fault.text(), fault.help);
             warn!(%database, "a relation is left out: {what}; {help}");
         }
         for missing in self

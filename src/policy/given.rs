@@ -1,7 +1,8 @@
 //! Keys that an operator tells of, put beside those of the database.
 
 use super::judged::Tables;
-use crate::catalog::{Column, FieldType, ForeignKey, GivenKey, Mistyped, Table};
+use crate::advice::Advice;
+use crate::catalog::{Column, FieldType, ForeignKey, GivenKey, Table};
 use crate::config::{GivenRelation, ModelName};
 use crate::suggest;
 
@@ -16,7 +17,7 @@ pub(crate) fn give(
     relations: &[GivenRelation],
     tables: &mut Tables,
     place: &str,
-) -> Result<(), Mistyped> {
+) -> Result<(), Advice> {
     let mut wrong = None;
     for relation in relations {
         match key(relation, tables) {
@@ -28,10 +29,7 @@ pub(crate) fn give(
             // A model that is not there is told of by itself.
             Ok(None) => {}
             Err(fault) => {
-                wrong.get_or_insert(Mistyped {
-                    what: format!("{place}: {}", fault.what),
-                    ..fault
-                });
+                wrong.get_or_insert(fault.of(place));
             }
         }
     }
@@ -42,7 +40,7 @@ pub(crate) fn give(
 fn key(
     relation: &GivenRelation,
     tables: &[(ModelName, Result<Table, String>)],
-) -> Result<Option<(usize, ForeignKey)>, Mistyped> {
+) -> Result<Option<(usize, ForeignKey)>, Advice> {
     let (here, there) = (
         place(&relation.model, tables)?,
         place(&relation.target, tables)?,
@@ -78,7 +76,7 @@ fn key(
 }
 
 /// The position of a model of the whitelist.
-fn place(model: &str, tables: &[(ModelName, Result<Table, String>)]) -> Result<usize, Mistyped> {
+fn place(model: &str, tables: &[(ModelName, Result<Table, String>)]) -> Result<usize, Advice> {
     let found = tables.iter().position(|(name, _)| name.exposed == model);
     found.ok_or_else(|| {
         let exposed = tables.iter().map(|(name, _)| name.exposed.as_str());
@@ -92,7 +90,7 @@ fn place(model: &str, tables: &[(ModelName, Result<Table, String>)]) -> Result<u
     })
 }
 
-fn column<'t>(model: &str, field: &str, table: &'t Table) -> Result<&'t Column, Mistyped> {
+fn column<'t>(model: &str, field: &str, table: &'t Table) -> Result<&'t Column, Advice> {
     let mut columns = table.columns.iter();
     columns.find(|column| column.name == field).ok_or_else(|| {
         let columns = table.columns.iter().map(|column| column.name.as_str());
@@ -118,9 +116,6 @@ fn are_alike(from: &Column, to: &Column) -> bool {
         && same_cast
 }
 
-fn fault(what: &str, help: String) -> Mistyped {
-    Mistyped {
-        what: what.to_owned(),
-        help,
-    }
+fn fault(what: &str, help: String) -> Advice {
+    Advice::new(what, help)
 }

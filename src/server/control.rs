@@ -24,6 +24,7 @@ use tracing::warn;
 
 use super::App;
 use super::exposed::ExposureView;
+use crate::advice::Advice;
 use crate::inspect;
 use crate::store::TenantId;
 
@@ -43,7 +44,7 @@ pub enum Outcome {
     /// Nothing was changed.
     Refused {
         /// Everything that is wrong.
-        faults: Vec<Trouble>,
+        faults: Vec<Advice>,
     },
     /// The database does not answer: what the reload takes away is in force, the rest follows.
     Waits,
@@ -64,15 +65,6 @@ pub struct ReloadReport {
     pub exposed: Vec<String>,
     /// How many models the database of the configuration shows.
     pub models: usize,
-}
-
-/// What is wrong, and what to do.
-#[derive(Debug, Clone, Serialize)]
-pub struct Trouble {
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub help: String,
 }
 
 /// A reload that somebody asks for and waits for.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::page::Fail;
 use super::{Answer, Service, obstacle};
+use crate::advice::Advice;
 use crate::auth::Caller;
 use crate::config::{AuditTarget, Config};
-use crate::db::{Db, StartFault};
+use crate::db::Db;
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
 use crate::observe::{Analytics, Asked, Audit, Figures, Metrics, Obstacle, Recent, Record, Target};
@@ -28,16 +29,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn audit(
     config: &Config,
     metrics: &Arc<Metrics>,
-) -> Result<Option<Audit>, StartFault> {
+) -> Result<Option<Audit>, Advice> {
     let target = match &config.audit.target {
         None => return Ok(None),
         Some(AuditTarget::StandardError) => Target::StandardError,
         Some(AuditTarget::File(path)) => Target::File(path.clone()),
     };
-    let audit = Audit::open(target, Arc::clone(metrics)).map_err(|error| StartFault {
-        what: format!("MCP_AUDIT_FILE: cannot be written to: {error}"),
-        help: "name a file of the audit's own, in a folder that the service may write to"
-            .to_owned(),
+    let audit = Audit::open(target, Arc::clone(metrics)).map_err(|error| {
+        Advice::new(
+            format!("MCP_AUDIT_FILE: cannot be written to: {error}"),
+            "name a file of the audit's own, in a folder that the service may write to",
+        )
     })?;
     audit.set_denies(config.audit.denies);
     // A disk that hangs is told of as one that refuses; the start does not wait for it.

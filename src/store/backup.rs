@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{DatabaseRow, Holds, Session, TenantRow, TokenRow};
 use super::{Database, Refusal, Store, StoreFailure, Tenant, Token, transaction, within};
-use crate::config::{Fault, Faults};
+use crate::advice::Advice;
+use crate::config::Faults;
 use crate::store::backend::Backend;
 
 /// The form of the document; another one is refused.
@@ -66,12 +67,8 @@ impl Backup {
     ///
     /// # Errors
     /// One that is no backup, or of another version.
-    pub fn parse(text: &[u8]) -> Result<Self, Fault> {
-        let fault = |message: String, help: &str| Fault {
-            variable: "backup".to_owned(),
-            message,
-            help: help.to_owned(),
-        };
+    pub fn parse(text: &[u8]) -> Result<Self, Advice> {
+        let fault = |message: String, help: &str| Advice::about("backup", message, help.to_owned());
         let backup: Self = serde_json::from_slice(text).map_err(|error| {
             let message = format!(
                 "it is no backup of a store (line {}, column {})",
@@ -280,8 +277,8 @@ where
     Ok(session.revision().await?)
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<Advice> for Refusal {
+    fn from(fault: Advice) -> Self {
         Self::Invalid(Faults::one(fault))
     }
 }

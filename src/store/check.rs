@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::advice::Advice;
 use crate::auth::Scope;
-use crate::config::{self, Fault};
+use crate::config::{self};
 
 use super::id::is_id;
 use super::{ClientLimits, RowRule};
@@ -42,7 +43,7 @@ fn is_plain(word: &str, may: impl Fn(u8) -> bool) -> bool {
 
 /// What is wrong with a record, each fault by the member that it is of.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Advice>);
 
 impl Faults {
     pub(super) fn none_or(self) -> Result<(), config::Faults> {
@@ -56,11 +57,11 @@ impl Faults {
     }
 
     pub(super) fn add(&mut self, member: &str, message: impl Into<String>, help: &str) {
-        self.0.push(Fault {
-            variable: member.to_owned(),
-            message: message.into(),
-            help: help.to_owned(),
-        });
+        self.0.push(Advice::about(
+            member.to_owned(),
+            message.into(),
+            help.to_owned(),
+        ));
     }
 
     pub(super) fn name(&mut self, member: &str, name: &str) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::advice::Advice;
 use crate::config::Faults;
 
 /// The store gave no answer, or none that can be used.
@@ -89,6 +90,12 @@ pub struct StoreFault {
     pub may_come: bool,
 }
 
+impl From<StoreFault> for Advice {
+    fn from(fault: StoreFault) -> Self {
+        Self::new(fault.what, fault.help)
+    }
+}
+
 /// Why a change was not made; then nothing was.
 #[derive(Debug)]
 pub enum Refusal {
@@ -145,9 +152,7 @@ impl fmt::Display for Refusal {
             Self::Absent { kind, name } => write!(f, "there is no {kind} {name:?}"),
             Self::Taken { kind, name } => write!(f, "there is a {kind} {name:?} already"),
             Self::Invalid(faults) => {
-                let told = faults
-                    .iter()
-                    .map(|fault| format!("{}: {}", fault.variable, fault.message));
+                let told = faults.iter().map(Advice::text);
                 f.write_str(&told.collect::<Vec<_>>().join("; "))
             }
             Self::NoKey => f.write_str("MCP_ENCRYPTION_KEY is not set, and a URL must be sealed"),

@@ -1,12 +1,13 @@
 //! Faults of the configuration, as the operator is told.
 
-use lucarne::db::StartFault;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::{Database, configured, database};
 
-async fn fault(url: &str) -> Option<StartFault> {
+use lucarne::advice::Advice;
+
+async fn fault(url: &str) -> Option<Advice> {
     let db = database(&configured(url, "notes", &[]));
     let failure = db.ping().await.expect_err(url);
     db.start_fault(&failure)

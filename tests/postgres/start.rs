@@ -1,12 +1,13 @@
 //! The mistakes of a first start, each with its remedy.
 
-use lucarne::db::{Db, StartFault};
+use lucarne::advice::Advice;
+use lucarne::db::Db;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::{Database, configured, options};
 
-async fn told(url: &str, variables: &[(&str, &str)]) -> Option<StartFault> {
+async fn told(url: &str, variables: &[(&str, &str)]) -> Option<Advice> {
     let config = configured(url, "users", variables);
     let db = Db::new(&options(&config)).unwrap();
     let failure = db

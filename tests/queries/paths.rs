@@ -471,7 +471,7 @@ async fn keys_that_cannot_be_are_told_at_start() {
         let opened = lucarne::app::open(&config, std::sync::Arc::default()).await;
         let fault = opened.err().unwrap();
         assert_eq!(
-            (fault.what, fault.help),
+            (fault.text(), fault.help),
             (format!("MCP_RELATIONS: {what}"), help.to_owned()),
             "{given}"
         );

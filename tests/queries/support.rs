@@ -107,7 +107,7 @@ impl Served {
     }
 
     /// What `lucarne check` warns of.
-    pub(crate) async fn weaknesses(&self) -> Vec<lucarne::db::Weakness> {
+    pub(crate) async fn weaknesses(&self) -> Vec<lucarne::advice::Advice> {
         self.opened.as_ref().unwrap().weaknesses().await
     }
 

@@ -37,14 +37,14 @@ async fn every_hostile_statement_is_refused_at_start() {
             for (at, sql) in statements.iter().enumerate() {
                 let (tool, line) = (format!("tool t{at}: "), 4 * at + 4);
                 let mut faults = faults.iter();
-                let fault = faults.find(|fault| fault.message.starts_with(&tool));
+                let fault = faults.find(|fault| fault.what.starts_with(&tool));
                 let Some(fault) = fault else {
                     taken.push(*sql);
                     continue;
                 };
                 let place = format!("tools.toml:{line}:");
                 assert!(
-                    fault.variable.starts_with(&place),
+                    fault.subject.starts_with(&place),
                     "{engine}: {sql}: {fault:?}"
                 );
                 assert!(!fault.help.is_empty(), "{engine}: {sql}: {fault:?}");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Asked, Live, NotReloaded, Reading, ReloadReport, names, open};
+use crate::advice::Advice;
 use crate::config::Faults;
-use crate::db::StartFault;
 
 impl Live {
     /// Takes over what the secret files hold now, and nothing else; no database is asked. A reload
@@ -13,9 +13,10 @@ impl Live {
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub fn reread(&mut self) -> Result<Vec<StartFault>, NotReloaded> {
+    pub fn reread(&mut self) -> Result<Vec<Advice>, NotReloaded> {
         let (new, faults) = self.config.reread()?;
-        let mut faults: Vec<StartFault> = faults.as_ref().map(told).unwrap_or_default();
+        let faults = faults.iter().flat_map(Faults::iter);
+        let mut faults: Vec<Advice> = faults.cloned().collect();
         let changes = self.config.changes(&new);
         let config = self.config.reloaded(new)?;
         let tls = open::tls(&config).unwrap_or_else(|fault| {
@@ -83,13 +84,4 @@ impl Live {
         report.tell();
         Ok(faults)
     }
-}
-
-/// Each fault by itself.
-fn told(faults: &Faults) -> Vec<StartFault> {
-    let told = faults.iter().map(|fault| StartFault {
-        what: format!("{}: {}", fault.variable, fault.message),
-        help: fault.help.clone(),
-    });
-    told.collect()
 }

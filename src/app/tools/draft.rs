@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::advice::Advice;
 use crate::app::Opened;
-use crate::config::{Fault, Faults};
+use crate::config::Faults;
 use crate::policy::{Unready, WrittenTools};
 use crate::tools::statement::mentions;
 use crate::tools::{Place, Text, draft, file};
@@ -22,11 +23,11 @@ pub async fn drafted_tool(opened: &Opened, name: &str, sql: &str) -> Result<Stri
     let exposed = policy.exposed.first();
     let served = exposed.and_then(|it| Some((it, it.catalog()?, it.dialect()?)));
     let Some((exposed, catalog, dialect)) = served else {
-        return Err(Faults::one(Fault {
-            variable: "DATABASE_URL".to_owned(),
-            message: "nothing is served that a tool could read".to_owned(),
-            help: "set it, and MCP_ALLOWED_MODELS".to_owned(),
-        }));
+        return Err(Faults::one(Advice::about(
+            "DATABASE_URL",
+            "nothing is served that a tool could read",
+            "set it, and MCP_ALLOWED_MODELS",
+        )));
     };
     let text = Text {
         sql: sql.trim_end().trim_end_matches(';').to_owned(),
@@ -60,10 +61,10 @@ fn told(faults: &[crate::tools::Fault]) -> Faults {
     let faults = faults.iter().map(super::told).collect();
     match Faults::none_or(faults) {
         Err(faults) => faults,
-        Ok(()) => Faults::one(Fault {
-            variable: "FROM".to_owned(),
-            message: "is no SELECT".to_owned(),
-            help: "begin with SELECT or WITH".to_owned(),
-        }),
+        Ok(()) => Faults::one(Advice::about(
+            "FROM",
+            "is no SELECT",
+            "begin with SELECT or WITH",
+        )),
     }
 }

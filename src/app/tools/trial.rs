@@ -8,10 +8,10 @@ use chrono::Utc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::advice::Advice;
 use crate::app::store_sync::{self, Kept};
 use crate::app::{Opened, give_tools};
 use crate::config::{Config, Faults};
-use crate::db::{StartFault, Weakness};
 use crate::policy::{Clients, Exposed, Policy, Ready, Unready, Written};
 use crate::server;
 use crate::service::call::NotAnswered;
@@ -66,7 +66,7 @@ pub struct ToldTool {
     pub sql: String,
     /// What is wrong with it on databases of the store: a start asks none of them.
     #[serde(skip)]
-    pub faults: Vec<Weakness>,
+    pub faults: Vec<Advice>,
     /// Its examples that were tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Tried>,
@@ -89,7 +89,7 @@ pub struct Told {
     /// The tools, in the order of their files.
     pub tools: Vec<ToldTool>,
     /// What to look at again.
-    pub warnings: Vec<Weakness>,
+    pub warnings: Vec<Advice>,
 }
 
 /// Why tools cannot be looked at.
@@ -98,7 +98,7 @@ pub enum NoWorkbench {
     /// What is wrong with them.
     Faults(Faults),
     /// The store that they are of.
-    Store(StartFault),
+    Store(Advice),
 }
 
 impl<'o> Workbench<'o> {
@@ -147,14 +147,16 @@ impl<'o> Workbench<'o> {
         }
         for tool in &told.tools {
             let failed = tool.examples.iter().filter(|it| !it.misses.is_empty());
-            told.warnings.extend(failed.map(|failed| Weakness {
-                what: format!(
-                    "tool {}: the example at {} failed: {}",
-                    tool.name,
-                    failed.place,
-                    failed.misses.join("; ")
-                ),
-                help: "mend the tool, or what the example expects".to_owned(),
+            told.warnings.extend(failed.map(|failed| {
+                Advice::new(
+                    format!(
+                        "tool {}: the example at {} failed: {}",
+                        tool.name,
+                        failed.place,
+                        failed.misses.join("; ")
+                    ),
+                    "mend the tool, or what the example expects",
+                )
             }));
         }
         told.warnings.extend(self.long_list(told.tools.len()).await);
@@ -280,13 +282,13 @@ impl<'o> Workbench<'o> {
         places
     }
 
-    async fn tool(&self, written: &Written, warnings: &mut Vec<Weakness>) -> ToldTool {
+    async fn tool(&self, written: &Written, warnings: &mut Vec<Advice>) -> ToldTool {
         let tool = &written.tool;
         let mut warn = |what: String, help: &str| {
-            warnings.push(Weakness {
-                what: format!("tool {}: {what}", tool.name),
-                help: help.to_owned(),
-            });
+            warnings.push(Advice::new(
+                format!("tool {}: {what}", tool.name),
+                help.to_owned(),
+            ));
         };
         let mut faults = Vec::new();
         let mut ready: Option<(Arc<Exposed>, Arc<Ready>)> = None;
@@ -350,16 +352,14 @@ impl<'o> Workbench<'o> {
     }
 
     /// The tool as it is run on a database, or all that is wrong with it there.
-    async fn judged(
-        &self,
-        written: &Written,
-        place: &Exposed,
-    ) -> Result<Arc<Ready>, Vec<Weakness>> {
+    async fn judged(&self, written: &Written, place: &Exposed) -> Result<Arc<Ready>, Vec<Advice>> {
         place.prepare().await;
         let on = on(place);
-        let fault = |what: String, help: &str| Weakness {
-            what: format!("tool {}: {on}{what}", written.tool.name),
-            help: help.to_owned(),
+        let fault = |what: String, help: &str| {
+            Advice::new(
+                format!("tool {}: {on}{what}", written.tool.name),
+                help.to_owned(),
+            )
         };
         let absent = "look whether it answers: lucarne database test";
         if place.catalog().is_none() {
@@ -423,19 +423,19 @@ impl<'o> Workbench<'o> {
     }
 
     /// What every agent pays for that lists the tools.
-    async fn long_list(&self, count: usize) -> Option<Weakness> {
+    async fn long_list(&self, count: usize) -> Option<Advice> {
         let bytes = server::tools_list(&self.opened.service.policy())
             .await
             .len();
         let long = (bytes > LONG_LIST).then(|| format!("tools/list has {bytes} bytes"));
         let many = (count > MANY_TOOLS).then(|| format!("there are {count} tools"));
-        Some(Weakness {
-            what: format!(
+        Some(Advice::new(
+            format!(
                 "MCP_TOOLS_FILE: {}, which every agent reads",
                 long.or(many)?
             ),
-            help: "give tokens the tools that they need: lucarne token update --tools".to_owned(),
-        })
+            "give tokens the tools that they need: lucarne token update --tools",
+        ))
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::baseline::Difference;
+use crate::advice::Advice;
 use crate::app::{Opened, ToldTool, ToldTools};
 use crate::catalog::{Catalog, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
-use crate::config::{self, Config, Warning};
-use crate::db::Weakness;
+use crate::config::{self, Config};
 use crate::inspect::{self, Cover};
 use crate::store::Contents;
 
@@ -40,7 +40,7 @@ pub(super) struct Report {
     /// The operator's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<ToldTool>,
-    warnings: Vec<Weak>,
+    warnings: Vec<Advice>,
     /// What differs from an earlier check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<Difference>,
@@ -84,20 +84,13 @@ struct TenantCover {
     models: Vec<Cover>,
 }
 
-/// One weakness.
-#[derive(Debug, Serialize)]
-struct Weak {
-    what: String,
-    help: String,
-}
-
 impl Report {
     /// What stands in the configuration and in the catalog that was made by it.
     pub(super) fn new(
         config: &Config,
         enabled: bool,
         opened: &Opened,
-        weaknesses: Vec<Weakness>,
+        weaknesses: Vec<Advice>,
     ) -> Self {
         let policy = opened.service.policy();
         let nothing = Catalog::default();
@@ -107,18 +100,12 @@ impl Report {
             .iter()
             .map(|model| shown(model, catalog, opened))
             .collect();
-        let mut warnings: Vec<Weak> = config.warnings.iter().map(configured).collect();
-        warnings.extend(opened.missing.iter().map(|missing| Weak {
-            what: format!(
-                "MCP_ALLOWED_MODELS: {} is not served: {}",
-                missing.name, missing.reason
-            ),
-            help: "mend the name, or take it out".to_owned(),
+        let mut warnings: Vec<Advice> = config.warnings.clone();
+        warnings.extend(opened.missing.iter().map(|missing| {
+            let what = format!("{} is not served: {}", missing.name, missing.reason);
+            Advice::about("MCP_ALLOWED_MODELS", what, "mend the name, or take it out")
         }));
-        warnings.extend(weaknesses.into_iter().map(|weakness| Weak {
-            what: weakness.what,
-            help: weakness.help,
-        }));
+        warnings.extend(weaknesses);
         Self {
             database: config.data.database.as_ref().map(ToString::to_string),
             store: config.store.url.as_ref().map(ToString::to_string),
@@ -136,22 +123,17 @@ impl Report {
 
     /// Takes in the tools, and what is weak about them.
     pub(super) fn add_tools(&mut self, told: ToldTools) {
-        let warnings = told.warnings.into_iter();
-        self.warnings.extend(warnings.map(|weakness| Weak {
-            what: weakness.what,
-            help: weakness.help,
-        }));
+        self.warnings.extend(told.warnings);
         self.tools = told.tools;
     }
 
     /// Takes in what the store says: which rules reach what, and what none reaches.
     pub(super) fn add_rules(&mut self, contents: Option<&Contents>) {
         let Some(contents) = contents else {
-            self.warnings.push(Weak {
-                what: "the store cannot be read: which rules on rows reach what is not known"
-                    .to_owned(),
-                help: "lucarne tenant list says why".to_owned(),
-            });
+            self.warnings.push(Advice::new(
+                "the store cannot be read: which rules on rows reach what is not known",
+                "lucarne tenant list says why",
+            ));
             return;
         };
         for tenant in &contents.tenants {
@@ -162,11 +144,11 @@ impl Report {
                 if models.is_empty() {
                     continue;
                 }
-                self.warnings
-                    .extend(inspect::uncovered(&models).map(|weakness| Weak {
-                        what: format!("{} of {}: {}", database.name, tenant.name, weakness.what),
-                        help: weakness.help,
-                    }));
+                self.warnings.extend(
+                    inspect::uncovered(&models).map(|weakness| {
+                        weakness.of(format!("{} of {}", database.name, tenant.name))
+                    }),
+                );
                 self.rules.push(TenantCover {
                     tenant: tenant.name.clone(),
                     database: database.name.clone(),
@@ -244,12 +226,12 @@ impl Report {
         if let Some(since) = &self.since {
             let _ = writeln!(text, "{}", since.text());
         }
-        for Weak { what, help } in &self.warnings {
+        for warning in &self.warnings {
             let _ = writeln!(
                 text,
                 "\nwarning: {}\nhelp: {}",
-                visible(what),
-                visible(help)
+                visible(&warning.text()),
+                visible(&warning.help)
             );
         }
         text
@@ -345,12 +327,5 @@ fn shown(model: &Model, catalog: &Catalog, opened: &Opened) -> Shown {
             .collect(),
         withheld: opened.withheld(model.name()),
         relations: RelationEntry::of(model, catalog),
-    }
-}
-
-fn configured(warning: &Warning) -> Weak {
-    Weak {
-        what: format!("{}: {}", warning.variable, warning.message),
-        help: warning.help.clone(),
     }
 }

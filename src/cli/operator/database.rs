@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::{Of, confirm, print_list, print_record, secret};
-use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, Reference, find};
+use crate::admin::{DatabasePatch, DatabaseView, Reference, find};
+use crate::advice::Advice;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::text::counted;
@@ -254,11 +255,11 @@ fn is_amiss(database: &DatabaseView) -> Result<bool, Failure> {
         tenant: None,
     })?;
     let amiss = match probed {
-        Ok(probed) => probed.unrelated.map(|it| (it.what, it.help)),
-        Err(Unread { fault, .. }) => Some((fault.what, fault.help)),
+        Ok(probed) => probed.unrelated,
+        Err(Unread { fault, .. }) => Some(fault),
     };
-    if let Some((what, help)) = &amiss {
-        operator::warn(&format!("{name}: {what}"), help);
+    if let Some(advice) = &amiss {
+        operator::warn(&Advice::about(name, advice.text(), advice.help.clone()));
     }
     Ok(amiss.is_some())
 }
@@ -305,7 +306,7 @@ fn show(database: &str, of: &Of, json: bool) -> Result<(), Failure> {
 fn test(database: &str, of: &Of, strict: bool, json: bool) -> Result<Exit, Failure> {
     let (name, probed) = probe(of.reference(database))?;
     let probed = probed.map_err(|Unread { fault, .. }| {
-        Failure::unable(format!("{name}: {}", fault.what))
+        Failure::unable(format!("{name}: {}", fault.text()))
             .help(fault.help)
             .exiting(Exit::Bad)
     })?;
@@ -323,7 +324,7 @@ fn test(database: &str, of: &Of, strict: bool, json: bool) -> Result<Exit, Failu
 fn found(probed: &Probed) -> serde_json::Value {
     let models = probed.models.iter();
     let missing = probed.missing.iter();
-    let weaknesses = probed.warnings();
+    let weaknesses: Vec<&Advice> = probed.warnings().collect();
     serde_json::json!({
         "models": models.map(|(name, fields)| serde_json::json!({"name": name, "fields": fields}))
             .collect::<Vec<_>>(),
@@ -331,8 +332,7 @@ fn found(probed: &Probed) -> serde_json::Value {
         "rules": probed.covers,
         "missing": missing.map(|(name, why)| serde_json::json!({"name": name, "reason": why}))
             .collect::<Vec<_>>(),
-        "warnings": weaknesses.map(|it| serde_json::json!({"what": it.what, "help": it.help}))
-            .collect::<Vec<_>>(),
+        "warnings": weaknesses,
     })
 }
 
@@ -354,7 +354,7 @@ fn told(name: &str, probed: &Probed) -> String {
         lines.push(format!("not served: {model}: {why}"));
     }
     for weakness in probed.warnings() {
-        lines.push(format!("warning: {}; {}", weakness.what, weakness.help));
+        lines.push(format!("warning: {}", weakness.line()));
     }
     lines.join("\n")
 }

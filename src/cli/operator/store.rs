@@ -107,7 +107,7 @@ fn backup(file: &Path) -> Result<(), Failure> {
 fn restore(file: &Path, reopen: bool, yes: bool) -> Result<(), Failure> {
     let shown = file.display();
     let backup = Backup::parse(&read(file)?)
-        .map_err(|fault| Failure::unable(format!("{shown}: {}", fault.message)).help(fault.help))?;
+        .map_err(|fault| Failure::unable(format!("{shown}: {}", fault.what)).help(fault.help))?;
     let since =
         operator::read(async |store, _| store.done_since(&backup).await.map_err(operator::unread))?;
     let (closed, changed): (Vec<Since>, _) = since.into_iter().partition(|it| it.what.closes());

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Engine, decode};
-use crate::config::fault::Reason;
+
+use crate::advice::Advice;
 
 /// The parts of a URL that are no parameters, by PostgreSQL's names.
 pub(super) const PARTS: &[&str] = &["host", "port", "user", "password", "dbname"];
@@ -78,7 +79,7 @@ const MYSQL_SSL_MODES: SslModes = SslModes {
 };
 
 impl SslModes {
-    fn own_mode(&self, value: &str) -> Result<String, Reason> {
+    fn own_mode(&self, value: &str) -> Result<String, Advice> {
         let value = value.to_ascii_lowercase();
         let mode = match value.as_str() {
             "true" | "1" | "require" => self.on,
@@ -88,7 +89,7 @@ impl SslModes {
         if self.modes.contains(&mode) {
             return Ok(mode.to_owned());
         }
-        Err(Reason::new(
+        Err(Advice::new(
             format!("{} holds a mode that does not exist", self.name),
             format!("these do: {}", self.modes.join(", ")),
         ))
@@ -116,7 +117,7 @@ fn own_name(engine: Engine, name: &str) -> &str {
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    pub(super) fn parse(engine: Engine, query: &str) -> Result<(Self, Vec<String>), Reason> {
+    pub(super) fn parse(engine: Engine, query: &str) -> Result<(Self, Vec<String>), Advice> {
         let (known, modes) = match engine {
             Engine::MySql => (MYSQL_PARAMETERS, MYSQL_SSL_MODES),
             _ => (POSTGRES_PARAMETERS, POSTGRES_SSL_MODES),
@@ -139,7 +140,7 @@ impl Parameters {
                     .filter(|known| known.starts_with("ssl"))
                     .copied()
                     .collect();
-                return Err(Reason::new(
+                return Err(Advice::new(
                     "holds an encryption parameter that is not understood",
                     format!("these are: {}", known.join(", ")),
                 ));
@@ -222,7 +223,7 @@ fn is_setting(engine: Engine, name: &str) -> bool {
 
 /// Sees that a value is of its parameter's kind. Drivers write some of them into statements as they
 /// are, so that what is no word would be SQL.
-fn check_value(name: &str, value: &str) -> Result<(), Reason> {
+fn check_value(name: &str, value: &str) -> Result<(), Advice> {
     let (fits, help) = match name {
         // Both are judged where all ports and hosts are.
         "host" | "port" => (true, ""),
@@ -249,7 +250,7 @@ fn check_value(name: &str, value: &str) -> Result<(), Reason> {
     // A parameter without a value is left out.
     match fits || value.is_empty() {
         true => Ok(()),
-        false => Err(Reason::new(
+        false => Err(Advice::new(
             format!("the parameter {name} has a value that cannot be one"),
             help,
         )),
@@ -267,7 +268,7 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-pub(super) fn check_port(port: &str) -> Result<(), Reason> {
+pub(super) fn check_port(port: &str) -> Result<(), Advice> {
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     let in_range = port.parse::<u16>().is_ok_and(|port| port > 0);
     if port.is_empty() || digits && in_range {
@@ -278,8 +279,8 @@ pub(super) fn check_port(port: &str) -> Result<(), Reason> {
 }
 
 /// Nothing of the text is repeated: what stands in the place of a host is often a password.
-pub(super) fn malformed_place() -> Reason {
-    Reason::new(
+pub(super) fn malformed_place() -> Advice {
+    Advice::new(
         "expected one host, and a port from 1 to 65535 or none",
         "in a password write ? as %3F, @ as %40 and % as %25; an IPv6 address goes into [ ]",
     )

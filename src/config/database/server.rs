@@ -9,7 +9,8 @@ use secrecy::SecretString;
 
 use super::parameters::{Parameters, check_port, malformed_place};
 use super::{Engine, decode};
-use crate::config::fault::Reason;
+
+use crate::advice::Advice;
 
 /// Variables that fill in an operator's URL of PostgreSQL.
 pub const OF_POSTGRES: &[&str] = &[
@@ -74,7 +75,7 @@ impl ServerUrl {
         engine: Engine,
         mariadb: bool,
         rest: &str,
-    ) -> Result<(Self, Vec<String>), Reason> {
+    ) -> Result<(Self, Vec<String>), Advice> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         if query.contains('@') {
             // The question mark stands in a password: what follows it is none of the parameters.
@@ -92,7 +93,7 @@ impl ServerUrl {
         parameters.add("dbname", decode(database.trim_matches('/'))?);
         let named = |name: &str| parameters.get(name).map(str::to_owned);
         if engine == Engine::MySql && named("dbname").is_none() {
-            return Err(Reason::new(
+            return Err(Advice::new(
                 "names no database on the server",
                 "put its name at the end: mysql://reader:password@localhost:3306/shop",
             ));
@@ -120,7 +121,7 @@ fn split_login(place: &str) -> (&str, &str) {
 }
 
 /// The host, without the brackets of IPv6, and the port as text; either may be empty.
-fn split_port(place: &str) -> Result<(String, &str), Reason> {
+fn split_port(place: &str) -> Result<(String, &str), Advice> {
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (place, ""),

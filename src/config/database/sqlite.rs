@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::decode;
-use crate::config::fault::Reason;
+
+use crate::advice::Advice;
 
 /// The file of a SQLite database.
 ///
@@ -64,7 +65,7 @@ impl SqliteFile {
     }
 
     /// Reads what follows `sqlite:`; beside it come the names of parameters without a meaning.
-    pub(super) fn parse(rest: &str) -> Result<(Self, Vec<String>), Reason> {
+    pub(super) fn parse(rest: &str) -> Result<(Self, Vec<String>), Advice> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut ignored = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -107,8 +108,8 @@ impl SqliteFile {
     }
 }
 
-fn in_memory() -> Reason {
-    Reason::new(
+fn in_memory() -> Advice {
+    Advice::new(
         "names no file, and a database in memory has nothing to expose",
         "name an existing file: DATABASE_URL=sqlite:data/shop.db",
     )

@@ -6,8 +6,9 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{Executor as _, MySqlConnection, Row as _};
 
 use super::session::command;
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Kind, TableName};
-use crate::db::{Failure, Weakness};
+use crate::db::Failure;
 
 /// The account in the SQL that makes one.
 const READER: &str = "'lucarne_reader'@'%'";
@@ -19,7 +20,7 @@ pub(super) async fn weaknesses(
     connection: &mut MySqlConnection,
     catalog: &Catalog,
     hidden: &[Hidden],
-) -> Result<Vec<Weakness>, Failure> {
+) -> Result<Vec<Advice>, Failure> {
     let (account,): (String,) = sqlx::query_as("SELECT CAST(CURRENT_USER() AS CHAR)")
         .fetch_one(&mut *connection)
         .await
@@ -37,37 +38,32 @@ pub(super) async fn weaknesses(
         .collect();
     if everywhere.contains(&"ALL PRIVILEGES") || everywhere.contains(&"SUPER") {
         // Everything else follows from it.
-        return Ok(vec![Weakness {
-            what: format!(
-                "the account {account} may do anything: only the read-only session holds it"
-            ),
-            help:
-                "use an account that may only read: lucarne check --setup-sql shows how to make one"
-                    .to_owned(),
-        }]);
+        return Ok(vec![Advice::new(
+            format!("the account {account} may do anything: only the read-only session holds it"),
+            "use an account that may only read: lucarne check --setup-sql shows how to make one",
+        )]);
     }
     let mut found = of_grants(&account, &everywhere, &grants, catalog);
     let readable = readable(connection, hidden).await?;
     if !readable.is_empty() {
-        found.push(Weakness {
-            what: format!(
+        found.push(Advice::new(
+            format!(
                 "the account {account} may read hidden fields: {}",
                 readable.join(", ")
             ),
-            help: "grant SELECT on the other columns alone".to_owned(),
-        });
+            "grant SELECT on the other columns alone",
+        ));
     }
     let unrelated = unrelated(connection, catalog).await?;
     if !unrelated.is_empty() {
-        found.push(Weakness {
-            what: format!(
+        found.push(Advice::new(
+            format!(
                 "the account {account} is not told of foreign keys, so that no relations are \
                  served: {}",
                 unrelated.join(", ")
             ),
-            help: "GRANT SHOW VIEW on them to the account, beside SELECT on their columns"
-                .to_owned(),
-        });
+            "GRANT SHOW VIEW on them to the account, beside SELECT on their columns",
+        ));
     }
     Ok(found)
 }
@@ -78,25 +74,25 @@ fn of_grants(
     everywhere: &[&str],
     grants: &[Grant],
     catalog: &Catalog,
-) -> Vec<Weakness> {
+) -> Vec<Advice> {
     let mut found = Vec::new();
     if !everywhere.is_empty() {
-        found.push(Weakness {
-            what: format!(
+        found.push(Advice::new(
+            format!(
                 "the account {account} has rights on the whole server: {}",
                 everywhere.join(", ")
             ),
-            help: format!("REVOKE {} ON *.* FROM the account", everywhere.join(", ")),
-        });
+            format!("REVOKE {} ON *.* FROM the account", everywhere.join(", ")),
+        ));
     }
     if grants
         .iter()
         .any(|grant| grant.schema == "*" && grant.has("SELECT"))
     {
-        found.push(Weakness {
-            what: format!("the account {account} may read every database of the server"),
-            help: "REVOKE SELECT ON *.* FROM it, and grant what is served".to_owned(),
-        });
+        found.push(Advice::new(
+            format!("the account {account} may read every database of the server"),
+            "REVOKE SELECT ON *.* FROM it, and grant what is served",
+        ));
     }
     let mut written: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for table in catalog.tables().keys() {
@@ -112,10 +108,10 @@ fn of_grants(
     }
     for (table, privileges) in written {
         let privileges = privileges.join(", ");
-        found.push(Weakness {
-            what: format!("the account {account} may do more than read {table}: {privileges}"),
-            help: format!("REVOKE {privileges} where they were granted: SHOW GRANTS"),
-        });
+        found.push(Advice::new(
+            format!("the account {account} may do more than read {table}: {privileges}"),
+            format!("REVOKE {privileges} where they were granted: SHOW GRANTS"),
+        ));
     }
     found
 }

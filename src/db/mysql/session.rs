@@ -12,10 +12,11 @@ use sqlx::query::Query;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection, Row as _};
 
 use super::killer::{Killer, Place};
+use crate::advice::Advice;
 use crate::config::ServerUrl;
 use crate::db::gate::Gate;
 use crate::db::pool::Session;
-use crate::db::{Failure, FailureKind, StartFault, Weakness, bound};
+use crate::db::{Failure, FailureKind, bound};
 
 /// What opening a session may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -41,12 +42,13 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(url: &ServerUrl) -> Result<Self, StartFault> {
-        let options: MySqlConnectOptions =
-            url.url.expose_secret().parse().map_err(|_| StartFault {
-                what: format!("the address of {url} is malformed"),
-                help: "for example mysql://reader:password@localhost:3306/shop".to_owned(),
-            })?;
+    pub(super) fn new(url: &ServerUrl) -> Result<Self, Advice> {
+        let options: MySqlConnectOptions = url.url.expose_secret().parse().map_err(|_| {
+            Advice::new(
+                format!("the address of {url} is malformed"),
+                "for example mysql://reader:password@localhost:3306/shop",
+            )
+        })?;
         let options = options
             .charset("utf8mb4")
             .timezone("+00:00".to_owned())
@@ -61,7 +63,7 @@ impl Sessions {
     }
 
     /// What is weak about the way to the server.
-    pub(super) fn plaintext(&self) -> Option<Weakness> {
+    pub(super) fn plaintext(&self) -> Option<Advice> {
         let host = self.options.get_host();
         let local = self.options.get_socket().is_some()
             || host == "localhost"
@@ -76,12 +78,10 @@ impl Sessions {
             }
             _ => return None,
         };
-        Some(Weakness {
-            what: what.to_owned(),
-            help:
-                "add ssl-mode=VERIFY_IDENTITY to DATABASE_URL, and ssl-ca=ca.pem for a private CA"
-                    .to_owned(),
-        })
+        Some(Advice::new(
+            what.to_owned(),
+            "add ssl-mode=VERIFY_IDENTITY to DATABASE_URL, and ssl-ca=ca.pem for a private CA",
+        ))
     }
 
     /// Opens a session whose statements may take as long as `allowed`.

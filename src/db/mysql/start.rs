@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
 
+use crate::advice::Advice;
 use crate::config::ServerUrl;
-use crate::db::{Failure, StartFault};
+use crate::db::Failure;
 
 /// What a failure at start means; `None` where the server may come by itself.
-pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
+pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
     let address = &url.address;
     let (what, help) = match failure.source()? {
         Error::Database(error) => of_server(url, error.try_downcast_ref::<MySqlDatabaseError>()?)?,
@@ -61,7 +62,7 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
         },
         _ => return None,
     };
-    Some(StartFault { what, help })
+    Some(Advice::new(what, help))
 }
 
 fn of_server(url: &ServerUrl, error: &MySqlDatabaseError) -> Option<(String, String)> {

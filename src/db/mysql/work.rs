@@ -7,10 +7,11 @@ use sqlx::{Connection as _, MySqlConnection};
 
 use super::session::Flavour;
 use super::{catalog, definition, plan, role};
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::ModelName;
 use crate::db::batch::Batch;
-use crate::db::{Failure, Weakness, stream};
+use crate::db::{Failure, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -152,7 +153,7 @@ pub(super) struct Weaknesses<'a> {
 }
 
 impl Work for Weaknesses<'_> {
-    type Output = Vec<Weakness>;
+    type Output = Vec<Advice>;
 
     async fn run(
         &mut self,

@@ -3,8 +3,9 @@
 use sqlx::PgConnection;
 
 use super::strangers;
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, TableName};
-use crate::db::{Failure, Weakness};
+use crate::db::Failure;
 
 /// The name of the role in the SQL that makes one.
 const READER: &str = "lucarne_reader";
@@ -14,7 +15,7 @@ pub(super) async fn weaknesses(
     connection: &mut PgConnection,
     catalog: &Catalog,
     hidden: &[Hidden],
-) -> Result<Vec<Weakness>, Failure> {
+) -> Result<Vec<Advice>, Failure> {
     let (role, superuser, bypass): (String, bool, bool) = sqlx::query_as(
         "SELECT CAST(rolname AS text), rolsuper, rolbypassrls FROM pg_roles \
          WHERE rolname = current_user",
@@ -29,44 +30,42 @@ pub(super) async fn weaknesses(
         let what = format!("the role {role:?} is a superuser: only the read-only session holds it");
         let help = "use a role that may only read: lucarne check --setup-sql shows how to make one"
             .to_owned();
-        found.insert(0, Weakness { what, help });
+        found.insert(0, Advice::new(what, help));
         return Ok(found);
     }
     let quoted = identifier(&role);
     if bypass {
-        found.push(Weakness {
-            what: format!("the role {role:?} passes by row security"),
-            help: format!("ALTER ROLE {quoted} NOBYPASSRLS"),
-        });
+        found.push(Advice::new(
+            format!("the role {role:?} passes by row security"),
+            format!("ALTER ROLE {quoted} NOBYPASSRLS"),
+        ));
     }
     let (owned, written) = rights(connection, catalog).await?;
     if !owned.is_empty() {
-        found.push(Weakness {
-            what: format!("the role {role:?} owns {}", shown(&owned)),
-            help: "use a role that owns no table: lucarne check --setup-sql shows how to make one"
-                .to_owned(),
-        });
+        found.push(Advice::new(
+            format!("the role {role:?} owns {}", shown(&owned)),
+            "use a role that owns no table: lucarne check --setup-sql shows how to make one",
+        ));
     }
     if !written.is_empty() {
         let names: Vec<String> = written.iter().map(identifiers).collect();
-        found.push(Weakness {
-            what: format!("the role {role:?} may write {}", shown(&written)),
-            help: format!(
+        found.push(Advice::new(
+            format!("the role {role:?} may write {}", shown(&written)),
+            format!(
                 "REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {} FROM {quoted}",
                 names.join(", ")
             ),
-        });
+        ));
     }
     let readable = readable(connection, hidden).await?;
     if !readable.is_empty() {
-        found.push(Weakness {
-            what: format!(
+        found.push(Advice::new(
+            format!(
                 "the role {role:?} may read hidden fields: {}",
                 readable.join(", ")
             ),
-            help: "grant SELECT on the other columns alone, as lucarne check --setup-sql does"
-                .to_owned(),
-        });
+            "grant SELECT on the other columns alone, as lucarne check --setup-sql does",
+        ));
     }
     Ok(found)
 }

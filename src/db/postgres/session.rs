@@ -8,10 +8,11 @@ use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Executor as _, PgConnection};
 
+use crate::advice::Advice;
 use crate::config::ServerUrl;
 use crate::db::gate::Gate;
 use crate::db::pool::Session;
-use crate::db::{Failure, FailureKind, Options, StartFault, Weakness, Whom};
+use crate::db::{Failure, FailureKind, Options, Whom};
 
 /// What connecting may take, the log-in included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -47,13 +48,14 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, StartFault> {
+    pub(super) fn new(url: &ServerUrl, options: &Options) -> Result<Self, Advice> {
         let parsed = url.url.expose_secret().parse::<PgConnectOptions>();
         // The driver's words are left out: they may repeat the URL.
-        let mut connect = parsed.map_err(|_| StartFault {
-            what: "the URL has a part that PostgreSQL's driver does not take".to_owned(),
-            help: "for example postgres://reader:password@db:5432/shop?sslmode=verify-full"
-                .to_owned(),
+        let mut connect = parsed.map_err(|_| {
+            Advice::new(
+                "the URL has a part that PostgreSQL's driver does not take",
+                "for example postgres://reader:password@db:5432/shop?sslmode=verify-full",
+            )
         })?;
         // A name that the URL gives stays.
         if matches!(connect.get_application_name(), None | Some("lucarne")) {
@@ -133,7 +135,7 @@ impl Sessions {
     }
 
     /// What is weak about the way to the server.
-    pub(super) fn plaintext(&self) -> Option<Weakness> {
+    pub(super) fn plaintext(&self) -> Option<Advice> {
         let mode = match self.options.get_ssl_mode() {
             _ if self.local => return None,
             PgSslMode::Disable | PgSslMode::Allow => {
@@ -144,12 +146,10 @@ impl Sessions {
             }
             _ => return None,
         };
-        Some(Weakness {
-            what: mode.to_owned(),
-            help:
-                "add sslmode=verify-full to DATABASE_URL, and sslrootcert=ca.pem for a private CA"
-                    .to_owned(),
-        })
+        Some(Advice::new(
+            mode.to_owned(),
+            "add sslmode=verify-full to DATABASE_URL, and sslrootcert=ca.pem for a private CA",
+        ))
     }
 }
 

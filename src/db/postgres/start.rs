@@ -6,14 +6,15 @@ use sqlx::Error;
 use sqlx::postgres::PgDatabaseError;
 
 use super::session::Unforced;
+use crate::advice::Advice;
 use crate::config::ServerUrl;
-use crate::db::{Failure, StartFault};
+use crate::db::Failure;
 
 /// The routine of the server that finds no line in `pg_hba.conf`; its message is in any language.
 const NO_ENTRY: &str = "ClientAuthentication";
 
 /// What a failure at start means; `None` where the server may come by itself.
-pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
+pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
     let address = &url.address;
     let (what, help) = match failure.source()? {
         Error::Database(error) => of_server(url, error.try_downcast_ref::<PgDatabaseError>()?)?,
@@ -47,7 +48,7 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<StartFault> {
         ),
         _ => return None,
     };
-    Some(StartFault { what, help })
+    Some(Advice::new(what, help))
 }
 
 fn of_server(url: &ServerUrl, error: &PgDatabaseError) -> Option<(String, String)> {

@@ -8,8 +8,9 @@ use sqlx::postgres::types::Oid;
 
 use super::role::identifier;
 use super::{columns, session};
+use crate::advice::Advice;
 use crate::catalog::{Catalog, TableName};
-use crate::db::{Failure, Weakness};
+use crate::db::Failure;
 
 /// Who may create in each schema, beside its owner, the owners of the tables and superusers.
 const CREATORS: &str = "SELECT CAST(n.nspname AS text), \
@@ -23,7 +24,7 @@ const CREATORS: &str = "SELECT CAST(n.nspname AS text), \
 pub(super) async fn weaknesses(
     connection: &mut PgConnection,
     catalog: &Catalog,
-) -> Result<Vec<Weakness>, Failure> {
+) -> Result<Vec<Advice>, Failure> {
     let tables = catalog.tables();
     let served: Vec<TableName> = tables.keys().map(|name| (*name).clone()).collect();
     let (oids, owners) = found(connection, &served).await?;
@@ -62,7 +63,7 @@ async fn open_schemas(
     connection: &mut PgConnection,
     schemas: Vec<String>,
     owners: Vec<Oid>,
-) -> Result<Vec<Weakness>, Failure> {
+) -> Result<Vec<Advice>, Failure> {
     let rows: Vec<(String, Vec<String>)> = sqlx::query_as(CREATORS)
         .bind(schemas)
         .bind(owners)
@@ -84,16 +85,16 @@ async fn open_schemas(
                     (creators.join(", "), quoted.join(", "))
                 }
             };
-            Weakness {
-                what: format!(
+            Advice::new(
+                format!(
                     "{who} may create functions and operators in schema {schema}, which views and \
                      policies that name no schema would call"
                 ),
-                help: format!(
+                format!(
                     "REVOKE CREATE ON SCHEMA {} FROM {from}",
                     identifier(&schema)
                 ),
-            }
+            )
         })
         .collect())
 }
@@ -101,7 +102,7 @@ async fn open_schemas(
 async fn foreign_columns(
     connection: &mut PgConnection,
     tables: &[Oid],
-) -> Result<Vec<Weakness>, Failure> {
+) -> Result<Vec<Advice>, Failure> {
     let mut weaknesses = Vec::new();
     for (table, column) in columns::foreign(connection, tables).await? {
         let name: String = sqlx::query_scalar(
@@ -113,13 +114,13 @@ async fn foreign_columns(
         .fetch_one(&mut *connection)
         .await
         .map_err(Failure::from_driver)?;
-        weaknesses.push(Weakness {
-            what: format!(
+        weaknesses.push(Advice::new(
+            format!(
                 "{name}.{column} is not served: a cast to JSON or text that an owner of its type \
                  made would run with each value"
             ),
-            help: "DROP CAST, or show the column's text by a view".to_owned(),
-        });
+            "DROP CAST, or show the column's text by a view",
+        ));
     }
     Ok(weaknesses)
 }

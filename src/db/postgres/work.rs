@@ -6,10 +6,11 @@ use sqlx::postgres::{PgColumn, PgRow, Postgres as Driver};
 use sqlx::{Column as _, Executor as _, PgConnection, Row as _};
 
 use super::{CLASSES, catalog, definition, plan, role};
+use crate::advice::Advice;
 use crate::catalog::{Catalog, Hidden, Table, TableName};
 use crate::config::ModelName;
 use crate::db::batch::Batch;
-use crate::db::{Failure, FailureKind, Weakness, stream};
+use crate::db::{Failure, FailureKind, stream};
 use crate::encode::Rows;
 use crate::sql::Statement;
 
@@ -151,7 +152,7 @@ pub(super) struct Weaknesses<'a> {
 }
 
 impl Work for Weaknesses<'_> {
-    type Output = Vec<Weakness>;
+    type Output = Vec<Advice>;
 
     async fn run(&mut self, connection: &mut PgConnection) -> Result<Self::Output, Failure> {
         role::weaknesses(connection, self.catalog, self.hidden).await

@@ -10,8 +10,9 @@ use rusqlite::ffi;
 
 use rusqlite::OpenFlags;
 
+use crate::advice::Advice;
 use crate::config::SqliteFile;
-use crate::db::{Failure, StartFault};
+use crate::db::Failure;
 
 /// The first bytes of every SQLite database that holds anything.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -56,13 +57,10 @@ struct Stamp {
 
 impl File {
     /// Finds a file that may be a database; nothing is ever made.
-    pub(super) fn find(file: &SqliteFile) -> Result<Self, StartFault> {
+    pub(super) fn find(file: &SqliteFile) -> Result<Self, Advice> {
         let path = file.path();
         let shown = path.display();
-        let fault = |what: String, help: &str| StartFault {
-            what,
-            help: help.to_owned(),
-        };
+        let fault = |what: String, help: &str| Advice::new(what, help.to_owned());
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
@@ -72,10 +70,7 @@ impl File {
                 ));
             }
             Err(_) => {
-                return Err(StartFault {
-                    what: format!("there is no file {shown}"),
-                    help: near(path),
-                });
+                return Err(Advice::new(format!("there is no file {shown}"), near(path)));
             }
         };
         if metadata.is_dir() {
@@ -181,7 +176,7 @@ impl File {
     }
 
     /// What a failure at start means.
-    pub(super) fn start_fault(&self, failure: &Failure) -> StartFault {
+    pub(super) fn start_fault(&self, failure: &Failure) -> Advice {
         let shown = self.path.display();
         let code: i32 = failure
             .code()
@@ -220,10 +215,7 @@ impl File {
                 "MCP_LOG=debug shows what SQLite says",
             ),
         };
-        StartFault {
-            what,
-            help: help.to_owned(),
-        }
+        Advice::new(what, help.to_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Weakness;
+use crate::advice::Advice;
 
 /// One thing.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,10 +30,10 @@ pub(super) struct Trouble {
     pub(super) help: String,
 }
 
-impl From<Weakness> for Trouble {
-    fn from(weakness: Weakness) -> Self {
+impl From<Advice> for Trouble {
+    fn from(weakness: Advice) -> Self {
         Self {
-            what: weakness.what,
+            what: weakness.text(),
             help: weakness.help,
         }
     }

@@ -123,7 +123,7 @@ impl From<Unread> for Trouble {
     fn from(unread: Unread) -> Self {
         match unread.cause {
             None => Self {
-                what: unread.fault.what,
+                what: unread.fault.text(),
                 help: unread.fault.help,
             },
             Some(cause) => Self {

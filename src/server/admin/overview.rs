@@ -137,18 +137,11 @@ pub(super) async fn settings(desk: Desk, _: Asked) -> Result<List<SettingView>, 
 
 pub(super) async fn check(desk: Desk, _: Asked) -> Result<List<Trouble>, Refusal> {
     let configured = desk.access().administration.warnings.iter();
-    let configured = configured.map(|warning| Trouble {
-        what: format!("{}: {}", warning.variable, warning.message),
-        help: warning.help.clone(),
-    });
+    let configured = configured.cloned().map(Trouble::from);
     let found = match desk.service().db() {
         Some(db) => inspect::own_weaknesses(db, &desk.access().shared).await,
         None => Vec::new(),
     };
-    let found = found.into_iter();
-    let found = found.map(|weakness| Trouble {
-        what: weakness.what,
-        help: weakness.help,
-    });
+    let found = found.into_iter().map(Trouble::from);
     Ok(configured.chain(found).collect())
 }

@@ -249,8 +249,8 @@ impl From<StoreFailure> for Refusal {
 impl From<Faults> for Refusal {
     fn from(faults: Faults) -> Self {
         let faults = faults.iter().map(|fault| Fault {
-            member: fault.variable.clone(),
-            message: fault.message.clone(),
+            member: fault.subject.clone(),
+            message: fault.what.clone(),
             hint: Some(fault.help.clone()),
         });
         Self::invalid(faults.collect())

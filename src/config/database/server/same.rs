@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 use super::super::parameters::{PARTS, encode};
 use super::super::{Engine, decode};
 use super::ServerUrl;
-use crate::config::fault::Reason;
+
+use crate::advice::Advice;
 
 /// Variables that PostgreSQL's driver reads and no URL can take back.
 const KEPT_BACK: &[&str] = &["PGOPTIONS", "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT"];
@@ -89,9 +90,9 @@ impl ServerUrl {
     ///
     /// # Errors
     /// Without a user, and with variables in the environment that cannot be kept back.
-    pub(in crate::config) fn standalone(&self) -> Result<Self, Reason> {
+    pub(in crate::config) fn standalone(&self) -> Result<Self, Advice> {
         let Some(user) = &self.user else {
-            return Err(Reason::new(
+            return Err(Advice::new(
                 "names no user",
                 "name the one to log in as: postgres://reader:password@db.example.com/shop",
             ));
@@ -103,7 +104,7 @@ impl ServerUrl {
             .iter()
             .find(|name| std::env::var_os(name).is_some())
         {
-            return Err(Reason::new(
+            return Err(Advice::new(
                 format!("{name} is set where the service runs, and would reach every server"),
                 format!("unset {name}; DATABASE_URL takes what it says as a parameter"),
             ));
