@@ -9,10 +9,7 @@ mod input;
 mod ledger;
 mod view;
 
-pub use input::{
-    DatabaseInput, DatabasePatch, LimitsPatch, TenantInput, TenantPatch, TokenInput, TokenPatch,
-    usual_scopes,
-};
+pub use input::{DatabasePatch, LimitsPatch, TenantPatch, TokenInput, TokenPatch, usual_scopes};
 pub use ledger::{Ledger, Way};
 pub use view::{DatabaseView, TenantView, TokenView};
 
@@ -26,7 +23,8 @@ use serde_json::{Value, json};
 use crate::config::{self, Faults};
 use crate::egress::{self, Reach};
 use crate::store::{
-    Backup, Changed, Contents, Database, NewTenant, Refusal, Store, StoreFailure, Tenant, Token,
+    Backup, Changed, Contents, Database, NewDatabase, NewTenant, Refusal, Store, StoreFailure,
+    Tenant, Token,
 };
 use ledger::Change;
 
@@ -116,8 +114,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// What cannot be, a store that fails, and an audit that denies, as with all changes.
-    pub async fn create_tenant(&self, input: TenantInput) -> Result<TenantView, Refused> {
-        let new = NewTenant::from(input);
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<TenantView, Refused> {
         new.judge()?;
         let name = new.name.clone();
         let change = self.store.create_tenant(new);
@@ -167,11 +164,14 @@ impl Admin<'_> {
     pub async fn add_database(
         &self,
         tenant: &str,
-        input: DatabaseInput,
+        new: NewDatabase,
     ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::tenant(&contents, tenant)?.id;
-        let new = input.into_new(self.ledger.way == Way::Api);
+        let new = NewDatabase {
+            guarded: self.ledger.way == Way::Api,
+            ..new
+        };
         let (way, in_reach) = self.in_reach(Some(&new.url)).await;
         Faults::all([new.judge(), in_reach])?;
         let name = new.name.clone();

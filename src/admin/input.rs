@@ -12,30 +12,10 @@ use serde::{Deserialize, Deserializer};
 use crate::advice::Advice;
 use crate::auth::Scope;
 use crate::config::Faults;
-use crate::store::{
-    ClientLimits, Database, NewDatabase, NewTenant, NewToken, RowRule, Tenant, Token,
-};
+use crate::store::{ClientLimits, Database, NewToken, RowRule, Tenant, Token};
 
 /// The longest life of a token that is given in days: about a century.
 const MAX_DAYS: u32 = 36_500;
-
-/// A tenant to be made.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TenantInput {
-    /// Its name, which no other tenant has.
-    pub name: String,
-    /// What it is, for people.
-    #[serde(default)]
-    pub description: String,
-    /// Which rows its tokens see, such as `tickets.company_id = 42`.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    pub rows: Vec<RowRule>,
-    /// How much its tokens may ask for together.
-    #[serde(default)]
-    pub limits: ClientLimits,
-}
 
 /// What is to be changed of a tenant.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -67,34 +47,6 @@ pub struct LimitsPatch {
     /// Rows a day, by the calendar of UTC.
     #[serde(deserialize_with = "given")]
     pub rows_per_day: Option<Option<u64>>,
-}
-
-/// A database to be added to a tenant.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DatabaseInput {
-    /// Its name, which no other database of the tenant has.
-    pub name: String,
-    /// Where it is and how to log in there, as `DATABASE_URL`. It is never given back.
-    #[schemars(with = "String")]
-    pub url: SecretString,
-    /// Its whitelist, as `MCP_ALLOWED_MODELS`.
-    pub models: String,
-    /// More sensitive fields, as `MCP_HIDDEN_FIELDS`.
-    #[serde(default)]
-    pub hidden: String,
-    /// Fields that a built-in rule hides wrongly, as `MCP_REVEAL_FIELDS`.
-    #[serde(default)]
-    pub reveal: String,
-    /// Keys between its models that it does not tell of itself, as `MCP_RELATIONS`.
-    #[serde(default)]
-    pub relations: String,
-    /// Whether a transaction pooler stands in front of it.
-    #[serde(default)]
-    pub pgbouncer: bool,
-    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
-    #[serde(default)]
-    pub row_security: bool,
 }
 
 /// What is to be changed of a database.
@@ -193,17 +145,6 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
     T::deserialize(from).map(Some)
 }
 
-impl From<TenantInput> for NewTenant {
-    fn from(input: TenantInput) -> Self {
-        Self {
-            name: input.name,
-            description: input.description,
-            rows: input.rows,
-            limits: input.limits,
-        }
-    }
-}
-
 impl TenantPatch {
     pub(super) fn apply(self, tenant: &mut Tenant) {
         set(&mut tenant.name, self.name);
@@ -219,22 +160,6 @@ impl LimitsPatch {
         set(&mut limits.rate_limit, self.rate_limit);
         set(&mut limits.rate_window, self.rate_window);
         set(&mut limits.rows_per_day, self.rows_per_day);
-    }
-}
-
-impl DatabaseInput {
-    pub(super) fn into_new(self, guarded: bool) -> NewDatabase {
-        NewDatabase {
-            name: self.name,
-            url: self.url,
-            models: self.models,
-            hidden: self.hidden,
-            reveal: self.reveal,
-            relations: self.relations,
-            pgbouncer: self.pgbouncer,
-            row_security: self.row_security,
-            guarded,
-        }
     }
 }
 

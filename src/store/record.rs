@@ -181,39 +181,52 @@ pub struct ClientLimits {
     pub rows_per_day: Option<u64>,
 }
 
-/// What a tenant is made of.
-#[derive(Debug, Clone, Default)]
+/// A tenant to be made.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewTenant {
-    /// Its name.
+    /// Its name, which no other tenant has.
     pub name: String,
     /// What it is, for people.
+    #[serde(default)]
     pub description: String,
-    /// Which rows its tokens see.
+    /// Which rows its tokens see, such as `tickets.company_id = 42`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub rows: Vec<RowRule>,
     /// How much its tokens may ask for together.
+    #[serde(default)]
     pub limits: ClientLimits,
 }
 
-/// What a tenant's database is made of.
-#[derive(Debug, Clone)]
+/// A database to be added to a tenant.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewDatabase {
-    /// Its name.
+    /// Its name, which no other database of the tenant has.
     pub name: String,
-    /// As `DATABASE_URL`.
+    /// Where it is and how to log in there, as `DATABASE_URL`. It is never given back.
+    #[schemars(with = "String")]
     pub url: SecretString,
-    /// As `MCP_ALLOWED_MODELS`.
+    /// Its whitelist, as `MCP_ALLOWED_MODELS`.
     pub models: String,
-    /// As `MCP_HIDDEN_FIELDS`.
+    /// More sensitive fields, as `MCP_HIDDEN_FIELDS`.
+    #[serde(default)]
     pub hidden: String,
-    /// As `MCP_REVEAL_FIELDS`.
+    /// Fields that a built-in rule hides wrongly, as `MCP_REVEAL_FIELDS`.
+    #[serde(default)]
     pub reveal: String,
-    /// As `MCP_RELATIONS`.
+    /// Keys between its models that it does not tell of itself, as `MCP_RELATIONS`.
+    #[serde(default)]
     pub relations: String,
-    /// As `MCP_PGBOUNCER`.
+    /// Whether a transaction pooler stands in front of it.
+    #[serde(default)]
     pub pgbouncer: bool,
-    /// Whether each transaction names its token and tenant.
+    /// Whether each transaction names its token and tenant, for the row security of PostgreSQL.
+    #[serde(default)]
     pub row_security: bool,
-    /// Whether it comes by the admin API.
+    /// Whether it comes by the admin API, which nobody says of it: the way that it takes does.
+    #[serde(skip)]
     pub guarded: bool,
 }
 

@@ -13,6 +13,7 @@ use crate::config;
 use crate::egress::Reach;
 use crate::inspect::{self, Cover, Probed};
 use crate::policy::Unread;
+use crate::store::NewDatabase;
 
 /// Examples of the command, shown in its help and run by a test.
 pub(crate) const EXAMPLES: &str = "\
@@ -225,7 +226,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 const URL: &str = "URL of the database";
 
 fn add(add: Add) -> Result<Exit, Failure> {
-    let input = DatabaseInput {
+    let input = NewDatabase {
         url: secret(URL, add.url.as_deref(), add.url_env.as_deref())?,
         name: add.name,
         models: add.models,
@@ -234,6 +235,7 @@ fn add(add: Add) -> Result<Exit, Failure> {
         relations: add.relations,
         pgbouncer: add.pgbouncer,
         row_security: add.row_security,
+        guarded: false,
     };
     let added = operator::change(async |admin| {
         // Two keys in one store would be one too many.

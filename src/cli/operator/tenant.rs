@@ -5,11 +5,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{LimitArguments, confirm, print_list, print_record};
-use crate::admin::{DatabaseView, TenantInput, TenantPatch, TenantView, TokenView, find};
+use crate::admin::{DatabaseView, TenantPatch, TenantView, TokenView, find};
 use crate::cli::failure::Failure;
 use crate::cli::text::{counted, visible};
 use crate::cli::{operator, output};
-use crate::store::{Contents, RowRule, Tenant};
+use crate::store::{Contents, NewTenant, RowRule, Tenant};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(crate) const EXAMPLES: &str = "\
@@ -176,7 +176,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn create(create: Create) -> Result<(), Failure> {
-    let input = TenantInput {
+    let input = NewTenant {
         name: create.name,
         description: create.description,
         limits: create.limits.limits(),

@@ -12,12 +12,12 @@ use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
 use super::tenants::OfTenant;
-use crate::admin::{DatabaseInput, DatabasePatch, DatabaseView, find};
+use crate::admin::{DatabasePatch, DatabaseView, find};
 use crate::db::Usage;
 use crate::inspect::{self, Probed, probe};
 use crate::policy::Unread;
 use crate::server::exposed::ExposureView;
-use crate::store::Database;
+use crate::store::{Database, NewDatabase};
 
 /// Databases that are looked at together.
 const AT_ONCE: usize = 8;
@@ -156,7 +156,7 @@ pub(super) async fn list(
 
 pub(super) async fn add(
     desk: Desk,
-    asked: Asked<Nothing, DatabaseInput>,
+    asked: Asked<Nothing, NewDatabase>,
 ) -> Result<Changed<DatabaseView>, Refusal> {
     let data = desk.admin()?.add_database(&asked.part, asked.body).await?;
     let warnings = desk.advice(&data.tenant_id, None).await;

@@ -214,9 +214,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::admin::{
-        DatabaseInput, DatabasePatch, TenantInput, TenantPatch, TokenInput, TokenPatch,
-    };
+    use crate::admin::{DatabasePatch, TenantPatch, TokenInput, TokenPatch};
+    use crate::store::{NewDatabase, NewTenant};
 
     fn told<T: Input>(given: Value) -> Vec<String> {
         let Value::Object(given) = given else {
@@ -231,8 +230,8 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_with_its_member() {
-        assert_eq!(told::<TenantInput>(json!({})), ["name"]);
-        assert_eq!(told::<DatabaseInput>(json!({})), ["name", "url", "models"]);
+        assert_eq!(told::<NewTenant>(json!({})), ["name"]);
+        assert_eq!(told::<NewDatabase>(json!({})), ["name", "url", "models"]);
         let given = json!({
             "name": 7,
             "nmae": "acme",
@@ -240,7 +239,7 @@ mod tests {
             "limits": {"rate_limit": -1, "rate_window": 60, "burst": 5},
         });
         assert_eq!(
-            told::<TenantInput>(given.clone()),
+            told::<NewTenant>(given.clone()),
             [
                 "name",
                 "nmae",
@@ -253,7 +252,7 @@ mod tests {
         assert_eq!(told::<TenantPatch>(given).len(), 6);
         // A list is no object, though serde would take it.
         let listed = json!({"name": "acme", "limits": [600, 60]});
-        assert_eq!(told::<TenantInput>(listed), ["limits"]);
+        assert_eq!(told::<NewTenant>(listed), ["limits"]);
         let many: Vec<_> = (0..100).collect();
         assert_eq!(
             told::<TenantPatch>(json!({ "rows": many })).len(),
@@ -341,9 +340,9 @@ mod tests {
         #[test]
         fn no_body_is_too_odd(given in anything()) {
             let Value::Object(given) = given else { return Ok(()) };
-            prop_assert!(refused_or_read::<TenantInput>(&given));
+            prop_assert!(refused_or_read::<NewTenant>(&given));
             prop_assert!(refused_or_read::<TenantPatch>(&given));
-            prop_assert!(refused_or_read::<DatabaseInput>(&given));
+            prop_assert!(refused_or_read::<NewDatabase>(&given));
             prop_assert!(refused_or_read::<DatabasePatch>(&given));
             prop_assert!(refused_or_read::<TokenInput>(&given));
             prop_assert!(refused_or_read::<TokenPatch>(&given));

@@ -7,8 +7,8 @@ use super::answer::{Changed, List, One};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
-use crate::admin::{Reference, TenantInput, TenantPatch, TenantView, find};
-use crate::store::{Contents, Tenant};
+use crate::admin::{Reference, TenantPatch, TenantView, find};
+use crate::store::{Contents, NewTenant, Tenant};
 
 /// Which tenant is meant.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub(super) async fn list(desk: Desk, _: Asked) -> Result<List<TenantView>, Refus
 
 pub(super) async fn create(
     desk: Desk,
-    asked: Asked<Nothing, TenantInput>,
+    asked: Asked<Nothing, NewTenant>,
 ) -> Result<One<TenantView>, Refusal> {
     Ok(desk.admin()?.create_tenant(asked.body).await?.into())
 }
