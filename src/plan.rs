@@ -20,6 +20,9 @@ mod term;
 mod value;
 pub mod zone;
 
+#[cfg(test)]
+mod tests;
+
 pub use aggregate::{Aggregate, Function, GroupKey};
 pub use condition::{Comparison, Condition, Pattern, Place, guards};
 pub use cursor::{CursorKey, RowKey, Seek};
