@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lucarne::app::{self, Opened};
+use lucarne::app::{self, OpenService};
 use lucarne::auth::{Caller, Credential};
 use lucarne::config;
 use lucarne::observe::Metrics;
@@ -135,7 +135,7 @@ async fn median(
 }
 
 async fn ask(
-    opened: &Opened,
+    opened: &OpenService,
     caller: &Caller,
     model: &str,
     params: &Value,

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lucarne::app::{self, Opened};
+use lucarne::app::{self, OpenService};
 use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config};
 use lucarne::observe::Metrics;
@@ -140,7 +140,7 @@ fn configured(url: &str, tools: Option<&str>) -> Outcome<Config> {
     )?)
 }
 
-async fn started(config: &Config) -> Outcome<Opened> {
+async fn started(config: &Config) -> Outcome<OpenService> {
     let opened = app::open(config, Arc::new(Metrics::default())).await;
     let opened = opened.map_err(|fault| fault.what)?;
     app::give_tools(&opened, config).await?;
@@ -149,7 +149,7 @@ async fn started(config: &Config) -> Outcome<Opened> {
 
 /// The CPU that a request takes, in microseconds: one at a time, so that none joins another.
 async fn spent(
-    opened: &Opened,
+    opened: &OpenService,
     (action, model, tool): (&str, Option<&str>, Option<&str>),
 ) -> Outcome<f64> {
     let caller = Caller::new(

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lucarne::app::{self, Opened};
+use lucarne::app::{self, OpenService};
 use lucarne::auth::{Caller, Credential};
 use lucarne::config;
 use lucarne::observe::Metrics;
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Reads everything in one order, and checks that each row comes once.
-async fn walk(opened: &Opened, caller: &Caller, sort: &str) -> Result<(), Box<dyn Error>> {
+async fn walk(opened: &OpenService, caller: &Caller, sort: &str) -> Result<(), Box<dyn Error>> {
     let mut params = json!({"sort":[sort],"limit":100});
     let mut seen = vec![false; ROWS as usize + 1];
     let mut times: Vec<Duration> = Vec::new();
@@ -106,7 +106,11 @@ async fn walk(opened: &Opened, caller: &Caller, sort: &str) -> Result<(), Box<dy
     Ok(())
 }
 
-async fn ask(opened: &Opened, caller: &Caller, params: &Value) -> Result<Value, Box<dyn Error>> {
+async fn ask(
+    opened: &OpenService,
+    caller: &Caller,
+    params: &Value,
+) -> Result<Value, Box<dyn Error>> {
     let params = params.to_string();
     let object = Object::parse(&params).ok_or("no object")?;
     let read = Read {

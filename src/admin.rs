@@ -420,7 +420,7 @@ impl Admin<'_> {
 
     /// Records a change by the views of its record, and gives back the one that stays: after it,
     /// or before a removal. `note` is what a view leaves out.
-    async fn changed<R, V: Serialize + Identified>(
+    async fn changed<R, V: Serialize + HasId>(
         &self,
         what: &'static str,
         changed: &Changed<R>,
@@ -487,23 +487,23 @@ impl Admin<'_> {
 }
 
 /// A view of a record with an id.
-trait Identified {
+trait HasId {
     fn id(&self) -> &str;
 }
 
-impl Identified for TenantView {
+impl HasId for TenantView {
     fn id(&self) -> &str {
         &self.id
     }
 }
 
-impl Identified for DatabaseView {
+impl HasId for DatabaseView {
     fn id(&self) -> &str {
         &self.id
     }
 }
 
-impl Identified for TokenView {
+impl HasId for TokenView {
     fn id(&self) -> &str {
         &self.id
     }

@@ -13,10 +13,10 @@ mod supervise;
 mod tools;
 
 pub use crate::tools::call::Caller as ToolCaller;
-pub use open::{Opened, open};
+pub use open::{OpenService, open};
 pub use reload::{Live, NotReloaded};
 pub use running::{App, Running, RunningPipe, StartError};
-pub use store_sync::{Kept, keep};
+pub use store_sync::{StoreFeed, keep};
 pub use supervise::Source;
 pub use tools::draft::drafted_tool;
 pub use tools::trial::{

@@ -12,9 +12,9 @@ mod why;
 
 pub use advice::{Where, advice};
 pub use cover::{Cover, covers, uncovered};
-pub use explain::{Explained, Looks, ModelAccess, RowAccess, Verdict, explain};
+pub use explain::{Explanation, Looks, ModelAccess, RowAccess, Verdict, explain};
 pub use exposure::{DatabaseExposure, Exposure, Found, ModelExposure, OfTenant, exposure};
 pub(crate) use idle::{entries, weaknesses};
-pub use probe::{Probed, own_weaknesses, probe};
+pub use probe::{Probe, own_weaknesses, probe};
 pub(crate) use unserved::unserved;
 pub use why::{Change, Remedy, State, Step, Why, why};

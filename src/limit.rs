@@ -8,7 +8,7 @@ mod meter;
 
 pub use arrival::Arrival;
 pub use keyed::Windows;
-pub use memory::{Memory, Part, Pressure, Reserved, Share};
+pub use memory::{Memory, Part, Pressure, Reservation, Share};
 pub use meter::{Meter, Weight};
 
 use std::collections::VecDeque;

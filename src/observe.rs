@@ -13,7 +13,7 @@ pub use analytics::Analytics;
 pub use audit::{Audit, NotRecorded, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
 pub use line::{ChangeRecord, Record};
-pub use recent::{Asked, Obstacle, Recent, Whose};
+pub use recent::{Attempt, Obstacle, Recent, Whose};
 pub use series::Point;
 pub use usage::Figures;
 
@@ -41,7 +41,7 @@ pub struct Metrics {
     connections_refused: Family<Reason, Counter>,
     audited: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
-    copied: usage::Copied,
+    copied: usage::Gauges,
     analytics: Analytics,
     recent: Recent,
     begun: DateTime<Utc>,
@@ -128,7 +128,7 @@ impl Default for Metrics {
             "Reloads, by what became of them",
             reloads.clone(),
         );
-        let copied = usage::Copied::new(&mut registry);
+        let copied = usage::Gauges::new(&mut registry);
         Self {
             registry,
             invocations,

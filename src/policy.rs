@@ -34,7 +34,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
-use quota::{Quota, Reserved};
+use quota::{Quota, RowReservation};
 
 use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
@@ -151,7 +151,7 @@ impl Grant {
     ///
     /// # Errors
     /// A day whose rows were read, or are being read.
-    fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, ErrorKind> {
+    fn reserve(&self, rows: u64) -> Result<Vec<RowReservation>, ErrorKind> {
         let of_token = self.token.reserve(rows)?;
         Ok(of_token
             .into_iter()
@@ -192,7 +192,7 @@ impl Policy {
     ///
     /// # Errors
     /// A day whose rows were read, or are being read.
-    pub(crate) fn reserve(&self, rows: u64) -> Result<Vec<Reserved>, Error> {
+    pub(crate) fn reserve(&self, rows: u64) -> Result<Vec<RowReservation>, Error> {
         let grant = self.grant.as_ref();
         Ok(grant.map_or(Ok(Vec::new()), |grant| grant.reserve(rows))?)
     }

@@ -151,7 +151,7 @@ pub struct Request<'a> {
 
 /// A message that is no request, with the `id` to answer to if one could be read.
 #[derive(Debug)]
-pub struct Rejected<'a> {
+pub struct Rejection<'a> {
     /// The client's `id`, as it was written.
     pub id: Option<&'a RawValue>,
     /// What is wrong.
@@ -165,12 +165,12 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// In this order: not JSON or nested too deep, not an object, `id`, `action`, `model`, `params`.
-    pub fn parse(text: &'a str) -> Result<Self, Rejected<'a>> {
-        let reject = |id, kind: ErrorKind| Rejected {
+    pub fn parse(text: &'a str) -> Result<Self, Rejection<'a>> {
+        let reject = |id, kind: ErrorKind| Rejection {
             id,
             error: kind.into(),
         };
-        let message = Self::object(text).map_err(|error| Rejected {
+        let message = Self::object(text).map_err(|error| Rejection {
             id: Self::id_of_deep(text),
             error,
         })?;
@@ -185,7 +185,7 @@ impl<'a> Request<'a> {
                 }
             },
         };
-        let text_of = |field: &'static str| -> Result<Option<Cow<'a, str>>, Rejected<'a>> {
+        let text_of = |field: &'static str| -> Result<Option<Cow<'a, str>>, Rejection<'a>> {
             match message.get(field).filter(|raw| kind(raw) != Kind::Null) {
                 None => Ok(None),
                 Some(raw) if kind(raw) == Kind::String => decode_string(raw)

@@ -42,14 +42,14 @@ const COUNTS: &str = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM
 
 /// The sample as it stands in a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
+pub struct SampleState {
     /// Whether this call made it; `false` when it was there already.
     pub made: bool,
     /// The tables and how many rows the database says each has.
     pub rows: [(&'static str, u64); 3],
 }
 
-impl Created {
+impl SampleState {
     fn new(made: bool, counts: (i64, i64, i64)) -> Self {
         let counts = [counts.0, counts.1, counts.2];
         let rows = std::array::from_fn(|i| (TABLES[i], counts[i].unsigned_abs()));
@@ -150,7 +150,7 @@ impl SampleError {
 ///
 /// When the folder does not exist, when something that is not the sample has the name (it is not
 /// touched, nor opened as a database), and when the file cannot be written.
-pub async fn create_sqlite(path: &Path) -> Result<Created, SampleError> {
+pub async fn create_sqlite(path: &Path) -> Result<SampleState, SampleError> {
     let mut made = false;
     if !is_sample(path)? {
         let draft = Draft::beside(path)?;
@@ -162,7 +162,7 @@ pub async fn create_sqlite(path: &Path) -> Result<Created, SampleError> {
         }
     }
     let counts = count_sqlite(path).await.map_err(refused("SQLite"))?;
-    Ok(Created::new(made, counts))
+    Ok(SampleState::new(made, counts))
 }
 
 /// Loads the sample into the empty PostgreSQL, MySQL or MariaDB database of a URL, unless it is
@@ -173,7 +173,7 @@ pub async fn create_sqlite(path: &Path) -> Result<Created, SampleError> {
 /// When the URL is of another kind or names no database, when the server does not answer or refuses
 /// the user, and when the database has any table or view that is not the sample's. Tables of
 /// PostgreSQL extensions do not count.
-pub async fn load(url: &str) -> Result<Created, SampleError> {
+pub async fn load(url: &str) -> Result<SampleState, SampleError> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
         Some("postgres" | "postgresql") => {
@@ -306,7 +306,7 @@ async fn count_sqlite(path: &Path) -> sqlx::Result<(i64, i64, i64)> {
     Ok(counts)
 }
 
-async fn load_postgres(connection: &mut PgConnection) -> Result<Created, SampleError> {
+async fn load_postgres(connection: &mut PgConnection) -> Result<SampleState, SampleError> {
     let comment: Option<String> =
         sqlx::query_scalar("SELECT obj_description(to_regclass('change_log'), 'pg_class')")
             .fetch_one(&mut *connection)
@@ -338,10 +338,10 @@ async fn load_postgres(connection: &mut PgConnection) -> Result<Created, SampleE
         .fetch_one(connection)
         .await
         .map_err(refused("PostgreSQL"))?;
-    Ok(Created::new(made, counts))
+    Ok(SampleState::new(made, counts))
 }
 
-async fn load_mysql(connection: &mut MySqlConnection) -> Result<Created, SampleError> {
+async fn load_mysql(connection: &mut MySqlConnection) -> Result<SampleState, SampleError> {
     let database: Option<String> = sqlx::query_scalar("SELECT CAST(DATABASE() AS CHAR)")
         .fetch_one(&mut *connection)
         .await
@@ -372,7 +372,7 @@ async fn load_mysql(connection: &mut MySqlConnection) -> Result<Created, SampleE
         counts = Some(found).filter(|found| found.2 > 0);
     }
     if let Some(counts) = counts {
-        return Ok(Created::new(false, counts));
+        return Ok(SampleState::new(false, counts));
     }
     if let Some((table, _)) = tables.into_iter().next() {
         return Err(SampleError::NotEmpty { table });
@@ -385,7 +385,7 @@ async fn load_mysql(connection: &mut MySqlConnection) -> Result<Created, SampleE
         .fetch_one(connection)
         .await
         .map_err(refused("MySQL"))?;
-    Ok(Created::new(true, counts))
+    Ok(SampleState::new(true, counts))
 }
 
 async fn connect<O: ConnectOptions>(

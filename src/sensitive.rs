@@ -14,7 +14,7 @@ use self::words::{built_in, folded, matches};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sensitive {
     hidden: Vec<Hidden>,
-    revealed: Vec<Revealed>,
+    revealed: Vec<Reveal>,
 }
 
 /// An entry of `MCP_HIDDEN_FIELDS`.
@@ -35,14 +35,14 @@ impl Hidden {
 
 /// An entry of `MCP_REVEAL_FIELDS`, compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Revealed {
+struct Reveal {
     model: String,
     field: String,
 }
 
 /// The names by which an operator may mean a model.
 #[derive(Debug, Clone, Copy)]
-pub struct Named<'m> {
+pub struct ModelNames<'m> {
     /// The one that clients use.
     pub model: &'m str,
     /// The table's, with its schema.
@@ -51,7 +51,7 @@ pub struct Named<'m> {
     pub table: &'m str,
 }
 
-impl Named<'_> {
+impl ModelNames<'_> {
     fn all(&self) -> [&str; 3] {
         [self.model, self.qualified, self.table]
     }
@@ -123,7 +123,7 @@ impl Sensitive {
                 Some((model, field))
                     if !model.is_empty() && !field.is_empty() && !entry.contains('*') =>
                 {
-                    sensitive.revealed.push(Revealed {
+                    sensitive.revealed.push(Reveal {
                         model: model.to_owned(),
                         field: field.to_owned(),
                     });
@@ -169,7 +169,7 @@ impl Sensitive {
     ///
     /// What is revealed is named as clients name it, or with its schema: a table alone may be
     /// another's.
-    pub fn hides(&self, named: Named<'_>, field: &str) -> Option<Rule<'_>> {
+    pub fn hides(&self, named: ModelNames<'_>, field: &str) -> Option<Rule<'_>> {
         let of_model = self.hides_field(named.model, field);
         let of_table = || {
             let mut names = [named.qualified, named.table].into_iter();
@@ -189,7 +189,7 @@ impl Sensitive {
     }
 
     /// Whether the operator says that nothing built in hides this field of a model.
-    pub fn reveals(&self, named: Named<'_>, field: &str) -> bool {
+    pub fn reveals(&self, named: ModelNames<'_>, field: &str) -> bool {
         let mut names = [named.model, named.qualified].into_iter();
         names.any(|name| self.is_revealed(name, field))
     }
@@ -201,7 +201,7 @@ impl Sensitive {
 
     /// The operator's entries that touch none of these fields, each of a model and its field: with
     /// its variable, as typed.
-    pub fn idle(&self, fields: &[(Named<'_>, &str)]) -> Vec<(&'static str, String)> {
+    pub fn idle(&self, fields: &[(ModelNames<'_>, &str)]) -> Vec<(&'static str, String)> {
         let hidden = self.hidden.iter().filter(|entry| {
             !fields.iter().any(|(named, field)| {
                 let mut names = named.all().into_iter();
@@ -325,7 +325,7 @@ mod tests {
             &["users.api_key", "users.token", "users.name"],
         )
         .unwrap();
-        let users = Named {
+        let users = ModelNames {
             model: "users",
             qualified: "main.users",
             table: "users",

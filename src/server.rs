@@ -16,7 +16,7 @@ mod reply;
 mod router;
 
 pub use admin::openapi;
-pub use connection::stdio::Piped;
+pub use connection::stdio::StdioService;
 pub use control::{Outcome, ReloadReport, ReloadRequest};
 pub use mcp::tools_list;
 
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use connection::{sessions, sse};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use listener::inherited::Inherited;
+use listener::inherited::InheritedSockets;
 use listener::slots::Slots;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -112,7 +112,7 @@ pub struct Server {
 
 /// How an end went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stopped {
+pub struct StopReport {
     /// Sockets that were closed for it.
     pub sockets: u64,
     /// Requests that were cut after the grace.
@@ -140,7 +140,7 @@ impl Server {
         service: Arc<Service>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, BindFault> {
-        let mut inherited = Inherited::of_environment();
+        let mut inherited = InheritedSockets::of_environment();
         let listener = bind("MCP_LISTEN", config.service.listen, &mut inherited).await?;
         let admin = match config.service.admin_listen {
             Some(address) => Some(bind("MCP_ADMIN_LISTEN", address, &mut inherited).await?),
@@ -190,7 +190,7 @@ impl Server {
     }
 
     /// Serves until [`Stop::stopping`] is cancelled, and lets what runs come to its end.
-    pub async fn run(self) -> Stopped {
+    pub async fn run(self) -> StopReport {
         let Self {
             app,
             listener,
@@ -228,7 +228,7 @@ impl Server {
             // What was cut still says so to its client, if that client listens.
             let _ = tokio::time::timeout(Duration::from_secs(1), tracker.wait()).await;
         }
-        Stopped {
+        StopReport {
             sockets: app.closed.load(Ordering::Relaxed),
             cut: app.cut.load(Ordering::Relaxed),
         }
@@ -238,7 +238,7 @@ impl Server {
 async fn bind(
     variable: &'static str,
     address: SocketAddr,
-    inherited: &mut Inherited,
+    inherited: &mut InheritedSockets,
 ) -> Result<TcpListener, BindFault> {
     let bound = match inherited.take(address) {
         Some(listener) => listener
@@ -287,7 +287,7 @@ impl App {
     }
 
     /// Lists and records a socket or stream, which counts as open for as long as this is held.
-    fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listed {
+    fn listed(&self, caller: &Caller, end: CancellationToken) -> sessions::Listing {
         self.service.note_opened(caller);
         self.sessions.list(caller, end, self.metrics.session())
     }
@@ -297,7 +297,7 @@ impl App {
         &self,
         (address, transport): (IpAddr, &'static str),
         denied: gate::Denied,
-        shown: &gate::Shown,
+        shown: &gate::Evidence,
     ) {
         match denied {
             gate::Denied::Token(_) | gate::Denied::TooManyFailures(_) => {

@@ -40,7 +40,7 @@ use crate::limit::Weight;
 use crate::observe::{Audit, Metrics};
 use crate::plan;
 use crate::policy::databases::Ways;
-use crate::policy::quota::Reserved;
+use crate::policy::quota::RowReservation;
 use crate::policy::{Access, Budget, Exposed, Form, Limited, Policy, Tally};
 use crate::protocol::{Action, Read};
 use crate::store::{DatabaseId, Store};
@@ -170,7 +170,7 @@ impl<'p> Source<'p> {
 
 /// A request under way.
 #[derive(Debug, Clone, Copy)]
-struct Asked<'r> {
+struct Inquiry<'r> {
     caller: &'r Caller,
     read: &'r Read<'r>,
     /// When it has to be answered, whatever it takes.
@@ -371,7 +371,7 @@ impl Service {
         let turn = self.turn(policy, until).await;
         let result = match &turn {
             Some(_) => {
-                let asked = Asked {
+                let asked = Inquiry {
                     caller,
                     read,
                     until,
@@ -463,7 +463,7 @@ impl Service {
     async fn attempt(
         &self,
         terms: Terms<'_>,
-        Asked { read, until, .. }: Asked<'_>,
+        Inquiry { read, until, .. }: Inquiry<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
@@ -540,7 +540,7 @@ impl Service {
 }
 
 /// Counts the rows of an answer among those that were set aside for it.
-fn counted(answer: Answer, reserved: Vec<Reserved>) -> Answer {
+fn counted(answer: Answer, reserved: Vec<RowReservation>) -> Answer {
     for reserved in reserved {
         reserved.spend(answer.rows);
     }

@@ -28,7 +28,7 @@ const LISTED: usize = 8;
 
 /// A service and what was left out of its catalog.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenService {
     /// The service.
     pub service: Arc<Service>,
     /// Fields that a rule hides.
@@ -43,7 +43,7 @@ pub struct Opened {
     pub absent: Option<Advice>,
 }
 
-impl Opened {
+impl OpenService {
     /// What the database's role could do beyond reading what is served, and what of the
     /// configuration hides nothing.
     pub async fn weaknesses(&self) -> Vec<Advice> {
@@ -77,7 +77,7 @@ impl Opened {
 /// # Errors
 /// A database that cannot be right, a whitelist of which nothing is there, and an audit that cannot
 /// be written.
-pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Advice> {
+pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<OpenService, Advice> {
     let settings = Arc::new(settings(
         config,
         Arc::new(cursor_key(config)?),
@@ -85,7 +85,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Advi
     ));
     let tls = tls(config)?;
     let rows = Arc::new(RowMemory::new(config.limits.max_memory_bytes));
-    let own = Own::read(config, &rows).await?;
+    let own = OwnDatabase::read(config, &rows).await?;
     let access = access(config, &settings, tls, own.exposed, Arc::default());
     let parts = Parts {
         access,
@@ -94,7 +94,7 @@ pub async fn open(config: &Config, metrics: Arc<Metrics>) -> Result<Opened, Advi
         audit: record::audit(config, &metrics).await?,
         metrics,
     };
-    Ok(Opened {
+    Ok(OpenService {
         service: Arc::new(Service::new(parts)),
         hidden: own.hidden,
         missing: own.missing,
@@ -111,7 +111,7 @@ fn ways(config: &Config, rows: Arc<RowMemory>) -> Option<Arc<Ways>> {
 }
 
 /// The database of the configuration itself, as far as it has answered.
-struct Own {
+struct OwnDatabase {
     db: Option<Db>,
     exposed: Option<Arc<Exposed>>,
     hidden: Vec<Hidden>,
@@ -121,7 +121,7 @@ struct Own {
     absent: Option<Advice>,
 }
 
-impl Own {
+impl OwnDatabase {
     /// What is exposed of which nothing was read.
     fn unread(db: Option<Db>, exposed: Option<Arc<Exposed>>) -> Self {
         Self {

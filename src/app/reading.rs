@@ -20,13 +20,13 @@ pub(super) struct Reading {
     /// The configuration that it is read for.
     pub(super) config: Arc<Config>,
     /// What a reload asks for besides; none where the one in force waits for its database.
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Option<Reload>,
     pub(super) task: Task,
 }
 
 /// What a reload puts in force once the catalog is read.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct Reload {
     pub(super) changes: Vec<Change>,
     /// What is weak and was not before.
     pub(super) warnings: Vec<String>,

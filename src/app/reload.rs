@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
-use super::reading::{Asked, Reading, Task, at, read};
+use super::reading::{Reading, Reload, Task, at, read};
 use super::report::names;
-use super::{Kept, Opened, open, tools};
+use super::{OpenService, StoreFeed, open, tools};
 use crate::advice::Advice;
 use crate::catalog::Built;
 use crate::config::{Change, Config, Faults, Tls};
@@ -35,7 +35,7 @@ pub struct Live {
     /// Requests that found the database changed.
     renewals: Renewals,
     /// The store, where there is one.
-    kept: Option<Kept>,
+    kept: Option<StoreFeed>,
     /// Whether the database has never answered.
     waiting: bool,
     /// What was last said about a database that cannot be served, though somebody answers for it.
@@ -78,7 +78,7 @@ impl From<Faults> for NotReloaded {
 
 impl Live {
     /// The service as it was opened, with the store that it serves the clients of.
-    pub fn new(opened: &Opened, kept: Option<Kept>, config: Arc<Config>) -> Self {
+    pub fn new(opened: &OpenService, kept: Option<StoreFeed>, config: Arc<Config>) -> Self {
         let edition = opened.service.access().edition;
         let mut live = Self {
             renewals: opened.service.renewals(),
@@ -132,7 +132,7 @@ impl Live {
             .iter()
             .filter(|warning| !known.contains(warning));
         let warnings = new.map(Advice::line).collect();
-        let asked = Asked {
+        let asked = Reload {
             warnings,
             ..self.asked(&config, changes, open::tls(&config)?)?
         };
@@ -146,13 +146,13 @@ impl Live {
         config: &Config,
         changes: Vec<Change>,
         tls: Option<Tls>,
-    ) -> Result<Asked, Advice> {
+    ) -> Result<Reload, Advice> {
         let mut names = changes.iter().map(|change| &*change.variable);
         let cursors = match names.any(|name| name == "MCP_CURSOR_KEY") {
             true => Arc::new(open::cursor_key(config)?),
             false => Arc::clone(&self.service.access().settings.cursors),
         };
-        Ok(Asked {
+        Ok(Reload {
             tls,
             changes,
             warnings: Vec::new(),
@@ -247,7 +247,7 @@ impl Live {
         }
     }
 
-    fn read_for(&mut self, config: Arc<Config>, asked: Option<Asked>) {
+    fn read_for(&mut self, config: Arc<Config>, asked: Option<Reload>) {
         let (db, of) = (self.service.db().cloned(), Arc::clone(&config));
         let task = tokio::spawn(async move {
             let Some(db) = db else {
@@ -288,7 +288,7 @@ impl Live {
     fn settle(
         &mut self,
         config: Arc<Config>,
-        asked: Asked,
+        asked: Reload,
         read: Result<Tables, NotReloaded>,
     ) -> Result<ReloadReport, NotReloaded> {
         let before = self.service.access();
@@ -460,7 +460,7 @@ impl Live {
 }
 
 /// What the store holds, each time that it is something else; never without a store.
-async fn heard(kept: Option<&mut Kept>) -> Contents {
+async fn heard(kept: Option<&mut StoreFeed>) -> Contents {
     let heard = match kept {
         Some(kept) => kept.news.recv().await,
         None => None,

@@ -8,11 +8,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::Notify;
 use super::supervise::{Source, Supervisor, Watch};
-use super::{Kept, Live, Opened, give_tools, keep, open};
+use super::{Live, OpenService, StoreFeed, give_tools, keep, open};
 use crate::advice::Advice;
 use crate::config::{Config, Faults};
 use crate::observe::Metrics;
-use crate::server::{BindFault, Piped, Server, Stop, Stopped};
+use crate::server::{BindFault, Server, StdioService, Stop, StopReport};
 use crate::service::Service;
 
 /// What starts a service.
@@ -23,7 +23,7 @@ pub struct App;
 #[derive(Debug)]
 pub struct Running {
     /// The service, and what was found at its start.
-    pub opened: Opened,
+    pub opened: OpenService,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Whom the store lets in, in a few words, where there is one.
@@ -33,23 +33,23 @@ pub struct Running {
     /// The address of the admin listener, its port known.
     pub admin: Option<SocketAddr>,
     stop: Stop,
-    serving: AbortOnDropHandle<Stopped>,
-    beside: Beside,
+    serving: AbortOnDropHandle<StopReport>,
+    beside: Helpers,
 }
 
 /// A service for the one client that holds its pipes.
 #[derive(Debug)]
 pub struct RunningPipe {
     /// The service, and what was found at its start.
-    pub opened: Opened,
-    piped: Piped,
+    pub opened: OpenService,
+    piped: StdioService,
     stop: Stop,
-    beside: Beside,
+    beside: Helpers,
 }
 
 /// What goes on beside serving.
 #[derive(Debug)]
-struct Beside {
+struct Helpers {
     supervising: AbortOnDropHandle<()>,
     notify: Notify,
 }
@@ -101,8 +101,8 @@ impl App {
         let (admin, stop) = (server.admin_address(), server.stop());
         let kept = keep(&opened.service, config).await?;
         Ok(Running {
-            store: kept.as_ref().map(Kept::summary),
-            beside: Beside::new(&opened, kept, config, (source, watch)),
+            store: kept.as_ref().map(StoreFeed::summary),
+            beside: Helpers::new(&opened, kept, config, (source, watch)),
             serving: AbortOnDropHandle::new(tokio::spawn(server.run())),
             opened,
             metrics,
@@ -123,9 +123,9 @@ impl App {
         give_tools(&opened, config).await?;
         let (service, stop) = (Arc::clone(&opened.service), Stop::default());
         Ok(RunningPipe {
-            piped: Piped::new(config, service, metrics, stop.clone()),
+            piped: StdioService::new(config, service, metrics, stop.clone()),
             // A client that wants another configuration starts another process.
-            beside: Beside::new(&opened, None, config, (None, watch)),
+            beside: Helpers::new(&opened, None, config, (None, watch)),
             opened,
             stop,
         })
@@ -156,7 +156,7 @@ impl Running {
     }
 
     /// Says that the service is ready, and waits for its end.
-    pub async fn join(self) -> Stopped {
+    pub async fn join(self) -> StopReport {
         let Self {
             opened,
             serving,
@@ -192,10 +192,10 @@ impl RunningPipe {
     }
 }
 
-impl Beside {
+impl Helpers {
     fn new(
-        opened: &Opened,
-        kept: Option<Kept>,
+        opened: &OpenService,
+        kept: Option<StoreFeed>,
         config: &Arc<Config>,
         (source, watch): (Option<Source>, Watch),
     ) -> Self {

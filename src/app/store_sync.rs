@@ -31,20 +31,20 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// The store as it is kept: what it held at first, and what it holds from then on.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoreFeed {
     pub(crate) tenants: Tenants,
     pub(crate) news: mpsc::Receiver<Contents>,
     tasks: [AbortHandle; 2],
 }
 
-impl Kept {
+impl StoreFeed {
     /// Whom the store lets in, in a few words.
     pub fn summary(&self) -> String {
         self.tenants.summary()
     }
 }
 
-impl Drop for Kept {
+impl Drop for StoreFeed {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
     }
@@ -56,7 +56,7 @@ impl Drop for Kept {
 ///
 /// # Errors
 /// A store that cannot be right.
-pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept>, Advice> {
+pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<StoreFeed>, Advice> {
     let (Some(url), Some(ways)) = (config.store.url.clone(), service.ways()) else {
         return Ok(None);
     };
@@ -102,7 +102,7 @@ pub async fn keep(service: &Arc<Service>, config: &Config) -> Result<Option<Kept
     let (sender, news) = mpsc::channel(1);
     let tidying = tokio::spawn(tidy(Arc::clone(service))).abort_handle();
     let keeper = tokio::spawn(keeper.run(sender)).abort_handle();
-    Ok(Some(Kept {
+    Ok(Some(StoreFeed {
         tenants,
         news,
         tasks: [keeper, tidying],

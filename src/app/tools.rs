@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use tracing::{info, warn};
 
-use super::Opened;
+use super::OpenService;
 use crate::advice::Advice;
 use crate::catalog::FieldType;
 use crate::config::{self, Config, Faults};
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 4;
 ///
 /// # Errors
 /// Everything that is wrong with them, each with its place.
-pub async fn give_tools(opened: &Opened, config: &Config) -> Result<(), Faults> {
+pub async fn give_tools(opened: &OpenService, config: &Config) -> Result<(), Faults> {
     let service = &opened.service;
     let exposed = service.access().shared.exposed.first().cloned();
     let read = read(config, exposed.as_ref(), bounds(config)).await?;

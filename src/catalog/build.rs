@@ -10,7 +10,7 @@ use super::{
 };
 use crate::advice::Advice;
 use crate::config::ModelName;
-use crate::sensitive::{Named, Sensitive};
+use crate::sensitive::{ModelNames, Sensitive};
 use crate::value::Value;
 
 /// The numbers that models are known by within this process.
@@ -175,7 +175,7 @@ fn index<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, usize> {
 
 fn model(name: &str, table: &Table, sensitive: &Sensitive, hidden: &mut Vec<Hidden>) -> Model {
     let qualified = table.name.qualified();
-    let named = Named {
+    let named = ModelNames {
         model: name,
         qualified: &qualified,
         table: &table.name.name,

@@ -1,10 +1,14 @@
 //! Which columns of a table are hidden: by their own names, or as generated from what is hidden.
 
 use super::{Column, Table};
-use crate::sensitive::{Named, Sensitive};
+use crate::sensitive::{ModelNames, Sensitive};
 
 /// The rule that hides each column of a table, in its order; `None` where it is served.
-pub(super) fn rules(named: Named<'_>, table: &Table, sensitive: &Sensitive) -> Vec<Option<String>> {
+pub(super) fn rules(
+    named: ModelNames<'_>,
+    table: &Table,
+    sensitive: &Sensitive,
+) -> Vec<Option<String>> {
     let own = |name: &str| Some(sensitive.hides(named, name)?.to_string());
     let columns = table.columns.iter();
     let mut rules: Vec<Option<String>> = columns.map(|column| own(&column.name)).collect();

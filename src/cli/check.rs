@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::table::columns;
 use super::{operator, output, serve};
-use crate::app::{self, Opened, Tries, Workbench};
+use crate::app::{self, OpenService, Tries, Workbench};
 use crate::config::{self, Config};
 use crate::observe::Metrics;
 use report::Report;
@@ -102,7 +102,7 @@ pub(super) fn silent(config: &Config) -> Failure {
     .help("start it, and check again; lucarne serve would wait for it")
 }
 
-fn setup_sql(config: &Config, opened: &Opened) -> Result<String, Failure> {
+fn setup_sql(config: &Config, opened: &OpenService) -> Result<String, Failure> {
     opened
         .setup_sql()
         .ok_or_else(|| match &config.data.database {

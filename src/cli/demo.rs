@@ -14,7 +14,7 @@ use super::token::new_token;
 use super::{logging, output, serve};
 use crate::app::Running;
 use crate::config;
-use crate::sample::{self, Created, SampleError};
+use crate::sample::{self, SampleError, SampleState};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -128,7 +128,7 @@ fn encoded(path: &std::path::Path) -> String {
 fn screen(
     [token, administration]: [&str; 2],
     place: &str,
-    created: &Created,
+    created: &SampleState,
     running: &Running,
 ) -> String {
     let version = env!("CARGO_PKG_VERSION");

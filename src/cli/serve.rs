@@ -14,7 +14,7 @@ use crate::advice::Advice;
 use crate::app::notify::Notify;
 use crate::app::{App, Running, Source, StartError};
 use crate::config::{self, Config, Faults, LogFormat};
-use crate::server::{BindFault, Stop, Stopped};
+use crate::server::{BindFault, Stop, StopReport};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -81,7 +81,7 @@ pub(super) async fn end(
     signals: Signals,
     format: LogFormat,
 ) -> Result<(), Failure> {
-    let Stopped { sockets, cut } = running.join().await;
+    let StopReport { sockets, cut } = running.join().await;
     signals.abort();
     let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
     match format {

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::text::{counted, visible};
 use crate::advice::Advice;
-use crate::app::{Opened, Running};
+use crate::app::{OpenService, Running};
 use crate::catalog::Model;
 use crate::config::{AuditTarget, Config, DatabaseUrl, Engine};
 
@@ -42,7 +42,7 @@ pub(super) async fn announce(config: &Config, running: &Running) {
 }
 
 /// Says what is read and what is weak, in so many lines that with those before it a start is read.
-pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Advice], before: usize) {
+pub(super) fn say(config: &Config, opened: &OpenService, weaknesses: &[Advice], before: usize) {
     let lines = before + serves(config, opened) + usize::from(audits(config));
     let configured = config.warnings.iter().map(Advice::line);
     let missing = opened.missing.iter().map(|missing| {
@@ -75,7 +75,7 @@ pub(super) fn say(config: &Config, opened: &Opened, weaknesses: &[Advice], befor
 }
 
 /// Says whether anything is served, and what of it is hidden; gives back how many lines that took.
-fn serves(config: &Config, opened: &Opened) -> usize {
+fn serves(config: &Config, opened: &OpenService) -> usize {
     if !config.service.enabled {
         info!("off: /mcp answers 503; set MCP_ENABLED=true to open it");
         return 1;

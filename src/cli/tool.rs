@@ -14,7 +14,6 @@ use super::failure::Failure;
 use super::table::columns;
 use super::text::visible;
 use super::{operator, output, query, serve};
-use crate::advice::Advice;
 use crate::app::{self, NoWorkbench, OpenService, ToolCaller, Tries, Workbench};
 use crate::config::{self, Config};
 use crate::error::Speech;
@@ -152,7 +151,7 @@ fn with_tools<T>(
 }
 
 fn with_opened<T>(
-    work: impl AsyncFnOnce(&Opened, &Config) -> Result<T, Failure>,
+    work: impl AsyncFnOnce(&OpenService, &Config) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut config = config::load_here()?;
     config.service.enabled = true;

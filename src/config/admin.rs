@@ -53,7 +53,7 @@ pub enum Page {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_admin_token: Option<String>,
     mcp_admin_token_file: Option<String>,
     mcp_page: String,
@@ -63,7 +63,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Admin, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let found = reader.secret(
         "MCP_ADMIN_TOKEN",
         (typed.mcp_admin_token, typed.mcp_admin_token_file),

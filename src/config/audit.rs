@@ -47,13 +47,13 @@ pub enum AuditTarget {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_audit_file: Option<String>,
     mcp_audit_on_error: String,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Audit, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     let target = typed.mcp_audit_file.map(|text| match text.as_str() {
         "stderr" => AuditTarget::StandardError,

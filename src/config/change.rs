@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::fault::{Fault, Reason};
 use super::{secrets, variables};
+use crate::advice::Advice;
 
 /// Which change of a variable may let somebody in, or see more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl Settings {
 
     /// Takes those tokens away that the file of a list does not hold; a fault says that some are gone.
     /// Where none is left, one that nobody knows stands in their place.
-    pub(super) fn withdraw(&mut self, name: &str) -> Option<Fault> {
+    pub(super) fn withdraw(&mut self, name: &str) -> Option<Advice> {
         let variable = format!("{name}_FILE");
         let file = self.value(&variable).map(PathBuf::from);
         let text = file.and_then(|file| secrets::read(&file).ok());
@@ -206,7 +206,7 @@ impl Settings {
             false => kept.join(","),
         };
         self.note(name, &kept);
-        let reason = Reason::new(
+        let reason = Advice::new(
             "tokens that the file does not hold let nobody in any more",
             "write those that are to be let in into it; it is read as soon as it has changed",
         );

@@ -95,7 +95,7 @@ pub enum Numbers {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     database_url: Option<String>,
     database_url_file: Option<String>,
     mcp_allowed_models: String,
@@ -108,7 +108,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Data, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let found = reader.needed(
         "DATABASE_URL",
         (typed.database_url, typed.database_url_file),

@@ -29,13 +29,13 @@ pub struct Instances {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_cursor_key: Option<String>,
     mcp_cursor_key_file: Option<String>,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Instances, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let forms = (typed.mcp_cursor_key, typed.mcp_cursor_key_file);
     let cursor_key = match reader.needed("MCP_CURSOR_KEY", forms) {
         Secret::Found { variable, text } => {

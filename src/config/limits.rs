@@ -85,7 +85,7 @@ pub struct Limits {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_rate_limit: String,
     mcp_rate_window: String,
     mcp_default_limit: String,
@@ -105,7 +105,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Limits, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let default_is_set = reader.is_set("MCP_DEFAULT_LIMIT");
     let check = &mut reader.check;
     let max_limit = check.number("MCP_MAX_LIMIT", &typed.mcp_max_limit, 1..=100_000);

@@ -45,13 +45,13 @@ pub enum LogFormat {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_log: String,
     mcp_log_format: String,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Log, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     Ok(Log {

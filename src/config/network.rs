@@ -81,7 +81,7 @@ pub struct TlsFiles {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_tls_cert: Option<String>,
     mcp_tls_key: Option<String>,
     mcp_allowed_hosts: Option<String>,
@@ -91,7 +91,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader, listen: SocketAddr) -> Result<Network, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     let query_token = &typed.mcp_allow_query_token;
     Ok(Network {

@@ -36,13 +36,13 @@ pub struct Pool {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_pool_size: Option<String>,
     mcp_pgbouncer: String,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Pool, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     Ok(Pool {
         size: match typed.mcp_pool_size {

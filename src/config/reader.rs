@@ -200,16 +200,16 @@ mod tests {
 
     #[test]
     fn each_concern_reads_exactly_its_variables() {
-        fields::<service::Typed>(&service::GROUP);
-        fields::<data::Typed>(&data::GROUP);
-        fields::<limits::Typed>(&limits::GROUP);
-        fields::<network::Typed>(&network::GROUP);
-        fields::<pool::Typed>(&pool::GROUP);
-        fields::<instances::Typed>(&instances::GROUP);
-        fields::<store::Typed>(&store::GROUP);
-        fields::<admin::Typed>(&admin::GROUP);
-        fields::<audit::Typed>(&audit::GROUP);
-        fields::<log::Typed>(&log::GROUP);
+        fields::<service::Texts>(&service::GROUP);
+        fields::<data::Texts>(&data::GROUP);
+        fields::<limits::Texts>(&limits::GROUP);
+        fields::<network::Texts>(&network::GROUP);
+        fields::<pool::Texts>(&pool::GROUP);
+        fields::<instances::Texts>(&instances::GROUP);
+        fields::<store::Texts>(&store::GROUP);
+        fields::<admin::Texts>(&admin::GROUP);
+        fields::<audit::Texts>(&audit::GROUP);
+        fields::<log::Texts>(&log::GROUP);
     }
 
     fn text(vars: &[(&str, &str)], name: &str) -> Option<String> {

@@ -65,7 +65,7 @@ pub struct Service {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_enabled: String,
     mcp_token: Option<String>,
     mcp_token_file: Option<String>,
@@ -76,7 +76,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Service, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     // A faulty switch most likely meant to switch on, so what is needed then is checked too.
     reader.enabled = check.boolean("MCP_ENABLED", &typed.mcp_enabled, true);

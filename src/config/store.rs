@@ -98,7 +98,7 @@ pub struct EncryptionKeys {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_store: Option<String>,
     mcp_store_file: Option<String>,
     mcp_store_grace: String,
@@ -110,7 +110,7 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Store, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let url = url(reader, (typed.mcp_store, typed.mcp_store_file));
     let current = (typed.mcp_encryption_key, typed.mcp_encryption_key_file);
     let previous = (

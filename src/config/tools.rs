@@ -27,12 +27,12 @@ pub struct Tools {
 /// The variables as they were typed.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(super) struct Typed {
+pub(super) struct Texts {
     mcp_tools_file: Option<String>,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Result<Tools, Faults> {
-    let typed: Typed = reader.typed()?;
+    let typed: Texts = reader.typed()?;
     let check = &mut reader.check;
     let path = typed.mcp_tools_file;
     let path = path.map(|text| check.path("MCP_TOOLS_FILE", &text));

@@ -23,7 +23,7 @@ const STALL: Duration = Duration::from_millis(20);
 /// Reads what one statement of an engine reads for several.
 pub(super) trait Gather: Send + Sync + 'static {
     /// Where its requests wait.
-    fn waiting(&self) -> &Waiting;
+    fn waiting(&self) -> &Backlog;
 
     /// Reads the records of a batch, which share their lookup.
     fn gather(&self, batch: &mut Batch) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -39,7 +39,7 @@ pub(super) trait Gather: Send + Sync + 'static {
 
 /// Requests that wait for a worker.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Backlog {
     queue: Mutex<Queue>,
     /// Workers while statements are quick.
     workers: usize,
@@ -59,24 +59,24 @@ pub(super) struct Job {
     lookup: Arc<Lookup>,
     id: Id,
     rows: Rows,
-    answer: oneshot::Sender<Result<Rows, Unanswered>>,
+    answer: oneshot::Sender<Result<Rows, LookupFailure>>,
 }
 
 /// A request that came to nothing.
 #[derive(Debug)]
-pub(super) struct Unanswered {
+pub(super) struct LookupFailure {
     pub(super) failure: Failure,
     /// What its answer would have been written into, where a worker gave it back.
     pub(super) rows: Option<Rows>,
 }
 
-impl From<Unanswered> for Failure {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<LookupFailure> for Failure {
+    fn from(unanswered: LookupFailure) -> Self {
         unanswered.failure
     }
 }
 
-impl Waiting {
+impl Backlog {
     /// A queue for so many workers while statements are quick, and `most_workers` when they are
     /// held up.
     pub(super) fn new(workers: usize, most_workers: usize) -> Self {
@@ -139,7 +139,7 @@ pub(super) async fn ask<G: Gather>(
     lookup: Arc<Lookup>,
     id: Id,
     rows: Rows,
-) -> Result<Rows, Unanswered> {
+) -> Result<Rows, LookupFailure> {
     let (answer, mut answered) = oneshot::channel();
     let waiting = engine.waiting();
     waiting.queue().jobs.push_back(Job {
@@ -156,7 +156,7 @@ pub(super) async fn ask<G: Gather>(
         match tokio::time::timeout(STALL, &mut answered).await {
             // A worker that panicked dropped what it had.
             Ok(answer) => {
-                let lost = Unanswered {
+                let lost = LookupFailure {
                     failure: Failure::new(FailureKind::Internal),
                     rows: None,
                 };
@@ -278,7 +278,7 @@ impl Batch {
     fn answer(self) {
         for Part { job, fault } in self.jobs {
             let answer = match fault {
-                Some(failure) => Err(Unanswered {
+                Some(failure) => Err(LookupFailure {
                     failure,
                     rows: None,
                 }),
@@ -296,7 +296,7 @@ impl Batch {
             // The driver's words are logged once.
             let failure = failure.take().unwrap_or_else(|| Failure::new(kind.clone()));
             let rows = Some(job.rows);
-            let _ = job.answer.send(Err(Unanswered { failure, rows }));
+            let _ = job.answer.send(Err(LookupFailure { failure, rows }));
         }
     }
 }

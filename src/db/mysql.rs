@@ -33,7 +33,7 @@ use sqlx::{Decode, Row as _, Type, TypeInfo as _, ValueRef as _};
 use self::definition::Lately;
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::batch::{self, Batch, Gather, Waiting};
+use super::batch::{self, Backlog, Batch, Gather};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options};
@@ -54,7 +54,7 @@ pub struct MySql {
     url: ServerUrl,
     sessions: Sessions,
     pool: Pool<Reader>,
-    waiting: Waiting,
+    waiting: Backlog,
     definitions: Definitions,
     lately: Lately,
     query_timeout: Duration,
@@ -84,7 +84,7 @@ impl MySql {
             url: url.clone(),
             sessions: Sessions::new(url)?,
             pool: Pool::new(options),
-            waiting: Waiting::new(batch::WORKERS, options.pool_size),
+            waiting: Backlog::new(batch::WORKERS, options.pool_size),
             definitions: Definitions::default(),
             lately: Lately::default(),
             query_timeout: options.query_timeout,
@@ -288,7 +288,7 @@ impl MySql {
 }
 
 impl Gather for MySql {
-    fn waiting(&self) -> &Waiting {
+    fn waiting(&self) -> &Backlog {
         &self.waiting
     }
 

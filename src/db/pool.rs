@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 
 use super::{Failure, FailureKind, Options};
-use crate::limit::{Part, Reserved, Share};
+use crate::limit::{Part, Reservation, Share};
 
 /// How long a place is withheld at the least.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -50,13 +50,13 @@ pub(super) struct Pool<S> {
     size: usize,
     /// What the rows that are being read may take, over all pools.
     rows: Option<Share>,
-    withheld: Mutex<Withheld>,
+    withheld: Mutex<Shortfall>,
     counts: Counts,
 }
 
 /// Places that the server gives no sessions for.
 #[derive(Debug, Default)]
-struct Withheld {
+struct Shortfall {
     places: usize,
     /// As many of those that may take their time.
     unhurried: usize,
@@ -258,7 +258,7 @@ impl<S: Session> Pool<S> {
         self.permits.add_permits(1);
     }
 
-    fn withheld(&self) -> MutexGuard<'_, Withheld> {
+    fn withheld(&self) -> MutexGuard<'_, Shortfall> {
         // The numbers are sound whatever a panicking holder was about to do.
         self.withheld.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -290,7 +290,7 @@ pub(super) struct Lease<'p, S: Session> {
     since: Instant,
     permits: Permits<'p>,
     /// The memory of the row at hand.
-    row: Option<Reserved>,
+    row: Option<Reservation>,
 }
 
 impl<S: Session> Lease<'_, S> {

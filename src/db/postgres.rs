@@ -40,7 +40,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
 use self::session::{Reader, Sessions};
 use self::work::Work;
-use super::batch::{self, Batch, Gather, Waiting};
+use super::batch::{self, Backlog, Batch, Gather};
 use super::definition::{Checked, Definitions};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, Whom};
@@ -61,7 +61,7 @@ const READ_ONLY: &str = "BEGIN READ ONLY";
 pub struct Postgres {
     server: Arc<Server>,
     /// What is asked for the same caller waits here.
-    waiting: Waiting,
+    waiting: Backlog,
     whom: Option<Arc<Whom>>,
 }
 
@@ -87,7 +87,7 @@ impl Postgres {
                 definitions: Definitions::default(),
                 query_timeout: options.query_timeout,
             }),
-            waiting: Waiting::new(batch::WORKERS, options.pool_size),
+            waiting: Backlog::new(batch::WORKERS, options.pool_size),
             whom: None,
         })
     }
@@ -95,7 +95,7 @@ impl Postgres {
     pub(super) fn for_whom(&self, whom: Arc<Whom>) -> Self {
         Self {
             server: Arc::clone(&self.server),
-            waiting: Waiting::new(batch::WORKERS, self.server.pool_size),
+            waiting: Backlog::new(batch::WORKERS, self.server.pool_size),
             whom: Some(whom),
         }
     }
@@ -315,7 +315,7 @@ impl Postgres {
 }
 
 impl Gather for Postgres {
-    fn waiting(&self) -> &Waiting {
+    fn waiting(&self) -> &Backlog {
         &self.waiting
     }
 

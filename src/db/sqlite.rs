@@ -35,7 +35,7 @@ use tokio::time::timeout_at;
 use self::definition::Definitions;
 use self::guard::Mode;
 use self::session::{Reader, Watch};
-use super::batch::{self, Batch, Gather, Unanswered, Waiting};
+use super::batch::{self, Backlog, Batch, Gather, LookupFailure};
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options};
 use crate::advice::Advice;
@@ -67,7 +67,7 @@ pub struct Sqlite {
     definitions: Definitions,
     threads: Arc<Semaphore>,
     /// Requests for single records, which share a read.
-    waiting: Waiting,
+    waiting: Backlog,
     query_timeout: Duration,
 }
 
@@ -78,7 +78,7 @@ impl Sqlite {
             pool: Pool::new(options),
             definitions: Definitions::default(),
             threads: Arc::new(Semaphore::new(options.pool_size * THREADS)),
-            waiting: Waiting::new(runtime_threads(), options.pool_size),
+            waiting: Backlog::new(runtime_threads(), options.pool_size),
             query_timeout: options.query_timeout,
         })
     }
@@ -179,7 +179,7 @@ impl Sqlite {
     ) -> Result<Rows, Failure> {
         let until = Instant::now() + self.query_timeout;
         let rows = match batch::ask(self, Arc::clone(lookup), id, rows).await {
-            Err(Unanswered {
+            Err(LookupFailure {
                 failure,
                 rows: Some(rows),
             }) if is_put_off(&failure) => rows,
@@ -323,7 +323,7 @@ impl Sqlite {
 }
 
 impl Gather for Sqlite {
-    fn waiting(&self) -> &Waiting {
+    fn waiting(&self) -> &Backlog {
         &self.waiting
     }
 

@@ -490,7 +490,7 @@ fn write_cell<R: Row>(
             let count = row.datum(cell.index + 1)?;
             let sum = match units {
                 Some(scale) => value::added(&first, scale),
-                None => value::Added::of_text(first),
+                None => value::Addition::of_text(first),
             };
             value::mean(out, sum, &count, style);
         }

@@ -201,7 +201,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// What numbers add up to.
-pub(super) enum Added {
+pub(super) enum Addition {
     /// There were none.
     Nothing,
     /// To the last digit.
@@ -210,7 +210,7 @@ pub(super) enum Added {
     Float(f64),
 }
 
-impl Added {
+impl Addition {
     /// A sum that the database wrote.
     pub(super) fn of_text(sum: Datum<'_>) -> Self {
         match sum {
@@ -221,33 +221,33 @@ impl Added {
 }
 
 /// A sum, and how many were added, of one text that the database wrote.
-pub(super) fn ratio(told: Datum<'_>) -> (Added, Datum<'static>) {
+pub(super) fn ratio(told: Datum<'_>) -> (Addition, Datum<'static>) {
     let Datum::Text(text) = told else {
-        return (Added::Nothing, Datum::Null);
+        return (Addition::Nothing, Datum::Null);
     };
     let (sum, count) = text.split_once('/').unwrap_or((&text, ""));
     let count = count.parse().map_or(Datum::Null, Datum::Int);
-    (Added::Exact(sum.to_owned()), count)
+    (Addition::Exact(sum.to_owned()), count)
 }
 
 /// A sum in units of its last digit, as text beyond 64 bits; or the sum itself, as a float.
-pub(super) fn added(units: &Datum<'_>, scale: u8) -> Added {
+pub(super) fn added(units: &Datum<'_>, scale: u8) -> Addition {
     match units {
-        Datum::Int(units) => Added::Exact(scaled((*units).into(), scale)),
+        Datum::Int(units) => Addition::Exact(scaled((*units).into(), scale)),
         Datum::Text(digits) => digits
             .parse()
-            .map_or(Added::Nothing, |units| Added::Exact(scaled(units, scale))),
-        Datum::Float(sum) => Added::Float(*sum),
-        _ => Added::Nothing,
+            .map_or(Addition::Nothing, |units| Addition::Exact(scaled(units, scale))),
+        Datum::Float(sum) => Addition::Float(*sum),
+        _ => Addition::Nothing,
     }
 }
 
 /// Writes a sum; NULL where there was nothing to add.
 pub(super) fn sum(out: &mut Vec<u8>, units: &Datum<'_>, (scale, fixed): (u8, bool), style: &Style) {
     match added(units, scale) {
-        Added::Nothing => write(out, Datum::Null, Shape::Wide, &Parts::Plain, style),
-        Added::Float(sum) => write(out, Datum::Float(sum), Shape::Wide, &Parts::Plain, style),
-        Added::Exact(decimal) => {
+        Addition::Nothing => write(out, Datum::Null, Shape::Wide, &Parts::Plain, style),
+        Addition::Float(sum) => write(out, Datum::Float(sum), Shape::Wide, &Parts::Plain, style),
+        Addition::Exact(decimal) => {
             let decimal = match fixed {
                 true => &*decimal,
                 false => trimmed(&decimal),
@@ -260,16 +260,16 @@ pub(super) fn sum(out: &mut Vec<u8>, units: &Datum<'_>, (scale, fixed): (u8, boo
 }
 
 /// Writes the mean of so many numbers, as a float; NULL where there were none.
-pub(super) fn mean(out: &mut Vec<u8>, sum: Added, count: &Datum<'_>, style: &Style) {
+pub(super) fn mean(out: &mut Vec<u8>, sum: Addition, count: &Datum<'_>, style: &Style) {
     let count = match *count {
         Datum::Int(count) => u64::try_from(count).unwrap_or_default(),
         Datum::Uint(count) => count,
         _ => 0,
     };
     let mean = match sum {
-        Added::Nothing => Datum::Null,
-        Added::Float(sum) => Datum::Float(sum / count as f64),
-        Added::Exact(digits) => match mean::nearest(&digits, count) {
+        Addition::Nothing => Datum::Null,
+        Addition::Float(sum) => Datum::Float(sum / count as f64),
+        Addition::Exact(digits) => match mean::nearest(&digits, count) {
             Some(mean) => Datum::Float(mean),
             // No number, or no finite one.
             None => Datum::Text(digits.into()),

@@ -28,7 +28,7 @@ const COUNT_BYTES: usize = 512;
 
 /// What a token may do and see, and why.
 #[derive(Debug, Serialize)]
-pub struct Explained {
+pub struct Explanation {
     /// The token's name.
     pub token: String,
     /// The tenant's name.
@@ -139,7 +139,7 @@ pub async fn explain(
     model: Option<&str>,
     tools: &WrittenTools,
     counts_until: Option<Instant>,
-) -> Explained {
+) -> Explanation {
     let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
     let mut databases = directory::in_turn(contents);
     databases.retain(|database| database.tenant == tenant.id);
@@ -175,7 +175,7 @@ pub async fn explain(
             "no database of the tenant lists it".to_owned(),
         ));
     }
-    Explained {
+    Explanation {
         token: token.name.clone(),
         tenant: tenant.name.clone(),
         lets_in: lets_in(tenant, token),

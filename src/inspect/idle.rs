@@ -5,16 +5,16 @@ use crate::advice::Advice;
 use crate::catalog::{FieldType, Table};
 use crate::config::ModelName;
 use crate::policy::judged::Tables;
-use crate::sensitive::{Named, Sensitive};
+use crate::sensitive::{ModelNames, Sensitive};
 use crate::suggest;
 
 /// The entries that touch no column of the tables, each as it was typed, with its variable. A column
 /// that the role may not read is there all the same.
 pub(crate) fn entries(tables: &Tables, sensitive: &Sensitive) -> Vec<(&'static str, String)> {
     let there: Vec<(&ModelName, &Table, String)> = there(tables).collect();
-    let mut fields: Vec<(Named<'_>, &str)> = Vec::new();
+    let mut fields: Vec<(ModelNames<'_>, &str)> = Vec::new();
     for (name, table, qualified) in &there {
-        let named = Named {
+        let named = ModelNames {
             model: &name.exposed,
             qualified,
             table: &table.name.name,

@@ -16,7 +16,7 @@ const SESSIONS: usize = 1;
 
 /// What was found in a database that can be read.
 #[derive(Debug)]
-pub struct Probed {
+pub struct Probe {
     /// The models that would be served, each with the number of its fields.
     pub models: Vec<(String, usize)>,
     /// Fields that a rule hides.
@@ -49,7 +49,7 @@ pub async fn probe(
     rules: &[RowRule],
     reach: &Reach,
     query_timeout: Duration,
-) -> Result<Probed, Unread> {
+) -> Result<Probe, Unread> {
     let reached = Reached::new(database, reach, SESSIONS, query_timeout, None).await?;
     let tables = reached.tables().await?;
     let unguarded = match database.row_security {
@@ -79,7 +79,7 @@ pub async fn probe(
     let unserved = unserved(&built.catalog);
     let models = built.catalog.models().iter();
     let missing = built.missing.into_iter();
-    Ok(Probed {
+    Ok(Probe {
         models: models
             .map(|model| (model.name().to_owned(), model.fields().len()))
             .collect(),

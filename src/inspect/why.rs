@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use words::{by_code, by_code_remedy, way, word};
 
 use crate::auth::Client;
-use crate::observe::{Asked, Obstacle, Whose};
+use crate::observe::{Attempt, Obstacle, Whose};
 use crate::policy::{Access, Lack, Policy};
 use crate::protocol::Action;
 
@@ -79,12 +79,12 @@ enum Stage {
 }
 
 /// Explains a request by what is in force now; one that was answered has nothing to explain.
-pub fn why(asked: &Asked, access: &Access) -> Why {
+pub fn why(asked: &Attempt, access: &Access) -> Why {
     let stopped = (!asked.is_ok()).then(|| stage(asked));
     let policy = asked
         .credential
         .and_then(|shown| access.policy(&shown).ok());
-    let known = Known {
+    let known = Case {
         asked,
         policy: policy.as_deref(),
     };
@@ -123,7 +123,7 @@ pub fn why(asked: &Asked, access: &Access) -> Why {
 }
 
 /// Where a request ended, by its code.
-fn stage(asked: &Asked) -> Stage {
+fn stage(asked: &Attempt) -> Stage {
     match &*asked.code {
         "host" | "origin" | "full" | "address_full" | "tenant_full" => Stage::Place,
         "missing" | "invalid" | "revoked" | "rotated" | "expired" | "tenant_inactive"
@@ -145,12 +145,12 @@ fn stage(asked: &Asked) -> Stage {
 }
 
 /// A request, and what is known of who asked.
-struct Known<'w> {
-    asked: &'w Asked,
+struct Case<'w> {
+    asked: &'w Attempt,
     policy: Option<&'w Policy>,
 }
 
-impl Known<'_> {
+impl Case<'_> {
     fn model(&self) -> Option<&str> {
         self.asked
             .model
@@ -171,7 +171,7 @@ impl Known<'_> {
     }
 
     fn passed(&self, stage: Stage) -> Option<String> {
-        let Asked {
+        let Attempt {
             address, transport, ..
         } = self.asked;
         Some(match stage {

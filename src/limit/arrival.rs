@@ -28,12 +28,12 @@ pub struct Arrival {
     share: Share,
     largest: usize,
     came: usize,
-    held: Option<Held>,
+    held: Option<HeldPart>,
     waiting: Option<Pin<Box<dyn Future<Output = Option<Part>> + Send + Sync>>>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldPart {
     _part: Part,
     since: Instant,
     look: Pin<Box<Sleep>>,
@@ -89,7 +89,7 @@ impl Arrival {
                 None => ready!(self.poll_waiting(context)).ok_or(Late)?,
             };
             self.waiting = None;
-            self.held = Some(Held {
+            self.held = Some(HeldPart {
                 _part: part,
                 since: Instant::now(),
                 look: Box::pin(sleep(LOOK)),

@@ -22,10 +22,10 @@ const GROUPS: usize = 16_384;
 /// many of them before the last ones share one. Clients that asked nothing for a whole span are
 /// forgotten.
 #[derive(Debug)]
-pub struct Windows<G, K>(Mutex<Kept<G, K>>);
+pub struct Windows<G, K>(Mutex<Groups<G, K>>);
 
 #[derive(Debug)]
-struct Kept<G, K> {
+struct Groups<G, K> {
     groups: HashMap<G, Group<K>>,
     /// Windows of clients, over all groups.
     clients: usize,
@@ -43,7 +43,7 @@ struct Group<K> {
 
 impl<G, K> Default for Windows<G, K> {
     fn default() -> Self {
-        Self(Mutex::new(Kept {
+        Self(Mutex::new(Groups {
             groups: HashMap::new(),
             clients: 0,
             beyond: Meter::new((0, Duration::ZERO)),
@@ -76,7 +76,7 @@ impl<G: Eq + Hash, K: Eq + Hash> Windows<G, K> {
     }
 }
 
-impl<G: Eq + Hash, K: Eq + Hash> Kept<G, K> {
+impl<G: Eq + Hash, K: Eq + Hash> Groups<G, K> {
     fn window(&mut self, group: G, client: K, span: Duration, now: Instant) -> &mut Meter {
         let known = |kept: &Self| {
             let group = kept.groups.get(&group);

@@ -20,12 +20,12 @@ const PIECE: usize = 1024;
 #[derive(Debug)]
 pub struct Memory<K> {
     pool: Arc<Pool>,
-    shares: Mutex<HashMap<K, Known>>,
+    shares: Mutex<HashMap<K, Semaphores>>,
 }
 
 /// What clients were given that are there.
 #[derive(Debug)]
-struct Known {
+struct Semaphores {
     own: Weak<Semaphore>,
     own_parts: Weak<Semaphore>,
 }
@@ -57,7 +57,7 @@ pub struct Pressure(Arc<Pool>);
 
 /// Bytes that are taken; they come back when this is dropped.
 #[derive(Debug)]
-pub struct Reserved {
+pub struct Reservation {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
 }
@@ -66,7 +66,7 @@ pub struct Reserved {
 #[derive(Debug)]
 pub struct Part {
     _parts: [OwnedSemaphorePermit; 2],
-    _reserved: Reserved,
+    _reserved: Reservation,
 }
 
 impl<K: Eq + Hash> Memory<K> {
@@ -102,10 +102,11 @@ impl<K: Eq + Hash> Memory<K> {
             pool: Arc::clone(&self.pool),
         };
         if !is_known {
-            let is_there =
-                |known: &Known| known.own.strong_count() > 0 || known.own_parts.strong_count() > 0;
+            let is_there = |known: &Semaphores| {
+                known.own.strong_count() > 0 || known.own_parts.strong_count() > 0
+            };
             shares.retain(|_, known| is_there(known));
-            let known = Known {
+            let known = Semaphores {
                 own: Arc::downgrade(&share.own),
                 own_parts: Arc::downgrade(&share.own_parts),
             };
@@ -127,17 +128,17 @@ impl<K: Eq + Hash> Memory<K> {
 
 impl Share {
     /// Takes so many bytes, or all that one client may have where that is less, if they are free.
-    pub fn try_reserve(&self, bytes: usize) -> Option<Reserved> {
+    pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
         let pieces = pieces(bytes).min(self.pool.each);
         let own = Arc::clone(&self.own).try_acquire_many_owned(pieces).ok()?;
         let free = Arc::clone(&self.pool.free);
         let all = free.try_acquire_many_owned(pieces).ok()?;
-        Some(Reserved { own, all })
+        Some(Reservation { own, all })
     }
 
     /// Takes so many bytes as [`Share::try_reserve`] does, and waits for them; in the order of
     /// those who wait.
-    pub async fn reserve(&self, bytes: usize) -> Option<Reserved> {
+    pub async fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let pieces = pieces(bytes).min(self.pool.each);
         let _waiting = Waiting::new(&self.pool);
         let own = Arc::clone(&self.own)
@@ -146,7 +147,7 @@ impl Share {
             .ok()?;
         let free = Arc::clone(&self.pool.free);
         let all = free.acquire_many_owned(pieces).await.ok()?;
-        Some(Reserved { own, all })
+        Some(Reservation { own, all })
     }
 
     /// The most that one who holds a part can count on: more would wait for that part itself.
@@ -193,7 +194,7 @@ impl Pressure {
     }
 }
 
-impl Reserved {
+impl Reservation {
     /// Gives back what is more than so many bytes.
     pub fn keep(&mut self, bytes: usize) {
         let keep = pieces(bytes) as usize;

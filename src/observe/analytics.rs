@@ -23,7 +23,7 @@ const HOUR: u64 = 3_600;
 #[derive(Debug)]
 pub struct Analytics {
     begun: DateTime<Utc>,
-    kept: Mutex<Kept>,
+    kept: Mutex<Hours>,
 }
 
 /// What is counted of requests.
@@ -76,7 +76,7 @@ pub struct Entry<'w> {
 
 /// The hour that runs, and those before it.
 #[derive(Debug, Default)]
-struct Kept {
+struct Hours {
     /// Hours since 1970.
     number: u64,
     hour: Hour,
@@ -141,13 +141,13 @@ impl Analytics {
         kept.count(client, model, counts);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Hours> {
         // Sums are sound whatever a panicking holder was about to do.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Hours {
     fn count(&mut self, client: Option<&Arc<Client>>, model: &str, counts: Counts) {
         let id = client.map_or("", |client| client.token_id.as_str());
         let known = self.hour.tokens.get_mut(id);

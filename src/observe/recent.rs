@@ -25,19 +25,19 @@ const FILTERS: usize = 6;
 #[derive(Debug, Default)]
 pub struct Recent {
     watched: AtomicBool,
-    kept: Mutex<Kept>,
+    kept: Mutex<History>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct History {
     last: u64,
-    ring: VecDeque<Arc<Asked>>,
+    ring: VecDeque<Arc<Attempt>>,
     series: Series,
 }
 
 /// A request that was answered or refused, or a client that was not let in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
+pub struct Attempt {
     /// Its number since the start of the service, from 1.
     pub number: u64,
     /// When it was answered.
@@ -111,7 +111,7 @@ pub enum Whose {
     Tenant,
 }
 
-impl Asked {
+impl Attempt {
     /// What a client asked that has been let in or not; the rest is told by the fields.
     pub fn new(address: IpAddr, transport: &'static str, code: &str) -> Self {
         Self {
@@ -160,7 +160,7 @@ impl Recent {
     }
 
     /// Keeps a request; what is too old gives way.
-    pub fn note(&self, asked: Asked) {
+    pub fn note(&self, asked: Attempt) {
         if !self.is_watched() {
             return;
         }
@@ -171,18 +171,18 @@ impl Recent {
         if kept.ring.len() == KEPT {
             kept.ring.pop_front();
         }
-        kept.ring.push_back(Arc::new(Asked { number, ..asked }));
+        kept.ring.push_back(Arc::new(Attempt { number, ..asked }));
     }
 
     /// What is kept beyond a number, the oldest first.
-    pub fn after(&self, number: u64) -> Vec<Arc<Asked>> {
+    pub fn after(&self, number: u64) -> Vec<Arc<Attempt>> {
         let kept = self.kept();
         let first = kept.ring.partition_point(|asked| asked.number <= number);
         kept.ring.range(first..).cloned().collect()
     }
 
     /// The one of that number, while it is kept.
-    pub fn find(&self, number: u64) -> Option<Arc<Asked>> {
+    pub fn find(&self, number: u64) -> Option<Arc<Attempt>> {
         let kept = self.kept();
         let place = kept
             .ring
@@ -195,7 +195,7 @@ impl Recent {
         self.kept().series.points(Utc::now().timestamp(), since)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, History> {
         // A ring is sound whatever a panicking holder was about to do.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,8 +207,8 @@ mod tests {
 
     use super::*;
 
-    fn asked(code: &str) -> Asked {
-        Asked::new(Ipv4Addr::LOCALHOST.into(), "ws", code)
+    fn asked(code: &str) -> Attempt {
+        Attempt::new(Ipv4Addr::LOCALHOST.into(), "ws", code)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::recent::Asked;
+use super::recent::Attempt;
 
 /// Seconds that are kept one by one.
 const SECONDS: i64 = 600;
@@ -76,7 +76,7 @@ impl Span {
         }
     }
 
-    fn count(&mut self, asked: &Asked) {
+    fn count(&mut self, asked: &Attempt) {
         self.point.requests += 1;
         self.point.errors += u64::from(!asked.is_ok());
         self.point.rows += asked.rows;
@@ -124,7 +124,7 @@ fn step(took: Duration) -> usize {
 
 impl Series {
     /// Counts what was asked, at the time that it says.
-    pub(super) fn count(&mut self, asked: &Asked) {
+    pub(super) fn count(&mut self, asked: &Attempt) {
         let now = asked.at.timestamp();
         turn(&mut self.second, &mut self.seconds, now, (1, SECONDS));
         turn(&mut self.minute, &mut self.minutes, now, (60, MINUTES));
@@ -170,14 +170,14 @@ mod tests {
 
     use super::*;
 
-    fn asked(at: i64, code: &str, micros: u64) -> Asked {
-        Asked {
+    fn asked(at: i64, code: &str, micros: u64) -> Attempt {
+        Attempt {
             at: DateTime::from_timestamp(at, 0).unwrap(),
             action: Some("list".into()),
             took: Duration::from_micros(micros),
             rows: 2,
             bytes: 100,
-            ..Asked::new(Ipv4Addr::LOCALHOST.into(), "ws", code)
+            ..Attempt::new(Ipv4Addr::LOCALHOST.into(), "ws", code)
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
         for _ in 0..2 {
             series.count(&asked(60, "ok", 40_000));
         }
-        let stranger = Asked {
+        let stranger = Attempt {
             action: None,
             ..asked(60, "invalid", 0)
         };

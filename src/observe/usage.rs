@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 /// The figures as they are exposed.
 #[derive(Debug, Default)]
-pub(super) struct Copied {
+pub(super) struct Gauges {
     running: Gauge,
     limit: Gauge,
     idle: Gauge,
@@ -45,7 +45,7 @@ pub struct Figures {
     pub certificate_ends: i64,
 }
 
-impl Copied {
+impl Gauges {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let own = Self::default();
         let mut gauge = |name: &str, help: &str, gauge: &Gauge| {

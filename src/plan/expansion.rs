@@ -68,12 +68,12 @@ pub(super) struct Reading<'r> {
 
 /// A relation that is asked for, what is chosen of its rows, and what of them is asked for.
 #[derive(Default)]
-struct Asked<'r> {
+struct RelationRequest<'r> {
     name: String,
     /// The whole path, as errors repeat it.
     path: String,
     options: Option<Object<'r>>,
-    within: Vec<Asked<'r>>,
+    within: Vec<RelationRequest<'r>>,
 }
 
 /// Reads `expand` and `include`.
@@ -93,7 +93,7 @@ fn collect<'r>(
     params: &Object<'r>,
     model: &Model,
     before: &str,
-    into: &mut Vec<Asked<'r>>,
+    into: &mut Vec<RelationRequest<'r>>,
 ) -> Result<(), Error> {
     let mut paths: Vec<(String, Option<Object<'r>>)> = Vec::new();
     if let Some(raw) = present(params, "expand") {
@@ -124,10 +124,10 @@ fn collect<'r>(
         for (at, step) in steps.into_iter().enumerate() {
             let known = level.iter().position(|other| other.name == step);
             let index = known.unwrap_or_else(|| {
-                level.push(Asked {
+                level.push(RelationRequest {
                     name: step.into_owned(),
                     path: format!("{before}{path}"),
-                    ..Asked::default()
+                    ..RelationRequest::default()
                 });
                 level.len() - 1
             });
@@ -143,7 +143,7 @@ fn collect<'r>(
 
 /// What relations lead to from a row of a source.
 fn expanded<'c>(
-    asked: Vec<Asked<'_>>,
+    asked: Vec<RelationRequest<'_>>,
     source: Source,
     names: &mut Names<'c>,
     reading: &mut Reading<'_>,
@@ -169,7 +169,7 @@ fn expanded<'c>(
 
 /// The row that a relation to one leads to.
 fn one<'c>(
-    mut asked: Asked<'_>,
+    mut asked: RelationRequest<'_>,
     parent: Source,
     (relation, target): (&'c Relation, &'c Model),
     names: &mut Names<'c>,
@@ -200,7 +200,7 @@ fn one<'c>(
 
 /// The rows that a relation to many leads to.
 fn many<'c>(
-    mut asked: Asked<'_>,
+    mut asked: RelationRequest<'_>,
     parent: Source,
     (relation, target): (&'c Relation, &'c Model),
     names: &mut Names<'c>,
@@ -277,7 +277,7 @@ fn known(options: &Object<'_>, members: &[&str]) -> Result<(), Error> {
 }
 
 /// The refusal of a path whose step leads nowhere from a model on it.
-fn not_allowed(asked: &Asked<'_>, base: &Model, model: &Model) -> Error {
+fn not_allowed(asked: &RelationRequest<'_>, base: &Model, model: &Model) -> Error {
     let kind = ErrorKind::RelationNotAllowed {
         relation: asked.path.as_str().into(),
         model: base.name().into(),

@@ -31,7 +31,7 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
         return Ok(());
     }
     let served = guard.served(&plan.filter);
-    if served == Served::No && !plan.filter.is_everything() {
+    if served == IndexUse::No && !plan.filter.is_everything() {
         let names = plan.filter.names(&plan.joins);
         let first = names.first().map(String::as_str);
         return Err(refused(first.unwrap_or_default(), plan.model));
@@ -39,7 +39,7 @@ pub(super) fn check(plan: &ReadPlan<'_>, limits: &Limits) -> Result<(), Error> {
     let first = plan.order.first().map(|order| &order.key);
     match (&plan.output, first) {
         (Output::Rows { .. }, Some(OrderKey::Term(term)))
-            if served != Served::Exactly && !term.is_sorted_by_index() =>
+            if served != IndexUse::Exactly && !term.is_sorted_by_index() =>
         {
             Err(refused(&term.name(&plan.joins), plan.model))
         }
@@ -64,7 +64,7 @@ fn found(plan: &ReadPlan<'_>, limit: u64) -> Result<(), Error> {
 
 /// How an index helps to find the rows of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Served {
+enum IndexUse {
     No,
     /// It narrows the rows to a range.
     Range,
@@ -92,15 +92,15 @@ impl Guard<'_, '_> {
         }
     }
 
-    fn served(&self, condition: &Condition<'_>) -> Served {
+    fn served(&self, condition: &Condition<'_>) -> IndexUse {
         match condition {
             Condition::All(parts) => {
                 let parts = parts.iter().map(|part| self.served(part));
-                parts.max().unwrap_or(Served::No)
+                parts.max().unwrap_or(IndexUse::No)
             }
             Condition::Any(parts) => {
                 let parts = parts.iter().map(|part| self.served(part));
-                parts.min().unwrap_or(Served::Exactly)
+                parts.min().unwrap_or(IndexUse::Exactly)
             }
             Condition::Test {
                 term: Term::Column(column),
@@ -111,15 +111,17 @@ impl Guard<'_, '_> {
                 Comparison::Null | Comparison::In { null: true, .. }
                     if column.source != Source::BASE =>
                 {
-                    Served::No
+                    IndexUse::No
                 }
-                Comparison::Equal(_) | Comparison::In { .. } | Comparison::Null => Served::Exactly,
+                Comparison::Equal(_) | Comparison::In { .. } | Comparison::Null => {
+                    IndexUse::Exactly
+                }
                 // Whether an index finds a beginning depends on the engine and its collations.
-                Comparison::Text(_) => Served::No,
-                _ => Served::Range,
+                Comparison::Text(_) => IndexUse::No,
+                _ => IndexUse::Range,
             },
             // Each row is looked at, to see what belongs to it.
-            Condition::Test { .. } | Condition::Some { .. } => Served::No,
+            Condition::Test { .. } | Condition::Some { .. } => IndexUse::No,
         }
     }
 

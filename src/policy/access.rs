@@ -197,7 +197,7 @@ impl Access {
 /// The tokens of a store, each with its policy; empty without a store.
 #[derive(Default)]
 pub struct Clients {
-    by_digest: HashMap<Digest, Known>,
+    by_digest: HashMap<Digest, Admission>,
     owners: Vec<Owner>,
     freshness: Option<Arc<Freshness>>,
 }
@@ -209,7 +209,7 @@ pub(crate) struct Owner {
 }
 
 /// What is known of a digest.
-struct Known {
+struct Admission {
     policy: Arc<Policy>,
     standing: Standing,
 }
@@ -235,7 +235,7 @@ impl Clients {
         freshness: Arc<Freshness>,
     ) -> Self {
         let known = entries.map(|entry| {
-            let known = Known {
+            let known = Admission {
                 policy: entry.policy,
                 standing: entry.standing,
             };

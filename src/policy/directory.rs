@@ -12,7 +12,7 @@ use super::access::{Clients, Entry, Freshness, Owner};
 use super::databases::{Held, Ways};
 use super::exposed::{Exposed, Narrowed};
 use super::permissions::Permissions;
-use super::quota::{Quota, Spent};
+use super::quota::{Consumption, Quota};
 use super::{Grant, Policy, Settings};
 use crate::auth::{Client, Scopes, Standing};
 use crate::catalog::WantedRule;
@@ -42,7 +42,7 @@ pub(crate) struct Tenants {
 /// What tokens and tenants spent, which outlives their policies.
 #[derive(Debug, Default)]
 struct Accounts {
-    spent: HashMap<String, Arc<Spent>>,
+    spent: HashMap<String, Arc<Consumption>>,
     /// The places of tenants among the requests that are answered at once.
     turns: HashMap<TenantId, Arc<Semaphore>>,
     used: HashMap<TokenKey, Arc<AtomicI64>>,
@@ -233,7 +233,7 @@ impl Accounts {
             let places = settings.connections.max_requests / TENANTS_AT_ONCE;
             Arc::new(Semaphore::new(places.max(1)))
         });
-        let kept = Kept {
+        let kept = Counters {
             turns: Arc::clone(turns),
             token: spent(token.id.as_str()),
             tenant: spent(tenant.id.as_str()),
@@ -277,10 +277,10 @@ impl Accounts {
 }
 
 /// What outlives a policy.
-struct Kept {
+struct Counters {
     turns: Arc<Semaphore>,
-    token: Arc<Spent>,
-    tenant: Arc<Spent>,
+    token: Arc<Consumption>,
+    tenant: Arc<Consumption>,
     used: Arc<AtomicI64>,
 }
 
@@ -290,7 +290,7 @@ fn policy(
     tenant: &Tenant,
     token: &Token,
     held: &[Arc<Held>],
-    kept: &Kept,
+    kept: &Counters,
 ) -> Policy {
     let connections = &settings.connections;
     let usual = (connections.token_rate_limit, connections.rate_window);

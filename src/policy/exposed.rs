@@ -26,7 +26,7 @@ use crate::store::{Database, RowRule};
 pub struct Exposed {
     /// The names that clients use, in the order of the whitelist.
     names: Vec<String>,
-    known: OnceLock<Known>,
+    known: OnceLock<Facts>,
     /// What the statements of its models share.
     pub(crate) shapes: Shapes,
     /// The tools of the operator as they are run on it.
@@ -40,7 +40,7 @@ pub struct Exposed {
 }
 
 /// What a database turned out to hold.
-struct Known {
+struct Facts {
     db: Db,
     built: Built,
     sensitive: Arc<Sensitive>,
@@ -97,7 +97,7 @@ impl Exposed {
             .map(|model| model.name().to_owned());
         Self {
             names: names.collect(),
-            known: OnceLock::from(Known {
+            known: OnceLock::from(Facts {
                 db,
                 built,
                 sensitive,
@@ -286,7 +286,7 @@ impl Exposed {
                 secured: source.whom.is_some(),
             },
         );
-        let known = Known {
+        let known = Facts {
             db: match &source.whom {
                 Some(whom) => learned.db.for_whom(Arc::clone(whom)),
                 None => learned.db.clone(),

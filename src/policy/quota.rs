@@ -21,12 +21,12 @@ pub struct Quota {
     requests: u32,
     window: Duration,
     rows_per_day: Option<u64>,
-    spent: Arc<Spent>,
+    spent: Arc<Consumption>,
 }
 
 /// What was asked for so far.
 #[derive(Debug)]
-pub struct Spent(Mutex<Counts>);
+pub struct Consumption(Mutex<Counts>);
 
 #[derive(Debug)]
 struct Counts {
@@ -37,7 +37,7 @@ struct Counts {
     reserved: u64,
 }
 
-impl Default for Spent {
+impl Default for Consumption {
     fn default() -> Self {
         Self(Mutex::new(Counts {
             window: Window::new(0, Duration::ZERO),
@@ -59,12 +59,12 @@ impl Counts {
 
 /// Rows that are set aside for a request, until it ends.
 #[derive(Debug)]
-pub struct Reserved {
-    spent: Arc<Spent>,
+pub struct RowReservation {
+    spent: Arc<Consumption>,
     rows: u64,
 }
 
-impl Reserved {
+impl RowReservation {
     /// Counts the rows that were read.
     pub fn spend(self, rows: usize) {
         let mut counts = self.spent.counts();
@@ -73,14 +73,14 @@ impl Reserved {
     }
 }
 
-impl Drop for Reserved {
+impl Drop for RowReservation {
     fn drop(&mut self) {
         let mut counts = self.spent.counts();
         counts.reserved = counts.reserved.saturating_sub(self.rows);
     }
 }
 
-impl Spent {
+impl Consumption {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // Counts are sound whatever a panicking holder was about to do.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,7 +89,7 @@ impl Spent {
 
 /// What is left of a quota; without a limit nothing is said.
 #[derive(Debug, Serialize)]
-pub struct Left {
+pub struct Remainder {
     /// Requests of a window, its length in seconds, and how many more there may be now.
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestsLeft>,
@@ -115,7 +115,7 @@ struct RowsLeft {
 impl Quota {
     /// The quota of a token by these limits; where they have no window, `usual` holds: requests
     /// (0 for no limit) and the window's length.
-    pub fn of_token(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
+    pub fn of_token(limits: ClientLimits, usual: (u32, Duration), spent: Arc<Consumption>) -> Self {
         let bound = match limits.rate_limit {
             Some(_) => Bound::Token,
             None => Bound::EachToken,
@@ -124,11 +124,16 @@ impl Quota {
     }
 
     /// The quota of all tokens of a tenant; the usual length is that of the window of each.
-    pub fn of_tenant(limits: ClientLimits, usual: Duration, spent: Arc<Spent>) -> Self {
+    pub fn of_tenant(limits: ClientLimits, usual: Duration, spent: Arc<Consumption>) -> Self {
         Self::new(Bound::Tenant, limits, (0, usual), spent)
     }
 
-    fn new(bound: Bound, limits: ClientLimits, usual: (u32, Duration), spent: Arc<Spent>) -> Self {
+    fn new(
+        bound: Bound,
+        limits: ClientLimits,
+        usual: (u32, Duration),
+        spent: Arc<Consumption>,
+    ) -> Self {
         let window = limits
             .rate_window
             .map_or(usual.1, |seconds| Duration::from_secs(seconds.into()));
@@ -147,7 +152,7 @@ impl Quota {
     }
 
     /// What was spent of it.
-    pub(crate) fn spent(&self) -> Arc<Spent> {
+    pub(crate) fn spent(&self) -> Arc<Consumption> {
         Arc::clone(&self.spent)
     }
 
@@ -171,7 +176,7 @@ impl Quota {
     ///
     /// # Errors
     /// A day whose rows were read, or are being read.
-    pub fn reserve(&self, rows: u64) -> Result<Option<Reserved>, ErrorKind> {
+    pub fn reserve(&self, rows: u64) -> Result<Option<RowReservation>, ErrorKind> {
         let Some(limit) = self.rows_per_day else {
             return Ok(None);
         };
@@ -182,14 +187,14 @@ impl Quota {
         }
         counts.reserved = counts.reserved.saturating_add(rows);
         drop(counts);
-        Ok(Some(Reserved {
+        Ok(Some(RowReservation {
             spent: Arc::clone(&self.spent),
             rows,
         }))
     }
 
     /// What is left at this moment.
-    pub fn left(&self) -> Left {
+    pub fn left(&self) -> Remainder {
         let now = Utc::now();
         let requests = (self.requests > 0).then(|| {
             let mut counts = self.spent.counts();
@@ -205,7 +210,7 @@ impl Quota {
             left: limit.saturating_sub(self.rows_of(now)),
             until: midnight(now),
         });
-        Left { requests, rows }
+        Remainder { requests, rows }
     }
 
     fn rows_of(&self, now: DateTime<Utc>) -> u64 {
@@ -236,13 +241,13 @@ fn midnight(time: DateTime<Utc>) -> String {
 mod tests {
     use super::*;
 
-    fn quota(limits: ClientLimits, spent: &Arc<Spent>) -> Quota {
+    fn quota(limits: ClientLimits, spent: &Arc<Consumption>) -> Quota {
         Quota::of_token(limits, (0, Duration::from_secs(60)), Arc::clone(spent))
     }
 
     #[test]
     fn what_was_spent_outlives_a_change_of_the_limits() {
-        let spent = Arc::<Spent>::default();
+        let spent = Arc::<Consumption>::default();
         let limits = |requests, rows| ClientLimits {
             rate_limit: requests,
             rate_window: None,
@@ -274,7 +279,7 @@ mod tests {
 
     #[test]
     fn requests_under_way_know_of_each_other() {
-        let spent = Arc::<Spent>::default();
+        let spent = Arc::<Consumption>::default();
         let quota = quota(
             ClientLimits {
                 rows_per_day: Some(100),
@@ -282,7 +287,7 @@ mod tests {
             },
             &spent,
         );
-        let mut under_way: Vec<Reserved> = Vec::new();
+        let mut under_way: Vec<RowReservation> = Vec::new();
         while let Ok(Some(reserved)) = quota.reserve(40) {
             under_way.push(reserved);
         }

@@ -400,7 +400,7 @@ fn hidden(tool: &Tool, statement: &Statement, sensitive: &Sensitive) -> Vec<Faul
     let reads: Vec<(String, String)> = reads.iter().map(split).collect();
     let hides = |qualified: &str, column: &str| {
         let table = qualified.rsplit('.').next().unwrap_or(qualified);
-        let named = crate::sensitive::Named {
+        let named = crate::sensitive::ModelNames {
             model: table,
             qualified,
             table,
@@ -524,7 +524,7 @@ fn veiled_behind<'m>(
 fn is_sensitive(column: &ResultColumn, sensitive: &Sensitive) -> bool {
     let by_origin = column.origin.as_ref().is_some_and(|(table, name)| {
         let qualified = table.qualified();
-        let named = crate::sensitive::Named {
+        let named = crate::sensitive::ModelNames {
             model: &table.name,
             qualified: &qualified,
             table: &table.name,

@@ -25,7 +25,7 @@ pub fn find(text: &[u8]) -> Option<&RawValue> {
 pub struct IdSearch {
     /// The longest id that is kept.
     longest: usize,
-    expected: Expected,
+    expected: Expectation,
     /// Objects and lists that are open, the message itself included.
     depth: usize,
     /// Whether a string is open.
@@ -45,7 +45,7 @@ pub struct IdSearch {
 
 /// What stands next at the top of the message.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Expected {
+enum Expectation {
     /// The bracket that begins it.
     #[default]
     Object,
@@ -81,7 +81,7 @@ impl IdSearch {
 
     /// Whether more of the message tells nothing more.
     pub fn is_over(&self) -> bool {
-        self.expected == Expected::Nothing
+        self.expected == Expectation::Nothing
     }
 
     /// The id, as it was written.
@@ -90,7 +90,7 @@ impl IdSearch {
     }
 
     fn take(&mut self, byte: u8) {
-        use Expected::{Colon, Comma, Name, Nothing, Object, Value, Word};
+        use Expectation::{Colon, Comma, Name, Nothing, Object, Value, Word};
         if self.quoted {
             return self.take_quoted(byte);
         }
@@ -140,7 +140,7 @@ impl IdSearch {
             b'"' => {
                 self.quoted = false;
                 match (self.depth, self.expected) {
-                    (1, Expected::Name) => self.end_of_name(),
+                    (1, Expectation::Name) => self.end_of_name(),
                     (1, _) => self.end_of_value(self.read + 1),
                     _ => {}
                 }
@@ -162,7 +162,7 @@ impl IdSearch {
     /// Keeps a byte of a name or of the id; one too many says that it is neither.
     fn keep(&mut self, byte: u8) {
         let longest = match (self.expected, self.is_id) {
-            (Expected::Name, _) => LONGEST_NAME,
+            (Expectation::Name, _) => LONGEST_NAME,
             (_, true) => self.longest,
             (_, false) => return,
         };
@@ -174,13 +174,13 @@ impl IdSearch {
     fn end_of_name(&mut self) {
         let name = mem::take(&mut self.kept);
         self.is_id = serde_json::from_slice::<String>(&name).is_ok_and(|name| name == "id");
-        self.expected = Expected::Colon;
+        self.expected = Expectation::Colon;
     }
 
     fn end_of_value(&mut self, end: usize) {
-        self.expected = Expected::Comma;
+        self.expected = Expectation::Comma;
         if self.is_id {
-            self.expected = Expected::Nothing;
+            self.expected = Expectation::Nothing;
             self.end = end;
             let kept = mem::take(&mut self.kept);
             self.found = (kept.len() <= self.longest).then(|| scalar(kept)).flatten();

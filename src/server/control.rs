@@ -158,7 +158,7 @@ impl Control {
         let router = Router::new()
             .route("/reload", post(reload))
             .route("/exposed", get(exposed))
-            .with_state(Shared { app, reloads });
+            .with_state(ControlState { app, reloads });
         loop {
             match listener.accept().await {
                 Ok((stream, _)) if is_owner(&stream) => {
@@ -182,12 +182,12 @@ fn is_owner(stream: &UnixStream) -> bool {
 }
 
 #[derive(Clone)]
-struct Shared {
+struct ControlState {
     app: Arc<App>,
     reloads: mpsc::Sender<ReloadRequest>,
 }
 
-async fn reload(State(shared): State<Shared>) -> Response {
+async fn reload(State(shared): State<ControlState>) -> Response {
     let (told, outcome) = oneshot::channel();
     if shared.reloads.send(ReloadRequest { told }).await.is_err() {
         return gone();
@@ -205,11 +205,11 @@ fn gone() -> Response {
 
 /// Which tenant is meant, by its id or name.
 #[derive(Debug, Deserialize)]
-struct Of {
+struct TenantQuery {
     tenant: Option<String>,
 }
 
-async fn exposed(State(shared): State<Shared>, Query(of): Query<Of>) -> Response {
+async fn exposed(State(shared): State<ControlState>, Query(of): Query<TenantQuery>) -> Response {
     let access = shared.app.service.access();
     let tenant = of.tenant.map(|name| access.tenant(&name));
     let id: Option<TenantId> = match tenant {

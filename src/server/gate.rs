@@ -85,7 +85,7 @@ pub enum Denied {
 
 /// What a client showed that was not let in, as far as log and audit tell of it.
 #[derive(Debug, Default)]
-pub struct Shown {
+pub struct Evidence {
     /// Whose token it was, where that is known all the same.
     pub known: Option<Caller>,
     /// The host or origin that is not allowed, cut.
@@ -241,8 +241,8 @@ impl Entry<'_> {
 
     /// What a client showed that is not let in: who it is where its token is known, and the place
     /// that is not allowed.
-    pub fn shown(&self, denied: Denied, parts: &Parts, by: (IpAddr, &'static str)) -> Shown {
-        let place = |text: Option<&str>| Shown {
+    pub fn shown(&self, denied: Denied, parts: &Parts, by: (IpAddr, &'static str)) -> Evidence {
+        let place = |text: Option<&str>| Evidence {
             place: text.map(|text| text.chars().take(SHOWN).collect()),
             known: None,
         };
@@ -252,14 +252,14 @@ impl Entry<'_> {
                 let mut origins = parts.headers.get_all(ORIGIN).into_iter();
                 place(origins.find_map(|origin| origin.to_str().ok()))
             }
-            Denied::Token(Refused::Missing) => Shown::default(),
+            Denied::Token(Refused::Missing) => Evidence::default(),
             Denied::Token(_) | Denied::TooManyFailures(_) => {
                 let given = given(parts, self.access().query_token).unwrap_or_default();
                 let known = self.access.whose(given.iter().map(String::as_str));
                 let (address, transport) = by;
                 let known = known
                     .map(|(shown, client)| Caller::new(shown, Some(client), address, transport));
-                Shown { known, place: None }
+                Evidence { known, place: None }
             }
         }
     }
@@ -316,7 +316,7 @@ impl Gate {
 
     /// Tells the log of a refusal, once a minute and address, or known token: the reason, and what
     /// of the request helps to mend it.
-    pub fn log(&self, denied: Denied, address: IpAddr, shown: &Shown) {
+    pub fn log(&self, denied: Denied, address: IpAddr, shown: &Evidence) {
         let first = match &shown.known {
             Some(known) => {
                 let (whose, once) = ((known.credential, ()), (1, MINUTE));

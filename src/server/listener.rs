@@ -144,7 +144,7 @@ async fn serve_one(
         extensions.insert(peer);
         extensions.insert(listener);
         extensions.insert(asker.clone());
-        let request = request.map(|body| Body::new(Asked::new(body, Arc::clone(&active))));
+        let request = request.map(|body| Body::new(RequestBody::new(body, Arc::clone(&active))));
         let answered = router.clone().oneshot(request);
         async move {
             let mut response = answered.await?;
@@ -160,7 +160,7 @@ async fn serve_one(
                     .headers_mut()
                     .extend(rest.map(|rest| (KEEP_ALIVE, rest)));
             }
-            Ok::<_, Infallible>(response.map(|body| Tracked {
+            Ok::<_, Infallible>(response.map(|body| ResponseBody {
                 body,
                 _active: active,
             }))
@@ -201,12 +201,12 @@ async fn serve_one(
 }
 
 /// The body of a request, of which it is told when the whole was heard.
-struct Asked {
+struct RequestBody {
     body: Incoming,
     active: Arc<Active>,
 }
 
-impl Asked {
+impl RequestBody {
     fn new(body: Incoming, active: Arc<Active>) -> Self {
         if body.is_end_stream() {
             active.heard();
@@ -215,7 +215,7 @@ impl Asked {
     }
 }
 
-impl HttpBody for Asked {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -242,12 +242,12 @@ impl HttpBody for Asked {
 }
 
 /// A body whose request is under way until it is written.
-struct Tracked {
+struct ResponseBody {
     body: Body,
     _active: Arc<Active>,
 }
 
-impl HttpBody for Tracked {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -248,7 +248,7 @@ struct TellsField<'t> {
 
 /// A tool among all.
 #[derive(Serialize)]
-struct Listed<'t> {
+struct ToolSummary<'t> {
     name: &'t str,
     title: &'t str,
     description: &'t str,
@@ -256,12 +256,12 @@ struct Listed<'t> {
 
 /// Lists the tools of the operator that a policy lets be called, where there are any and they fit.
 pub(super) fn list(out: &mut Vec<u8>, policy: &Policy, max_bytes: usize) {
-    let tools = policy.toolbox.written().map(|it| Listed {
+    let tools = policy.toolbox.written().map(|it| ToolSummary {
         name: &it.tool.name,
         title: &it.tool.title,
         description: &it.tool.description,
     });
-    let tools: Vec<Listed<'_>> = tools.collect();
+    let tools: Vec<ToolSummary<'_>> = tools.collect();
     if tools.is_empty() {
         return;
     }

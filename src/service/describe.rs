@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, Field, Kind, Model, Relation, RelationEntry};
 
 /// A model as it is described.
 #[derive(Serialize)]
-struct Described<'m> {
+struct ModelDescription<'m> {
     name: &'m str,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ struct Described<'m> {
 
 /// A model among all, in the words of tools, which a language model pays for.
 #[derive(Serialize)]
-struct Listed<'m> {
+struct ModelSummary<'m> {
     name: &'m str,
     /// What it is, where that is no table.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,7 +163,7 @@ fn list<T: Serialize>(
     count
 }
 
-fn listed<'m>(model: &'m Model, catalog: &'m Catalog) -> Listed<'m> {
+fn listed<'m>(model: &'m Model, catalog: &'m Catalog) -> ModelSummary<'m> {
     let key: Vec<&str> = model.key().map(Field::name).collect();
     let field = |field: &Field| {
         let is_key = key.contains(&field.name());
@@ -187,7 +187,7 @@ fn listed<'m>(model: &'m Model, catalog: &'m Catalog) -> Listed<'m> {
             false => format!("{} {}", word(relation.name()), word(target)),
         })
     };
-    Listed {
+    ModelSummary {
         name: model.name(),
         kind: (model.kind() != Kind::Table).then(|| model.kind().name()),
         rows: model.estimated_rows(),
@@ -204,8 +204,8 @@ fn word(name: &str) -> String {
     }
 }
 
-fn described<'m>(model: &'m Model, catalog: &'m Catalog) -> Described<'m> {
-    Described {
+fn described<'m>(model: &'m Model, catalog: &'m Catalog) -> ModelDescription<'m> {
+    ModelDescription {
         name: model.name(),
         kind: model.kind().name(),
         description: model.description(),

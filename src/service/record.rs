@@ -13,7 +13,9 @@ use crate::config::{AuditTarget, Config};
 use crate::db::Db;
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
-use crate::observe::{Analytics, Asked, Audit, Figures, Metrics, Obstacle, Recent, Record, Target};
+use crate::observe::{
+    Analytics, Attempt, Audit, Figures, Metrics, Obstacle, Recent, Record, Target,
+};
 use crate::plan::{Condition, Joins};
 use crate::policy::{Limited, Policy};
 
@@ -79,7 +81,7 @@ impl Service {
     /// Records a message that one of its windows refused.
     pub fn note_limited(&self, caller: &Caller, limited: Limited) {
         let code = Error::from(limited).code();
-        self.metrics.recent().note(Asked {
+        self.metrics.recent().note(Attempt {
             obstacle: Some(obstacle::window(limited)),
             ..asked((caller.address, caller.transport), Some(caller), code)
         });
@@ -106,7 +108,7 @@ impl Service {
         what: &str,
         code: &str,
     ) -> Result<(), Error> {
-        self.metrics.recent().note(Asked {
+        self.metrics.recent().note(Attempt {
             action: Some(what.into()),
             ..asked((caller.address, caller.transport), Some(caller), code)
         });
@@ -207,11 +209,11 @@ fn asked(
     (address, transport): (IpAddr, &'static str),
     caller: Option<&Caller>,
     code: &str,
-) -> Asked {
-    Asked {
+) -> Attempt {
+    Attempt {
         credential: caller.map(|caller| caller.credential),
         client: caller.and_then(|caller| caller.client().cloned()),
-        ..Asked::new(address, transport, code)
+        ..Attempt::new(address, transport, code)
     }
 }
 
@@ -323,9 +325,9 @@ impl Entry<'_> {
         }
     }
 
-    fn asked(&self, (rows, bytes): (usize, usize), code: &str, took: Duration) -> Asked {
+    fn asked(&self, (rows, bytes): (usize, usize), code: &str, took: Duration) -> Attempt {
         let caller = self.caller;
-        let asked = Asked {
+        let asked = Attempt {
             action: Some(self.action.into()),
             model: (self.model != "-").then(|| self.model.into()),
             obstacle: self.obstacle.clone(),

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::page::Fail;
-use super::{Answer, Asked, Service, Terms};
+use super::{Answer, Inquiry, Service, Terms};
 use crate::catalog::{Field, FieldType};
 use crate::db::Failure;
 use crate::error::ErrorKind;
@@ -50,7 +50,7 @@ impl Service {
     pub(super) async fn run(
         &self,
         terms: Terms<'_>,
-        asked: Asked<'_>,
+        asked: Inquiry<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
     ) -> Result<Answer, Fail> {
@@ -72,7 +72,7 @@ impl Service {
     async fn again(
         &self,
         terms: Terms<'_>,
-        asked: Asked<'_>,
+        asked: Inquiry<'_>,
         out: Vec<u8>,
         filters: &mut Vec<String>,
         mut fail: Fail,

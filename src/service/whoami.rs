@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Answer;
 use crate::auth::Scope;
 use crate::policy::Policy;
-use crate::policy::quota::Left;
+use crate::policy::quota::Remainder;
 use crate::protocol::Action;
 
 /// The caller, as it is told.
@@ -27,9 +27,9 @@ struct Limits {
     /// Of each connection.
     connection: Connection,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<Left>,
+    token: Option<Remainder>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<Left>,
+    tenant: Option<Remainder>,
 }
 
 #[derive(Serialize)]

@@ -31,7 +31,7 @@ pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
             comparison,
             negated,
         } => {
-            let value = Tested {
+            let value = Subject {
                 column: term::compared(term, dialect),
                 field: term.field(),
                 nullable: term.is_nullable(),
@@ -61,14 +61,14 @@ fn constant(value: bool) -> Expr {
 }
 
 /// A value that is tested, and the field whose type it has.
-struct Tested<'t> {
+struct Subject<'t> {
     column: Expr,
     field: &'t Field,
     nullable: bool,
     dialect: Dialect,
 }
 
-impl Tested<'_> {
+impl Subject<'_> {
     fn column(&self) -> Expr {
         self.column.clone()
     }

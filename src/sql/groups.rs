@@ -31,7 +31,7 @@ pub(super) fn members<'p>(
         members.push(Member::cell(&key.name, cell));
     }
     for aggregate in aggregates {
-        let cell = Told { aggregate, dialect }.cell(columns);
+        let cell = AggregateSql { aggregate, dialect }.cell(columns);
         members.push(Member::cell(&aggregate.alias, cell));
     }
     members
@@ -65,7 +65,7 @@ pub(super) fn remaining(
         }
         let keys = by.iter().map(|key| term::grouped(&key.term, dialect));
         let told = aggregates.iter();
-        let told = told.map(|aggregate| Told { aggregate, dialect }.compared());
+        let told = told.map(|aggregate| AggregateSql { aggregate, dialect }.compared());
         for (index, expr) in keys.chain(told).enumerate() {
             groups.expr_as(expr, format!("m{index}"));
         }
@@ -112,24 +112,24 @@ pub(super) fn ordered(
             let nullable = key.term.is_order_nullable();
             (term::ordered(&key.term, dialect), nullable)
         }
-        (None, Some(aggregate)) => (Told { aggregate, dialect }.computed(), true),
+        (None, Some(aggregate)) => (AggregateSql { aggregate, dialect }.computed(), true),
         (None, None) => (Expr::cust("1"), false),
     }
 }
 
 /// An aggregate in a dialect.
-pub(super) struct Told<'t, 'c> {
+pub(super) struct AggregateSql<'t, 'c> {
     aggregate: &'t Aggregate<'c>,
     dialect: Dialect,
 }
 
-impl<'t, 'c> Told<'t, 'c> {
+impl<'t, 'c> AggregateSql<'t, 'c> {
     pub(super) fn of(aggregate: &'t Aggregate<'c>, dialect: Dialect) -> Self {
         Self { aggregate, dialect }
     }
 }
 
-impl Told<'_, '_> {
+impl AggregateSql<'_, '_> {
     /// The columns that tell it.
     fn cell(&self, columns: &mut Columns<'_>) -> Cell {
         if let Some(cell) = self.exact(columns) {

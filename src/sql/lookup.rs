@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sea_query::Values;
 
-use super::shapes::Whole;
+use super::shapes::WholeRow;
 use super::{Dialect, Statement, condition, source};
 use crate::catalog::{FieldType, Kind, Model};
 use crate::encode::{Cell, Datum, Layout};
@@ -75,7 +75,7 @@ pub struct Lookup {
 impl Lookup {
     /// The lookup of a model; `None` where its key is none that can be told apart here for certain,
     /// or where rows of a view or of a child could share it.
-    pub(super) fn of(model: &Model, whole: &Whole, dialect: Dialect) -> Option<Self> {
+    pub(super) fn of(model: &Model, whole: &WholeRow, dialect: Dialect) -> Option<Self> {
         let mut key = model.key();
         let field = key.next().filter(|_| key.next().is_none())?;
         let kind = match field.field_type() {

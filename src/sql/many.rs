@@ -4,7 +4,7 @@
 use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
 use super::columns::Columns;
-use super::groups::Told;
+use super::groups::AggregateSql;
 use super::{Dialect, alias, column, condition, join, number, table, term};
 use crate::encode::{Cell, Shape};
 use crate::plan::{Condition, Function, Number, Rows, Summary, Term};
@@ -37,7 +37,7 @@ fn select(rows: &Rows<'_>, filter: &Condition<'_>, dialect: Dialect) -> SelectSt
 pub(super) fn compared(summary: &Summary<'_>, dialect: Dialect) -> Expr {
     told(
         summary,
-        Told::of(&summary.told, dialect).compared(),
+        AggregateSql::of(&summary.told, dialect).compared(),
         dialect,
     )
 }
@@ -46,7 +46,7 @@ pub(super) fn compared(summary: &Summary<'_>, dialect: Dialect) -> Expr {
 pub(super) fn ordered(summary: &Summary<'_>, dialect: Dialect) -> Expr {
     told(
         summary,
-        Told::of(&summary.told, dialect).computed(),
+        AggregateSql::of(&summary.told, dialect).computed(),
         dialect,
     )
 }
@@ -78,7 +78,7 @@ pub(super) fn cell(columns: &mut Columns<'_>, summary: &Summary<'_>) -> Cell {
 
 /// What is told to the last digit, and how it arrives.
 fn exact(summary: &Summary<'_>, dialect: Dialect) -> (Expr, Shape) {
-    let all = Told::of(&summary.told, dialect);
+    let all = AggregateSql::of(&summary.told, dialect);
     let (Some(number), function) = (digits(summary), summary.told.function) else {
         return (ordered(summary, dialect), Shape::Native);
     };

@@ -24,7 +24,7 @@ type Place = (u64, usize);
 /// What is kept of one model.
 #[derive(Debug)]
 struct Shape {
-    whole: Arc<Whole>,
+    whole: Arc<WholeRow>,
     lookup: Option<Arc<Lookup>>,
 }
 
@@ -55,7 +55,7 @@ impl Shapes {
         plan: &ReadPlan<'_>,
         dialect: Dialect,
         max_bytes: usize,
-    ) -> Option<Arc<Whole>> {
+    ) -> Option<Arc<WholeRow>> {
         let Output::Rows { fields, expand } = &plan.output else {
             return None;
         };
@@ -85,7 +85,7 @@ impl Shapes {
             return Arc::clone(shape);
         }
         drop(known);
-        let whole = Arc::new(Whole::of(model, dialect, max_bytes));
+        let whole = Arc::new(WholeRow::of(model, dialect, max_bytes));
         let lookup = Lookup::of(model, &whole, dialect).map(Arc::new);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(
@@ -98,14 +98,14 @@ impl Shapes {
 
 /// The columns of every field of a model.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeRow {
     text: String,
     members: Arc<[Member]>,
     cells: Vec<Cell>,
     oversize: Option<usize>,
 }
 
-impl Whole {
+impl WholeRow {
     fn of(model: &Model, dialect: Dialect, max_bytes: usize) -> Self {
         let mut select = Query::select();
         let each = large::of_each(max_bytes, large::unbounded(model.fields()));

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::check::Faults;
-use super::seal::{SealFault, Sealed};
+use super::seal::{SealFault, SealedUrl};
 use super::{DatabaseId, RowRule, TenantId, TokenKey};
 use crate::auth::{Digest, Standing};
 use crate::config::{self, Engine};
@@ -82,7 +82,7 @@ pub struct Database {
     /// When it was changed.
     pub updated_at: DateTime<Utc>,
     /// What is kept of the URL.
-    pub(super) sealed: Option<Arc<Sealed>>,
+    pub(super) sealed: Option<Arc<SealedUrl>>,
 }
 
 impl Database {

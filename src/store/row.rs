@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::check::Faults;
 use super::record::Previous;
-use super::seal::{Keys, Sealed};
+use super::seal::{Keys, SealedUrl};
 use super::table::{DatabaseRow, HasRow, TenantRow, TokenRow};
 use super::{Database, Refusal, StoreFailure, Tenant, Token};
 
@@ -101,7 +101,7 @@ impl Record for Database {
 
     fn read(row: DatabaseRow, keys: &Keys) -> Option<Self> {
         let (id, tenant) = (row.id.into(), row.tenant.into());
-        let sealed = Sealed {
+        let sealed = SealedUrl {
             key_id: row.key_id,
             bytes: row.sealed_url,
         };

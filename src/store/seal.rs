@@ -29,7 +29,7 @@ struct Key {
 
 /// What is kept of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sealed {
+pub(super) struct SealedUrl {
     /// Which key sealed it.
     pub(super) key_id: String,
     /// The nonce and the sealed text.
@@ -81,7 +81,7 @@ impl Keys {
     }
 
     /// Whether a credential is sealed by the key that seals now.
-    pub(super) fn is_current(&self, sealed: &Sealed) -> bool {
+    pub(super) fn is_current(&self, sealed: &SealedUrl) -> bool {
         self.0.first().is_some_and(|key| key.id == sealed.key_id)
     }
 
@@ -91,7 +91,7 @@ impl Keys {
         tenant: &TenantId,
         database: &DatabaseId,
         plain: &SecretString,
-    ) -> Option<Sealed> {
+    ) -> Option<SealedUrl> {
         let key = self.0.first()?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
@@ -101,7 +101,7 @@ impl Keys {
         };
         let mut bytes = nonce.to_vec();
         bytes.extend(key.cipher.encrypt(&XNonce::from(nonce), payload).ok()?);
-        Some(Sealed {
+        Some(SealedUrl {
             key_id: key.id.clone(),
             bytes,
         })
@@ -112,7 +112,7 @@ impl Keys {
         &self,
         tenant: &TenantId,
         database: &DatabaseId,
-        sealed: &Sealed,
+        sealed: &SealedUrl,
     ) -> Result<SecretString, SealFault> {
         if self.0.is_empty() {
             return Err(SealFault::NoKey);

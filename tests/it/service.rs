@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lucarne::app::{self, App};
 use lucarne::observe::Metrics;
-use lucarne::server::{Stop, Stopped};
+use lucarne::server::{Stop, StopReport};
 use lucarne::{config, sample};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ impl Service {
     }
 
     /// How the end went, once it was told to stop.
-    pub(crate) async fn stopped(&mut self) -> Stopped {
+    pub(crate) async fn stopped(&mut self) -> StopReport {
         soon(self.app.take().unwrap().join()).await
     }
 

@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lucarne::app::{self, Live, Opened};
+use lucarne::app::{self, Live, OpenService};
 use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config};
 use lucarne::error::Speech;
 use lucarne::observe::Metrics;
 use lucarne::policy::Policy;
-use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::protocol::{Read, Rejection, Request};
 use lucarne::service::Service;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection
 /// A service over a database of its own, or over a file that is there.
 pub(crate) struct Served {
     service: Arc<Service>,
-    opened: Option<Opened>,
+    opened: Option<OpenService>,
     caller: Caller,
     path: PathBuf,
     _folder: Option<tempfile::TempDir>,
@@ -161,7 +161,7 @@ impl Served {
                 let result = self.service.answer(&self.caller, &read, begun).await;
                 (id, result)
             }
-            Err(Rejected { id, error }) => (id.map_or("null", |id| id.get()), Err(error)),
+            Err(Rejection { id, error }) => (id.map_or("null", |id| id.get()), Err(error)),
         };
         match result {
             Ok(answer) => String::from_utf8(answer.out).unwrap() + "}",

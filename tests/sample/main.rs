@@ -9,7 +9,7 @@ mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use lucarne::sample::{Created, SampleError, create_sqlite, load};
+use lucarne::sample::{SampleError, SampleState, create_sqlite, load};
 use serde_json::Value;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions,
@@ -190,7 +190,7 @@ async fn number(connection: &mut SqliteConnection, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }
 
-async fn made() -> (tempfile::TempDir, std::path::PathBuf, Created) {
+async fn made() -> (tempfile::TempDir, std::path::PathBuf, SampleState) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sample.db");
     let created = create_sqlite(&path).await.unwrap();

@@ -8,7 +8,7 @@ use lucarne::app;
 use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config, Faults};
 use lucarne::observe::Metrics;
-use lucarne::protocol::{Read, Rejected, Request};
+use lucarne::protocol::{Read, Rejection, Request};
 use lucarne::sample;
 use lucarne::service::Service;
 use serde_json::{Value, json};
@@ -274,7 +274,7 @@ impl Served {
                     .answer(&self.caller, &read, b"{".to_vec())
                     .await
             }
-            Err(Rejected { error, .. }) => Err(error),
+            Err(Rejection { error, .. }) => Err(error),
         };
         match answered {
             Ok(answer) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Live, NotReloaded, Reading, ReloadReport, names, open};
+use super::{Live, NotReloaded, Reading, Reload, ReloadReport, names, open};
 use crate::advice::Advice;
 use crate::config::Faults;
 
@@ -38,7 +38,7 @@ impl Live {
                 let (new, _) = config.reread()?;
                 let config = Arc::new(config.reloaded(new)?);
                 let tls = open::tls(&config).unwrap_or(asked.tls);
-                let asked = Asked {
+                let asked = Reload {
                     since: asked.since,
                     withdrawn: asked.withdrawn,
                     warnings: asked.warnings,

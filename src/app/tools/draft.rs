@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::advice::Advice;
-use crate::app::Opened;
+use crate::app::OpenService;
 use crate::config::Faults;
 use crate::policy::{Unready, WrittenTools};
 use crate::tools::statement::mentions;
@@ -13,7 +13,7 @@ use crate::tools::{Place, Text, draft, file};
 ///
 /// # Errors
 /// What is wrong with the SELECT, with its place in its own file.
-pub async fn drafted_tool(opened: &Opened, name: &str, sql: &str) -> Result<String, Faults> {
+pub async fn drafted_tool(opened: &OpenService, name: &str, sql: &str) -> Result<String, Faults> {
     let place = Place {
         file: Arc::from(name),
         line: 1,

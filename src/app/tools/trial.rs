@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::advice::Advice;
-use crate::app::store_sync::{self, Kept};
-use crate::app::{Opened, give_tools};
+use crate::app::store_sync::{self, StoreFeed};
+use crate::app::{OpenService, give_tools};
 use crate::config::{Config, Faults};
 use crate::policy::{Clients, Exposed, Policy, Ready, Unready, Written};
 use crate::server;
@@ -26,9 +26,9 @@ const MANY_TOOLS: usize = 40;
 
 /// The tools of a configuration, to be looked at and tried.
 pub struct Workbench<'o> {
-    opened: &'o Opened,
+    opened: &'o OpenService,
     /// The store, and whom it lets in, where there is one.
-    store: Option<(Kept, Clients)>,
+    store: Option<(StoreFeed, Clients)>,
     scan_limit: Option<u64>,
     /// Whether a file of tools is named.
     is_named: bool,
@@ -106,7 +106,7 @@ impl<'o> Workbench<'o> {
     ///
     /// # Errors
     /// Everything that is wrong with them, and a store that cannot be right.
-    pub async fn new(opened: &'o Opened, config: &Config) -> Result<Self, NoWorkbench> {
+    pub async fn new(opened: &'o OpenService, config: &Config) -> Result<Self, NoWorkbench> {
         let given = give_tools(opened, config).await;
         given.map_err(NoWorkbench::Faults)?;
         let settings = opened.service.access().settings.clone();

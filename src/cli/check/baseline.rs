@@ -10,18 +10,18 @@ use crate::cli::text::visible;
 
 /// The part of `lucarne check --json` that says what is exposed.
 #[derive(Debug, Deserialize)]
-struct Kept {
-    models: Vec<KeptModel>,
+struct Baseline {
+    models: Vec<BaselineModel>,
 }
 
 #[derive(Debug, Deserialize)]
-struct KeptModel {
+struct BaselineModel {
     name: String,
-    fields: Vec<KeptField>,
+    fields: Vec<BaselineField>,
 }
 
 #[derive(Debug, Deserialize)]
-struct KeptField {
+struct BaselineField {
     name: String,
     #[serde(rename = "type")]
     field_type: String,
@@ -66,7 +66,7 @@ pub(super) fn compare(file: &Path, found: &str) -> Result<Difference, Failure> {
 }
 
 fn fields(json: &str) -> Option<Fields> {
-    let kept: Kept = serde_json::from_str(json).ok()?;
+    let kept: Baseline = serde_json::from_str(json).ok()?;
     let fields = kept.models.into_iter().flat_map(|model| {
         let name = model.name;
         let fields = model.fields.into_iter();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::baseline::Difference;
 use crate::advice::Advice;
-use crate::app::{Opened, ToldTool, ToldTools};
+use crate::app::{OpenService, ToldTool, ToldTools};
 use crate::catalog::{Catalog, Model, RelationEntry};
 use crate::cli::table::{Cell, Table};
 use crate::cli::text::{counted, visible};
@@ -33,7 +33,7 @@ pub(super) struct Report {
     hidden: usize,
     /// Columns that the database keeps from the role.
     withheld: usize,
-    models: Vec<Shown>,
+    models: Vec<ModelReport>,
     /// Which rules on rows reach the models of each tenant that has some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<TenantCover>,
@@ -48,12 +48,12 @@ pub(super) struct Report {
 
 /// A model with all its columns.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct ModelReport {
     name: String,
     table: String,
     kind: &'static str,
-    fields: Vec<Exposed>,
-    hidden: Vec<Covered>,
+    fields: Vec<FieldReport>,
+    hidden: Vec<HiddenReport>,
     /// The columns that the role may not read, as far as the database tells of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     withheld: Vec<String>,
@@ -63,7 +63,7 @@ struct Shown {
 
 /// A field that clients can read.
 #[derive(Debug, Serialize)]
-struct Exposed {
+struct FieldReport {
     name: String,
     #[serde(rename = "type")]
     field_type: &'static str,
@@ -71,7 +71,7 @@ struct Exposed {
 
 /// A column that they cannot, and why.
 #[derive(Debug, Serialize)]
-struct Covered {
+struct HiddenReport {
     name: String,
     rule: String,
 }
@@ -89,13 +89,13 @@ impl Report {
     pub(super) fn new(
         config: &Config,
         enabled: bool,
-        opened: &Opened,
+        opened: &OpenService,
         weaknesses: Vec<Advice>,
     ) -> Self {
         let policy = opened.service.policy();
         let nothing = Catalog::default();
         let catalog = policy.own().unwrap_or(&nothing);
-        let models: Vec<Shown> = catalog
+        let models: Vec<ModelReport> = catalog
             .models()
             .iter()
             .map(|model| shown(model, catalog, opened))
@@ -304,23 +304,23 @@ impl Report {
     }
 }
 
-fn shown(model: &Model, catalog: &Catalog, opened: &Opened) -> Shown {
+fn shown(model: &Model, catalog: &Catalog, opened: &OpenService) -> ModelReport {
     let hidden = opened.hidden.iter();
     let covered = hidden.filter(|hidden| hidden.model == model.name());
-    Shown {
+    ModelReport {
         name: model.name().to_owned(),
         table: model.table().to_string(),
         kind: model.kind().name(),
         fields: model
             .fields()
             .iter()
-            .map(|field| Exposed {
+            .map(|field| FieldReport {
                 name: field.name().to_owned(),
                 field_type: field.field_type().name(),
             })
             .collect(),
         hidden: covered
-            .map(|hidden| Covered {
+            .map(|hidden| HiddenReport {
                 name: hidden.field.clone(),
                 rule: hidden.rule.clone(),
             })

@@ -15,7 +15,7 @@ use crate::cli::table::{Cell, Table, columns};
 use crate::cli::text::visible;
 use crate::cli::{operator, output};
 use crate::egress::Reach;
-use crate::inspect::{self, Explained, Looks, ModelAccess, Verdict};
+use crate::inspect::{self, Explanation, Looks, ModelAccess, Verdict};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(crate) const EXAMPLES: &str = "\
@@ -90,8 +90,8 @@ fn explain(asked: &Explain) -> Result<(), Failure> {
     }
 }
 
-fn shown(explained: &Explained, whole: bool) -> String {
-    let Explained {
+fn shown(explained: &Explanation, whole: bool) -> String {
+    let Explanation {
         token,
         tenant,
         lets_in,

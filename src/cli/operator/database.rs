@@ -11,7 +11,7 @@ use crate::cli::text::counted;
 use crate::cli::{operator, output};
 use crate::config;
 use crate::egress::Reach;
-use crate::inspect::{self, Cover, Probed};
+use crate::inspect::{self, Cover, Probe};
 use crate::policy::Unread;
 use crate::store::NewDatabase;
 
@@ -274,7 +274,7 @@ fn judged(is_bad: bool) -> Exit {
 }
 
 /// Looks at a database, as the service would read it.
-fn probe(of: Reference<'_>) -> Result<(String, Result<Probed, Unread>), Failure> {
+fn probe(of: Reference<'_>) -> Result<(String, Result<Probe, Unread>), Failure> {
     operator::read(async |store, config| {
         let contents = store.contents().await.map_err(operator::unread)?;
         let database = find::database(&contents, of)?;
@@ -323,7 +323,7 @@ fn test(database: &str, of: &Of, strict: bool, json: bool) -> Result<Exit, Failu
     Ok(judged(probed.models.is_empty() || weak && strict))
 }
 
-fn found(probed: &Probed) -> serde_json::Value {
+fn found(probed: &Probe) -> serde_json::Value {
     let models = probed.models.iter();
     let missing = probed.missing.iter();
     let weaknesses: Vec<&Advice> = probed.warnings().collect();
@@ -338,7 +338,7 @@ fn found(probed: &Probed) -> serde_json::Value {
     })
 }
 
-fn told(name: &str, probed: &Probed) -> String {
+fn told(name: &str, probed: &Probe) -> String {
     let served = probed
         .models
         .iter()

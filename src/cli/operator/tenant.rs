@@ -155,7 +155,7 @@ struct Update {
 
 /// A tenant with what it has.
 #[derive(Serialize)]
-struct Whole {
+struct TenantRecords {
     #[serde(flatten)]
     tenant: TenantView,
     databases: Vec<DatabaseView>,
@@ -205,11 +205,11 @@ fn show(name: &str, json: bool) -> Result<(), Failure> {
     print_list(&whole.tokens, false, "none")
 }
 
-fn whole(contents: &Contents, tenant: &Tenant) -> Whole {
+fn whole(contents: &Contents, tenant: &Tenant) -> TenantRecords {
     let databases = contents.databases.iter();
     let tokens = contents.tokens.iter();
     let now = Utc::now();
-    Whole {
+    TenantRecords {
         tenant: TenantView::new(tenant),
         databases: databases
             .filter(|database| database.tenant == tenant.id)

@@ -135,20 +135,20 @@ fn model(record: &Row<'_>, columns: usize) -> String {
 fn names(value: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Named {
-        Many(Vec<Named>),
+    enum NameTree {
+        Many(Vec<NameTree>),
         Name(String),
         Object { name: String },
         Reference { model: String, field: String },
     }
-    fn join(named: Named) -> String {
+    fn join(named: NameTree) -> String {
         match named {
-            Named::Many(list) => list.into_iter().map(join).collect::<Vec<_>>().join(", "),
-            Named::Name(name) | Named::Object { name } => name,
-            Named::Reference { model, field } => format!("{model}.{field}"),
+            NameTree::Many(list) => list.into_iter().map(join).collect::<Vec<_>>().join(", "),
+            NameTree::Name(name) | NameTree::Object { name } => name,
+            NameTree::Reference { model, field } => format!("{model}.{field}"),
         }
     }
-    let named: Named = serde_json::from_str(value.get()).ok()?;
+    let named: NameTree = serde_json::from_str(value.get()).ok()?;
     Some(visible(&join(named)).into_owned())
 }
 

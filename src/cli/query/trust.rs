@@ -58,7 +58,7 @@ impl Trust {
                 let provider = Arc::new(ring::default_provider());
                 ClientConfig::builder()
                     .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(Pinned { own, provider }))
+                    .with_custom_certificate_verifier(Arc::new(CertificatePin { own, provider }))
                     .with_no_client_auth()
             }
         };
@@ -102,12 +102,12 @@ fn read(file: &Path, variable: &str) -> Result<Vec<CertificateDer<'static>>, Fai
 
 /// Trusts one certificate, byte for byte.
 #[derive(Debug)]
-struct Pinned {
+struct CertificatePin {
     own: Option<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for CertificatePin {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,

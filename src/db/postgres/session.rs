@@ -128,7 +128,7 @@ impl Sessions {
         if !read_only || timeout != allowed || zone != "UTC" {
             return Err(Failure::classified(
                 FailureKind::Unavailable,
-                sqlx::Error::Configuration(Box::new(Unforced)),
+                sqlx::Error::Configuration(Box::new(WritableSession)),
             ));
         }
         Ok(connection)
@@ -222,15 +222,15 @@ pub(super) async fn tell(
 
 /// A session that was opened to read only, and does not.
 #[derive(Debug)]
-pub(super) struct Unforced;
+pub(super) struct WritableSession;
 
-impl fmt::Display for Unforced {
+impl fmt::Display for WritableSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the server dropped the start-up options that make a session read only")
     }
 }
 
-impl std::error::Error for Unforced {}
+impl std::error::Error for WritableSession {}
 
 /// A session.
 #[derive(Debug)]

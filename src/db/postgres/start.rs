@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use sqlx::Error;
 use sqlx::postgres::PgDatabaseError;
 
-use super::session::Unforced;
+use super::session::WritableSession;
 use crate::advice::Advice;
 use crate::config::ServerUrl;
 use crate::db::Failure;
@@ -18,7 +18,7 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
     let address = &url.address;
     let (what, help) = match failure.source()? {
         Error::Database(error) => of_server(url, error.try_downcast_ref::<PgDatabaseError>()?)?,
-        Error::Configuration(error) if error.is::<Unforced>() => (
+        Error::Configuration(error) if error.is::<WritableSession>() => (
             format!("sessions at {address} do not stay read only: what is between drops their options"),
             "MCP_PGBOUNCER=true sets each transaction up instead".to_owned(),
         ),

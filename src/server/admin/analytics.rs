@@ -15,7 +15,7 @@ use crate::observe::analytics::{self, Entry};
 /// What is to be summed, and how.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Wanted {
+pub(super) struct AnalyticsQuery {
     /// Hours that begin then or later: a date, or a time with its zone.
     from: Option<String>,
     /// Hours that begin earlier: a date, or a time with its zone.
@@ -144,7 +144,7 @@ impl Span {
     }
 }
 
-impl Wanted {
+impl AnalyticsQuery {
     fn span(&self) -> Result<Span, Refusal> {
         let mut faults = Vec::new();
         let mut read = |member: &str, text: &Option<String>, otherwise| match text.as_deref() {
@@ -221,7 +221,7 @@ impl By {
     }
 }
 
-pub(super) async fn show(desk: Desk, asked: Asked<Wanted>) -> Result<Analytics, Refusal> {
+pub(super) async fn show(desk: Desk, asked: Asked<AnalyticsQuery>) -> Result<Analytics, Refusal> {
     let (wanted, span) = (&asked.query, asked.query.span()?);
     let analytics = desk.metrics().analytics();
     let week = analytics.week();
@@ -290,10 +290,10 @@ mod tests {
     fn an_hour_is_of_a_span_where_it_begins_in_it() {
         let span = Span { from: 1, to: 7_200 };
         assert!(!span.holds(0) && span.holds(3_600) && !span.holds(7_200));
-        let wanted = Wanted {
+        let wanted = AnalyticsQuery {
             from: Some("x".to_owned()),
             to: Some("y".to_owned()),
-            ..Wanted::default()
+            ..AnalyticsQuery::default()
         };
         let refusal = serde_json::to_value(wanted.span().unwrap_err()).unwrap();
         assert_eq!(refusal["faults"].as_array().map(Vec::len), Some(2));

@@ -14,7 +14,7 @@ use super::route::{Asked, Nothing};
 use super::tenants::OfTenant;
 use crate::admin::{DatabasePatch, DatabaseView, find};
 use crate::db::Usage;
-use crate::inspect::{self, Probed, probe};
+use crate::inspect::{self, Probe, probe};
 use crate::policy::Unread;
 use crate::server::exposed::ExposureView;
 use crate::store::{Database, NewDatabase};
@@ -101,8 +101,8 @@ impl From<Usage> for Sessions {
     }
 }
 
-impl From<Probed> for Look {
-    fn from(probed: Probed) -> Self {
+impl From<Probe> for Look {
+    fn from(probed: Probe) -> Self {
         let missing = probed.missing.into_iter();
         let warnings = probed.unrelated.into_iter().chain(probed.weaknesses);
         Self {
@@ -281,7 +281,7 @@ async fn own(desk: &Desk) -> Option<Health> {
 }
 
 /// Looks at a database of a tenant, as the service would read it.
-async fn look(desk: &Desk, database: &Database) -> Result<Probed, Trouble> {
+async fn look(desk: &Desk, database: &Database) -> Result<Probe, Trouble> {
     let access = desk.access();
     let query_timeout = access.settings.query_timeout;
     let contents = desk.contents().await.map_err(|_| Trouble {

@@ -11,7 +11,7 @@ use super::route::Asked;
 use super::tenants::OfTenant;
 use crate::admin::find;
 use crate::auth::{Caller, Client, Credential};
-use crate::inspect::{self, Explained, Looks, Verdict};
+use crate::inspect::{self, Explanation, Looks, Verdict};
 use crate::server::connection::native;
 
 /// How the audit names the way of what is asked here.
@@ -79,8 +79,8 @@ impl From<Verdict> for VerdictView {
     }
 }
 
-impl From<Explained> for PermitsView {
-    fn from(explained: Explained) -> Self {
+impl From<Explanation> for PermitsView {
+    fn from(explained: Explanation) -> Self {
         let all = |verdicts: Vec<Verdict>| verdicts.into_iter().map(VerdictView::from).collect();
         let models = explained.models.into_iter().map(|model| ModelPermits {
             verdict: model.verdict.into(),
@@ -125,9 +125,9 @@ pub(super) struct Question {
 
 /// An answer as a native client reads it, `id` left out.
 #[derive(Debug, Serialize)]
-pub(super) struct Answered(Box<RawValue>);
+pub(super) struct NativeAnswer(Box<RawValue>);
 
-impl JsonSchema for Answered {
+impl JsonSchema for NativeAnswer {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "NativeAnswer".into()
     }
@@ -160,7 +160,7 @@ pub(super) async fn explain(
 pub(super) async fn ask(
     desk: Desk,
     asked: Asked<OfTenant, Question>,
-) -> Result<One<Answered>, Refusal> {
+) -> Result<One<NativeAnswer>, Refusal> {
     let access = desk.access();
     if !access.administration.reads {
         return Err(
@@ -208,5 +208,5 @@ pub(super) async fn ask(
     let answer = answer.map(|answer| answer.replacen("\"id\":null,", "", 1));
     let answer = answer.and_then(|answer| RawValue::from_string(answer).ok());
     let internal = || Refusal::new(Code::Internal, "Internal server error");
-    Ok(Answered(answer.ok_or_else(internal)?).into())
+    Ok(NativeAnswer(answer.ok_or_else(internal)?).into())
 }

@@ -18,7 +18,7 @@ use crate::store::{self, StoreFailure};
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Refusal {
     /// Always `error`.
-    status: Failed,
+    status: ErrorStatus,
     /// What is wrong, for people.
     error: String,
     /// What is wrong, for programs; a code never changes.
@@ -49,7 +49,8 @@ pub(super) struct Fault {
 /// The status of every refusal.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Failed {
+#[schemars(rename = "Failed")]
+enum ErrorStatus {
     Error,
 }
 
@@ -142,7 +143,7 @@ impl Refusal {
     pub(super) fn new(code: Code, error: impl Into<String>) -> Self {
         let later = code.status() == StatusCode::SERVICE_UNAVAILABLE;
         Self {
-            status: Failed::Error,
+            status: ErrorStatus::Error,
             error: cut(&error.into(), LONGEST),
             code,
             hint: None,

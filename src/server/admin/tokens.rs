@@ -14,7 +14,8 @@ use crate::admin::{TokenInput, TokenPatch, TokenView, find};
 
 /// A token that was made, with the token itself: it is kept nowhere.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Issued {
+#[schemars(rename = "Issued")]
+pub(super) struct IssuedToken {
     #[serde(flatten)]
     view: TokenView,
     /// The token itself. This is the only time that it is shown.
@@ -49,10 +50,10 @@ pub(super) async fn list(desk: Desk, asked: Asked<OfTenant>) -> Result<List<Toke
 pub(super) async fn create(
     desk: Desk,
     asked: Asked<Nothing, TokenInput>,
-) -> Result<Changed<Issued>, Refusal> {
+) -> Result<Changed<IssuedToken>, Refusal> {
     let (view, token) = desk.admin()?.create_token(&asked.part, asked.body).await?;
     let warnings = desk.advice(&view.tenant_id, Some(&view.id)).await;
-    let data = Issued { view, token };
+    let data = IssuedToken { view, token };
     Ok(Changed { data, warnings })
 }
 
@@ -80,9 +81,9 @@ pub(super) async fn remove(desk: Desk, asked: Asked<OfTenant>) -> Result<One<Tok
 pub(super) async fn rotate(
     desk: Desk,
     asked: Asked<OfTenant, Rotation>,
-) -> Result<One<Issued>, Refusal> {
+) -> Result<One<IssuedToken>, Refusal> {
     let reference = asked.query.reference(&asked.part);
     let overlap = TimeDelta::seconds(asked.body.overlap_seconds.into());
     let (view, token) = desk.admin()?.rotate_token(reference, overlap).await?;
-    Ok(Issued { view, token }.into())
+    Ok(IssuedToken { view, token }.into())
 }

@@ -114,7 +114,7 @@ struct ChangeView {
 /// What is wanted of what was asked.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Wanted {
+pub(super) struct TrafficQuery {
     /// What has a greater number than this.
     #[serde(deserialize_with = "number")]
     after: Option<u64>,
@@ -145,7 +145,7 @@ struct Second {
 }
 
 impl RequestView {
-    fn new(asked: &observe::Asked) -> Self {
+    fn new(asked: &observe::Attempt) -> Self {
         let client = asked.client.as_deref();
         let named = match &asked.obstacle {
             Some(observe::Obstacle::Hidden { field, .. }) => Some(field.to_string()),
@@ -177,8 +177,8 @@ fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-impl Wanted {
-    fn takes(&self, asked: &observe::Asked) -> bool {
+impl TrafficQuery {
+    fn takes(&self, asked: &observe::Attempt) -> bool {
         let of_token = self.token.as_ref().is_none_or(|token| {
             let client = asked.client.as_deref();
             client.is_some_and(|client| client.token == *token || client.token_id == *token)
@@ -192,7 +192,10 @@ impl Wanted {
     }
 }
 
-pub(super) async fn list(desk: Desk, asked: Asked<Wanted>) -> Result<List<RequestView>, Refusal> {
+pub(super) async fn list(
+    desk: Desk,
+    asked: Asked<TrafficQuery>,
+) -> Result<List<RequestView>, Refusal> {
     let recent = desk.metrics().recent();
     let found = recent.after(asked.query.after.unwrap_or_default());
     let found = found.iter().filter(|request| asked.query.takes(request));

@@ -35,7 +35,7 @@ pub(super) struct TrailView {
 /// Which page is wanted, and what of it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Wanted {
+pub(super) struct TrailQuery {
     /// The place in the file that the page ends at; the end of the file where it is not given.
     #[serde(deserialize_with = "number")]
     before: Option<u64>,
@@ -55,7 +55,7 @@ struct Page {
     broken: Option<String>,
 }
 
-pub(super) async fn show(desk: Desk, asked: Asked<Wanted>) -> Result<One<TrailView>, Refusal> {
+pub(super) async fn show(desk: Desk, asked: Asked<TrailQuery>) -> Result<One<TrailView>, Refusal> {
     let path = path(&desk).ok_or_else(|| {
         let hint = "MCP_AUDIT_FILE names one; what goes to standard error is in the log";
         Refusal::not_found("there is no file of an audit", hint)
@@ -84,7 +84,7 @@ fn path(desk: &Desk) -> Option<PathBuf> {
     (path != "stderr").then(|| path.into())
 }
 
-impl Wanted {
+impl TrailQuery {
     fn takes(&self, line: &Map<String, Value>) -> bool {
         let is = |members: &[&str], wanted: &Option<String>| {
             wanted.as_ref().is_none_or(|wanted| {

@@ -6,7 +6,7 @@ use crate::auth::Caller;
 use crate::encode;
 use crate::error::{Error, ErrorKind, Speech};
 use crate::policy::{Form, Policy};
-use crate::protocol::{Read, Rejected, Request};
+use crate::protocol::{Read, Rejection, Request};
 use crate::server::catch_panic::catch_panic;
 use crate::service::{Service, Terms};
 
@@ -42,7 +42,7 @@ pub(crate) async fn answer(
             let result = result.unwrap_or_else(|| Err(ErrorKind::Internal.into()));
             (request.id, result)
         }
-        Err(Rejected { id, error }) => {
+        Err(Rejection { id, error }) => {
             service.rejected(caller, &error);
             (id, Err(error))
         }

@@ -19,10 +19,10 @@ pub(crate) struct Push {
 /// by the subjects, of which a connection subscribes to a bounded number; a client that reads
 /// slowly misses what was newer already.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outbox(Arc<Shared>);
+pub(crate) struct Outbox(Arc<Queue>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Queue {
     waiting: Mutex<VecDeque<Push>>,
     /// Whether something waits; asked with each message of the connection, and mostly false.
     filled: AtomicBool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 
-use crate::limit::Reserved;
+use crate::limit::Reservation;
 
 /// How long a request may wait for memory.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -15,12 +15,12 @@ const SLACK: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
-    reserved: Option<Reserved>,
+    reserved: Option<Reservation>,
 }
 
 impl Outgoing {
     /// A message that takes what it needs of the memory that was set aside.
-    pub(crate) fn new(mut bytes: Vec<u8>, mut reserved: Reserved) -> Self {
+    pub(crate) fn new(mut bytes: Vec<u8>, mut reserved: Reservation) -> Self {
         if bytes.capacity() - bytes.len() > SLACK {
             bytes.shrink_to_fit();
         }

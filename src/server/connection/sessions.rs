@@ -39,7 +39,7 @@ pub(crate) struct Session {
 
 /// What is open for as long as this is held.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(crate) struct Listing {
     session: Arc<Session>,
     sessions: Sessions,
     _counted: SessionGuard,
@@ -52,7 +52,7 @@ impl Sessions {
         caller: &Caller,
         end: CancellationToken,
         counted: SessionGuard,
-    ) -> Listed {
+    ) -> Listing {
         let mut list = self.get();
         list.last += 1;
         let session = Arc::new(Session {
@@ -66,7 +66,7 @@ impl Sessions {
         });
         list.open.insert(session.id, Arc::clone(&session));
         drop(list);
-        Listed {
+        Listing {
             session,
             sessions: self.clone(),
             _counted: counted,
@@ -117,14 +117,14 @@ impl Session {
     }
 }
 
-impl Listed {
+impl Listing {
     /// What is listed.
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.session
     }
 }
 
-impl Drop for Listed {
+impl Drop for Listing {
     fn drop(&mut self) {
         self.sessions.get().open.remove(&self.session.id);
     }

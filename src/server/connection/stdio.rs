@@ -30,9 +30,9 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The service for one client, which started it and talks to it by pipes.
 #[derive(Debug)]
-pub struct Piped(App);
+pub struct StdioService(App);
 
-impl Piped {
+impl StdioService {
     /// The service of a configuration; `stop` ends it before its input does.
     pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
         let mut app = App::new(config, config.service.listen, service, metrics);

@@ -32,7 +32,7 @@ use super::outgoing::{Outgoing, PATIENCE};
 use super::{IN_FLIGHT, frames, native, sessions};
 use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
-use crate::limit::{Arrival, Meter, Reserved, Share, Weight};
+use crate::limit::{Arrival, Meter, Reservation, Share, Weight};
 use crate::policy::{ConnectionLimits, Form, Limited, Policy, Tally};
 use crate::protocol::find_id;
 use crate::server::listener::stream::Stream;
@@ -140,7 +140,7 @@ fn is_there(socket: &Socket) -> Result<(), End> {
 struct Waiting {
     text: Utf8Bytes,
     dialect: Dialect,
-    memory: Pin<Box<dyn Future<Output = Option<Reserved>> + Send>>,
+    memory: Pin<Box<dyn Future<Output = Option<Reservation>> + Send>>,
 }
 
 impl Session<'_> {
@@ -372,7 +372,7 @@ impl Session<'_> {
     }
 
     /// Begins the answer to a message.
-    fn begin(&mut self, text: Utf8Bytes, dialect: Dialect, memory: Reserved) {
+    fn begin(&mut self, text: Utf8Bytes, dialect: Dialect, memory: Reservation) {
         let (app, caller, channel) = (self.app, self.caller, self.channel);
         let policy = Arc::clone(self.policy.policy());
         self.answers.push(match dialect {
@@ -405,7 +405,7 @@ impl Session<'_> {
     }
 
     /// Goes on with the message that waited, or says that there is no memory for it.
-    fn begin_waiting(&mut self, memory: Option<Reserved>) {
+    fn begin_waiting(&mut self, memory: Option<Reservation>) {
         let Some(Waiting { text, dialect, .. }) = self.waiting.take() else {
             return;
         };
@@ -544,7 +544,7 @@ async fn hear(socket: &mut Socket, closed: bool) -> Option<Result<Message, WsErr
 }
 
 /// Waits until there is memory for the message that waits, or it has waited for too long.
-async fn memory(waiting: &mut Option<Waiting>) -> Option<Reserved> {
+async fn memory(waiting: &mut Option<Waiting>) -> Option<Reservation> {
     match waiting {
         Some(waiting) => (&mut waiting.memory).await,
         None => std::future::pending().await,

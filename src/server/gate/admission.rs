@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::auth::Caller;
 use crate::error::ErrorKind;
-use crate::limit::{Arrival, Reserved, Weight};
+use crate::limit::{Arrival, Reservation, Weight};
 use crate::policy::{Form, Limited, Policy, Tally};
 use crate::server::connection::outgoing::PATIENCE;
 use crate::server::listener::slots::{self, NoPlace, Place};
@@ -74,7 +74,7 @@ impl Admitted {
     ///
     /// # Errors
     /// None that comes free in time.
-    pub(crate) async fn memory(&self, app: &App, request: &str) -> Result<Reserved, Refused> {
+    pub(crate) async fn memory(&self, app: &App, request: &str) -> Result<Reservation, Refused> {
         let bytes = request.len() + self.policy.answer_bytes(Form::Tool);
         let share = app.memory.share(self.caller.principal.holder());
         if let Some(memory) = share.try_reserve(bytes) {

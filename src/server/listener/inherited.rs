@@ -9,9 +9,9 @@ use listenfd::ListenFd;
 
 /// The sockets that were handed over, each until it is taken.
 #[derive(Debug)]
-pub(crate) struct Inherited(Vec<TcpListener>);
+pub(crate) struct InheritedSockets(Vec<TcpListener>);
 
-impl Inherited {
+impl InheritedSockets {
     /// Those of `LISTEN_FDS`; none where they are meant for another process.
     pub(crate) fn of_environment() -> Self {
         let mut handed = ListenFd::from_env();

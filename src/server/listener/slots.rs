@@ -10,10 +10,10 @@ use crate::auth::Holder;
 
 /// How many places are taken, and by whom.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Slots(Arc<Mutex<Taken>>);
+pub(crate) struct Slots(Arc<Mutex<Occupancy>>);
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Occupancy {
     all: usize,
     by: HashMap<IpAddr, usize>,
     tenants: HashMap<String, usize>,
@@ -69,7 +69,7 @@ impl Slots {
         })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, Occupancy> {
         // Two counts are sound whatever a panicking holder was about to do.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Stream {
     inner: Inner,
     /// Since when writes wait for the client.
-    stalled: Option<Stalled>,
+    stalled: Option<Stall>,
     pressure: Pressure,
     read: Arc<AtomicU64>,
     /// What has come of a message, once there is more than one.
@@ -44,19 +44,19 @@ pub(crate) struct Stream {
     /// Whose answers are to be written though nothing more comes.
     asker: Option<Connection>,
     /// Since when nothing more comes.
-    ended: Option<Ended>,
+    ended: Option<HalfClose>,
 }
 
 /// The end of what a client says, while answers are under way.
 #[derive(Debug)]
-struct Ended {
+struct HalfClose {
     since: Instant,
     look: Pin<Box<Sleep>>,
 }
 
 /// Writes that wait for the client.
 #[derive(Debug)]
-struct Stalled {
+struct Stall {
     since: Instant,
     /// What it has taken since then.
     taken: usize,
@@ -134,7 +134,7 @@ impl Stream {
         let Some(asker) = asker.filter(|_| !self.is_broken()) else {
             return false;
         };
-        let ended = self.ended.get_or_insert_with(|| Ended {
+        let ended = self.ended.get_or_insert_with(|| HalfClose {
             since: Instant::now(),
             look: Box::pin(sleep(LOOK)),
         });
@@ -168,7 +168,7 @@ impl Stream {
             }
             return written;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Stalled {
+        let stalled = self.stalled.get_or_insert_with(|| Stall {
             since: Instant::now(),
             taken: 0,
             look: Box::pin(sleep(SHORT)),

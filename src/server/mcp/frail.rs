@@ -18,16 +18,16 @@ const BY_STREAM: [&str; 3] = ["python-httpx/", "python-httpx2/", "google-adk/"];
 
 /// Marks the refusal of a request by its own id, which can be read whatever the status is.
 #[derive(Debug, Clone, Copy)]
-struct Addressed;
+struct AddressMark;
 
 /// Marks an answer as the refusal of a request by its own id.
 pub(super) fn address(response: &mut Response<Body>) {
-    response.extensions_mut().insert(Addressed);
+    response.extensions_mut().insert(AddressMark);
 }
 
 /// Whether an answer is the refusal of a request by its own id.
 pub(in crate::server) fn is_addressed(response: &Response<Body>) -> bool {
-    response.extensions().get::<Addressed>().is_some()
+    response.extensions().get::<AddressMark>().is_some()
 }
 
 /// Whether such a library posts to `/mcp`: its session has begun, so it says the revision.

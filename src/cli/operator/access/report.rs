@@ -14,7 +14,7 @@ use crate::cli::operator;
 use crate::cli::output;
 use crate::cli::text::visible;
 use crate::egress::Reach;
-use crate::inspect::{self, Explained, Looks, ModelAccess};
+use crate::inspect::{self, Explanation, Looks, ModelAccess};
 
 /// Examples of the command, shown in its help and run by a test.
 pub(super) const EXAMPLES: &str = "\
@@ -45,7 +45,7 @@ struct Access {
 #[derive(Debug, Serialize)]
 struct OfToken {
     token: TokenView,
-    access: Explained,
+    access: Explanation,
 }
 
 /// Reports on every token of the store, or of a tenant.
