@@ -1,4 +1,4 @@
-//! Words to the service manager: systemd's protocol of one datagram each.
+//! Words to the service manager: systemd's protocol of one datagram each, by hand (ADR 14).
 
 use std::ffi::OsString;
 use std::os::unix::net::UnixDatagram;

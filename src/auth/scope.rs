@@ -62,7 +62,7 @@ impl Scope {
     }
 }
 
-/// What one token may do.
+/// What one token may do: a bit for each scope, by hand for names come from the records (ADR 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scopes(u8);
 

@@ -1,4 +1,5 @@
-//! A table for a terminal: records as columns while they fit, else one under the other.
+//! A table for a terminal: records as columns while they fit, else one under the other. By hand, for
+//! columns are cut by their weight (ADR 14).
 
 use std::io::{self, IsTerminal as _};
 

@@ -1,4 +1,5 @@
-//! `DATABASE_URL`: which engine, where, and how to say so without the password.
+//! `DATABASE_URL`: which engine, where, and how to say so without the password. Read by hand, as the
+//! drivers read it and browsers do not (ADR 14).
 
 mod parameters;
 mod server;

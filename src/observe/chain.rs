@@ -112,13 +112,7 @@ pub(super) fn link(line: &str) -> Result<Link, Broken> {
 
 /// SHA-256 in hexadecimal digits.
 pub(super) fn digest(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing into memory cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 /// A chain that is read through, over one file or several in their order.

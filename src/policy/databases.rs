@@ -222,7 +222,8 @@ pub(crate) fn holds_a_store(place: &str) -> Advice {
     )
 }
 
-/// A database of a tenant, as it is held for all tokens that read it.
+/// A database of a tenant, as it is held for all tokens that read it. Which are open is kept by hand:
+/// one that is used is never closed (ADR 14).
 pub(crate) struct Held {
     record: Database,
     /// As the log names it: tenant and database.

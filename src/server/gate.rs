@@ -410,7 +410,8 @@ fn note_token(parts: &Parts, holder: impl FnOnce() -> Holder) {
 #[derive(Debug, Clone, Copy)]
 struct Unreadable;
 
-/// The tokens that a request gives, one for each way.
+/// The tokens that a request gives, one for each way. The query is read by hand: no two texts may
+/// become one token (ADR 14).
 fn given(parts: &Parts, from_query: bool) -> Result<Vec<String>, Unreadable> {
     let mut given = Vec::new();
     for value in parts.headers.get_all(TOKEN_HEADER) {

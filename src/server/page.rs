@@ -3,7 +3,6 @@
 //! It holds no data. What it shows comes from the admin API and from the routes of clients, asked
 //! with a token that is typed into it; there is no cookie, so no other page can ask in its name.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -116,11 +115,7 @@ static PAGE: LazyLock<Made> = LazyLock::new(|| {
         sum.update(name);
         sum.update(bytes);
     }
-    let mut hash = String::new();
-    for byte in &sum.finalize()[..8] {
-        // Writing into memory cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
+    let hash = hex::encode(&sum.finalize()[..8]);
     Made {
         html: HTML.replace(HERE, &hash),
         clients,

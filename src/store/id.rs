@@ -16,7 +16,7 @@ pub fn is_id(text: &str) -> bool {
 fn random() -> Result<String, StoreFailure> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|_| StoreFailure::randomless())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 macro_rules! id {

@@ -144,10 +144,7 @@ impl Key {
         digest.update(bytes.expose_secret());
         let digest: [u8; 32] = digest.finalize().into();
         Self {
-            id: digest[..8]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            id: hex::encode(&digest[..8]),
             cipher: XChaCha20Poly1305::new(bytes.expose_secret().into()),
         }
     }

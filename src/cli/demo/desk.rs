@@ -33,10 +33,7 @@ impl Desk {
         })?;
         Ok(Self {
             folder,
-            key: digest(&new_token()?)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            key: hex::encode(digest(&new_token()?)),
         })
     }
 

@@ -1,4 +1,5 @@
-//! The description of the admin API, made of its routes and their types.
+//! The description of the admin API, made of its routes and their types; by hand, for a refusal tells
+//! all faults of a body at once (ADR 14).
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};

@@ -184,7 +184,8 @@ async fn write(
 struct TooLong(IdSearch);
 
 /// The lines of an input, read one ahead by a task of their own, so that waiting for one can be
-/// given up without losing half of it.
+/// given up without losing half of it. By hand, for of a line that is too long the id is looked for
+/// (ADR 14).
 fn lines(
     input: impl AsyncRead + Send + Unpin + 'static,
     mut arrival: Arrival,
