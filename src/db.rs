@@ -14,6 +14,7 @@ mod pool;
 mod postgres;
 mod shared;
 mod sqlite;
+mod start;
 pub mod tool;
 
 pub use causes::{CAUSES, Cause};

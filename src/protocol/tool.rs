@@ -145,16 +145,20 @@ pub fn output(action: Action) -> Value {
         Action::List => &PAGE[1..],
         Action::Query => &PAGE,
     };
-    let mut properties = Map::from_iter([("data".to_owned(), data)]);
-    let errors = ["error", "code", "hint"].map(|name| (name, "string"));
-    for (name, kind) in more.iter().copied().chain(errors) {
-        properties.insert(name.to_owned(), json!({ "type": kind }));
-    }
     json!({
         "type": "object",
-        "properties": properties,
+        "properties": members(data, more),
         "minProperties": 1,
     })
+}
+
+/// The members of an answer: what it is about, those of its action, and those of an error.
+pub(crate) fn members(data: Value, more: &[(&str, &str)]) -> Map<String, Value> {
+    let errors = ["error", "code", "hint"].map(|name| (name, "string"));
+    let others = more.iter().copied().chain(errors);
+    let others = others.map(|(name, kind)| (name.to_owned(), json!({ "type": kind })));
+    let data = ("data".to_owned(), data);
+    std::iter::once(data).chain(others).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::call::{field_of, taken};
 use super::parameter::{Accepted, Fallback, MAX_VALUES, bare, listed};
 use super::{Outcome, Tool};
 use crate::catalog::{Catalog, Field, FieldType};
+use crate::protocol::tool::members;
 
 /// A parameter as `describe` tells of it.
 #[derive(Debug, Serialize)]
@@ -186,14 +187,9 @@ pub fn output(tool: &Tool, columns: Option<&[(String, FieldType)]>, dynamic: boo
             (class.map_or(json!({}), |class| cell(class, dynamic)), &[])
         }
     };
-    let mut properties = Map::from_iter([("data".to_owned(), data)]);
-    let errors = ["error", "code", "hint"].map(|name| (name, "string"));
-    for (name, kind) in more.iter().copied().chain(errors) {
-        properties.insert(name.to_owned(), json!({ "type": kind }));
-    }
     json!({
         "type": "object",
-        "properties": properties,
+        "properties": members(data, more),
         "anyOf": [{ "required": ["data"] }, { "required": ["error"] }],
     })
 }

@@ -8,6 +8,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use crate::advice::Advice;
 use crate::config::ServerUrl;
 use crate::db::Failure;
+use crate::db::start::{of_network, word};
 
 /// What a failure at start means; `None` where the server may come by itself.
 pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
@@ -19,7 +20,10 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
             if detail.contains("RSA") {
                 // Without TLS the driver would have to encrypt the password itself.
                 (
-                    format!("{} takes this login over TLS alone (caching_sha2_password)", server(url)),
+                    format!(
+                        "{} takes this login over TLS alone (caching_sha2_password)",
+                        server(url)
+                    ),
                     "add ssl-mode=VERIFY_IDENTITY to DATABASE_URL, or ssl-mode=REQUIRED where \
                      the server's certificate cannot be checked"
                         .to_owned(),
@@ -33,24 +37,17 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
             }
         }
         Error::Tls(error) => encryption(url, &error.to_string()),
-        Error::Io(error) => match error.kind() {
-            // The driver's way of saying that the hands were not shaken.
-            ErrorKind::InvalidData => encryption(url, &error.to_string()),
-            // A local socket appears with its server; else it is a file for TLS.
-            ErrorKind::NotFound if !address.contains('/') => (
-                "a certificate or key that DATABASE_URL names cannot be read".to_owned(),
-                "check ssl-ca, ssl-cert and ssl-key; a relative path starts at the folder you run in"
-                    .to_owned(),
-            ),
-            _ if is_unknown_host(error) => (
-                format!("there is no host {:?}", host(address)),
-                format!("check its name: getent hosts {}", host(address)),
-            ),
-            _ => return None,
-        },
+        // The driver's way of saying that the TLS handshake failed.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            encryption(url, &error.to_string())
+        }
+        Error::Io(error) => of_network(error, address, "ssl-ca, ssl-cert and ssl-key")?,
         Error::Protocol(detail) => match detail.split_once("unknown authentication plugin: ") {
             Some((_, plugin)) => (
-                format!("{} wants a login by {plugin}, which is not known here", server(url)),
+                format!(
+                    "{} wants a login by {plugin}, which is not known here",
+                    server(url)
+                ),
                 "use an account with a password: IDENTIFIED VIA mysql_native_password, or \
                  caching_sha2_password over TLS"
                     .to_owned(),
@@ -132,20 +129,10 @@ fn encryption(url: &ServerUrl, detail: &str) -> (String, String) {
     )
 }
 
-/// Whether the name will hardly be known a moment later.
-fn is_unknown_host(error: &std::io::Error) -> bool {
-    let detail = error.to_string();
-    detail.starts_with("failed to lookup address") && !detail.contains("Temporary failure")
-}
-
 /// `MariaDB at db:3306`, by the name that the address gives it.
 fn server(url: &ServerUrl) -> String {
     let name = if url.mariadb { "MariaDB" } else { "MySQL" };
     format!("{name} at {}", url.address)
-}
-
-fn host(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 /// The line that tries the same login by hand; the client asks for the password itself.
@@ -164,14 +151,4 @@ fn client(url: &ServerUrl, database: bool) -> String {
     let database = url.database.as_deref().filter(|_| database);
     let database = database.map_or(String::new(), |name| format!(" {}", word(name)));
     format!("{program} {place}{user} -p{database}")
-}
-
-/// A word of a command line, quoted where a shell would change it.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-/:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }

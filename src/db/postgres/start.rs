@@ -9,6 +9,7 @@ use super::session::WritableSession;
 use crate::advice::Advice;
 use crate::config::ServerUrl;
 use crate::db::Failure;
+use crate::db::start::{of_network, word};
 
 /// The routine of the server that finds no line in `pg_hba.conf`; its message is in any language.
 const NO_ENTRY: &str = "ClientAuthentication";
@@ -19,7 +20,9 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
     let (what, help) = match failure.source()? {
         Error::Database(error) => of_server(url, error.try_downcast_ref::<PgDatabaseError>()?)?,
         Error::Configuration(error) if error.is::<WritableSession>() => (
-            format!("sessions at {address} do not stay read only: what is between drops their options"),
+            format!(
+                "sessions at {address} do not stay read only: what is between drops their options"
+            ),
             "MCP_PGBOUNCER=true sets each transaction up instead".to_owned(),
         ),
         Error::Configuration(error) => (
@@ -27,21 +30,11 @@ pub(super) fn fault(url: &ServerUrl, failure: &Failure) -> Option<Advice> {
             "check sslcert and sslkey: both are needed, or none".to_owned(),
         ),
         Error::Tls(error) => encryption(address, &error.to_string()),
-        Error::Io(error) => match error.kind() {
-            // The driver's way of saying that the hands were not shaken.
-            ErrorKind::InvalidData => encryption(address, &error.to_string()),
-            // A local socket appears with its server; else it is a file for TLS.
-            ErrorKind::NotFound if !address.contains('/') => (
-                "a certificate or key that DATABASE_URL names cannot be read".to_owned(),
-                "check sslrootcert, sslcert and sslkey; a relative path starts at the folder you run in"
-                    .to_owned(),
-            ),
-            _ if is_unknown_host(error) => (
-                format!("there is no host {:?}", host(address)),
-                format!("check its name: getent hosts {}", host(address)),
-            ),
-            _ => return None,
-        },
+        // The driver's way of saying that the TLS handshake failed.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            encryption(address, &error.to_string())
+        }
+        Error::Io(error) => of_network(error, address, "sslrootcert, sslcert and sslkey")?,
         Error::Protocol(_) => (
             format!("what answers at {address} is no PostgreSQL server"),
             "check host and port of DATABASE_URL".to_owned(),
@@ -119,16 +112,6 @@ fn encryption(address: &str, detail: &str) -> (String, String) {
     )
 }
 
-/// Whether the name will hardly be known a moment later.
-fn is_unknown_host(error: &std::io::Error) -> bool {
-    let detail = error.to_string();
-    detail.starts_with("failed to lookup address") && !detail.contains("Temporary failure")
-}
-
-fn host(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(host, _)| host)
-}
-
 /// The line that tries the same log-in by hand; psql asks for the password itself.
 fn psql(url: &ServerUrl, database: Option<&str>) -> String {
     let (host, port) = match url.address.rsplit_once(':') {
@@ -141,14 +124,4 @@ fn psql(url: &ServerUrl, database: Option<&str>) -> String {
     let database = database.or(url.database.as_deref());
     let database = database.map_or(String::new(), |name| format!(" -d {}", word(name)));
     format!("psql -h {}{port}{user}{database}", word(host))
-}
-
-/// A word of a command line, quoted where a shell would change it.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-/:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
