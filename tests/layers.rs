@@ -117,7 +117,7 @@ fn functions(code: &str) -> Vec<(String, usize)> {
     let named = lines.iter().enumerate().filter_map(|(at, line)| {
         let mut words = line.trim_start().split(' ');
         let is_said = |word: &&str| {
-            word.starts_with("pub") || matches!(*word, "const" | "async" | "in" | "unsafe")
+            word.starts_with("pub") || word.ends_with(')') || matches!(*word, "const" | "async")
         };
         let name = (words.find(|word| !is_said(word)) == Some("fn")).then(|| words.next())??;
         let indent = &line[..line.len() - line.trim_start().len()];
@@ -147,9 +147,49 @@ fn functions_are_found_with_their_lengths() {
     );
 }
 
+#[test]
+fn what_the_page_names_is_there() {
+    let mut files = Vec::new();
+    gather(&root().join("src"), &mut files);
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let code: String = sources().into_iter().map(|source| source.code).collect();
+    let words: std::collections::HashSet<&str> = code.split(|c| !is_of_name(c)).collect();
+    let modules = table("| Module | May use |");
+    let page = page();
+    let named = page.split('`').skip(1).step_by(2);
+    let named = named.filter(|name| !name.contains([' ', '\n', '<']));
+    let mut gone = Vec::new();
+    for name in named {
+        let is_file = name.ends_with(".rs") || name.ends_with('/');
+        let is_ours = |path: &str| {
+            let first = path.split("::").next().unwrap();
+            first.starts_with(char::is_uppercase) || modules.iter().any(|(name, _)| name == first)
+        };
+        let is_there = match name.rsplit_once("::") {
+            Some((path, last)) => !is_ours(path) || words.contains(last),
+            None if is_file => {
+                let within = format!("/{name}");
+                files.iter().any(|file| file.contains(&within)) || root().join(name).exists()
+            }
+            None => true,
+        };
+        if !is_there {
+            gone.push(name.to_owned());
+        }
+    }
+    assert!(gone.is_empty(), "{gone:#?}");
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("docs/internals/architecture.md")).unwrap()
+}
+
 /// The rows under that heading: the name in the first column, and those in the second.
 fn table(heading: &str) -> Vec<(String, Vec<String>)> {
-    let text = fs::read_to_string(root().join("docs/internals/architecture.md")).unwrap();
+    let text = page();
     let (_, below) = text.split_once(heading).unwrap();
     let rows = below
         .lines()
