@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::table::columns;
 use super::text::visible;
 use super::{operator, output, query, serve};
+use crate::advice::Advice;
 use crate::app::{self, NoWorkbench, OpenService, ToolCaller, Tries, Workbench};
 use crate::config::{self, Config};
 use crate::error::Speech;

@@ -345,7 +345,7 @@ mod tests {
         ] {
             let faults = faults(&format!("\n{line}\n"));
             assert!(
-                faults[0].starts_with("error: .env: line 2"),
+                faults[0].starts_with(".env: line 2"),
                 "{}",
                 faults[0]
             );

@@ -1,5 +1,7 @@
 //! What tests on real servers share: finding the server, or saying why a test was skipped.
 
+#[allow(dead_code, reason = "each binary uses what it needs")]
+pub(crate) mod database;
 mod skipped;
 
 pub(crate) use skipped::*;

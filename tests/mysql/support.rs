@@ -1,7 +1,6 @@
 //! Databases that last as long as their test, and a service over them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lucarne::app::{self, Live};
@@ -14,43 +13,31 @@ use lucarne::protocol::{Object, Read};
 use lucarne::service::Service;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
+use crate::common::database::{OwnDatabase, clean_up};
+
 /// A database of its own; dropping it drops it on the server, whatever became of the test.
 pub(crate) struct Database {
-    server: String,
+    own: OwnDatabase,
     pub(crate) name: String,
 }
 
 impl Database {
     /// Makes an empty one; `None` when no server answers, and none must.
     pub(crate) async fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = crate::common::server::<MySqlConnection>(
-            "mysql",
-            "LUCARNE_TEST_MYSQL",
-            "mysql://root@127.0.0.1:3306/",
-        )
-        .await?;
-        let server = server.rsplit_once('/').unwrap().0.to_owned();
-        let mut admin = MySqlConnection::connect(&format!("{server}/"))
-            .await
-            .unwrap();
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lucarne_test_{}_{count}", std::process::id());
-        let sql =
-            format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci");
-        admin.execute(AssertSqlSafe(sql)).await.unwrap();
-        admin.close().await.unwrap();
-        Some(Self { server, name })
+        let how = "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci";
+        let own = OwnDatabase::mysql(how).await?;
+        let name = own.name.clone();
+        Some(Self { own, name })
     }
 
     /// The URL by which the service reads it.
     pub(crate) fn url(&self) -> String {
-        format!("{}/{}", self.server, self.name)
+        self.own.url()
     }
 
     /// The URL of another account.
     pub(crate) fn url_of(&self, login: &str) -> String {
-        let host = self.server.rsplit_once('@').unwrap().1;
+        let host = self.address();
         format!("mysql://{login}@{host}/{}", self.name)
     }
 
@@ -62,7 +49,8 @@ impl Database {
 
     /// Where the server listens.
     pub(crate) fn address(&self) -> String {
-        self.server.rsplit_once('@').unwrap().1.to_owned()
+        let (server, _) = self.own.server.rsplit_once('/').unwrap();
+        server.rsplit_once('@').unwrap().1.to_owned()
     }
 
     /// The URL by another way to the server.
@@ -92,9 +80,7 @@ impl Database {
 
     /// What the statements that run on it are; the one that asks is left out.
     pub(crate) async fn processes(&self) -> Vec<String> {
-        let mut admin = MySqlConnection::connect(&format!("{}/", self.server))
-            .await
-            .unwrap();
+        let mut admin = MySqlConnection::connect(&self.own.server).await.unwrap();
         let sql = "SELECT CAST(CONCAT(id, ' ', command, ' ', COALESCE(info, '')) AS CHAR) \
                    FROM information_schema.processlist WHERE db = ?";
         let rows = sqlx::query_scalar(sql)
@@ -109,9 +95,7 @@ impl Database {
     /// Ends every session on it, and says how many there were.
     pub(crate) async fn kill_sessions(&self) -> usize {
         let processes = self.processes().await;
-        let mut admin = MySqlConnection::connect(&format!("{}/", self.server))
-            .await
-            .unwrap();
+        let mut admin = MySqlConnection::connect(&self.own.server).await.unwrap();
         for process in &processes {
             let id: u64 = process.split(' ').next().unwrap().parse().unwrap();
             // It may have ended by itself.
@@ -124,25 +108,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        // A thread of its own, for the test's runtime may be the one that unwinds.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.unwrap().block_on(async {
-                let mut admin = MySqlConnection::connect(&format!("{server}/"))
-                    .await
-                    .unwrap();
-                for sql in [
-                    format!("DROP DATABASE {name}"),
-                    format!("DROP USER IF EXISTS {name}@'127.0.0.1', {name}@'localhost'"),
-                ] {
-                    admin.execute(AssertSqlSafe(sql)).await.unwrap();
-                }
-            });
-        });
-        let _ = dropping.join();
+        let name = &self.name;
+        let users = format!("DROP USER IF EXISTS {name}@'127.0.0.1', {name}@'localhost'");
+        clean_up(&self.own.server, users);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Databases that last as long as their test, and a service over them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use lucarne::app::{self, Live};
 use lucarne::auth::{Caller, Credential};
@@ -13,13 +12,13 @@ use lucarne::protocol::{Object, Read};
 use lucarne::service::Service;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
+use crate::common::database::OwnDatabase;
+pub(crate) use crate::common::database::clean_up;
+
 const TOKEN: &str = "a-token-for-tests-alone";
 
 /// A database of its own, dropped with this value whatever became of the test.
-pub(crate) struct Database {
-    server: String,
-    name: String,
-}
+pub(crate) struct Database(OwnDatabase);
 
 impl Database {
     /// Makes a database by a script; `None` where there is no server and none is required.
@@ -34,37 +33,24 @@ impl Database {
     }
 
     async fn made(how: &str, script: &str) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = crate::common::server::<PgConnection>(
-            "postgres",
-            "LUCARNE_TEST_POSTGRES",
-            "postgres://root@127.0.0.1:5432/postgres",
-        )
-        .await?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lucarne_test_{}_{count}", std::process::id());
-        let database = Self { server, name };
-        let mut admin = PgConnection::connect(&database.server).await.unwrap();
-        let create = format!("CREATE DATABASE {} {how}", database.name);
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let database = Self(OwnDatabase::postgres(how).await?);
         database.execute(script).await;
         Some(database)
     }
 
     /// The URL of its server.
     pub(crate) fn server(&self) -> String {
-        self.server.clone()
+        self.0.server.clone()
     }
 
     /// Its name.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Its URL, by the role of the tests.
     pub(crate) fn url(&self) -> String {
-        let (start, _) = self.server.rsplit_once('/').expect("a URL with a path");
-        format!("{start}/{}", self.name)
+        self.0.url()
     }
 
     /// Its URL by another role.
@@ -77,7 +63,7 @@ impl Database {
 
     /// Where the server listens: host and port.
     pub(crate) fn address(&self) -> String {
-        let (_, place) = self.server.split_once("://").expect("a URL");
+        let (_, place) = self.0.server.split_once("://").expect("a URL");
         let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
         let place = place.split('/').next().unwrap_or_default();
         match place.contains(':') {
@@ -116,31 +102,6 @@ impl Database {
     /// A service over some of its tables.
     pub(crate) async fn service(&self, models: &str) -> Asked {
         Asked::new(&self.url(), models, &[]).await
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        clean_up(&self.server, sql);
-    }
-}
-
-/// Runs one statement on the server while a test ends, on a runtime of its own.
-pub(crate) fn clean_up(server: &str, sql: String) {
-    let (server, note) = (server.to_owned(), format!("left behind: {sql}"));
-    let done = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            let mut admin = PgConnection::connect(&server).await?;
-            admin.execute(AssertSqlSafe(sql)).await?;
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-        })
-    });
-    if !matches!(done.join(), Ok(Ok(()))) {
-        crate::common::note(&note);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The same rows on every engine that answers.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
+use sqlx::{Connection as _, MySqlConnection, PgConnection};
 
-use crate::common::server;
+use crate::common::database::OwnDatabase;
 use crate::meaning::script;
 use crate::support::Served;
 
@@ -13,11 +13,11 @@ const SMALL: [(&str, &str); 2] = [
     ("MCP_RELATIONS", "up:t.n=t.id"),
 ];
 
-/// A service over one engine, and what is left behind by it.
+/// A service over one engine, and the database of its own where it has a server.
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
     pub(crate) served: Served,
-    left: Option<(String, String)>,
+    own: Option<OwnDatabase>,
 }
 
 /// SQLite, and the servers that are there.
@@ -36,10 +36,10 @@ pub(crate) async fn engines() -> Vec<Engine> {
 impl Engine {
     /// All that is in the database, past the service: what there is, and every row of it.
     pub(crate) async fn contents(&self) -> String {
-        let Some((server, _)) = &self.left else {
+        let Some(own) = &self.own else {
             return self.served.file();
         };
-        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        let url = own.url();
         if self.name == "postgres" {
             let sql = "SELECT concat(\
                 (SELECT string_agg(concat(relname, relkind, relacl::text), ',' ORDER BY oid) \
@@ -69,21 +69,19 @@ impl Engine {
         Self {
             name: "sqlite",
             served,
-            left: None,
+            own: None,
         }
     }
 
     /// A session of one's own on PostgreSQL, past the service.
     pub(crate) async fn postgres_connection(&self) -> PgConnection {
-        let (server, _) = self.left.as_ref().unwrap();
-        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        let url = self.own.as_ref().unwrap().url();
         PgConnection::connect(&url).await.unwrap()
     }
 
     /// A session of one's own on MariaDB or MySQL, past the service.
     pub(crate) async fn mysql_connection(&self) -> MySqlConnection {
-        let (server, _) = self.left.as_ref().unwrap();
-        let url = format!("{}/{}", server.rsplit_once('/').unwrap().0, name());
+        let url = self.own.as_ref().unwrap().url();
         MySqlConnection::connect(&url).await.unwrap()
     }
 
@@ -93,22 +91,12 @@ impl Engine {
         models: &str,
         variables: &[(&str, &str)],
     ) -> Option<Self> {
-        let url = "postgres://root@127.0.0.1:5432/postgres";
-        let server = server::<PgConnection>("postgres", "LUCARNE_TEST_POSTGRES", url).await?;
-        let name = name();
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-        let mut connection = PgConnection::connect(&url).await.unwrap();
-        for statement in statements {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        connection.close().await.unwrap();
+        let own = OwnDatabase::postgres("").await?;
+        own.run_all(statements).await;
         Some(Self {
             name: "postgres",
-            served: Served::at(&url, models, variables).await,
-            left: Some((server, format!("DROP DATABASE {name} WITH (FORCE)"))),
+            served: Served::at(&own.url(), models, variables).await,
+            own: Some(own),
         })
     }
 
@@ -118,53 +106,12 @@ impl Engine {
         models: &str,
         variables: &[(&str, &str)],
     ) -> Option<Self> {
-        let url = "mysql://root@127.0.0.1:3306/";
-        let server = server::<MySqlConnection>("mysql", "LUCARNE_TEST_MYSQL", url).await?;
-        let name = name();
-        let mut admin = MySqlConnection::connect(&server).await.unwrap();
-        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-        let mut connection = MySqlConnection::connect(&url).await.unwrap();
-        for statement in statements {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        connection.close().await.unwrap();
+        let own = OwnDatabase::mysql("CHARACTER SET utf8mb4").await?;
+        own.run_all(statements).await;
         Some(Self {
             name: "mysql",
-            served: Served::at(&url, models, variables).await,
-            left: Some((server, format!("DROP DATABASE {name}"))),
+            served: Served::at(&own.url(), models, variables).await,
+            own: Some(own),
         })
-    }
-}
-
-/// A name for a database of this test, for several tests make theirs at once.
-fn name() -> String {
-    let id = format!("{:?}", std::thread::current().id());
-    let thread: String = id.chars().filter(char::is_ascii_digit).collect();
-    format!("lucarne_queries_{}_{thread}", std::process::id())
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let Some((server, sql)) = self.left.take() else {
-            return;
-        };
-        let postgres = self.name == "postgres";
-        // A thread of its own, for the test's runtime may be the one that unwinds.
-        let dropping = std::thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().build().unwrap().block_on(async {
-                let sql = AssertSqlSafe(sql);
-                if postgres {
-                    let mut admin = PgConnection::connect(&server).await.unwrap();
-                    admin.execute(sql).await.unwrap();
-                } else {
-                    let mut admin = MySqlConnection::connect(&server).await.unwrap();
-                    admin.execute(sql).await.unwrap();
-                }
-            });
-        });
-        let _ = dropping.join();
     }
 }

@@ -3,55 +3,8 @@
 use lucarne::sample::{SampleError, load};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::common::server;
+use crate::common::database::OwnDatabase;
 use crate::{Dump, Engine, TABLES, cell, made, open, select};
-
-/// Runs a test in a database of its own and drops it afterwards, whatever became of the test.
-macro_rules! in_new_database {
-    ($connection:ty, $server:expr, |$url:ident| $body:block) => {{
-        let server: String = $server;
-        let name = format!(
-            "lucarne_sample_{}_{}",
-            std::process::id(),
-            getrandom::u32().unwrap()
-        );
-        let $url = format!(
-            "{}/{name}",
-            server.rsplit_once('/').expect("a URL that ends in /name").0
-        );
-        let mut admin = <$connection>::connect(&server).await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&mut admin)
-            .await
-            .unwrap();
-        let outcome = tokio::spawn(async move { $body }).await;
-        sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name}")))
-            .execute(&mut admin)
-            .await
-            .unwrap();
-        if let Err(error) = outcome {
-            std::panic::resume_unwind(error.into_panic());
-        }
-    }};
-}
-
-async fn postgres() -> Option<String> {
-    server::<sqlx::PgConnection>(
-        "postgres",
-        "LUCARNE_TEST_POSTGRES",
-        "postgres://postgres@127.0.0.1:5432/postgres",
-    )
-    .await
-}
-
-async fn mysql() -> Option<String> {
-    server::<sqlx::MySqlConnection>(
-        "mysql",
-        "LUCARNE_TEST_MYSQL",
-        "mysql://root@127.0.0.1:3306/",
-    )
-    .await
-}
 
 /// Compares with the rows of SQLite, naming the first cell that differs.
 fn assert_same(sqlite: &Dump, other: &Dump) {
@@ -67,112 +20,110 @@ fn assert_same(sqlite: &Dump, other: &Dump) {
 
 #[tokio::test]
 async fn postgres_holds_the_same_rows() {
-    let Some(server) = postgres().await else {
+    let Some(own) = OwnDatabase::postgres("").await else {
         return;
     };
-    in_new_database!(sqlx::PgConnection, server, |url| {
-        let (_folder, path, sqlite) = made().await;
-        let first = load(&url).await.unwrap();
-        assert_eq!(first, sqlite);
-        let second = load(&url).await.unwrap();
-        assert_eq!((second.made, second.rows), (false, first.rows));
+    let url = own.url();
+    let (_folder, path, sqlite) = made().await;
+    let first = load(&url).await.unwrap();
+    assert_eq!(first, sqlite);
+    let second = load(&url).await.unwrap();
+    assert_eq!((second.made, second.rows), (false, first.rows));
 
-        let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-        let rows = dump!(Engine::Postgres, db);
-        db.close().await.unwrap();
-        assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
-    });
+    let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
+    let rows = dump!(Engine::Postgres, db);
+    db.close().await.unwrap();
+    assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
 }
 
 #[tokio::test]
 async fn mysql_holds_the_same_rows() {
-    let Some(server) = mysql().await else { return };
-    in_new_database!(sqlx::MySqlConnection, server, |url| {
-        let (_folder, path, sqlite) = made().await;
-        let first = load(&url).await.unwrap();
-        assert_eq!(first, sqlite);
-        let second = load(&url).await.unwrap();
-        assert_eq!((second.made, second.rows), (false, first.rows));
+    let Some(own) = OwnDatabase::mysql("").await else {
+        return;
+    };
+    let url = own.url();
+    let (_folder, path, sqlite) = made().await;
+    let first = load(&url).await.unwrap();
+    assert_eq!(first, sqlite);
+    let second = load(&url).await.unwrap();
+    assert_eq!((second.made, second.rows), (false, first.rows));
 
-        let mut db = sqlx::MySqlConnection::connect(&url).await.unwrap();
-        let rows = dump!(Engine::MySql, db);
-        db.close().await.unwrap();
-        assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
-    });
+    let mut db = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    let rows = dump!(Engine::MySql, db);
+    db.close().await.unwrap();
+    assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
 }
 
 #[tokio::test]
 async fn postgres_with_a_table_is_refused() {
-    let Some(server) = postgres().await else {
+    let Some(own) = OwnDatabase::postgres("").await else {
         return;
     };
-    in_new_database!(sqlx::PgConnection, server, |url| {
-        let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-        for sql in [
-            "CREATE SCHEMA shop",
-            "CREATE VIEW shop.things AS SELECT 1 AS id",
-        ] {
-            sqlx::query(sql).execute(&mut db).await.unwrap();
-        }
-        let error = load(&url).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the database is not empty: it has the table shop.things"
-        );
-        let tables: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-                .fetch_one(&mut db)
-                .await
-                .unwrap();
-        assert_eq!(tables, 0);
-        db.close().await.unwrap();
-    });
+    let url = own.url();
+    let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
+    for sql in [
+        "CREATE SCHEMA shop",
+        "CREATE VIEW shop.things AS SELECT 1 AS id",
+    ] {
+        sqlx::query(sql).execute(&mut db).await.unwrap();
+    }
+    let error = load(&url).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the database is not empty: it has the table shop.things"
+    );
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+    assert_eq!(tables, 0);
+    db.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn postgres_that_refuses_keeps_nothing() {
-    let Some(server) = postgres().await else {
+    let Some(own) = OwnDatabase::postgres("").await else {
         return;
     };
-    in_new_database!(sqlx::PgConnection, server, |url| {
-        let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-        // A type in the way: the script fails after its first statements.
-        sqlx::query("CREATE TYPE ticket_priority AS ENUM ('none')")
-            .execute(&mut db)
-            .await
-            .unwrap();
-        let error = load(&url).await.unwrap_err();
-        assert_eq!(error.to_string(), "PostgreSQL refused the sample");
-        let types: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM pg_type WHERE typname = 'user_role'")
-                .fetch_one(&mut db)
-                .await
-                .unwrap();
-        assert_eq!(types, 0);
-        db.close().await.unwrap();
-    });
+    let url = own.url();
+    let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
+    // A type in the way: the script fails after its first statements.
+    sqlx::query("CREATE TYPE ticket_priority AS ENUM ('none')")
+        .execute(&mut db)
+        .await
+        .unwrap();
+    let error = load(&url).await.unwrap_err();
+    assert_eq!(error.to_string(), "PostgreSQL refused the sample");
+    let types: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_type WHERE typname = 'user_role'")
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
+    assert_eq!(types, 0);
+    db.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn mysql_with_a_table_or_without_a_database_is_refused() {
-    let Some(server) = mysql().await else { return };
-    let error = load(&server).await.unwrap_err();
+    let Some(own) = OwnDatabase::mysql("").await else {
+        return;
+    };
+    let error = load(&own.server).await.unwrap_err();
     assert!(matches!(error, SampleError::NoDatabase), "{error:?}");
-    in_new_database!(sqlx::MySqlConnection, server, |url| {
-        let mut db = sqlx::MySqlConnection::connect(&url).await.unwrap();
-        // As a load that broke off would leave it.
-        for table in ["users", "tickets", "change_log"] {
-            let sql = format!("CREATE TABLE {table} (id INT) COMMENT = 'Lucarne sample: x'");
-            sqlx::query(AssertSqlSafe(sql))
-                .execute(&mut db)
-                .await
-                .unwrap();
-        }
-        let error = load(&url).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the database is not empty: it has the table change_log"
-        );
-        db.close().await.unwrap();
-    });
+    let url = own.url();
+    let mut db = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    // As a load that broke off would leave it.
+    for table in ["users", "tickets", "change_log"] {
+        let sql = format!("CREATE TABLE {table} (id INT) COMMENT = 'Lucarne sample: x'");
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut db)
+            .await
+            .unwrap();
+    }
+    let error = load(&url).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the database is not empty: it has the table change_log"
+    );
+    db.close().await.unwrap();
 }

@@ -1,13 +1,14 @@
 //! Stores that last as long as their test.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use lucarne::auth::Scope;
 use lucarne::config::{self, Config};
 use lucarne::store::{Keys, NewDatabase, NewTenant, NewToken, Store, StoreFault};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::common::database::OwnDatabase;
 
 /// A key, and another.
 pub(crate) const KEY: &str = "abababababababababababababababababababababababababababababababab";
@@ -19,7 +20,7 @@ pub(crate) const URL: &str = "postgres://planted-user:planted-password@127.0.0.1
 /// A place for a store, removed with this value whatever became of the test.
 pub(crate) enum Place {
     File(TempDir),
-    Database { server: String, name: String },
+    Database(OwnDatabase),
 }
 
 impl Place {
@@ -37,19 +38,7 @@ impl Place {
     }
 
     pub(crate) async fn database() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = crate::common::server::<PgConnection>(
-            "postgres",
-            "LUCARNE_TEST_POSTGRES",
-            "postgres://root@127.0.0.1:5432/postgres",
-        )
-        .await?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lucarne_store_{}_{count}", std::process::id());
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
-        Some(Self::Database { server, name })
+        OwnDatabase::postgres("").await.map(Self::Database)
     }
 
     /// The file, of a place that is one.
@@ -63,10 +52,7 @@ impl Place {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::File(_) => format!("sqlite:///{}", self.path().display()),
-            Self::Database { server, name } => {
-                let (start, _) = server.rsplit_once('/').expect("a URL with a path");
-                format!("{start}/{name}")
-            }
+            Self::Database(own) => own.url(),
         }
     }
 
@@ -161,29 +147,6 @@ impl Place {
                     .await
                     .unwrap()
             }
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Self::Database { server, name } = self else {
-            return;
-        };
-        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let (server, note) = (server.clone(), format!("left behind: {sql}"));
-        let done = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let mut admin = PgConnection::connect(&server).await?;
-                admin.execute(AssertSqlSafe(sql)).await?;
-                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-            })
-        });
-        if !matches!(done.join(), Ok(Ok(()))) {
-            crate::common::note(&note);
         }
     }
 }

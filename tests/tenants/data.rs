@@ -1,10 +1,9 @@
 //! One database of several companies, in each engine, that lasts as long as its test.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgConnection};
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::common::database::OwnDatabase;
 
 /// Companies in the database.
 pub(crate) const COMPANIES: i64 = 3;
@@ -14,8 +13,8 @@ pub(crate) const TICKETS: i64 = 240;
 /// A database, removed with this value whatever became of the test.
 pub(crate) enum Data {
     Sqlite(TempDir),
-    Postgres { server: String, name: String },
-    MySql { server: String, name: String },
+    Postgres(OwnDatabase),
+    MySql(OwnDatabase),
 }
 
 /// The company of a ticket.
@@ -72,33 +71,13 @@ impl Data {
     }
 
     pub(crate) async fn postgres() -> Option<Self> {
-        let server = crate::common::server::<PgConnection>(
-            "postgres",
-            "LUCARNE_TEST_POSTGRES",
-            "postgres://root@127.0.0.1:5432/postgres",
-        )
-        .await?;
-        let name = name();
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        admin.execute(create).await.unwrap();
-        let data = Self::Postgres { server, name };
+        let data = Self::Postgres(OwnDatabase::postgres("").await?);
         data.fill().await;
         Some(data)
     }
 
     async fn mysql() -> Option<Self> {
-        let server = crate::common::server::<MySqlConnection>(
-            "mysql",
-            "LUCARNE_TEST_MYSQL",
-            "mysql://root@127.0.0.1:3306/mysql",
-        )
-        .await?;
-        let name = name();
-        let mut admin = MySqlConnection::connect(&server).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        admin.execute(create).await.unwrap();
-        let data = Self::MySql { server, name };
+        let data = Self::MySql(OwnDatabase::mysql("").await?);
         data.fill().await;
         Some(data)
     }
@@ -108,10 +87,7 @@ impl Data {
             Self::Sqlite(folder) => {
                 format!("sqlite:///{}", folder.path().join("shop.db").display())
             }
-            Self::Postgres { server, name } | Self::MySql { server, name } => {
-                let (start, _) = server.rsplit_once('/').unwrap();
-                format!("{start}/{name}")
-            }
+            Self::Postgres(own) | Self::MySql(own) => own.url(),
         }
     }
 
@@ -123,59 +99,17 @@ impl Data {
 
     /// Runs a statement past the service.
     pub(crate) async fn execute(&self, statement: &str) {
-        let statement = AssertSqlSafe(statement.to_owned());
         match self {
             Self::Sqlite(folder) => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new()
                     .filename(folder.path().join("shop.db"))
                     .create_if_missing(true);
                 let mut connection: SqliteConnection = options.connect().await.unwrap();
+                let statement = AssertSqlSafe(statement.to_owned());
                 connection.execute(statement).await.unwrap();
                 connection.close().await.unwrap();
             }
-            Self::Postgres { .. } => {
-                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
-                connection.execute(statement).await.unwrap();
-            }
-            Self::MySql { .. } => {
-                let mut connection = MySqlConnection::connect(&self.url()).await.unwrap();
-                connection.execute(statement).await.unwrap();
-            }
+            Self::Postgres(own) | Self::MySql(own) => own.run(statement).await,
         }
-    }
-}
-
-fn name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("lucarne_tenants_{}_{count}", std::process::id())
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let (server, drop) = match self {
-            Self::Sqlite(_) => return,
-            Self::Postgres { server, name } => {
-                (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"))
-            }
-            Self::MySql { server, name } => (server.clone(), format!("DROP DATABASE {name}")),
-        };
-        let postgres = matches!(self, Self::Postgres { .. });
-        // A runtime of its own, for the test's may be on its way out.
-        let removing = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }.enable_all().build().unwrap();
-            runtime.block_on(async {
-                let drop = AssertSqlSafe(drop);
-                if postgres {
-                    let mut admin = PgConnection::connect(&server).await.unwrap();
-                    let _ = admin.execute(drop).await;
-                } else {
-                    let mut admin = MySqlConnection::connect(&server).await.unwrap();
-                    let _ = admin.execute(drop).await;
-                }
-            });
-        });
-        let _ = removing.join();
     }
 }

@@ -301,10 +301,10 @@ struct Secured {
 impl Secured {
     async fn new() -> Option<Self> {
         let data = Data::postgres().await?;
-        let Data::Postgres { name, .. } = &data else {
+        let Data::Postgres(own) = &data else {
             panic!("PostgreSQL")
         };
-        let role = format!("{name}_reader");
+        let role = format!("{}_reader", own.name);
         for statement in [
             format!("CREATE ROLE {role} LOGIN"),
             format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
@@ -459,7 +459,7 @@ async fn a_rule_holds_by_whatever_name_it_names_its_model() {
         let schema = match &data {
             Data::Sqlite(_) => "main".to_owned(),
             Data::Postgres { .. } => "public".to_owned(),
-            Data::MySql { name, .. } => name.clone(),
+            Data::MySql(own) => own.name.clone(),
         };
         let running = start(&[]).await;
         let new = NewTenant {

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use lucarne::app;
 use lucarne::auth::{Caller, Credential};
@@ -16,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection, PgCon
 use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::common::server;
+use crate::common::database::OwnDatabase;
 
 const TOKEN: &str = "a-token-for-these-tests";
 
@@ -24,7 +23,7 @@ const TOKEN: &str = "a-token-for-these-tests";
 pub(crate) struct Database {
     pub(crate) engine: &'static str,
     pub(crate) url: String,
-    left: Option<(String, String)>,
+    _own: Option<OwnDatabase>,
     folder: TempDir,
 }
 
@@ -121,66 +120,26 @@ async fn empty() -> Vec<Database> {
     let mut databases = vec![Database {
         engine: "sqlite",
         url: format!("sqlite:{}", folder.path().join("test.db").display()),
-        left: None,
+        _own: None,
         folder,
     }];
-    const POSTGRES: &str = "postgres://postgres@127.0.0.1:5432/postgres";
-    if let Some(url) = server::<PgConnection>("postgres", "POSTGRES_URL", POSTGRES).await {
-        let name = fresh();
-        let mut admin = PgConnection::connect(&url).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        databases.push(Database::at("postgres", &url, &name, drop));
-    }
-    const MYSQL: &str = "mysql://root@127.0.0.1:3306/mysql";
-    if let Some(url) = server::<MySqlConnection>("mysql", "MYSQL_URL", MYSQL).await {
-        let name = fresh();
-        let mut admin = MySqlConnection::connect(&url).await.unwrap();
-        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
-        admin.execute(AssertSqlSafe(create)).await.unwrap();
-        let drop = format!("DROP DATABASE IF EXISTS {name}");
-        databases.push(Database::at("mysql", &url, &name, drop));
-    }
+    databases.extend(
+        OwnDatabase::postgres("")
+            .await
+            .map(|own| Database::at("postgres", own)),
+    );
+    let own = OwnDatabase::mysql("CHARACTER SET utf8mb4").await;
+    databases.extend(own.map(|own| Database::at("mysql", own)));
     databases
 }
 
-fn fresh() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("lucarne_tools_{}_{number}", std::process::id())
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let Some((url, sql)) = self.left.take() else {
-            return;
-        };
-        let engine = self.engine;
-        let done = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(async {
-                if engine == "postgres" {
-                    let mut admin = PgConnection::connect(&url).await.unwrap();
-                    admin.execute(AssertSqlSafe(sql)).await.unwrap();
-                } else {
-                    let mut admin = MySqlConnection::connect(&url).await.unwrap();
-                    admin.execute(AssertSqlSafe(sql)).await.unwrap();
-                }
-            });
-        });
-        let _ = done.join();
-    }
-}
-
 impl Database {
-    /// One on a server, which `drop` removes.
-    fn at(engine: &'static str, url: &str, name: &str, drop: String) -> Self {
-        let (start, _) = url.rsplit_once('/').unwrap();
+    /// One on a server.
+    fn at(engine: &'static str, own: OwnDatabase) -> Self {
         Self {
             engine,
-            url: format!("{start}/{name}"),
-            left: Some((url.to_owned(), drop)),
+            url: own.url(),
+            _own: Some(own),
             folder: tempfile::tempdir().unwrap(),
         }
     }
