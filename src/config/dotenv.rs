@@ -344,11 +344,7 @@ mod tests {
             "MCP_TOKEN: s3same=",
         ] {
             let faults = faults(&format!("\n{line}\n"));
-            assert!(
-                faults[0].starts_with(".env: line 2"),
-                "{}",
-                faults[0]
-            );
+            assert!(faults[0].starts_with(".env: line 2"), "{}", faults[0]);
             assert!(!faults[0].contains("s3same"), "{}", faults[0]);
         }
     }

@@ -234,9 +234,9 @@ pub(super) fn ratio(told: Datum<'_>) -> (Addition, Datum<'static>) {
 pub(super) fn added(units: &Datum<'_>, scale: u8) -> Addition {
     match units {
         Datum::Int(units) => Addition::Exact(scaled((*units).into(), scale)),
-        Datum::Text(digits) => digits
-            .parse()
-            .map_or(Addition::Nothing, |units| Addition::Exact(scaled(units, scale))),
+        Datum::Text(digits) => digits.parse().map_or(Addition::Nothing, |units| {
+            Addition::Exact(scaled(units, scale))
+        }),
         Datum::Float(sum) => Addition::Float(*sum),
         _ => Addition::Nothing,
     }

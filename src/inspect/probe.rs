@@ -32,7 +32,7 @@ pub struct Probe {
     pub weaknesses: Vec<Advice>,
 }
 
-impl Probed {
+impl Probe {
     /// All that is to be looked at again.
     pub fn warnings(&self) -> impl Iterator<Item = &Advice> {
         self.unrelated.iter().chain(&self.weaknesses)

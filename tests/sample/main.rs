@@ -225,7 +225,10 @@ async fn the_file_holds_sound_rows() {
     assert!((9_000..10_000).contains(&created.rows[2].1));
     for (table, rows) in created.rows {
         let line = format!("| `{table}` | {rows} |");
-        assert!(include_str!("../../docs/sample.md").contains(&line), "{line}");
+        assert!(
+            include_str!("../../docs/sample.md").contains(&line),
+            "{line}"
+        );
     }
 
     let integrity: String = sqlx::query_scalar("PRAGMA integrity_check")

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Speech;
 
 /// The field that a scan is refused for.
 fn refused(model: &str, params: &str, scan_limit: Option<u64>) -> Option<String> {
@@ -95,6 +96,6 @@ fn a_refusal_names_what_is_indexed() {
     ] {
         let error = planned(&catalog, model, params, &limits(Some(LARGE))).err();
         let error = error.unwrap();
-        assert_eq!(error.hint(), Some(hint), "{params}");
+        assert_eq!(error.hint(Speech::Native), Some(hint), "{params}");
     }
 }
