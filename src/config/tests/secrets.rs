@@ -183,9 +183,9 @@ fn what_a_faulty_file_does_not_hold_is_gone() {
             std::fs::write(&file, &text).unwrap();
             let (now, faults) = before.reread().unwrap();
             let told = faults.unwrap();
-            assert!(told.iter().all(|fault| fault.variable == named), "{told}");
+            assert!(told.iter().all(|fault| fault.subject == named), "{told}");
             let gone = "tokens that the file does not hold";
-            let is_told = told.iter().any(|fault| fault.message.contains(gone));
+            let is_told = told.iter().any(|fault| fault.what.contains(gone));
             assert_eq!(is_told, kept.len() < 2, "{text}: {told}");
             match kept[..] {
                 [] => {
