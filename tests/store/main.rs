@@ -1,7 +1,6 @@
 //! The store on a SQLite file and on a real PostgreSQL server, through the library's own interface.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "clippy knows test functions, not the functions they call"
 )]
 
