@@ -142,11 +142,11 @@ pub(super) async fn read(
 }
 
 /// What is said of files that hold no tool: one that was emptied is sound, and most likely not meant.
-fn no_tools() -> Weakness {
-    Weakness {
-        what: "MCP_TOOLS_FILE holds no tool: none is served".to_owned(),
-        help: "write a [[tool]], or take the variable out".to_owned(),
-    }
+fn no_tools() -> Advice {
+    Advice::new(
+        "MCP_TOOLS_FILE holds no tool: none is served",
+        "write a [[tool]], or take the variable out",
+    )
 }
 
 /// What the files of a configuration hold, and what its own limits say of it.

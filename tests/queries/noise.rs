@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::properties::{SQL, check};
+use super::properties::SQL;
+use crate::meaning::check;
 use crate::support::Served;
 
 /// Any JSON, with the words of the protocol among its names and values.

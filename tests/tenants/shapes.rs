@@ -1,7 +1,7 @@
 //! What operators write is answered under row rules as if the other rows were not there: by a
 //! database in which they are, and by one from which they are gone.
 
-use lucarne::auth::TokenId;
+use lucarne::auth::Credential;
 use lucarne::store::NewToken;
 use serde_json::Value;
 
@@ -211,7 +211,7 @@ async fn answers(running: &Running, secret: &str, count: usize) -> Vec<Result<Va
     let service = &running.service;
     let policy = service
         .access()
-        .policy(&TokenId::of(secret))
+        .policy(&Credential::of(secret))
         .unwrap()
         .clone();
     let mut answers = Vec::new();
