@@ -92,15 +92,20 @@ impl Ledger<'_> {
 /// The name or path of what is meant, without a token that somebody took for a name: whoever revokes
 /// one that leaked may well paste it.
 fn without_tokens(of: &str) -> Cow<'_, str> {
-    let mut parts = of.split('/');
-    if !parts.any(auth::looks_made) {
+    let ends = |letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_');
+    if !of.split(ends).any(auth::looks_made) {
         return of.into();
     }
-    let parts = of.split('/').map(|part| match auth::looks_made(part) {
-        true => format!("[token {}]", Credential::of(part)),
-        false => part.to_owned(),
-    });
-    parts.collect::<Vec<_>>().join("/").into()
+    let mut told = String::with_capacity(of.len());
+    for piece in of.split_inclusive(ends) {
+        let word = piece.trim_end_matches(ends);
+        match auth::looks_made(word) {
+            true => told.extend(["[token ", &Credential::of(word).to_string(), "]"]),
+            false => told += word,
+        }
+        told += &piece[word.len()..];
+    }
+    told.into()
 }
 
 /// What a line of the audit says.
@@ -140,6 +145,11 @@ mod tests {
             let path = format!("/admin/api/tokens/{token}/rotate");
             let told = without_tokens(&path);
             assert!(told.starts_with("/admin/api/tokens/[token ") && told.ends_with("]/rotate"));
+            // As it is pasted.
+            for (before, behind) in [("Bearer ", ""), (" ", "%20"), ("\"", "\""), ("é", "\n")] {
+                let told = without_tokens(&format!("{before}{token}{behind}")).into_owned();
+                assert!(!told.contains(token) && told.ends_with(behind), "{told}");
+            }
         }
         for name in [
             "acme",
