@@ -9,6 +9,8 @@ use crate::catalog::{Field, FieldType};
 
 /// PostgreSQL's compression makes a value this many times smaller at the most.
 const COMPRESSION: &str = "300";
+/// The same of a number, which is besides twice as long in digits as it is stored.
+const COMPRESSION_OF_NUMBERS: &str = "600";
 
 /// What one row may take in the driver at the most, all its values together.
 pub(super) const ROW_BYTES: usize = 24 * 1024 * 1024;
@@ -21,8 +23,17 @@ pub(super) fn of_each(max_bytes: usize, values: usize) -> usize {
 
 /// How many of the fields have values without a bound.
 pub(super) fn unbounded<'f>(fields: impl IntoIterator<Item = &'f Field>) -> usize {
-    let is_measured = |field: &&Field| !field.is_bounded() && is_long(field.field_type());
+    let is_measured = |field: &&Field| {
+        !field.is_bounded() && (is_long(field.field_type()) || is_endless_number(field))
+    };
     fields.into_iter().filter(is_measured).count()
+}
+
+/// Whether it is one of PostgreSQL's numbers without a precision: they have up to 147,455 digits.
+fn is_endless_number(field: &Field) -> bool {
+    let is_plain = matches!(field.field_type(), FieldType::Decimal { scale: None });
+    // The other engines need no cast for theirs.
+    is_plain && !field.cast().is_empty()
 }
 
 /// Whether values of that type may be long.
@@ -62,15 +73,15 @@ pub(super) fn exceeds(
 ) -> Expr {
     let limit = || Expr::cust(max_bytes.to_string());
     let exceeds = size.gt(limit());
-    match (dialect, field.field_type()) {
-        // To know its length as text a document is written out; its stored size costs nothing.
-        (Dialect::Postgres, FieldType::Json | FieldType::Array | FieldType::Other) => {
-            let stored = Func::cust("pg_column_size").arg(column.clone());
-            let may = Expr::from(stored).gt(limit().div(Expr::cust(COMPRESSION)));
-            may.and(exceeds)
-        }
-        _ => exceeds,
-    }
+    // To know its length as text a document is written out; its stored size costs nothing.
+    let compression = match (dialect, field.field_type()) {
+        (Dialect::Postgres, FieldType::Json | FieldType::Array | FieldType::Other) => COMPRESSION,
+        (Dialect::Postgres, FieldType::Decimal { .. }) => COMPRESSION_OF_NUMBERS,
+        _ => return exceeds,
+    };
+    let stored = Func::cust("pg_column_size").arg(column.clone());
+    let may = Expr::from(stored).gt(limit().div(Expr::cust(compression)));
+    may.and(exceeds)
 }
 
 /// The projected value, or where it is too large its size as a value of the same SQL type.

@@ -81,6 +81,20 @@ async fn the_widest_rows_of_all_sessions_share_a_bound() {
         )),
     ];
     on_postgres(&made, |url| async move { wide("PostgreSQL", &url).await }).await;
+    // Numbers without a precision have as many digits as there is room for.
+    let many: Vec<String> = (0..BOUNDED).map(|at| format!("c{at} numeric")).collect();
+    let value = vec!["CAST(repeat('7', 131000) AS numeric)"; BOUNDED].join(", ");
+    let made = [
+        leaked(format!(
+            "CREATE TABLE wide (id int PRIMARY KEY, {})",
+            many.join(", ")
+        )),
+        leaked(format!("INSERT INTO wide SELECT 1, {value}")),
+    ];
+    on_postgres(&made, |url| async move {
+        wide("PostgreSQL, numbers", &url).await;
+    })
+    .await;
     let made = [
         leaked(format!(
             "CREATE TABLE wide (id int PRIMARY KEY, {})",
