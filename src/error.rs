@@ -133,8 +133,9 @@ pub enum ErrorKind {
     ToolFailed(Box<str>),
     #[error("Query timed out after {0}s")]
     Timeout(u64),
+    /// The most, and what the large values of the record take, where that is known.
     #[error("Response too large: one record exceeds {0} bytes")]
-    ResponseTooLarge(usize),
+    ResponseTooLarge(usize, usize),
     #[error("Server is busy, try again")]
     Overloaded,
     #[error("Database is unavailable")]
@@ -211,7 +212,7 @@ impl ErrorKind {
             ActionNotAllowed { .. } | ScopeMissing { .. } | CallerLacks { .. } => "not_permitted",
             ToolFailed(_) => "tool_failed",
             Timeout(_) => "timeout",
-            ResponseTooLarge(_) => "response_too_large",
+            ResponseTooLarge(..) => "response_too_large",
             Overloaded => "overloaded",
             Unavailable | Unrecorded | ShuttingDown => "unavailable",
             Internal => "internal",

@@ -1,5 +1,6 @@
 //! Which `Host` and `Origin` values are answered.
 
+use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use super::fault::quoted;
@@ -20,6 +21,23 @@ pub enum AllowedHosts {
 pub struct HostPattern {
     host: String,
     port: Option<u16>,
+}
+
+/// As `MCP_ALLOWED_HOSTS` has it.
+impl fmt::Display for AllowedHosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Only(hosts) = self else {
+            return f.write_str("*");
+        };
+        let hosts = hosts.iter().map(|HostPattern { host, port }| {
+            let host = match host.contains(':') {
+                true => format!("[{host}]"),
+                false => host.clone(),
+            };
+            port.map_or(host.clone(), |port| format!("{host}:{port}"))
+        });
+        f.write_str(&hosts.collect::<Vec<_>>().join(","))
+    }
 }
 
 impl AllowedHosts {

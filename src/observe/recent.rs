@@ -86,16 +86,30 @@ pub enum Obstacle {
     Scope(&'static str),
     /// An action that the token's tools leave out.
     Action(&'static str),
+    /// A tool of the operator that the token may not call.
+    Tool(Box<str>),
+    /// An attribute of the caller that a tool asks for, and the token has not.
+    Attribute(Box<str>),
     /// A field without an index, of a model with too many rows.
-    Scan(Box<str>),
+    Scan {
+        /// The field.
+        field: Box<str>,
+        /// The model.
+        model: Box<str>,
+    },
     /// A window: how many requests it admits, in how many seconds, and of whom.
     Window(u32, u64, Whose),
     /// Rows of a day.
     Budget(u64),
     /// The seconds that a statement may take.
     Timeout(u64),
-    /// The bytes that an answer may have.
-    Bytes(usize),
+    /// The bytes of one record.
+    Bytes {
+        /// What an answer may have.
+        most: usize,
+        /// What its large values have; 0 where that is not known.
+        needed: usize,
+    },
 }
 
 /// Whom a window counts.

@@ -151,6 +151,16 @@ impl Quota {
         (self.bound == Bound::Token).then_some((self.requests, self.window))
     }
 
+    /// The rows that may be read in a day, where there is a limit.
+    pub(crate) fn rows_per_day(&self) -> Option<u64> {
+        self.rows_per_day
+    }
+
+    /// The rows that were read today.
+    pub(crate) fn rows_today(&self) -> u64 {
+        self.rows_of(Utc::now())
+    }
+
     /// What was spent of it.
     pub(crate) fn spent(&self) -> Arc<Consumption> {
         Arc::clone(&self.spent)

@@ -320,7 +320,8 @@ fn failed(tool: &Tool, seconds: u64, max_bytes: usize, failure: &Failure) -> Fai
                 true => String::new(),
                 false => format!("large columns: {}", named.join(", ")),
             };
-            return Error::from(ErrorKind::ResponseTooLarge(max_bytes))
+            let needed = columns.iter().map(|(_, bytes)| *bytes).sum();
+            return Error::from(ErrorKind::ResponseTooLarge(max_bytes, needed))
                 .with_hint(hint)
                 .into();
         }

@@ -74,7 +74,7 @@ pub(crate) async fn fill(
             return Ok(lists.rows);
         }
         if kept == 1 {
-            let kind = ErrorKind::ResponseTooLarge(source.max_bytes());
+            let kind = ErrorKind::ResponseTooLarge(source.max_bytes(), 0);
             let hint = "the lists of one row are too large: ask for fewer rows or fields of them \
                         by include";
             return Err(Error::from(kind).with_hint(hint).into());

@@ -7,6 +7,9 @@ use crate::error::{Error, ErrorKind};
 use crate::observe::{Obstacle, Whose};
 use crate::policy::{Bound, Limited, Policy};
 
+/// What a tool calls an attribute of the caller by.
+const ATTRIBUTE: &str = "caller.attr.";
+
 /// What stood in the way, where more can be told than the code says.
 pub(super) fn of(error: &Error, policy: &Policy, model: Option<&str>) -> Option<Obstacle> {
     use ErrorKind::*;
@@ -27,10 +30,23 @@ pub(super) fn of(error: &Error, policy: &Policy, model: Option<&str>) -> Option<
         }
         ScopeMissing { scope, .. } => Obstacle::Scope(scope),
         ActionNotAllowed { action, .. } => Obstacle::Action(action),
-        ScanRefused { field, .. } => Obstacle::Scan(field.clone()),
+        ToolNotAllowed { tool, .. } => {
+            let name = tool.to_string();
+            let mut tools = policy.settings.tools.all();
+            let known = tools.find(|written| written.tool.name == name)?;
+            Obstacle::Tool(known.tool.name.as_str().into())
+        }
+        CallerLacks { what, .. } => Obstacle::Attribute(what.strip_prefix(ATTRIBUTE)?.into()),
+        ScanRefused { field, model } => Obstacle::Scan {
+            field: field.clone(),
+            model: model.clone(),
+        },
         BudgetSpent(rows) => Obstacle::Budget(*rows),
         Timeout(seconds) => Obstacle::Timeout(*seconds),
-        ResponseTooLarge(bytes) => Obstacle::Bytes(*bytes),
+        ResponseTooLarge(most, needed) => Obstacle::Bytes {
+            most: *most,
+            needed: *needed,
+        },
         _ => return None,
     })
 }

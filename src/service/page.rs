@@ -294,7 +294,8 @@ pub(crate) fn failed<'c>(
                 .iter()
                 .map(|(name, bytes)| format!("{name} ({bytes} bytes)"))
                 .collect();
-            let error = Error::from(ErrorKind::ResponseTooLarge(source.max_bytes()));
+            let needed = fields.iter().map(|(_, bytes)| *bytes).sum();
+            let error = Error::from(ErrorKind::ResponseTooLarge(source.max_bytes(), needed));
             let hint = "a value that the request compares, sorts or groups by is too large for \
                         that; use other fields in filters, sort and group_by";
             let told = match named.is_empty() {

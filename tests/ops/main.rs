@@ -21,6 +21,7 @@ mod mistakes;
 mod planning;
 mod proxy;
 mod reload;
+mod remedies;
 mod restarts;
 mod second_day;
 mod servers;

@@ -65,7 +65,7 @@ async fn each_refusal_tells_the_change_that_lets_it_through() {
             "tickets",
             json!({ "id": 3 }),
             "get is not allowed",
-            "lucarne token update agent --tenant 'acme corp' --tools list_records,query_records,whoami,get_record",
+            "lucarne token update agent --tenant 'acme corp' --tools list_records,query_records,get_record",
         ),
         (
             "list",

@@ -62,14 +62,9 @@ pub(super) fn by_code(code: &str) -> &'static str {
 /// What to do about a code, where no command does it.
 pub(super) fn by_code_remedy(code: &str) -> Option<&'static str> {
     Some(match code {
-        "host" => "name the host in MCP_ALLOWED_HOSTS, and reload; the log repeats it",
-        "origin" => "name the page's origin in MCP_ALLOWED_ORIGINS, and reload; the log repeats it",
-        "full" | "tenant_full" => "close sockets that nobody uses, or raise MCP_MAX_CONNECTIONS",
-        "address_full" => "raise MCP_MAX_CONNECTIONS_PER_ADDRESS",
         "missing" => "the client must send its token, as Authorization: Bearer or X-MCP-Token",
         "invalid" => "compare the client's token with the suffix of those that are known",
         "rotated" => "give the client the token that took its place",
-        "tenant_inactive" => "make the tenant active again",
         "store_away" => "bring the store back: MCP_STORE names it",
         "too_many" => "wait a minute; the right token passes at once",
         "invalid_json" | "invalid_request" => {
@@ -80,7 +75,7 @@ pub(super) fn by_code_remedy(code: &str) -> Option<&'static str> {
             "the answer told the client what to send instead; nothing here has to change"
         }
         "tool_not_allowed" => {
-            "the token needs the scope tools, and to see each model that the tool reads"
+            "lucarne tool list shows the tools that there are: the client called another"
         }
         "tool_failed" => "look at the log: it has the reason; lucarne tool test tries the examples",
         "not_found" => "nothing has to change, unless a row rule is narrower than it was meant",
