@@ -12,6 +12,7 @@ mod store_sync;
 mod supervise;
 mod tools;
 
+pub use crate::service::Tried as TriedExample;
 pub use crate::tools::call::Caller as ToolCaller;
 pub use open::{OpenService, open};
 pub use reload::{Live, NotReloaded};
@@ -19,7 +20,5 @@ pub use running::{App, Running, RunningPipe, StartError};
 pub use store_sync::{StoreFeed, keep};
 pub use supervise::Source;
 pub use tools::draft::drafted_tool;
-pub use tools::trial::{
-    NoWorkbench, Told as ToldTools, ToldTool, Tried as TriedExample, Tries, Workbench,
-};
+pub use tools::trial::{NoWorkbench, Told as ToldTools, ToldTool, Tries, Workbench};
 pub use tools::{give_tools, written_tools};

@@ -15,9 +15,11 @@ mod page;
 mod read;
 pub(crate) mod record;
 pub(crate) mod renewal;
+pub(crate) mod trial;
 mod whoami;
 
 pub use follow::{Change, PolicyReceiver};
+pub use trial::{Trial, Tried};
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

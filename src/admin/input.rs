@@ -1,6 +1,7 @@
 //! What operators give: new records, and what is to be changed of one.
 //!
-//! In a patch an absent member changes nothing, and null takes a value away.
+//! In a patch an absent member changes nothing, and null takes a value away: the schemas say where
+//! there is one to be taken. The texts of the members are what the page's forms say of them.
 
 use std::collections::BTreeMap;
 
@@ -22,13 +23,16 @@ const MAX_DAYS: u32 = 36_500;
 #[serde(deny_unknown_fields, default)]
 pub struct TenantPatch {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Option<String>,
     /// What it is, for people.
+    #[schemars(with = "String")]
     pub description: Option<String>,
     /// Whether its tokens let anyone in.
+    #[schemars(with = "bool")]
     pub active: Option<bool>,
     /// Which rows its tokens see, in the place of all rules before.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Vec<String>")]
     pub rows: Option<Vec<RowRule>>,
     /// How much its tokens may ask for together.
     pub limits: LimitsPatch,
@@ -54,21 +58,28 @@ pub struct LimitsPatch {
 #[serde(deny_unknown_fields, default)]
 pub struct DatabasePatch {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Option<String>,
-    /// Where it is and how to log in there. It is never given back.
-    #[schemars(with = "Option<String>")]
+    /// Where it is and how to log in there, in the place of the URL before. It is never given back.
+    #[schemars(with = "String", title = "URL", extend("format" = "password"))]
     pub url: Option<SecretString>,
-    /// Its whitelist.
+    /// Its whitelist: `name`, `schema.name` or `alias=schema.name`, with commas between.
+    #[schemars(with = "String")]
     pub models: Option<String>,
-    /// More sensitive fields.
+    /// More sensitive fields: `field` or `model.field`, with `*`.
+    #[schemars(with = "String")]
     pub hidden: Option<String>,
-    /// Fields that a built-in rule hides wrongly.
+    /// Fields that a built-in rule hides wrongly: `model.field`.
+    #[schemars(with = "String")]
     pub reveal: Option<String>,
-    /// Keys between its models that it does not tell of itself.
+    /// Keys between its models that it does not tell of itself: `model.field=model.field`.
+    #[schemars(with = "String")]
     pub relations: Option<String>,
     /// Whether a transaction pooler stands in front of it.
+    #[schemars(with = "bool")]
     pub pgbouncer: Option<bool>,
     /// Whether each transaction names its token and tenant.
+    #[schemars(with = "bool")]
     pub row_security: Option<bool>,
 }
 
@@ -110,10 +121,13 @@ pub struct TokenInput {
 #[serde(deny_unknown_fields, default)]
 pub struct TokenPatch {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: Option<String>,
     /// Whether it lets anyone in.
+    #[schemars(with = "bool")]
     pub active: Option<bool>,
     /// What it may do, in the place of all scopes before.
+    #[schemars(with = "Vec<String>")]
     pub scopes: Option<Vec<String>>,
     /// When it ends; null for never.
     #[serde(deserialize_with = "given")]
@@ -125,9 +139,10 @@ pub struct TokenPatch {
     #[serde(deserialize_with = "given")]
     pub tools: Option<Option<Vec<String>>>,
     /// What is known of whoever has it, in the place of all attributes before.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub attributes: Option<BTreeMap<String, String>>,
     /// Which rows it sees, in the place of all rules before.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Vec<String>")]
     pub rows: Option<Vec<RowRule>>,
     /// How much it may ask for.
     pub limits: LimitsPatch,

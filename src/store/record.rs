@@ -206,17 +206,19 @@ pub struct NewDatabase {
     /// Its name, which no other database of the tenant has.
     pub name: String,
     /// Where it is and how to log in there, as `DATABASE_URL`. It is never given back.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", title = "URL", extend("format" = "password"))]
     pub url: SecretString,
-    /// Its whitelist, as `MCP_ALLOWED_MODELS`.
+    /// Its whitelist, as `MCP_ALLOWED_MODELS`: `name`, `schema.name` or `alias=schema.name`, with
+    /// commas between.
     pub models: String,
-    /// More sensitive fields, as `MCP_HIDDEN_FIELDS`.
+    /// More sensitive fields, as `MCP_HIDDEN_FIELDS`: `field` or `model.field`, with `*`.
     #[serde(default)]
     pub hidden: String,
-    /// Fields that a built-in rule hides wrongly, as `MCP_REVEAL_FIELDS`.
+    /// Fields that a built-in rule hides wrongly, as `MCP_REVEAL_FIELDS`: `model.field`.
     #[serde(default)]
     pub reveal: String,
-    /// Keys between its models that it does not tell of itself, as `MCP_RELATIONS`.
+    /// Keys between its models that it does not tell of itself, as `MCP_RELATIONS`:
+    /// `model.field=model.field`.
     #[serde(default)]
     pub relations: String,
     /// Whether a transaction pooler stands in front of it.

@@ -37,6 +37,18 @@ pub struct Caller {
     pub attributes: Vec<(String, String)>,
 }
 
+impl Caller {
+    /// Who it is, in words; nothing where it is left open.
+    pub fn told(&self) -> Option<String> {
+        let token = self.token.as_ref().map(|name| format!("token {name}"));
+        let tenant = self.tenant.as_ref().map(|name| format!("tenant {name}"));
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(name, value)| format!("{name} = {value}"));
+        let told: Vec<String> = token.into_iter().chain(tenant).chain(attributes).collect();
+        (!told.is_empty()).then(|| told.join(", "))
+    }
+}
+
 /// The arguments of a call, in the order of the tool's parameters.
 ///
 /// # Errors

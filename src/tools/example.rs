@@ -30,6 +30,28 @@ pub struct Example {
 }
 
 impl Example {
+    /// What it expects, in words.
+    pub fn expected(&self) -> Vec<String> {
+        let members = |what: &str, of: &Map<String, Value>| {
+            let told = Value::Object(of.clone());
+            (!of.is_empty()).then(|| format!("{what} {told}"))
+        };
+        [
+            self.error.clone(),
+            self.rows.map(|rows| match rows.to_string() {
+                one if one == "1" => "1 row".to_owned(),
+                some => format!("{some} rows"),
+            }),
+            members("first", &self.first),
+            members("one with", &self.contains),
+            self.within
+                .map(|within| format!("within {} ms", within.as_millis())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// What came otherwise than it says, in words: of the rows of an answer, or of the code of a
     /// refusal, that came after so long.
     pub fn misses(
@@ -164,6 +186,15 @@ mod tests {
                 column: 1,
             },
         };
+        assert_eq!(
+            example.expected(),
+            [
+                "3.. rows",
+                r#"first {"sum":1.5,"name":"b","more":1}"#,
+                r#"one with {"id":2,"name":"a"}"#,
+                "within 5 ms",
+            ]
+        );
         let told = example.misses(Ok(&rows), Duration::from_millis(7));
         assert_eq!(
             told,

@@ -188,6 +188,9 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
     let asked = json!({ "action": "list", "model": "tickets" });
     let off = api.refused("POST", "/tokens/agent/ask", asked, 403).await;
     assert_eq!(off, "reads_off");
+    let path = "/tools/count/test";
+    let off = api.refused("POST", path, json!(null), 403).await;
+    assert_eq!(off, "reads_off");
     let exposed = api.done("GET", "/exposed", json!(null)).await;
     assert_eq!(exposed[0]["tenant"], "acme", "{exposed}");
     let number = session["id"].as_u64().unwrap();

@@ -6,6 +6,7 @@ use lucarne::store::NewToken;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::api::{Api, administered};
 use crate::data::{Data, TICKETS};
 use crate::support::{Client, Way, start, token};
 
@@ -219,4 +220,85 @@ async fn a_failure_tells_nothing_of_rows_that_rules_hide() {
             assert!(told[2]["code"].is_string(), "{}: {}", data.url(), told[2]);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_tries_the_examples_where_rows_may_be_read() {
+    const EXAMPLES: &str = r#"
+[[tool]]
+name = "sought"
+description = "A ticket by its title."
+sql = "SELECT id FROM tickets WHERE title = :title OR title = :whose"
+tokens = ["reports"]
+[tool.params]
+title = { type = "text", description = "Which" }
+whose = { from = "caller.attr.title" }
+[[tool.example]]
+params = { title = "none" }
+caller = { tenant = "acme", token = "agent", attr = { title = "ticket 4 of company-2" } }
+first = { id = 4 }
+[[tool.example]]
+params = { title = "none" }
+rows = "7"
+[[tool.example]]
+params = { title = 5 }
+caller = { tenant = "globex" }
+error = "invalid_value"
+within_ms = 60000
+"#;
+    let data = Data::sqlite().await;
+    let Data::Sqlite(folder) = &data else {
+        panic!("a file")
+    };
+    let (tools, audit) = (folder.path().join("t.toml"), folder.path().join("a.jsonl"));
+    std::fs::write(&tools, EXAMPLES).unwrap();
+    let running = administered(&[
+        ("MCP_ADMIN_READ", "true"),
+        ("MCP_TOOLS_FILE", &tools.display().to_string()),
+        ("MCP_AUDIT_FILE", &audit.display().to_string()),
+    ])
+    .await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    running.token(&tenant, with("agent", &["reports"])).await;
+    let mut api = Api::new(&running);
+    let scopes = api.done("GET", "/scopes", json!(null)).await;
+    assert_eq!(
+        scopes.as_array().unwrap().last(),
+        Some(&json!({ "name": "reports", "meaning": "calls of sought" }))
+    );
+    let told = api.done("GET", "/tools", json!(null)).await;
+    let examples = told["tools"][0]["examples"].clone();
+    assert_eq!(
+        examples[0],
+        json!({
+            "params": { "title": "none" },
+            "caller": "token agent, tenant acme, title = ticket 4 of company-2",
+            "expected": ["first {\"id\":4}"],
+            "place": "t.toml:10:1",
+        })
+    );
+    let expected = &examples[2]["expected"];
+    assert_eq!(expected, &json!(["invalid_value", "within 60000 ms"]));
+    let tried = api.done("POST", "/tools/sought/test", json!(null)).await;
+    let misses: Vec<&Value> = tried
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["misses"])
+        .collect();
+    assert_eq!(misses[0], &json!([]), "{tried}");
+    // Nobody is named: the first token that may call it has no title.
+    assert_eq!(misses[1][0], "refused: not_permitted", "{tried}");
+    let miss = "no token of a tenant globex in the store may call it";
+    assert_eq!(misses[2], &json!([miss]));
+    assert_eq!(tried[0]["place"], examples[0]["place"]);
+    let code = api
+        .refused("POST", "/tools/nothing/test", json!(null), 404)
+        .await;
+    assert_eq!(code, "not_found");
+    running.service.audit().unwrap().flush().await;
+    let lines = std::fs::read_to_string(&audit).unwrap();
+    let read = lines.lines().filter(|line| line.contains("testTool"));
+    assert_eq!(read.count(), 2, "{lines}");
+    api.hold_to_description().await;
 }

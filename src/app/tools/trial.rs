@@ -2,22 +2,20 @@
 //! that are tried.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::advice::Advice;
 use crate::app::store_sync::{self, StoreFeed};
 use crate::app::{OpenService, give_tools};
 use crate::config::{Config, Faults};
-use crate::policy::{Clients, Exposed, Policy, Ready, Unready, Written};
+use crate::policy::{Clients, Exposed, Ready, Unready, Written};
 use crate::server;
 use crate::service::call::NotAnswered;
+use crate::service::{Trial, Tried};
 use crate::tools::call::{Caller, typed};
 use crate::tools::statement::mentions;
-use crate::tools::{Example, Outcome, Parameter, advice};
+use crate::tools::{Parameter, advice};
 
 /// `tools/list` above that, in bytes, is paid for by every agent that reads it.
 const LONG_LIST: usize = 32 * 1024;
@@ -70,17 +68,6 @@ pub struct ToldTool {
     /// Its examples that were tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Tried>,
-}
-
-/// An example that was tried.
-#[derive(Debug, Serialize)]
-pub struct Tried {
-    /// Where it stands.
-    pub place: String,
-    /// What came otherwise than it says: nothing where it passed.
-    pub misses: Vec<String>,
-    /// How long it took, in milliseconds.
-    pub ms: u64,
 }
 
 /// Tools, and what is weak about them.
@@ -140,7 +127,8 @@ impl<'o> Workbench<'o> {
             };
             if is_tried {
                 for example in &written.tool.examples {
-                    tool.examples.push(self.example(written, example).await);
+                    tool.examples
+                        .push(self.trial().example(written, example).await);
                 }
             }
             told.tools.push(tool);
@@ -179,7 +167,7 @@ impl<'o> Workbench<'o> {
         let settings = self.opened.service.access().settings.clone();
         let mut all = settings.tools.all();
         let written = all.find(|written| written.tool.name == name);
-        let policy = self.policy(written, caller)?;
+        let policy = self.trial().policy(written.map(|it| &**it), caller)?;
         let params = match written {
             Some(written) => {
                 let exposed = written.place(&policy.exposed);
@@ -196,70 +184,10 @@ impl<'o> Workbench<'o> {
         Ok(service.try_tool(&policy, (name, &params), attributes).await)
     }
 
-    /// The policy of a caller: of the client of the store that it names and of no other; where it
-    /// names none, of any that may call a tool of the store's databases, or of the configuration's
-    /// own tokens.
-    fn policy(
-        &self,
-        written: Option<&Arc<Written>>,
-        caller: &Caller,
-    ) -> Result<Arc<Policy>, String> {
-        let own = self.opened.service.policy();
-        let of_store = written.is_some_and(|written| written.tool.database.is_some());
-        let is_named = caller.tenant.is_some() || caller.token.is_some();
-        if !is_named && (self.store.is_none() || !(of_store || own.exposed.is_empty())) {
-            return Ok(own);
-        }
-        if self.store.is_none() {
-            return Err("tenants and tokens are of a store, and MCP_STORE names none".to_owned());
-        }
-        if self.is_away() {
-            return Err("the store does not answer: whom it lets in is not known".to_owned());
-        }
-        let mut meant = self.clients();
-        meant.retain(|policy| {
-            let client = policy.grant.as_ref().map(|grant| &grant.client);
-            let same = |wanted: &Option<String>, name: &str| {
-                wanted.as_deref().is_none_or(|wanted| wanted == name)
-            };
-            let may = written.is_none_or(|it| policy.toolbox.tool(&it.tool.name).is_some());
-            client.is_some_and(|client| {
-                same(&caller.tenant, &client.tenant) && same(&caller.token, &client.token)
-            }) && (may || caller.token.is_some())
-        });
-        match (&caller.tenant, &caller.token, &*meant) {
-            (None, Some(token), [_, _, ..]) => {
-                Err(format!("several tenants have a token {token}: name one"))
-            }
-            (_, _, [first, ..]) => Ok(Arc::clone(first)),
-            (Some(tenant), Some(token), []) => Err(format!(
-                "the store lets in no token {token} of a tenant {tenant}"
-            )),
-            (Some(tenant), None, []) => Err(format!(
-                "no token of a tenant {tenant} in the store may call it"
-            )),
-            (None, Some(token), []) => Err(format!("the store lets in no token {token}")),
-            (None, None, []) => Err("no token of the store may call it".to_owned()),
-        }
-    }
-
-    /// Whether there is a store that does not answer.
-    fn is_away(&self) -> bool {
-        self.store.is_some() && self.opened.service.store().is_none()
-    }
-
-    /// The policies of the store's tokens that are let in now, in the order of their names.
-    fn clients(&self) -> Vec<Arc<Policy>> {
-        let clients = self.store.iter();
-        let clients = clients.flat_map(|(_, clients)| clients.admitted(Utc::now()));
-        let mut policies: Vec<_> = clients.map(Arc::clone).collect();
-        policies.sort_by_cached_key(|policy| {
-            let client = policy.grant.as_ref().map(|grant| &grant.client);
-            client.map(|client| (client.tenant.clone(), client.token.clone()))
-        });
-        // One that was rotated is let in by two digests.
-        policies.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        policies
+    /// Calls as those whom the store lets in.
+    fn trial(&self) -> Trial<'_> {
+        let clients = self.store.as_ref().map(|(_, clients)| clients);
+        Trial::new(&self.opened.service, clients)
     }
 
     /// The databases that a tool reads, each once, as somebody sees it who may call it.
@@ -267,7 +195,7 @@ impl<'o> Workbench<'o> {
         let mut places: Vec<Arc<Exposed>> = Vec::new();
         let own = self.opened.service.policy();
         let is_own = written.tool.database.is_none() && !own.exposed.is_empty();
-        for policy in std::iter::once(own).chain(self.clients()) {
+        for policy in std::iter::once(own).chain(self.trial().clients()) {
             let may = policy.toolbox.tool(&written.tool.name).is_some();
             let Some(place) = written.place(&policy.exposed).filter(|_| may) else {
                 continue;
@@ -311,7 +239,7 @@ impl<'o> Workbench<'o> {
             }
         }
         match places.is_empty() {
-            true if self.is_away() => warn(
+            true if self.trial().is_away() => warn(
                 "who may call it is not known: the store does not answer".to_owned(),
                 "look again when it does",
             ),
@@ -381,47 +309,6 @@ impl<'o> Workbench<'o> {
         })
     }
 
-    async fn example(&self, written: &Arc<Written>, example: &Example) -> Tried {
-        let place = example.place.to_string();
-        let policy = match self.policy(Some(written), &example.caller) {
-            Ok(policy) => policy,
-            Err(miss) => {
-                return Tried {
-                    place,
-                    misses: vec![miss],
-                    ms: 0,
-                };
-            }
-        };
-        let params = Value::Object(example.params.clone()).to_string();
-        let name = &*written.tool.name;
-        let service = &self.opened.service;
-        let begun = Instant::now();
-        let attributes = &example.caller.attributes;
-        let answer = service.try_tool(&policy, (name, &params), attributes);
-        let answer = answer.await;
-        let took = begun.elapsed();
-        let misses = match &answer {
-            Ok(text) => {
-                let rows = rows(written.tool.result, text);
-                example.misses(Ok(&rows), took)
-            }
-            Err(refused) => {
-                let mut misses = example.misses(Err(refused.error.code()), took);
-                if !misses.is_empty() {
-                    misses.push(refused.error.to_string());
-                    misses.extend(refused.cause.clone());
-                }
-                misses
-            }
-        };
-        Tried {
-            place,
-            misses,
-            ms: millis(took),
-        }
-    }
-
     /// What every agent pays for that lists the tools.
     async fn long_list(&self, count: usize) -> Option<Advice> {
         let bytes = server::tools_list(&self.opened.service.policy())
@@ -462,26 +349,4 @@ fn fields(written: &Written, place: &Exposed, ready: &Ready) -> Vec<String> {
     };
     let mentions = mentions::read(&written.tool.sql, dialect);
     mentions.map_or_else(|_| Vec::new(), |it| it.fields(&ready.models, catalog))
-}
-
-/// The rows of an answer; a value is a row of one member, which has no name.
-fn rows(outcome: Outcome, text: &str) -> Vec<Map<String, Value>> {
-    let answer: Value = serde_json::from_str(text).unwrap_or_default();
-    let data = answer.get("data").cloned().unwrap_or_default();
-    let object = |value| match value {
-        Value::Object(row) => Some(row),
-        _ => None,
-    };
-    match (outcome, data) {
-        (_, Value::Array(rows)) if outcome == Outcome::Rows => {
-            rows.into_iter().filter_map(object).collect()
-        }
-        (_, Value::Null) => Vec::new(),
-        (Outcome::Value, value) => vec![Map::from_iter([("value".to_owned(), value)])],
-        (_, one) => object(one).into_iter().collect(),
-    }
-}
-
-fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

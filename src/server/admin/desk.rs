@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Trouble;
-use super::refusal::Refusal;
+use super::refusal::{Code, Refusal};
 use crate::admin::{Admin, Ledger, Way};
 use crate::inspect::{Where, advice};
 use crate::observe::Metrics;
@@ -99,6 +99,16 @@ impl Desk {
 
     pub(super) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whether rows may be read here.
+    pub(super) fn may_read(&self) -> Result<(), Refusal> {
+        if self.access.administration.reads {
+            return Ok(());
+        }
+        let hint = "MCP_ADMIN_READ=true lets administrators ask as a token would, and is recorded";
+        let refusal = Refusal::new(Code::ReadsOff, "rows are not read by the admin API");
+        Err(refusal.hint(hint))
     }
 
     /// Where clients are listened for.

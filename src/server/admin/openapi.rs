@@ -93,6 +93,7 @@ fn parameters(route: &Route, query: &Schema) -> Vec<Value> {
     let part = part.map(|name| {
         let means = match name {
             "session" | "number" => "Its number",
+            "tool" => "Its name",
             _ => "Its name or id",
         };
         json!({

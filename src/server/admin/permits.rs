@@ -161,14 +161,8 @@ pub(super) async fn ask(
     desk: Desk,
     asked: Asked<OfTenant, Question>,
 ) -> Result<One<NativeAnswer>, Refusal> {
+    desk.may_read()?;
     let access = desk.access();
-    if !access.administration.reads {
-        return Err(
-            Refusal::new(Code::ReadsOff, "rows are not read by the admin API").hint(
-                "MCP_ADMIN_READ=true lets administrators ask as a token would, and is recorded",
-            ),
-        );
-    }
     let contents = desk.contents().await?;
     let token = find::token(&contents, asked.query.reference(&asked.part))?;
     let tenant = find::tenant(&contents, token.tenant.as_str())?;

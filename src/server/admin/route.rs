@@ -67,7 +67,7 @@ pub(super) struct Asked<Q = Nothing, B = Nothing> {
 pub(super) struct Nothing {}
 
 /// The routes that change nothing, though what they do is asked for by POST.
-const LOOKS: [&str; 2] = ["testDatabase", "askAsToken"];
+const LOOKS: [&str; 3] = ["testDatabase", "testTool", "askAsToken"];
 /// The route that tells what is the same everywhere.
 const DESCRIPTION: &str = "getOpenapi";
 

@@ -114,6 +114,11 @@ fn routes_of_the_service() -> Vec<Route> {
             "The tools that the operator wrote, and what is wrong with their files",
             tools::list,
         ),
+        act("testTool").to(
+            "/tools/{tool}/test",
+            "Tries the examples of a tool; off unless MCP_ADMIN_READ is true",
+            tools::test,
+        ),
         get("listTraffic").to(
             "/traffic",
             "The last 1,000 requests and refusals of this instance, the oldest first",

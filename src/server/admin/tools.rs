@@ -2,12 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::answer::{One, Trouble};
+use super::answer::{List, One, Trouble};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::Asked;
 use crate::policy::Written;
+use crate::service::Trial;
+use crate::tools::Example;
 
 /// The operator's tools.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -38,12 +41,38 @@ struct ToolView {
     columns: Vec<String>,
     /// The models that it reads there.
     models: Vec<String>,
-    /// How many examples stand beside it.
-    examples: usize,
+    /// Its examples.
+    examples: Vec<ExampleView>,
     /// File, line and column.
     place: String,
     /// Its SQL.
     sql: String,
+}
+
+/// A call whose outcome is known.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Example")]
+struct ExampleView {
+    /// What is given.
+    params: Map<String, Value>,
+    /// Who calls, where the example says so.
+    caller: Option<String>,
+    /// What is expected, in words.
+    expected: Vec<String>,
+    /// File, line and column.
+    place: String,
+}
+
+/// An example that was tried.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TriedExample")]
+pub(super) struct TriedView {
+    /// File, line and column of the example.
+    place: String,
+    /// What came otherwise than it says; nothing where it came so.
+    misses: Vec<String>,
+    /// What it took, in milliseconds.
+    ms: u64,
 }
 
 pub(super) async fn list(desk: Desk, _: Asked) -> Result<One<ToolsView>, Refusal> {
@@ -54,6 +83,40 @@ pub(super) async fn list(desk: Desk, _: Asked) -> Result<One<ToolsView>, Refusal
     let faults = desk.service().refused_tools();
     let faults = faults.iter().cloned().map(Trouble::from).collect();
     Ok(ToolsView { tools, faults }.into())
+}
+
+/// Tries the examples of a tool, which reads rows.
+pub(super) async fn test(desk: Desk, asked: Asked) -> Result<List<TriedView>, Refusal> {
+    desk.may_read()?;
+    let access = desk.access();
+    let mut all = access.settings.tools.all();
+    let written = all.find(|written| written.tool.name == asked.part);
+    let written = written.ok_or_else(|| {
+        let hint = "GET /admin/api/tools lists them";
+        Refusal::not_found(format!("there is no tool {:?}", asked.part), hint)
+    })?;
+    let trial = Trial::new(desk.service(), Some(&access.clients));
+    let mut tried = Vec::new();
+    for example in &written.tool.examples {
+        let came = trial.example(written, example).await;
+        tried.push(TriedView {
+            place: came.place,
+            misses: came.misses,
+            ms: came.ms,
+        });
+    }
+    Ok(tried.into_iter().collect())
+}
+
+impl ExampleView {
+    fn new(example: &Example) -> Self {
+        Self {
+            params: example.params.clone(),
+            caller: example.caller.told(),
+            expected: example.expected(),
+            place: example.place.to_string(),
+        }
+    }
 }
 
 async fn view(desk: &Desk, written: &Written) -> ToolView {
@@ -72,7 +135,7 @@ async fn view(desk: &Desk, written: &Written) -> ToolView {
         parameters: tool.parameters.iter().map(ToString::to_string).collect(),
         columns: columns.collect(),
         models: ready.as_ref().map_or_else(Vec::new, |it| it.models.clone()),
-        examples: tool.examples.len(),
+        examples: tool.examples.iter().map(ExampleView::new).collect(),
         place: tool.place.to_string(),
         sql: tool.sql.sql.trim().to_owned(),
     }
