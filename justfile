@@ -41,6 +41,11 @@ figures:
     LUCARNE_TEST_REQUIRE={{require}} LUCARNE_DEAF=1024 cargo test --locked --test it --test ops -- \
         --nocapture --test-threads 1 heavy:: worst:: memory:: memory_is_bounded withdraw::
 
+# What the page weighs, and what its first view takes.
+page-figures:
+    cargo build
+    npm run --silent --prefix tests/page figures
+
 # What continuous integration runs.
 ci:
     bash .ci/run

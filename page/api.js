@@ -10,7 +10,7 @@ export const role = signal('operator');
 export const flowing = signal(false);
 export const requests = signal([]);
 export const points = signal([]);
-export const sockets = signal(/** @type {number | null} */ (null));
+export const sockets = signal(null);
 /** Requests that were refused and not looked at. */
 export const unseen = signal(0);
 
@@ -20,30 +20,9 @@ let close = () => {};
 let heard = Date.now();
 let ended = new AbortController();
 
-/** A refusal, with everything that was told of it. */
-export class Refused extends Error {
-  
-  constructor(status, told) {
-    super(told.error || `the service answered ${status}`);
-    this.status = status;
-    this.code = told.code || '';
-    this.hint = told.hint || '';
-    this.faults = told.faults || [];
-  }
-}
-
 export function enter(given, as, ending) {
-  token = given;
-  close = ending;
-  ended = new AbortController();
-  heard = Date.now();
-  batch(() => {
-    role.value = as;
-    requests.value = [];
-    points.value = [];
-    sockets.value = null;
-    unseen.value = 0;
-  });
+  [token, close, ended, heard] = [given, ending, new AbortController(), Date.now()];
+  batch(() => { [role.value, requests.value, points.value, sockets.value, unseen.value] = [as, [], [], null, 0]; });
 }
 
 /** Forgets the token, and says why. */
@@ -58,29 +37,24 @@ export function leave(why) {
 export const secret = () => token;
 
 /** Asks the admin API. */
-export async function ask(path, body, method) {
-  const asked = await send(`../admin/api${path}`, {
-    method: method || (body === undefined ? 'GET' : 'POST'),
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+export async function ask(path, body, method = body ? 'POST' : 'GET') {
+  const asked = await send(`../admin/api${path}`, { method, body: body && JSON.stringify(body) });
   return (await asked.json()).data;
 }
 
+/** Asks, and throws a refusal with everything that was told of it. */
 export async function send(url, more = {}) {
   const mine = ended;
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-  let answer;
-  try {
-    answer = await fetch(url, { headers, cache: 'no-store', signal: mine.signal, ...more });
-  } catch (error) {
-    if (mine.signal.aborted) throw error;
-    throw new Error('The service does not answer.');
-  }
+  const answer = await fetch(url, { headers, cache: 'no-store', signal: mine.signal, ...more }).catch(error => {
+    throw mine.signal.aborted ? error : new Error('The service does not answer.');
+  });
   if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
+  const { status } = answer;
+  const { error = `The service answered ${status}.`, ...told } = await answer.json().catch(() => ({}));
   // Failures are counted after a token was found wrong: one that is right never waits for them.
-  if ((answer.status === 401 || told.code === 'too_many_failures') && mine === ended) leave('The token of this tab is not valid any more.');
-  throw new Refused(answer.status, told);
+  if ((status === 401 || told.code === 'too_many_failures') && mine === ended) leave('The token of this tab is not valid any more.');
+  throw Object.assign(new Error(error), told, { status });
 }
 
 /** Where clients ask, as it is seen from here. */
@@ -95,10 +69,7 @@ export async function follow() {
   for (let wait = 500; !mine.signal.aborted; wait = Math.min(wait * 2, 15_000)) {
     try {
       const [traffic, series] = await Promise.all([ask('/traffic'), ask('/series')]);
-      batch(() => {
-        requests.value = traffic;
-        points.value = series.seconds;
-      });
+      batch(() => { [requests.value, points.value] = [traffic, series.seconds]; });
       const answer = await send(`../admin/api/traffic/stream?after=${traffic.at(-1)?.number ?? 0}`);
       flowing.value = true;
       wait = 500;
@@ -112,31 +83,22 @@ export async function follow() {
   }
 }
 
-function take(told) {
-  batch(() => {
-    if (told.requests.length) {
-      requests.value = [...requests.value, ...told.requests].slice(-1_000);
-      unseen.value += told.requests.filter(it => it.code !== 'ok').length;
-    }
-    if (told.points.length) {
-      const from = told.points[0].at;
-      const kept = points.value.filter(it => it.at < from && it.at > from - 600);
-      points.value = [...kept, ...told.points];
-    }
-    sockets.value = told.sessions;
-  });
-}
+const take = told => batch(() => {
+  requests.value = [...requests.value, ...told.requests].slice(-1_000);
+  unseen.value += told.requests.filter(it => it.code !== 'ok').length;
+  const from = told.points[0]?.at;
+  if (from) points.value = [...points.value.filter(it => it.at < from && it.at > from - 600), ...told.points];
+  sockets.value = told.sessions;
+});
 
 async function* events(answer) {
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).getReader();
-  const decoder = new TextDecoder();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    text += decoder.decode(value, { stream: true });
-    const parts = text.split('\n\n');
-    text = parts.pop() || '';
+    const parts = (text + value).split('\n\n');
+    text = parts.pop();
     for (const part of parts) {
       const data = part.split('\n').find(line => line.startsWith('data: '));
       if (data) yield JSON.parse(data.slice(6));

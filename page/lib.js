@@ -15,15 +15,12 @@ export const html = htm.bind(h);
  */
 export function view(setup) {
   return class extends Component {
-    
     constructor(props) {
       super(props);
       this.draw = untracked(() => setup(props));
-      /** @type {(() => void) | null} */
       this.stop = null;
     }
 
-    
     render(props) {
       this.stop?.();
       let drawn;

@@ -1,80 +1,92 @@
-// Small things that several views show.
+// Small things that several views show. What begins with a small letter draws at once, what begins with a large one keeps something.
 
-import { html, signal, view } from './lib.js';
-import { ask } from './api.js';
+import { batch, html, live, signal, view } from './lib.js';
+export { batch, html, live, signal, view };
 
 const announced = signal('');
 let last = 0;
 let later = 0;
-
 /** Tells those who listen, once in five seconds. */
 export function announce(text) {
   clearTimeout(later);
   later = setTimeout(() => { last = Date.now(); announced.value = text; }, Math.max(0, last + 5_000 - Date.now()));
 }
-export const Announcer = view(() => () => html`<div class="away" role="status" aria-live="polite">${announced.value}</div>`);
+export const Announcer = live(() => html`<div class="away" role="status">${announced.value}</div>`);
 
 export const clock = at => new Date(typeof at === 'number' ? at * 1000 : at).toLocaleTimeString('en-GB');
 export const day = at => at ? at.slice(0, 10) : '–';
 export const moment = at => at ? `${day(at)} ${clock(at)}` : '–';
 export function ago(since) {
   const seconds = Math.max(0, (Date.now() - Date.parse(since)) / 1000);
-  for (const { length, unit } of [{ length: 86_400, unit: 'day' }, { length: 3_600, unit: 'hour' }, { length: 60, unit: 'minute' }]) {
-    if (seconds >= length) return counted(Math.floor(seconds / length), unit);
-  }
-  return counted(Math.floor(seconds), 'second');
+  const [length, unit] = /** @type {[number, string][]} */ ([[86_400, 'day'], [3_600, 'hour'], [60, 'minute'], [0, 'second']]).find(([length]) => seconds >= length);
+  return counted(Math.floor(seconds / (length || 1)), unit);
 }
 export const number = n => n.toLocaleString('en');
 export const counted = (n, thing) => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
-export const short = n => n >= 1e6 ? `${(n / 1e6).toFixed(2)} million` : number(n);
+export const are = n => n === 1 ? 'is' : 'are';
 export const size = n => n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : n >= 1e3 ? `${(n / 1e3).toFixed(1)} kB` : `${n} B`;
 export const way = it => ({ ws: 'WebSocket', http: 'MCP over HTTP', sse: 'MCP over SSE', admin: 'the admin API' })[it] || it;
 /** What is there, with commas. */
 export const some = (...all) => all.flat().filter(Boolean).join(', ');
-
-/** Copies a text, and says that it did. */
-export const Copy = view(() => {
-  const done = signal(false);
-  return ({ text, label = 'Copy', of }) => html`<button class="bare" onClick=${async () => {
-    await navigator.clipboard?.writeText(text).catch(() => {});
-    done.value = true;
-    announce('Copied');
-    setTimeout(() => { done.value = false; }, 1_500);
-  }}>${done.value ? 'Copied' : label}${of && html`<span class="away"> ${of}</span>`}</button>`;
-});
-export const Command = ({ text }) => html`<div class="command"><pre><code>${text}</code></pre><${Copy} text=${text} /></div>`;
-/** A button in a row: `of` says to those who hear it what it is about. */
-export const Do = ({ what, of, act, no }) => html`<button class=${no ? 'bare no' : 'bare'} onClick=${act}>${what}<span class="away"> ${of}</span></button>`;
-export const Empty = ({ children }) => html`<div class="sheet empty">${children}</div>`;
-export const Sub = ({ children }) => html`<span class="sub">${children}</span>`;
-export const State = ({ no, children }) => html`<span class=${no ? 'state no' : 'state'}>${children}</span>`;
-export const Warning = ({ it }) => html`<p class="warn">${it.what}<${Sub}>${it.help}<//></p>`;
 /** Several, with commas between. */
-export const Codes = ({ all, by = ', ' }) => all.map((it, at) => html`${at > 0 && by}<code>${it}</code>`);
+export const codes = (all, by = ', ') => all.map((it, at) => html`${at > 0 && by}<code>${it}</code>`);
+
+export const empty = (...told) => html`<div class="sheet empty">${told}</div>`;
+export const state = (text, no) => html`<span class=${no ? 'state no' : 'state'}>${text}</span>`;
+export const warning = it => html`<p class="warn">${it.what}<small>${it.help}</small></p>`;
+/** A failure, with what to do. */
+export const fault = (error, again) => html`<div class="sheet empty" role="alert"><p class="fault">${error.message}</p>${error.hint && html`<p>${error.hint}</p>`}
+  ${again && html`<button onClick=${again}>Try again</button>`}</div>`;
+/** A button beside others: `of` says to those who hear it what it is about. */
+export const act = (what, of, act, no) => html`<button type="button" class=${no ? 'bare no' : 'bare'} onClick=${act}>${what}<span class="away"> ${of}</span></button>`;
+/** Copies a text, and says that it did; where no page may write there, a browser says nothing. */
+const Copy = view(() => {
+  const said = signal('');
+  return ({ text, label, of }) => act(said.value || label, of, async () => {
+    said.value = await navigator.clipboard?.writeText(text).then(() => 'Copied', () => '') || 'Not allowed here: mark it';
+    announce(said.value);
+    setTimeout(() => { said.value = ''; }, 1_500);
+  });
+});
+export const copy = (text, label = 'Copy', of = '') => html`<${Copy} text=${text} label=${label} of=${of} />`;
+export const command = text => html`<div class="command"><pre><code>${text}</code></pre>${copy(text)}</div>`;
+export const block = (text, label) => html`<div class="sheet"><pre class="block" tabindex="0" role="region" aria-label=${label}>${text}</pre></div>`;
 
 /** The view that is shown. */
 export const here = { name: '' };
 /** The head of a view: its name, how things are, and a sentence. */
-export const Head = ({ state, children }) => html`<header class="top"><h1 tabindex="-1">${here.name}</h1>${state}</header><p class="said">${children}</p>`;
+export const head = (said, state) => html`<header class="top"><h1 tabindex="-1">${here.name}</h1>${state}</header><p class="said">${said}</p>`;
 /** A part of a view. */
-export const Part = ({ title, tools, id, children }) => html`<section id=${id} tabindex=${id && '-1'}><header><h2>${title}</h2><div class="bar">${tools}</div></header>${children}</section>`;
+export const part = (title, tools, body) => html`<section><header><h2>${title}</h2><div class="bar">${tools}</div></header>${body}</section>`;
 
 /** What stands in the field of a signal. */
 export const typing = of => event => { of.value = event.target.value; };
-export const Search = ({ of }) => html`<input type="search" data-filter aria-label="Filter by any word" placeholder="Filter  /" value=${of.value} onInput=${typing(of)} />`;
-export const Chips = view(() => ({ of, all, label, then }) => html`<div class="bar" role="group" aria-label=${label}>${all.map(it => [it].flat()).map(([value, name = value]) => html`<button class="chip" aria-pressed=${of.value === value} onClick=${() => { of.value = value; then?.(value); }}>${name}</button>`)}</div>`);
-export const Choice = ({ value, all, change, id, label }) => html`<select id=${id} aria-label=${label} value=${value} onChange=${event => change(event.target.value)}>${all.map(it => [it].flat()).map(([value, name = value]) => html`<option value=${value}>${name}</option>`)}</select>`;
-export const Check = ({ on, change, children, title }) => html`<label class="check" title=${title}><input type="checkbox" checked=${on} onChange=${event => change(event.target.checked)} />${children}</label>`;
+export const chips = (of, label, all, then) => html`<div class="bar" role="group" aria-label=${label}>${all.map(it => [it].flat()).map(([value, name = value]) => html`<button type="button" class="chip" aria-pressed=${of.value === value} onClick=${() => { of.value = value; then?.(value); }}>${name}</button>`)}</div>`;
+export const choice = (value, all, change, more) => html`<select ...${more} value=${value} onChange=${event => change(event.target.value)}>${all.map(it => [it].flat()).map(([value, name = value]) => html`<option value=${value}>${name}</option>`)}</select>`;
+export const check = (on, change, text, title) => html`<label class="check" title=${title}><input type="checkbox" checked=${on} onChange=${event => change(event.target.checked)} />${text}</label>`;
+/** A field of a form with its label, its explanation and its fault; `input` is given what names both. */
+export const field = (id, label, help, fault, input) => html`<div class="field"><label for=${id}>${label}</label>${input({ id, 'aria-invalid': !!fault, 'aria-describedby': [help && `${id}-help`, fault && `${id}-fault`].filter(Boolean).join(' ') || undefined, autocomplete: 'off', spellcheck: false })}
+  ${help && html`<small id=${`${id}-help`}>${help}</small>`}${fault && html`<span class="fault" id=${`${id}-fault`}>${fault}</span>`}</div>`;
+/** A field that filters by words, and whether something has them all. */
+export function filter() {
+  const text = signal('');
+  return {
+    text,
+    field: () => html`<input type="search" data-filter aria-label="Filter by any word" placeholder="Filter  /" value=${text.value} onInput=${typing(text)} />`,
+    fits: it => { const told = JSON.stringify(it).toLowerCase(); return text.value.toLowerCase().split(/\s+/).every(word => told.includes(word)); },
+  };
+}
 
-/** A table that becomes cards where it is narrow. A head that begins with # is that of numbers; a row is its cells, or those with `key`, `class` or `whole`, one cell over all. */
-export const Table = ({ heads, rows, click, wide }) => html`<div class=${wide ? 'sheet wide' : 'sheet'} tabindex=${wide ? 0 : undefined} role=${wide && 'region'} aria-label=${wide}><table class=${wide ? '' : 'cards'}>
+/** A table that becomes cards where it is narrow, or that is moved where it is `wide`. A head that begins with # is that of numbers, with ~ one that cards show; what draws a row gives its cells, or those with `look`, `open` and `more`, which stands below. */
+export const table = (heads, all, draw, wide) => html`<div class=${wide ? 'sheet wide' : 'sheet'} tabindex=${wide ? 0 : undefined} role=${wide && 'region'} aria-label=${wide}><table class=${wide ? '' : 'cards'}>
   <thead><tr>${heads.map(head => html`<th class=${head[0] === '#' ? 'num' : ''}>${head.replace(/^[#~]/, '') || html`<span class="away">Actions</span>`}</th>`)}</tr></thead>
-  <tbody>${rows.filter(Boolean).map(row => html`<tr key=${row.key} class=${row.class} onClick=${click && row.key && (event => click(row.key, event))}>
-    ${row.whole ? html`<td colspan=${heads.length}>${row.whole}</td>` : (row.cells || row).map((cell, at) => html`<td class=${heads[at][0] === '#' ? 'num' : row.look?.[at]} data-label=${/^[#~]/.test(heads[at]) ? heads[at].slice(1).toLowerCase() : undefined}>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
-
-/** A failure, with what to do. */
-export const Fault = ({ error, again }) => html`<div class="sheet empty" role="alert"><p class="fault">${error.message}</p>${error.hint && html`<p>${error.hint}</p>`}
-  ${again && html`<button onClick=${again}>Try again</button>`}</div>`;
+  <tbody>${all.flatMap(it => {
+    const key = wide ? undefined : it.seq ?? it.number ?? it.id;
+    const drawn = draw(it);
+    const { cells = drawn, look, open, more } = drawn;
+    return [html`<tr key=${key} class=${look} onClick=${open}>${cells.map((cell, at) => html`<td class=${heads[at][0] === '#' ? 'num' : ''} data-label=${/^[#~]/.test(heads[at]) ? heads[at].slice(1).toLowerCase() : undefined}>${cell}</td>`)}</tr>`,
+      more && html`<tr key=${`${key} more`} class=${look}><td colspan=${heads.length}>${more}</td></tr>`];
+  })}</tbody></table></div>`;
 
 /** Something that is fetched: what it draws while it waits, fails, and is there. */
 export function resource(get) {
@@ -90,70 +102,49 @@ export function resource(get) {
   /** Draws a part of a view. */
   const part = draw => {
     const { data, error } = state.value;
-    return data !== undefined ? draw(data) : error ? html`<${Fault} error=${error} again=${again} />` : html`<p class="quiet" aria-busy="true">One moment …</p>`;
+    return error ? fault(error, again) : data === undefined ? html`<p class="quiet" aria-busy="true">One moment …</p>` : draw(data);
   };
-  /** Draws a whole view, which has its head from the beginning. */
-  const show = draw => state.value.data !== undefined ? draw(state.value.data) : html`<${Head} />${part(draw)}`;
+  /** Draws a whole view, which has its head from the beginning; a failure of some status is drawn otherwise. */
+  const show = (draw, by = {}) => state.value.data ? draw(state.value.data) : by[state.value.error?.status]?.() || [head(), part(draw)];
   return { again, part, show };
 }
-
-/** A field of a form with its label, its explanation and its fault. */
-export const Field = ({ label, help, fault, children, id }) => html`<div class="field"><label for=${id}>${label}${help && html` <small>${help}</small>`}</label>
-  ${children}${fault && html`<span class="fault" id=${`${id}-fault`}>${fault}</span>`}</div>`;
 
 /** What had the focus before a dialog, or before the first of several. */
 let opener = null;
 /** Opens a dialog that was drawn; once it is gone the focus is where it was, or at the head of the view. Always the same function, for another one would be called anew by each drawing. */
 const opened = it => {
   if (it) {
-    if (!document.activeElement.closest('dialog')) opener = document.activeElement;
+    if (!document.activeElement.matches('body, dialog *')) opener = document.activeElement;
     it.showModal();
-  } else setTimeout(() => { if (document.activeElement === document.body) (opener?.isConnected && opener !== document.body ? opener : document.querySelector('.frame h1'))?.focus(); });
+  } else setTimeout(() => { if (document.activeElement === document.body) (opener?.isConnected ? opener : document.querySelector('.frame h1'))?.focus(); });
 };
-export const Dialog = ({ title, close, children }) => html`<dialog aria-label=${title} ref=${opened} onClose=${close}><h2>${title}</h2>${children}</dialog>`;
+export const dialog = (title, close, body) => html`<dialog aria-label=${title} ref=${opened} onClose=${close}><h2>${title}</h2>${body}</dialog>`;
 
 const question = signal(null);
 /** Asks before something is done, and does it. */
 export const confirm = (title, text, yes, act) => { question.value = { title, text, yes, act }; };
 export const Question = view(() => {
   const failed = signal(null);
-  const close = () => { failed.value = null; question.value = null; };
+  const close = () => batch(() => { failed.value = null; question.value = null; });
   return () => {
     const asked = question.value;
-    return asked && html`<${Dialog} title=${asked.title} close=${close}><p>${asked.text}</p>${failed.value && html`<p class="fault" role="alert">${failed.value.message}</p>`}
+    return asked && dialog(asked.title, close, html`<p>${asked.text}</p>${failed.value && html`<p class="fault" role="alert">${failed.value.message}</p>`}
       <div class="bar"><button class="main" autofocus onClick=${async () => {
         try { await asked.act(); close(); } catch (error) { failed.value = error; }
-      }}>${asked.yes}</button><button onClick=${close}>Leave it</button></div><//>`;
+      }}>${asked.yes}</button><button onClick=${close}>Leave it</button></div>`);
   };
 });
 
 /** A small chart by hand, with its table; points are of a time and a value. */
-export function Chart({ points, kind = 'line', label, unit }) {
+export function chart(points, label, unit, kind = 'line') {
   const most = Math.max(...points.map(([, value]) => value), 1e-9);
-  const [step, full] = [200 / points.length, points.filter(([, value]) => value)];
+  const full = points.filter(([, value]) => value);
   const y = value => (34 - 32 * value / most).toFixed(1);
-  const line = points.map(([, value], at) => `${at ? 'L' : 'M'}${(at * 200 / Math.max(1, points.length - 1)).toFixed(1)} ${y(value)}`).join('');
-  const bars = points.map(([, value], at) => value ? `M${((at + .5) * step).toFixed(1)} 36V${y(value)}` : '').join('');
+  const x = (at, all) => (at * 200 / Math.max(1, all)).toFixed(1);
+  const line = full.length && !/bars/.test(kind) ? points.map(([, value], at) => `${at ? 'L' : 'M'}${x(at, points.length - 1)} ${y(value)}`).join('') : '';
+  const bars = points.map(([, value], at) => value ? `M${x(at + .5, points.length)} 36V${y(value)}` : '').join('');
   return html`<div class="chart"><svg viewBox="0 0 200 36" preserveAspectRatio="none" role="img" aria-label=${label}><path class="axis" d="M0 36H200" />
-      ${kind === 'line' && full.length > 0 && html`<path class="area" d=${`${line}V36H0z`} />`}<path class=${kind} d=${/line|still/.test(kind) && full.length ? line : bars} /></svg>
+      ${kind === 'line' && line && html`<path class="area" d=${`${line}V36H0z`} />`}<path class=${kind} d=${line || bars} /></svg>
     <details><summary>As a table</summary>${full.length ? html`<div tabindex="0" role="region" aria-label=${`${label}: table`}><table><thead><tr><th>Time</th><th class="num">${unit}</th></tr></thead>
       <tbody>${full.map(([at, value]) => html`<tr><td>${at}</td><td class="num">${number(value)}</td></tr>`)}</tbody></table></div>` : html`<p class="note">Nothing yet</p>`}</details></div>`;
 }
-
-/** Why a request was refused, and what would let it through. */
-export const Why = view(({ number: of }) => {
-  const explained = resource(() => ask(`/traffic/${of}`));
-  const done = signal('');
-  return () => explained.part(it => html`<div class="why"><div><h3>${it.code === 'ok' ? 'What was judged' : 'Why'}</h3>
-      <ol>${it.why.map(step => html`<li class=${step.state}><span>${step.text}<span class="away"> (${step.state})</span></span></li>`)}</ol>
-      <p class="note">${it.filters.length > 0 && `Its filter names ${some(it.filters)}. `}${it.digest && `The audit has it under ${it.digest}, ${moment(it.at)}.`}</p></div>
-    <div><h3>${it.code === 'ok' ? 'Answered' : 'What would let it through'}</h3>
-      ${it.code === 'ok' ? html`<p class="note">${counted(it.rows, 'row')}, ${size(it.bytes)}, in ${it.ms} ms.</p>` : !it.remedies.length && html`<p class="note">Nothing that is set here.</p>`}
-      ${it.remedies.map(({ text, command, change }) => html`<p class="note">${text[0].toUpperCase() + text.slice(1)}.</p>${command && html`<${Command} text=${command} />`}
-        ${change && html`<button onClick=${() => confirm('Let it through?', `This ${text}. It is in force within a second, and stands in the audit.`, 'Change it', async () => {
-          await ask(change.path, change.body, 'PATCH');
-          done.value = 'Changed: the next request like this is let through.';
-          announce(done.value);
-        })}>Do it here</button>`}`)}
-      ${done.value && html`<p class="yes">✓ ${done.value}</p>`}</div></div>`);
-});

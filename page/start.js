@@ -5,50 +5,43 @@ const [door, form, field, keep, refused, plain, page] = /** @type {any[]} */ (['
 plain.hidden = isSecureContext;
 
 async function look(token) {
-  const asked = await fetch('../admin/api/service', {
-    headers: { Authorization: `Bearer ${token}` },
-    cache: 'no-store',
-  });
+  const asked = await fetch('../admin/api/service', { headers: { Authorization: `Bearer ${token}` }, cache: 'no-store' });
   // Where the admin API is not, the page is that of a client.
-  if (asked.status === 404) return 'client';
-  if (asked.ok) return 'operator';
-  const told = await asked.json().catch(() => ({}));
-  throw new Error(told.code === 'unauthorized'
-    ? 'This token does not administer. MCP_ADMIN_TOKEN of the service does.'
-    : [told.error, told.hint].filter(Boolean).join(': ') || `The service answered ${asked.status}.`);
+  if (asked.ok || asked.status === 404) return asked.ok ? 'operator' : 'client';
+  const { error, hint, code } = await asked.json().catch(() => ({}));
+  throw new Error(code === 'unauthorized' ? 'This token does not administer. MCP_ADMIN_TOKEN of the service does.' : [error, hint].filter(Boolean).join(': ') || `The service answered ${asked.status}.`);
 }
 
-function say(why) {
+/** Shows the door, or the page; why the door was shut is said. */
+function show(isOpen, why = '') {
+  page.hidden = !isOpen;
+  door.hidden = isOpen;
   refused.textContent = why;
-  refused.hidden = false;
+  refused.hidden = !why;
+}
+
+/** Ends the tab's session, visibly. */
+function close(why) {
+  sessionStorage.removeItem(STORED);
+  show(false, why);
+  field.focus();
 }
 
 async function open(token) {
-  refused.hidden = true;
+  show(false);
   door.setAttribute('aria-busy', 'true');
   try {
     const role = await look(token);
     const { begin } = await import('./app.js');
     if (keep.checked) sessionStorage.setItem(STORED, token);
     field.value = '';
-    await begin(page, token, role, close);
-    door.hidden = true;
-    page.hidden = false;
+    begin(page, token, role, close);
+    show(true);
   } catch (error) {
-    sessionStorage.removeItem(STORED);
-    say(error instanceof TypeError ? 'The service does not answer. Is it running?' : error.message);
+    close(error instanceof TypeError ? 'The service does not answer. Is it running?' : error.message);
   } finally {
     door.removeAttribute('aria-busy');
   }
-}
-
-/** Ends the tab's session, visibly. */
-function close(why) {
-  sessionStorage.removeItem(STORED);
-  page.hidden = true;
-  door.hidden = false;
-  say(why);
-  field.focus();
 }
 
 form.addEventListener('submit', event => {
@@ -58,9 +51,6 @@ form.addEventListener('submit', event => {
 });
 
 const kept = sessionStorage.getItem(STORED);
-if (kept) {
-  keep.checked = true;
-  open(kept);
-} else {
-  field.focus();
-}
+keep.checked = !!kept;
+if (kept) open(kept);
+else field.focus();

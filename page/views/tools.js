@@ -1,29 +1,39 @@
-// The tools that the operator wrote, and what is wrong with their files.
+// The tools that the operator wrote, what is wrong with their files, and their examples tried.
 
-import { html, signal, view } from '../lib.js';
 import { ask } from '../api.js';
-import { Codes, Command, Empty, Head, Part, Search, Sub, Table, Warning, counted, resource } from '../parts.js';
+import { are, block, codes, command, counted, empty, fault, filter, head, html, part, resource, signal, some, table, view, warning } from '../parts.js';
 
-const called = it => `#/ask?${new URLSearchParams({ r: JSON.stringify({ action: 'call', tool: it.name, params: {} }) })}`;
+/** Where a call stands that can be changed and sent. */
+const called = (it, params = {}) => `#/ask?${new URLSearchParams({ r: JSON.stringify({ action: 'call', tool: it.name, params }) })}`;
+
+/** The examples of a tool, and what came of them when they were tried last. */
+const Examples = view(() => {
+  const last = signal(null);
+  const tried = ({ misses, ms }) => misses.length ? html`<span class="no">✕ ${misses.join('; ')}</span><small>${ms} ms</small>` : html`<span class="yes">✓ as expected</span><small>${ms} ms</small>`;
+  return ({ it }) => html`${table(['Example', '~Expected', '~Came', ''], it.examples, one => [
+    html`<code>${JSON.stringify(one.params)}</code><small>${some(one.caller && `as ${one.caller}`, one.place)}</small>`, some(one.expected),
+    last.value?.data ? tried(last.value.data.find(it => it.place === one.place)) : 'not tried yet', html`<a href=${called(it, one.params)}>Call it<span class="away"> as at ${one.place}</span></a>`])}
+    <div class="bar gap"><button onClick=${async () => { last.value = await ask(`/tools/${it.name}/test`, undefined, 'POST').then(data => ({ data }), error => ({ error })); }}>Try ${it.examples.length === 1 ? 'it' : 'all'}<span class="away"> of ${it.name}</span></button></div>
+    ${last.value?.error && fault(last.value.error)}`;
+});
 
 export const Tools = view(() => {
   const known = resource(() => ask('/tools'));
-  const text = signal('');
+  const words = filter();
   return () => known.show(({ tools, faults }) => {
-    const shown = tools.filter(it => JSON.stringify(it).toLowerCase().includes(text.value.toLowerCase()));
-    return html`<${Head} state=${html`<button onClick=${known.again}>Look again</button>`}>${tools.length ? html`<b>${counted(tools.length, 'tool')}</b> of yours ${tools.length === 1 ? 'is' : 'are'} served. Each sees what the token that calls it may see, and nothing else.` : 'No tool of your own is served.'}<//>
-    ${faults.length > 0 && html`<${Part} title="What is wrong with the files"><p class="fault" role="alert">The files are not served as they are now: the tools of before are.</p>${faults.map(it => html`<${Warning} it=${it} />`)}<//>`}
-    ${tools.length ? html`<${Part} title="By name" tools=${html`<${Search} of=${text} />`}>${shown.map(it => html`<details class="sheet model" open=${shown.length < 3}><summary>${it.name}${it.title !== it.name && html`<small> ${it.title}</small>`}</summary>
-      <p class="note">${it.description}</p>
-      <${Table} heads=${['What', 'Which']} rows=${[
-        ['It takes', html`<${Codes} all=${it.parameters} />${!it.parameters.length && 'nothing'}`],
-        ['It answers', html`<${Codes} all=${it.columns} />${!it.columns.length && 'told once a database of a tenant is asked'}`],
-        ['It reads', html`<${Codes} all=${it.models} />${it.database && ` of ${it.database}`}`],
-        ['It stands at', html`<code>${it.place}</code><${Sub}>${counted(it.examples, 'example')}<//>`],
-      ]} />
-      <div class="form note"><pre class="block" tabindex="0" role="region" aria-label=${`The SQL of ${it.name}`}>${it.sql}</pre>
-      ${it.examples > 0 && html`<${Command} text=${`lucarne tool test ${it.name}`} />`}<p><a href=${called(it)}>Call it</a></p></div></details>`)}
-      ${!shown.length && html`<${Empty}><p>No tool fits the filter.</p><//>`}<//>`
-      : !faults.length && html`<${Empty}><p>Write one, name its file, and reload:</p><${Command} text="lucarne tool new open.sql > tools.toml" /><${Command} text="MCP_TOOLS_FILE=/etc/lucarne/tools.toml" /><//>`}`;
+    const shown = tools.filter(words.fits);
+    return [
+      head(tools.length ? html`<b>${counted(tools.length, 'tool')}</b> of yours ${are(tools.length)} served. Each sees what the token that calls it may see, and nothing else.` : 'No tool of your own is served.', html`<button onClick=${known.again}>Look again</button>`),
+      faults.length > 0 && part('What is wrong with the files', '', html`<p class="fault" role="alert">The files are not served as they are now: the tools of before are.</p>${faults.map(warning)}`),
+      tools.length ? part('By name', words.field(), shown.length ? shown.map(it => html`<details class="sheet model" key=${it.name} open=${shown.length < 3}><summary>${it.name}<small> ${it.title !== it.name && it.title}</small></summary>
+        <p class="note">${it.description}</p>
+        ${table(['What', 'Which'], [
+          ['It takes', it.parameters.length ? codes(it.parameters) : 'nothing'], ['It answers', it.columns.length ? codes(it.columns) : 'told once a database of a tenant is asked'],
+          ['It reads', html`${codes(it.models)}${it.database && ` of ${it.database}`}`], ['It stands at', html`<code>${it.place}</code>`],
+        ], row => row)}
+        <div class="form note">${block(it.sql, `The SQL of ${it.name}`)}<a href=${called(it)}>Call it<span class="away">: ${it.name}</span></a></div>
+        ${it.examples.length > 0 && html`<${Examples} it=${it} />`}</details>`) : empty('No tool fits the filter.'))
+        : !faults.length && empty('Write one, name its file, and reload:', command('lucarne tool new open.sql > tools.toml'), command('MCP_TOOLS_FILE=/etc/lucarne/tools.toml')),
+    ];
   });
 });

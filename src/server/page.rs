@@ -54,6 +54,7 @@ static ASSETS: &[Asset] = &[
     script!("start.js"),
     script!("app.js"),
     script!("api.js"),
+    script!("form.js"),
     script!("lib.js"),
     script!("parts.js"),
     script!("wire.js"),

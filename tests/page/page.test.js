@@ -104,42 +104,54 @@ describe('what is asked of it', () => {
   });
   after(() => service?.end());
 
-  test('the first view takes three files, 50 ms of script and no other host', async () => {
+  test('the first view takes three files, and no other host', async () => {
     const it = await tab(chromium);
-    const client = await it.context.newCDPSession(it.page);
-    await client.send('Performance.enable');
+    let bytes = 0;
+    it.page.on('response', async (answer) => { bytes += (await answer.body()).length; });
     await it.page.goto(service.url);
     await it.page.waitForLoadState('networkidle');
-    const { metrics } = await client.send('Performance.getMetrics');
-    const script = metrics.find((one) => one.name === 'ScriptDuration').value * 1000;
+    // A count of work, for a loaded machine is slower: npm run figures tells the time of script.
     assert.ok(it.asked.length <= 4, it.asked.join('\n'));
-    // A loaded machine is slower; the best of three is told.
-    console.log(`script on load: ${script.toFixed(1)} ms`);
+    assert.ok(bytes <= 16 * 1024, String(bytes));
     await calm(it, service.url);
     await it.context.close();
   });
 
-  test('a tool is shown and called, and what is wrong with a file that was refused is told', async () => {
+  test('a tool is shown, its examples tried and called; what is wrong with a file that was refused is told', async () => {
     const it = await tab(chromium);
-    await enter(it.page, service.url);
-    await go(it.page, 'tools');
-    await it.page.getByText('company integer').waitFor();
-    await it.page.getByText('id integer').waitFor();
-    await it.page.getByRole('link', { name: 'Call it' }).click();
-    await settled(it.page);
-    await it.page.locator('form .bar select').first().selectOption('');
-    await it.page.getByRole('textbox', { name: "Client's token" }).fill(SHARED);
-    await it.page.getByLabel('The request').fill(JSON.stringify({ action: 'call', tool: 'company_tickets', params: { company: 2 } }));
-    await it.page.getByRole('button', { name: 'Send' }).click();
-    await it.page.getByRole('cell', { name: 'ticket 38' }).waitFor();
+    const { page } = it;
+    await enter(page, service.url);
+    await go(page, 'tools');
+    await page.getByText('company integer').waitFor();
+    await page.getByText('id integer').waitFor();
+    // Both examples are tried by the keyboard: one comes as it says, one does not.
+    await page.getByRole('button', { name: 'Try all of company_tickets' }).press('Enter');
+    await page.getByText('✓ as expected').waitFor();
+    await page.getByText('✕ expected 99 rows, not 13').waitFor();
+    assert.deepEqual(await axe(page), []);
+    // The call of an example, its result, and the error of another one.
+    await page.getByRole('link', { name: 'Call it as at tools.toml:6:1' }).press('Enter');
+    await settled(page);
+    await page.locator('form .bar select').first().selectOption('');
+    await page.getByRole('textbox', { name: "Client's token" }).fill(SHARED);
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('cell', { name: 'ticket 38' }).waitFor();
+    // What the tool takes became a field.
+    const company = page.getByLabel('company', { exact: true });
+    await company.fill('many');
+    await company.press('Tab');
+    assert.match(await page.getByLabel('The request').inputValue(), /"company": "many"/);
+    await page.keyboard.press('Control+Enter');
+    await page.getByText('✕ invalid_value').waitFor();
+    assert.deepEqual(await axe(page), []);
     writeFileSync(service.tools, TOOLS.replace('FROM tickets', 'FROM secrets'));
-    await go(it.page, 'tools');
-    await it.page.waitForFunction(() => {
+    await go(page, 'tools');
+    await page.waitForFunction(() => {
       /** @type {HTMLElement} */ (document.querySelector('.frame .top button')).click();
       return /tools\.toml:\d+:\d+: tool company_tickets/.test(document.body.innerText);
     }, null, { polling: 500, timeout: 20_000 });
-    assert.match(await it.page.locator('.said').innerText(), /1 tool/);
-    assert.deepEqual(await axe(it.page), []);
+    assert.match(await page.locator('.said').innerText(), /1 tool/);
+    assert.deepEqual(await axe(page), []);
     writeFileSync(service.tools, TOOLS);
     await calm(it, service.url);
     await it.context.close();
@@ -157,7 +169,7 @@ describe('what is asked of it', () => {
     await it.page.getByText('tickets.api_key is hidden by').waitFor();
     assert.match(await it.page.locator('.why .command').innerText(), /lucarne database update helpdesk --tenant harbour --reveal tickets\.api_key/);
     assert.deepEqual(await axe(it.page), []);
-    await it.page.getByRole('button', { name: 'Do it here' }).click();
+    await it.page.getByRole('button', { name: 'Do it here' }).press('Enter');
     await it.page.getByRole('button', { name: 'Change it' }).click();
     await it.page.locator('.why .yes').waitFor();
     for (let tries = 0; ; tries += 1) {
@@ -256,13 +268,31 @@ describe('what is asked of it', () => {
     await page.keyboard.press('Enter');
     await reach('Name');
     await page.keyboard.type('by-hand');
+    await reach('aggregate');
+    await page.keyboard.press('Space');
+    await reach('Attributes');
+    await page.keyboard.type('company = Acme Ltd.');
+    await reach('Rate limit');
+    await page.keyboard.type('600');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog', { name: 'The token' }).waitFor();
     const secret = await page.locator('dialog code').innerText();
     assert.ok(secret.length > 40);
+    const { scopes, attributes, limits } = await service.ask('/tokens/by-hand');
+    assert.deepEqual([scopes, attributes, limits.rate_limit], [['describe', 'read', 'aggregate'], { company: 'Acme Ltd.' }, 600]);
     assert.deepEqual(await axe(page), []);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    // What is not touched is not sent, and what is emptied is taken away.
+    await reach('Change by-hand');
+    await page.keyboard.press('Enter');
+    await reach('Rate limit');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Delete');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const changed = await service.ask('/tokens/by-hand');
+    assert.deepEqual([changed.scopes, changed.attributes, changed.limits.rate_limit], [scopes, attributes, undefined]);
     await reach('Rotate by-hand');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog', { name: 'Rotate by-hand?' }).waitFor();
@@ -273,7 +303,7 @@ describe('what is asked of it', () => {
     await focused('Rotate by-hand');
     await reach('Revoke by-hand');
     await page.keyboard.press('Enter');
-    await page.getByRole('dialog', { name: 'Revoke: by-hand?' }).waitFor();
+    await page.getByRole('dialog', { name: 'Revoke by-hand?' }).waitFor();
     await page.keyboard.press('Enter');
     await page.locator('tr', { hasText: 'by-hand' }).getByText('revoked').waitFor();
     await focused('Let in again by-hand');
@@ -303,10 +333,10 @@ describe('what is asked of it', () => {
     await it.page.getByLabel('URL').fill('postgres://u:planted@169.254.169.254/x');
     await it.page.getByLabel('Models').fill('users');
     await it.page.getByRole('button', { name: 'Save' }).click();
-    const fault = it.page.locator('#f-url-fault');
+    const fault = it.page.locator('#url-fault');
     await fault.waitFor();
     assert.match(await fault.innerText(), /may not be connected to/);
-    assert.equal(await it.page.getByLabel('URL').getAttribute('aria-describedby'), 'f-url-fault');
+    assert.equal(await it.page.getByLabel('URL').getAttribute('aria-describedby'), 'url-help url-fault');
     assert.deepEqual(await axe(it.page), []);
     await calm(it, service.url, /status of 400/);
     await it.context.close();
@@ -361,6 +391,93 @@ describe('what is asked of it', () => {
     service.reload({});
     await valid();
     await calm(it, service.url, /status of (401|429)/);
+    await it.context.close();
+  });
+});
+
+/** Each way to fail, and what is said of it. */
+const FAILURES = {
+  'the service refuses': { answer: (route) => route.fulfill({ status: 503, contentType: 'application/json', body: JSON.stringify({ status: 'error', error: 'the store does not answer', code: 'store_unavailable', hint: 'is it running? MCP_STORE names it' }) }), said: /the store does not answer[\s\S]*MCP_STORE names it/ },
+  'something in between answers': { answer: (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }), said: /The service answered 502\./ },
+  'nothing answers': { answer: (route) => route.abort(), said: /The service does not answer\./ },
+};
+
+describe('what fails is said, and tried again', () => {
+  let service;
+  before(async () => {
+    service = await serve();
+    await fill(service);
+  });
+  after(() => service?.end());
+
+  for (const [name, { answer, said: text }] of Object.entries(FAILURES)) {
+    test(name, async () => {
+      const it = await tab(chromium);
+      await enter(it.page, service.url);
+      const fails = (route) => (/\/(traffic|series)/.test(route.request().url()) ? route.continue() : answer(route));
+      for (const view of VIEWS.filter((view) => view !== 'traffic')) {
+        await go(it.page, view === 'connect' ? 'health' : 'connect');
+        await it.page.route('**/admin/api/**', fails);
+        await go(it.page, view);
+        const alert = it.page.locator('#main [role=alert]');
+        await alert.waitFor();
+        assert.match(await alert.innerText(), text, view);
+        assert.equal(await it.page.locator('.frame h1').count(), 1, view);
+        assert.deepEqual(await axe(it.page), [], view);
+        await it.page.unroute('**/admin/api/**');
+        await it.page.getByRole('button', { name: 'Try again' }).press('Enter');
+        await alert.waitFor({ state: 'detached' });
+      }
+      // The form of a record, and the question before something is done.
+      await go(it.page, 'tokens');
+      await it.page.route('**/admin/api/**', answer);
+      await it.page.getByRole('button', { name: 'Revoke agent' }).click();
+      await it.page.getByRole('button', { name: 'Revoke it' }).click();
+      await it.page.locator('dialog .fault').waitFor();
+      await it.page.keyboard.press('Escape');
+      await it.page.unroute('**/admin/api/**');
+      await it.page.getByRole('button', { name: 'Change agent' }).click();
+      await it.page.getByLabel('Name', { exact: true }).fill('agent two');
+      await it.page.route('**/admin/api/**', answer);
+      await it.page.getByRole('button', { name: 'Save' }).click();
+      await it.page.locator('dialog [role=alert]').waitFor();
+      assert.deepEqual(await axe(it.page), []);
+      await it.page.unroute('**/admin/api/**');
+      assert.equal((await service.ask('/tokens/agent')).active, true);
+      await calm(it, service.url, /status of 50[23]|net::ERR_FAILED/);
+      await it.context.close();
+    });
+  }
+
+  test('a slow answer is waited for, with the head of its view', async () => {
+    const it = await tab(chromium);
+    await enter(it.page, service.url);
+    let go_on;
+    const held = new Promise((resume) => { go_on = resume; });
+    await it.page.route('**/admin/api/health', async (route) => { await held; await route.continue(); });
+    await it.page.evaluate(() => { location.hash = '#/health'; });
+    await it.page.getByText('One moment …').waitFor();
+    assert.equal(await it.page.locator('.frame h1').innerText(), 'Health');
+    assert.deepEqual(await axe(it.page), []);
+    // Whoever goes elsewhere meanwhile is not brought back.
+    await go(it.page, 'tenants');
+    go_on();
+    await it.page.getByRole('cell', { name: 'harbour' }).first().waitFor();
+    await calm(it, service.url);
+    await it.context.close();
+  });
+
+  test('the traffic says that it is broken off, and goes on by itself', async () => {
+    const it = await tab(chromium);
+    let broken = true;
+    await it.page.route(/\/admin\/api\/(traffic|series)/, (route) => (broken ? route.abort() : route.continue()));
+    await enter(it.page, service.url, TOKEN, '#/traffic');
+    await it.page.getByText('Broken off, and tried again').waitFor();
+    assert.deepEqual(await axe(it.page), []);
+    broken = false;
+    await it.page.getByText('Live', { exact: true }).waitFor();
+    await it.page.locator('tr.opens').first().waitFor();
+    await calm(it, service.url, /net::ERR_FAILED/);
     await it.context.close();
   });
 });

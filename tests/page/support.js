@@ -28,12 +28,18 @@ for n in range(40):
 db.commit()
 `;
 
-/** A file of one tool. */
+/** A file of one tool, one of whose examples is right. */
 export const TOOLS = `[[tool]]
 name = "company_tickets"
 description = "Tickets of one company, by their ids."
 sql = "SELECT id, title FROM tickets WHERE company_id = :company ORDER BY id"
 params.company = { type = "integer", description = "Which company" }
+[[tool.example]]
+params = { company = 2 }
+rows = "13"
+[[tool.example]]
+params = { company = 2 }
+rows = "99"
 `;
 
 /** A service of its own; `more` are variables of its environment. */

@@ -10,9 +10,9 @@ use crate::api::{Answer, TOKEN, administered, send};
 use crate::data::Data;
 use crate::support::{Running, token};
 
-/// Our own files of the page together, in bytes; what is vendored has 19 KB more. All of them are
-/// below 40 KB as they are compressed.
-const MOST_BYTES: u64 = 100 * 1024;
+/// All files of the page together, in bytes, of which 19 KB are vendored. They are below 40 KB as they
+/// are compressed.
+const MOST_BYTES: u64 = 112 * 1024;
 
 /// What is vendored, byte for byte as the registry of npm has it.
 const VENDORED: [(&str, &str); 3] = [
@@ -265,10 +265,7 @@ async fn the_page_is_where_it_is_said_to_be() {
 #[test]
 fn the_files_are_few_small_and_name_no_other_host() {
     let files = files();
-    let own = files
-        .iter()
-        .filter(|(name, _)| !name.starts_with("vendor/"));
-    let bytes: u64 = own.map(|(_, bytes)| bytes.len() as u64).sum();
+    let bytes: u64 = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     assert!(bytes <= MOST_BYTES, "{bytes}");
     for (name, bytes) in &files {
         let text = std::str::from_utf8(bytes).unwrap();
