@@ -34,7 +34,7 @@ description = "The ticket of whoever asks."
 sql = "SELECT id FROM tickets WHERE title = :title OR title = :who OR title = :whose"
 [tool.params]
 title = { from = "caller.attr.title" }
-who = { from = "caller.credential" }
+who = { from = "caller.token" }
 whose = { from = "caller.tenant" }
 "#;
 
