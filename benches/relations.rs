@@ -31,7 +31,7 @@ const SQL: &str = "
     CREATE TABLE visitors (id INTEGER PRIMARY KEY, name TEXT, shop_id INTEGER REFERENCES shops (id));
     CREATE TABLE visits (id INTEGER PRIMARY KEY, visitor_id INTEGER REFERENCES visitors (id), units INTEGER);
     WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 100)
-    INSERT INTO shops SELECT i, 'country ' || i % 20 FROM i;
+    INSERT INTO shops SELECT i, 'country ' || (i % 20) FROM i;
     WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 10000)
     INSERT INTO visitors SELECT i, 'visitor ' || i, i % 100 + 1 FROM i;
     WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 1000000)
@@ -97,7 +97,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (
             "50 rows of some without any",
             "visitors",
-            json!({"fields": ["id"], "filters": {"visits": {"$none": {"units": 12}}}, "limit": 50}),
+            json!({"fields": ["id"], "filters": {"visits": {"$none": {"units": 12, "id": {"$lte": 120_000}}}}, "limit": 50}),
         ),
     ] {
         let time = median(ROUNDS, async || ask(&opened, &caller, model, &params).await).await?;
@@ -149,9 +149,8 @@ async fn ask(
         params: &object,
     };
     let answer = opened.service.answer(caller, &read, b"{".to_vec()).await?;
-    match answer.out.len() {
-        // Reading it as JSON would cost more than some of what is measured.
-        0..100 => Err("an answer without rows".into()),
+    match answer.rows {
+        0 => Err("an answer without rows".into()),
         _ => Ok(()),
     }
 }
