@@ -161,6 +161,24 @@ pub struct Accepted {
     pub pattern: Option<Arc<Regex>>,
 }
 
+#[cfg(test)]
+impl Accepted {
+    /// Any value of a type, which a client must give.
+    pub(super) fn any(class: FieldType) -> Self {
+        Self {
+            class: Class::Plain(class),
+            is_list: false,
+            description: None,
+            default: None,
+            is_required: true,
+            choices: None,
+            min: None,
+            max: None,
+            pattern: None,
+        }
+    }
+}
+
 /// The type of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {

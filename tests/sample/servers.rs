@@ -18,41 +18,41 @@ fn assert_same(sqlite: &Dump, other: &Dump) {
     }
 }
 
-#[tokio::test]
-async fn postgres_holds_the_same_rows() {
-    let Some(own) = OwnDatabase::postgres("").await else {
-        return;
-    };
-    let url = own.url();
-    let (_folder, path, sqlite) = made().await;
-    let first = load(&url).await.unwrap();
-    assert_eq!(first, sqlite);
-    let second = load(&url).await.unwrap();
-    assert_eq!((second.made, second.rows), (false, first.rows));
+/// That a server holds the rows of SQLite, and a second load makes nothing of them anew.
+macro_rules! holds_the_same_rows {
+    ($name:ident, $place:ident, $engine:expr, $connection:ty) => {
+        #[tokio::test]
+        async fn $name() {
+            let Some(own) = OwnDatabase::$place("").await else {
+                return;
+            };
+            let url = own.url();
+            let (_folder, path, sqlite) = made().await;
+            let first = load(&url).await.unwrap();
+            assert_eq!(first, sqlite);
+            let second = load(&url).await.unwrap();
+            assert_eq!((second.made, second.rows), (false, first.rows));
 
-    let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-    let rows = dump!(Engine::Postgres, db);
-    db.close().await.unwrap();
-    assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
+            let mut db = <$connection>::connect(&url).await.unwrap();
+            let rows = dump!($engine, db);
+            db.close().await.unwrap();
+            assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
+        }
+    };
 }
 
-#[tokio::test]
-async fn mysql_holds_the_same_rows() {
-    let Some(own) = OwnDatabase::mysql("").await else {
-        return;
-    };
-    let url = own.url();
-    let (_folder, path, sqlite) = made().await;
-    let first = load(&url).await.unwrap();
-    assert_eq!(first, sqlite);
-    let second = load(&url).await.unwrap();
-    assert_eq!((second.made, second.rows), (false, first.rows));
-
-    let mut db = sqlx::MySqlConnection::connect(&url).await.unwrap();
-    let rows = dump!(Engine::MySql, db);
-    db.close().await.unwrap();
-    assert_same(&dump!(Engine::Sqlite, open(&path).await), &rows);
-}
+holds_the_same_rows!(
+    postgres_holds_the_same_rows,
+    postgres,
+    Engine::Postgres,
+    sqlx::PgConnection
+);
+holds_the_same_rows!(
+    mysql_holds_the_same_rows,
+    mysql,
+    Engine::MySql,
+    sqlx::MySqlConnection
+);
 
 #[tokio::test]
 async fn postgres_with_a_table_is_refused() {

@@ -4,20 +4,6 @@ fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned()).unwrap()
 }
 
-fn accepted(class: FieldType) -> Accepted {
-    Accepted {
-        class: Class::Plain(class),
-        is_list: false,
-        description: None,
-        default: None,
-        is_required: true,
-        choices: None,
-        min: None,
-        max: None,
-        pattern: None,
-    }
-}
-
 fn taken(accepted: &Accepted, text: &str) -> Result<Argument, String> {
     accepted.check(&raw(text), None)
 }
@@ -52,13 +38,16 @@ fn a_value_is_of_its_type() {
             "\"yesterday\"",
         ),
     ] {
-        assert!(taken(&accepted(class), good).is_ok(), "{class:?} {good}");
+        assert!(
+            taken(&Accepted::any(class), good).is_ok(),
+            "{class:?} {good}"
+        );
         assert_eq!(
-            taken(&accepted(class), bad),
+            taken(&Accepted::any(class), bad),
             Err(words(class).to_owned()),
             "{bad}"
         );
-        assert!(taken(&accepted(class), "null").is_err(), "{class:?}");
+        assert!(taken(&Accepted::any(class), "null").is_err(), "{class:?}");
     }
 }
 
@@ -103,7 +92,7 @@ fn bounds_hold_for_numbers_moments_and_lengths() {
         let bounded = Accepted {
             min: Some(raw(min)),
             max: Some(raw(max)),
-            ..accepted(class)
+            ..Accepted::any(class)
         };
         for text in inside {
             assert!(
@@ -123,7 +112,7 @@ fn bounds_hold_for_numbers_moments_and_lengths() {
 fn a_list_has_values_and_not_too_many() {
     let list = Accepted {
         is_list: true,
-        ..accepted(INTEGER)
+        ..Accepted::any(INTEGER)
     };
     assert_eq!(
         taken(&list, "[1,2]"),
@@ -147,7 +136,7 @@ fn a_list_has_values_and_not_too_many() {
 fn choices_and_patterns_hold_whole() {
     let chosen = Accepted {
         choices: Some(vec![raw("\"open\""), raw("\"pending\"")]),
-        ..accepted(FieldType::Text)
+        ..Accepted::any(FieldType::Text)
     };
     assert!(taken(&chosen, "\"open\"").is_ok());
     assert_eq!(
@@ -156,13 +145,13 @@ fn choices_and_patterns_hold_whole() {
     );
     let rates = Accepted {
         choices: Some(vec![raw("0.5"), raw("\"0.75\"")]),
-        ..accepted(DECIMAL)
+        ..Accepted::any(DECIMAL)
     };
     assert!(taken(&rates, "0.50").is_ok() && taken(&rates, "\"0.750\"").is_ok());
     assert!(taken(&rates, "0.51").is_err());
     let pattern = Accepted {
         pattern: Some(Arc::new(whole("[A-Z]{2}|x").unwrap())),
-        ..accepted(FieldType::Text)
+        ..Accepted::any(FieldType::Text)
     };
     assert!(taken(&pattern, "\"AB\"").is_ok());
     for text in ["\"ABC\"", "\"zAB\"", "\"AB\\n\"", "\"xy\""] {
@@ -180,16 +169,16 @@ fn choices_and_patterns_hold_whole() {
 #[test]
 fn what_is_not_given_is_the_default_or_nothing() {
     let now = Utc::now();
-    assert_eq!(accepted(INTEGER).fallback(None, now), None);
+    assert_eq!(Accepted::any(INTEGER).fallback(None, now), None);
     let free = Accepted {
         is_required: false,
-        ..accepted(INTEGER)
+        ..Accepted::any(INTEGER)
     };
     assert_eq!(free.fallback(None, now), Some(Ok(Argument::Null)));
     let given = Accepted {
         default: Some(Fallback::Value(raw("3"))),
         is_required: false,
-        ..accepted(INTEGER)
+        ..Accepted::any(INTEGER)
     };
     assert_eq!(
         given.fallback(None, now),
@@ -198,7 +187,7 @@ fn what_is_not_given_is_the_default_or_nothing() {
     let moment = Fallback::Moment(Relative::parse("now-7d").unwrap());
     let moment = Accepted {
         default: Some(moment),
-        ..accepted(FieldType::Timestamp)
+        ..Accepted::any(FieldType::Timestamp)
     };
     let Some(Ok(Argument::One(Value::Text(text)))) = moment.fallback(None, now) else {
         panic!()

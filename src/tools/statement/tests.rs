@@ -5,7 +5,7 @@ mod reach;
 use super::*;
 use crate::catalog::FieldType;
 use crate::tools::Place;
-use crate::tools::parameter::{Accepted, Class, Source};
+use crate::tools::parameter::{Accepted, Source};
 
 const MODELS: &[&str] = &["tickets", "users", "Track"];
 const FIELDS: &[&str] = &["id", "title", "status", "user_id", "amount", "name", "Name"];
@@ -21,15 +21,8 @@ fn place() -> Place {
 
 fn parameter(name: &str, is_list: bool) -> Parameter {
     let accepted = Accepted {
-        class: Class::Plain(FieldType::Text),
         is_list,
-        description: None,
-        default: None,
-        is_required: true,
-        choices: None,
-        min: None,
-        max: None,
-        pattern: None,
+        ..Accepted::any(FieldType::Text)
     };
     Parameter {
         name: name.to_owned(),
