@@ -35,7 +35,7 @@ function copies(request, url) {
   return {
     'lucarne query': `lucarne query ${quoted(request)} --url ${ws}`,
     curl: `curl -sS ${url}/mcp -H "Authorization: Bearer $MCP_TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d ${quoted(call(request))}`,
-    Python: `import os, websockets.sync.client as ws\n\ns = ws.connect("${ws}/mcp/ws", additional_headers={"X-MCP-Token": os.environ["MCP_TOKEN"]})\ns.send(${JSON.stringify(one)})\nprint(s.recv())`,
+    Python: `import os\nfrom websockets.sync.client import connect\n\nwith connect("${ws}/mcp/ws", additional_headers={"X-MCP-Token": os.environ["MCP_TOKEN"]}) as s:\n    s.send(${JSON.stringify(one)})\n    print(s.recv())`,
     JavaScript: `const s = new WebSocket("${ws}/mcp/ws", ["lucarne", "mcp.auth." + process.env.MCP_TOKEN]);\ns.onopen = () => s.send(${JSON.stringify(one)});\ns.onmessage = ({ data }) => { console.log(data); s.close(); };`,
     MCP: pretty(call(request)),
   };

@@ -148,15 +148,15 @@ fn screen(
         r#"lucarne {version} serves {place}, read-only
 rows: {rows}; {hidden} sensitive fields are hidden
 tools in SQL: {first} and {more} more, by MCP and by the action call
-Who asks what, and why it is refused: http://{page}/page/ opens by
+Who asks what, and why it is refused: http://{page}/page/ opens with
 MCP_ADMIN_TOKEN={administration}
 To ask, paste into another terminal:
 MCP_TOKEN={token}
 export MCP_TOKEN
 {command} query list users --url ws://{address}
-python3 -c 'import os, websockets.sync.client as ws
-s = ws.connect("ws://{address}/mcp/ws?token=" + os.environ["MCP_TOKEN"])
-s.send("""{{"action":"list","model":"users"}}"""); print(s.recv())'
+python3 -c 'from os import environ; from websockets.sync.client import connect
+with connect("ws://{address}/mcp/ws?token=" + environ["MCP_TOKEN"]) as s:
+ s.send("""{{"action":"list","model":"users"}}"""); print(s.recv())'
 websocat -H "X-MCP-Token: $MCP_TOKEN" ws://{address}/mcp/ws
 To connect an agent (also claude, cursor, codex, gemini):
 {command} config vscode --url http://{address}

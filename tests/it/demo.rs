@@ -101,6 +101,8 @@ fn the_screen_is_small_and_each_of_its_commands_works() {
             ended.status.success() && !text.is_empty(),
             "{command}: {ended:?}"
         );
+        let told = String::from_utf8_lossy(&ended.stderr).to_lowercase();
+        assert!(!told.contains("warning"), "{command}: {told}");
         let asks = command.contains("list");
         assert!(
             !asks || text.contains("admin@example.com"),

@@ -7,10 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::cli::failure::Failure;
 use crate::cli::text::{cut, prefix, visible, width};
+use crate::protocol::Action;
 use crate::suggest::nearest;
 
-/// The actions that can be named by a word, without JSON.
-const ACTIONS: [&str; 5] = ["list", "get", "query", "describe", "whoami"];
 const EXAMPLE: &str = r#"lucarne query '{"action":"list","model":"users"}'"#;
 
 /// The columns that a pointed-at line may take, and those of them before the caret.
@@ -53,10 +52,15 @@ impl Message {
         })
     }
 
-    /// Reads what was typed after the command: JSON, or an action with a model and an id.
+    /// Reads what was typed after the command: JSON, or an action with a model and an id, or with a
+    /// tool.
     pub(crate) fn from_words(words: &[&str], id: u64) -> Result<Self, Failure> {
+        if let [word, rest @ ..] = words
+            && let Some(action) = Action::parse(word)
+        {
+            return Self::from_action(action, rest, id);
+        }
         match words {
-            [action, rest @ ..] if ACTIONS.contains(action) => Self::from_action(action, rest, id),
             [json] if !is_word(json) => Self::from_json(json, id),
             [start, ..] if start.trim_start().starts_with('{') => Err(Failure::unable(format!(
                 "the message came in {} pieces",
@@ -64,9 +68,10 @@ impl Message {
             ))
             .help(format!("put it in single quotes, as in: {EXAMPLE}"))),
             [word, ..] => {
-                let known = ACTIONS.join(", ");
+                let actions = Action::ALL.map(Action::name);
+                let known = actions.join(", ");
                 Err(Failure::unable(format!("\"{word}\" is no action")).help(
-                    match nearest(word, ACTIONS) {
+                    match nearest(word, actions) {
                         Some(action) => format!("did you mean \"{action}\"?"),
                         None => format!("the actions are {known}; for example: {EXAMPLE}"),
                     },
@@ -76,25 +81,31 @@ impl Message {
         }
     }
 
-    fn from_action(action: &str, rest: &[&str], id: u64) -> Result<Self, Failure> {
+    fn from_action(action: Action, rest: &[&str], id: u64) -> Result<Self, Failure> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let action_member = format!(r#"{{"id":{id},"action":{}"#, quoted(action));
-        let text = match (action, rest) {
-            (_, []) => format!("{action_member}}}"),
-            (_, [model]) => format!(r#"{action_member},"model":{}}}"#, quoted(model)),
-            ("get", [model, key]) => {
-                format!(
-                    r#"{action_member},"model":{},"params":{{"id":{}}}}}"#,
-                    quoted(model),
-                    quoted(key)
-                )
-            }
+        let name = action.name();
+        let what = match action {
+            Action::Call => "tool",
+            _ => "model",
+        };
+        let members = match (action, rest) {
+            (_, []) => String::new(),
+            (_, [of]) => format!(r#","{what}":{}"#, quoted(of)),
+            (Action::Get, [model, key]) => format!(
+                r#","model":{},"params":{{"id":{}}}"#,
+                quoted(model),
+                quoted(key)
+            ),
             _ => {
-                return Err(Failure::unable(format!("too many words for {action}"))
-                    .help(r#"anything more goes into JSON: '{"action":"list","model":"users","params":{"limit":5}}'"#));
+                return Err(Failure::unable(format!("too many words for {name}")).help(format!(
+                    r#"anything more goes into JSON: '{{"action":"{name}","{what}":"{}","params":{{…}}}}'"#,
+                    visible(rest[0])
+                )));
             }
         };
-        Ok(Self { text })
+        Ok(Self {
+            text: format!(r#"{{"id":{id},"action":"{name}"{members}}}"#),
+        })
     }
 
     /// The same request for the page that `cursor` begins.
@@ -243,6 +254,10 @@ mod tests {
                 &["get", "a\"b", "7"],
                 r#"{"id":1,"action":"get","model":"a\"b","params":{"id":"7"}}"#,
             ),
+            (
+                &["call", "open_tickets"],
+                r#"{"id":1,"action":"call","tool":"open_tickets"}"#,
+            ),
         ] {
             assert_eq!(Message::from_words(words, 1).unwrap().text(), sent);
         }
@@ -250,9 +265,10 @@ mod tests {
             (&["lsit", "users"][..], "did you mean \"list\"?"),
             (
                 &["frobnicate"],
-                "the actions are list, get, query, describe, whoami",
+                "the actions are list, get, query, describe, whoami, call",
             ),
-            (&["list", "users", "5"], "anything more goes into JSON"),
+            (&["list", "users", "5"], r#""model":"users","params""#),
+            (&["call", "by_day", "5"], r#""tool":"by_day","params""#),
             (&["{action:", "list}"], "single quotes"),
             (&[], "for example"),
         ] {

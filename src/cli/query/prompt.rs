@@ -17,16 +17,17 @@ use super::message::{self, Message};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output;
+use crate::protocol::Action;
 use crate::suggest::nearest;
 
 const PROMPT: &str = "lucarne> ";
-const COMMANDS: [&str; 9] = [
-    "list", "get", "query", "describe", "whoami", "models", "more", "help", "quit",
-];
+/// What can be typed beside the actions.
+const COMMANDS: [&str; 4] = ["models", "more", "help", "quit"];
 const HELP: &str = r#"  models             what can be asked for
   describe users     the fields of a model
   list users         its first rows; more shows the next
   get users 1        one row by its key
+  call NAME          what a tool of your own answers
   {"action":"query","model":"users","params":{"limit":5}}
                      any message as JSON, over several lines if need be
   whoami             what the token allows, and what is left of its limits
@@ -112,10 +113,11 @@ impl Session<'_> {
             }
             .ok_or_else(|| Failure::unable("there is no more of the last answer"))?,
             _ if line.starts_with(['{', '[', '"']) => Message::from_json(line, self.number)?,
-            [word, ..] if !COMMANDS.contains(&word) => {
+            [word, ..] if Action::parse(word).is_none() && !COMMANDS.contains(&word) => {
+                let known = Action::ALL.map(Action::name).into_iter().chain(COMMANDS);
                 return Err(
                     Failure::unable(format!("\"{word}\" is nothing to ask")).help(
-                        match nearest(word, COMMANDS) {
+                        match nearest(word, known) {
                             Some(command) => format!("did you mean \"{command}\"?"),
                             None => "help lists what to type".to_owned(),
                         },
