@@ -466,6 +466,8 @@ impl Field {
 /// values.
 #[derive(Debug)]
 pub struct Rule {
+    /// Its place among the rules that the catalog was built by.
+    number: usize,
     way: Way,
     field: Field,
     values: Vec<Value>,
@@ -505,6 +507,11 @@ impl Rule {
     /// The field, which may be one that no client can name.
     pub fn field(&self) -> &Field {
         &self.field
+    }
+
+    /// Its place among the rules that the catalog was built by.
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     /// The values; at least one.

@@ -6,7 +6,6 @@ mod explain;
 mod exposure;
 mod idle;
 mod probe;
-mod tools;
 mod unserved;
 mod why;
 

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod budget;
 pub(crate) mod databases;
+mod decision;
 pub(crate) mod directory;
 mod exposed;
 pub(crate) mod given;
@@ -17,9 +18,9 @@ mod written;
 pub use access::{Access, Administration, Clients, Edition};
 pub use budget::{Budget, Tally};
 pub use databases::{RowMemory, Unread, Ways};
+pub(crate) use decision::Bar;
 pub use exposed::Exposed;
-pub(crate) use exposed::dialect_of;
-pub(crate) use permissions::Lack;
+pub(crate) use permissions::Part;
 pub use permissions::Permissions;
 pub use ready::{Ready, Unready};
 pub use toolbox::{Tool, Toolbox, Work};
@@ -296,7 +297,7 @@ impl Policy {
     /// One that there is not, or that may not be called: which of both is not told.
     pub(crate) fn tool(&self, name: &str) -> Result<(&Arc<Written>, &Arc<Exposed>), Error> {
         let tool = self.toolbox.tool(name).and_then(|tool| tool.written());
-        let placed = tool.and_then(|tool| Some((tool, tool.place(&self.exposed)?)));
+        let placed = tool.and_then(|tool| Some((tool, tool.place(&self.exposed).ok()?)));
         placed.ok_or_else(|| {
             let allowed: Vec<&str> = self.toolbox.written().map(|it| &*it.tool.name).collect();
             let kind = ErrorKind::ToolNotAllowed {

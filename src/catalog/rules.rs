@@ -17,14 +17,17 @@ const MAX_STEPS: usize = 4;
 /// The tables of a database, or why they are not there.
 type Tables<'t> = [(&'t ModelName, Result<Table, String>)];
 
+/// A rule, and its place among all that there are.
+type Numbered<'n> = (usize, &'n WantedRule<'n>);
+
 /// The rules of a catalog.
 pub(super) struct Rules<'n> {
-    /// Those that name a model,
-    plain: Vec<&'n WantedRule<'n>>,
+    /// Those that name a model, each with its number,
+    plain: Vec<Numbered<'n>>,
     /// those that name a path from one,
-    along: Vec<&'n WantedRule<'n>>,
+    along: Vec<Numbered<'n>>,
     /// and those of neither: what they would have held back is not known.
-    astray: Vec<&'n WantedRule<'n>>,
+    astray: Vec<Numbered<'n>>,
     /// All models of the database as they are, where a path may lead.
     models: Arc<[Model]>,
 }
@@ -35,10 +38,10 @@ impl<'n> Rules<'n> {
             let tables = tables.iter();
             tables.filter_map(|(name, table)| Some((&*name.exposed, table.as_ref().ok()?)))
         };
-        let names = |rule: &&WantedRule<'_>| {
+        let names = |(_, rule): &Numbered<'_>| {
             there().any(|(name, table)| path(rule, name, table) == Some(""))
         };
-        let (plain, others): (Vec<_>, Vec<_>) = wanted.iter().partition(names);
+        let (plain, others): (Vec<_>, Vec<_>) = wanted.iter().enumerate().partition(names);
         let models = match others.is_empty() {
             true => Vec::new(),
             false => {
@@ -50,7 +53,7 @@ impl<'n> Rules<'n> {
                 models
             }
         };
-        let leads = |rule: &&WantedRule<'_>| {
+        let leads = |(_, rule): &Numbered<'_>| {
             there().any(|(name, table)| {
                 let path = path(rule, name, table);
                 path.is_some_and(|path| way(&models, name, path).is_some())
@@ -68,7 +71,7 @@ impl<'n> Rules<'n> {
     /// Whether a rule that is about nothing may be meant for a model.
     pub(super) fn may_miss(&self, name: &ModelName) -> bool {
         let mut astray = self.astray.iter();
-        astray.any(|rule| name.may_begin(rule.model))
+        astray.any(|(_, rule)| name.may_begin(rule.model))
     }
 
     /// The rules of a model.
@@ -77,12 +80,15 @@ impl<'n> Rules<'n> {
     /// Why one of them cannot hold.
     pub(super) fn of(&self, name: &str, table: &Table) -> Result<Vec<Rule>, String> {
         let mut rules = Vec::new();
-        for wanted in &self.plain {
+        for &(number, wanted) in &self.plain {
             if path(wanted, name, table) == Some("") {
-                rules.push(rule(wanted, Way::default(), table)?);
+                let mut columns = table.columns.iter();
+                let column = columns.find(|column| column.name == wanted.field);
+                let field = column.map(field);
+                rules.push(resolved((number, wanted), Way::default(), field)?);
             }
         }
-        for wanted in &self.along {
+        for &(number, wanted) in &self.along {
             let Some(path) = path(wanted, name, table) else {
                 continue;
             };
@@ -97,7 +103,8 @@ impl<'n> Rules<'n> {
                 models: Arc::clone(&self.models),
                 steps: steps.clone(),
             };
-            rules.push(resolved(wanted, way, model.field(wanted.field).cloned())?);
+            let field = model.field(wanted.field).cloned();
+            rules.push(resolved((number, wanted), way, field)?);
         }
         Ok(rules)
     }
@@ -155,16 +162,9 @@ fn walk(models: &[Model], here: usize, path: &str, steps: &mut Vec<(usize, usize
     false
 }
 
-/// A rule of a model's own field.
-fn rule(wanted: &WantedRule<'_>, way: Way, table: &Table) -> Result<Rule, String> {
-    let mut columns = table.columns.iter();
-    let column = columns.find(|column| column.name == wanted.field);
-    resolved(wanted, way, column.map(field))
-}
-
 /// A rule that can hold, or why it cannot.
 fn resolved(
-    wanted: &WantedRule<'_>,
+    (number, wanted): Numbered<'_>,
     way: Way,
     field: Option<super::Field>,
 ) -> Result<Rule, String> {
@@ -182,6 +182,11 @@ fn resolved(
     let values = values?;
     match values.is_empty() {
         true => Err(format!("a row rule names no value of the field {name}")),
-        false => Ok(Rule { way, field, values }),
+        false => Ok(Rule {
+            number,
+            way,
+            field,
+            values,
+        }),
     }
 }

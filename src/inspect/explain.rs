@@ -1,6 +1,8 @@
-//! Which rule allows or denies what to a token of the store, field by field.
+//! Which rule allows or denies what to a token of the store, field by field: what its policy decided,
+//! printed. It is made as the policy of a request is, by the same functions, and decides nothing itself.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,20 +10,15 @@ use chrono::Utc;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::tools;
-use crate::auth::{Scope, Scopes};
-use crate::catalog::{self, Built, Field, Model, Narrowing, RelationEntry, Table};
-use crate::config::ModelName;
-use crate::db::{Db, Whom};
+use crate::catalog::RelationEntry;
 use crate::egress::Reach;
 use crate::encode::{Numbers, Rows, Style};
 use crate::plan::{ReadPlan, Value};
-use crate::policy::databases::Reached;
-use crate::policy::directory::{self, Listing};
-use crate::policy::{Lack, Permissions, Unread, WrittenTools};
+use crate::policy::databases::{Held, Ways};
+use crate::policy::{Bar, Exposed, Part, Permissions, WrittenTools, directory};
 use crate::protocol::Action;
 use crate::sql;
-use crate::store::{Contents, Database, DatabaseId, RowRule, Tenant, Token};
+use crate::store::{Contents, Database, DatabaseId, Tenant, Token};
 
 /// What a number of rows takes at the most.
 const COUNT_BYTES: usize = 512;
@@ -87,118 +84,135 @@ pub struct RowAccess {
     pub of: &'static str,
 }
 
-/// What the databases of tenants turn out to hold, each connected to once.
+/// The databases of tenants, each connected to once.
 #[derive(Debug)]
-pub struct Looks<'r> {
-    reach: &'r Reach,
-    query_timeout: Duration,
-    known: HashMap<DatabaseId, Result<Arc<Look>, String>>,
+pub struct Looks {
+    ways: Arc<Ways>,
+    held: HashMap<DatabaseId, Arc<Held>>,
+    /// Why those cannot be read that cannot.
+    unread: HashMap<DatabaseId, String>,
 }
 
-/// A database that was read.
-#[derive(Debug)]
-struct Look {
-    reached: Reached,
-    tables: Vec<Result<Table, String>>,
-}
-
-impl<'r> Looks<'r> {
+impl Looks {
     /// Looks where databases may be.
-    pub fn new(reach: &'r Reach, query_timeout: Duration) -> Self {
+    pub fn new(reach: Reach, query_timeout: Duration) -> Self {
         Self {
-            reach,
-            query_timeout,
-            known: HashMap::new(),
+            ways: Arc::new(Ways::to_look(reach, query_timeout)),
+            held: HashMap::new(),
+            unread: HashMap::new(),
         }
     }
 
-    async fn look(&mut self, database: &Database) -> Result<Arc<Look>, String> {
-        if let Some(known) = self.known.get(&database.id) {
-            return known.clone();
-        }
-        let looked = self.read(database).await.map(Arc::new);
-        let looked = looked
-            .map_err(|unread| format!("its database cannot be read: {}", unread.fault.text()));
-        self.known.insert(database.id.clone(), looked.clone());
-        looked
+    fn held(&mut self, database: &Database, tenant: &Tenant) -> Arc<Held> {
+        let held = self.held.entry(database.id.clone());
+        let new = || Held::new(database.clone(), &tenant.name, Arc::clone(&self.ways));
+        Arc::clone(held.or_insert_with(|| Arc::new(new())))
     }
 
-    async fn read(&self, database: &Database) -> Result<Look, Unread> {
-        let reached = Reached::new(database, self.reach, 1, self.query_timeout, None).await?;
-        let tables = reached.tables().await?;
-        Ok(Look { reached, tables })
+    /// Learns what there is in a database.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    async fn learn(&mut self, database: &Database, exposed: &Exposed) -> Result<(), String> {
+        if let Some(why) = self.unread.get(&database.id) {
+            return Err(why.clone());
+        }
+        let learned = exposed.learn().await.map(|_| ());
+        learned.map_err(|unread| {
+            let why = format!("its database cannot be read: {}", unread.fault.text());
+            self.unread.insert(database.id.clone(), why.clone());
+            why
+        })
     }
 }
 
 /// Explains a token of a store: one model of it, or all that its tenant's databases list; rows are
 /// counted until a time, where one is given.
 pub async fn explain(
-    looks: &mut Looks<'_>,
+    looks: &mut Looks,
     contents: &Contents,
     (tenant, token): (&Tenant, &Token),
     model: Option<&str>,
     tools: &WrittenTools,
     counts_until: Option<Instant>,
 ) -> Explanation {
-    let rules: Vec<RowRule> = tenant.rows.iter().chain(&token.rows).cloned().collect();
-    let mut databases = directory::in_turn(contents);
-    databases.retain(|database| database.tenant == tenant.id);
-    let listed: Vec<_> = databases.iter().map(|it| directory::listed(it)).collect();
-    let listings = directory::listings(&rules, token.models.as_deref(), &listed);
+    let databases = directory::in_turn(contents).into_iter();
+    let databases = databases.filter(|database| database.tenant == tenant.id);
+    let held: Vec<_> = databases.map(|it| looks.held(it, tenant)).collect();
+    let is_asked = |name: &str| model.is_none_or(|model| model == name);
     let mut models = Vec::new();
-    for (database, names) in databases.iter().copied().zip(listings) {
-        let names = names.into_iter();
-        let mut seen = Vec::new();
-        for (name, listing) in names.filter(|(name, _)| is_asked(model, name)) {
-            let why = match listing {
-                Listing::Seen => {
-                    seen.push(name.exposed.clone());
-                    continue;
-                }
-                Listing::Elsewhere => continue,
-                Listing::NotOfToken => "it is not among the token's models".to_owned(),
-                Listing::Astray(model) => {
-                    format!("a row rule is about {model}, which no database of the tenant lists")
-                }
-            };
-            models.push(denied(&name.exposed, Some(database), why));
+    let exposed = directory::exposed(tenant, Some(token), &held, |database, name, bar| {
+        if is_asked(&name.exposed) && bar != Bar::Elsewhere {
+            models.push(denied(&name.exposed, Some(database), bar));
         }
-        if !seen.is_empty() {
-            let rules = (tenant, token, &*rules);
-            models.extend(of_database(looks, database, rules, &seen, counts_until).await);
+    });
+    for (held, exposed) in held.iter().zip(&exposed) {
+        let database = held.record();
+        let names = exposed.names().filter(|name| is_asked(name));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let learned = looks.learn(database, exposed).await;
+        for name in &names {
+            models.push(match &learned {
+                Ok(()) => of_model(name, database, exposed, (tenant, token)),
+                Err(why) => denied(name, Some(database), why),
+            });
+        }
+        if let Some(until) = counts_until {
+            count(&mut models, database, exposed, until).await;
         }
     }
+    // In the order of their databases, what is kept back first.
+    let names: Vec<_> = held.iter().map(|held| &held.record().name).collect();
+    let place = |of: &ModelAccess| {
+        names
+            .iter()
+            .position(|name| of.database.as_ref() == Some(*name))
+    };
+    models.sort_by_cached_key(place);
     if let (Some(model), true) = (model, models.is_empty()) {
-        models.push(denied(
-            model,
-            None,
-            "no database of the tenant lists it".to_owned(),
-        ));
+        let why = "no database of the tenant lists it";
+        models.push(denied(model, None, why));
     }
+    let may = directory::permissions(token);
+    let called = tools.all().filter(|_| model.is_none()).map(|written| {
+        let given = token.tools.as_deref();
+        let decision = written.judge(may, &token.scopes, given, &exposed);
+        let place = written
+            .place(&exposed)
+            .ok()
+            .and_then(|place| place.record());
+        let unread = place.and_then(|database| looks.unread.get(&database.id));
+        match unread.filter(|_| decision.is_ok()) {
+            Some(why) => verdict(&written.tool.name, Err::<&str, _>(why)),
+            None => verdict(&written.tool.name, decision),
+        }
+    });
     Explanation {
         token: token.name.clone(),
         tenant: tenant.name.clone(),
         lets_in: lets_in(tenant, token),
-        actions: actions(token),
-        tools: match model {
-            Some(_) => Vec::new(),
-            None => tools::explain(token, tools, &databases, &models, &rules),
-        },
+        actions: actions(may),
+        tools: called.collect(),
         models,
     }
 }
 
-pub(super) fn verdict(name: &str, allowed: bool, why: impl Into<String>) -> Verdict {
+/// A decision, printed.
+fn verdict(name: &str, decision: Result<impl Display, impl Display>) -> Verdict {
+    let allowed = decision.is_ok();
     Verdict {
         name: name.to_owned(),
         allowed,
-        why: why.into(),
+        why: decision.map_or_else(|bar| bar.to_string(), |ground| ground.to_string()),
     }
 }
 
-fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
+fn denied(name: &str, database: Option<&Database>, why: impl Display) -> ModelAccess {
     ModelAccess {
-        verdict: verdict(name, false, why),
+        verdict: verdict(name, Err::<&str, _>(why)),
         database: database.map(|database| database.name.clone()),
         rows: Vec::new(),
         warning: None,
@@ -209,113 +223,92 @@ fn denied(name: &str, database: Option<&Database>, why: String) -> ModelAccess {
     }
 }
 
-/// Whether this is the model that is asked for, or all are.
-fn is_asked(model: Option<&str>, name: &ModelName) -> bool {
-    model.is_none_or(|model| model == name.exposed)
-}
-
 fn lets_in(tenant: &Tenant, token: &Token) -> Verdict {
-    match token.standing(tenant).judge(Utc::now()) {
-        Ok(()) => verdict("token", true, "token and tenant are active"),
-        Err(refused) => verdict("token", false, refused.why()),
-    }
+    let judged = token.standing(tenant).judge(Utc::now());
+    let judged = judged.map(|()| "token and tenant are active");
+    verdict("token", judged.map_err(|refused| refused.why()))
 }
 
-fn actions(token: &Token) -> Vec<Verdict> {
-    let scopes = Scopes::named(token.scopes.iter().map(String::as_str));
-    let may = Permissions::new(scopes, token.tools.as_deref());
-    let by_scope = |scope: Scope| format!("the scope {scope}");
-    let missing = |scope: Scope| format!("the scope {scope} is missing");
-    let of_action = |action: Action| match may.judge(action) {
-        Ok(None) => verdict(action.name(), true, "always"),
-        Ok(Some(scope)) => verdict(action.name(), true, by_scope(scope)),
-        Err(Lack::Scope(scope)) => verdict(action.name(), false, missing(scope)),
-        Err(Lack::Tool) => verdict(action.name(), false, "it is not among the token's tools"),
-    };
-    let of_scope = |name: &str, scope: Scope| match scopes.has(scope) {
-        true => verdict(name, true, by_scope(scope)),
-        false => verdict(name, false, missing(scope)),
-    };
-    let parts = [
-        ("filters beyond equality", Scope::Operators),
-        ("totals, groups and aggregates", Scope::Aggregate),
-        ("expand", Scope::Expand),
-    ];
-    let parts = parts.map(|(name, scope)| of_scope(name, scope));
-    Action::ALL
-        .into_iter()
-        .map(of_action)
-        .chain(parts)
-        .collect()
+fn actions(may: Permissions) -> Vec<Verdict> {
+    let actions = Action::ALL.into_iter();
+    let actions = actions.map(|action| verdict(action.name(), may.judge(action)));
+    let parts = Part::ALL.into_iter();
+    let parts = parts.map(|part| verdict(part.name(), may.judge_part(part)));
+    actions.chain(parts).collect()
 }
 
-/// What is seen of those names in a database, which is connected to.
-async fn of_database(
-    looks: &mut Looks<'_>,
+fn of_model(
+    name: &str,
     database: &Database,
-    (tenant, token, rules): (&Tenant, &Token, &[RowRule]),
-    seen: &[String],
-    counts_until: Option<Instant>,
-) -> Vec<ModelAccess> {
-    let look = match looks.look(database).await {
-        Ok(look) => look,
-        Err(why) => {
-            let all = seen.iter();
-            return all
-                .map(|name| denied(name, Some(database), why.clone()))
-                .collect();
-        }
+    exposed: &Exposed,
+    (tenant, token): (&Tenant, &Token),
+) -> ModelAccess {
+    let model = match exposed.judge(name) {
+        Ok(model) => model,
+        Err(bar) => return denied(name, Some(database), bar),
     };
-    let (built, whole) = (look.built(seen, rules), look.built(seen, &[]));
     let of_tenant = tenant.rows.iter().map(|rule| (rule, "tenant"));
     let of_token = token.rows.iter().map(|rule| (rule, "token"));
-    let rules: Vec<(&RowRule, &'static str)> = of_tenant.chain(of_token).collect();
-    let names = look.reached.names.iter();
-    let mut told = Vec::new();
-    for name in names.filter(|name| seen.contains(&name.exposed)) {
-        let mut access = of_model(name, database, &built, &rules);
-        if let Some(until) = counts_until {
-            let db = match database.row_security {
-                true => look.reached.db.for_whom(Arc::new(Whom {
-                    tenant: tenant.name.clone(),
-                    token: token.name.clone(),
-                })),
-                false => look.reached.db.clone(),
-            };
-            access.seen = count(&db, &built, &name.exposed, until).await;
-            // Without the names of a token the database would decide for nobody.
-            if access.verdict.allowed && !database.row_security {
-                access.all = count(&db, &whole, &name.exposed, until).await;
-            }
-        }
-        told.push(access);
+    let rules: Vec<_> = of_tenant.chain(of_token).collect();
+    let rows = exposed.rules_of(model).into_iter();
+    let rows: Vec<RowAccess> = rows
+        .filter_map(|place| rules.get(place))
+        .map(|(rule, of)| RowAccess {
+            rule: rule.to_string(),
+            of,
+        })
+        .collect();
+    let shown = model.fields().iter();
+    let shown = shown.map(|it| verdict(it.name(), Ok::<_, &str>(it.field_type().name())));
+    let hidden = exposed
+        .built()
+        .into_iter()
+        .flat_map(|(built, _)| &built.hidden);
+    let hidden = hidden.filter(|hidden| hidden.model == name);
+    let hidden =
+        hidden.map(|it| verdict(&it.field, Err::<&str, _>(format!("hidden: {}", it.rule))));
+    let ground = format!("the whitelist of {}", database.name);
+    ModelAccess {
+        verdict: verdict(name, Ok::<_, &str>(ground)),
+        database: Some(database.name.clone()),
+        warning: (rows.is_empty() && !rules.is_empty())
+            .then(|| "no rule on rows reaches it: every row is seen".to_owned()),
+        rows,
+        seen: None,
+        all: None,
+        relations: exposed
+            .catalog()
+            .map(|catalog| RelationEntry::of(model, catalog))
+            .unwrap_or_default(),
+        fields: shown.chain(hidden).collect(),
     }
-    told
 }
 
-impl Look {
-    /// What is seen of these models by these rules.
-    fn built(&self, models: &[String], rules: &[RowRule]) -> Built {
-        let wanted: Vec<_> = rules.iter().filter_map(directory::wanted).collect();
-        let (tables, _) = self.reached.related(self.tables.clone());
-        catalog::build(
-            tables
-                .iter()
-                .map(|(name, table)| (name, table.clone()))
-                .collect(),
-            &self.reached.sensitive,
-            Narrowing {
-                models: Some(models),
-                rules: &wanted,
-                ..Narrowing::default()
-            },
-        )
+/// Counts the rows of the models of a database that are seen, with its rules and without.
+async fn count(models: &mut [ModelAccess], database: &Database, exposed: &Exposed, until: Instant) {
+    let whole = exposed.without_rules();
+    if let Some(whole) = &whole {
+        // What cannot be read is told already.
+        let _ = whole.learn().await;
+    }
+    let of_this = |model: &&mut ModelAccess| model.database.as_deref() == Some(&database.name);
+    for model in models.iter_mut().filter(of_this) {
+        if !model.verdict.allowed {
+            continue;
+        }
+        let name = &model.verdict.name;
+        model.seen = rows(exposed, name, until).await;
+        // Without the names of a token the database would decide for nobody.
+        if let (Some(whole), false) = (&whole, database.row_security) {
+            model.all = rows(whole, name, until).await;
+        }
     }
 }
 
 /// How many rows of a model are seen, unless the database does not say in time.
-async fn count(db: &Db, built: &Built, model: &str, until: Instant) -> Option<u64> {
-    let plan = ReadPlan::of_all(built.catalog.model(model)?);
+async fn rows(exposed: &Exposed, model: &str, until: Instant) -> Option<u64> {
+    let (catalog, db) = (exposed.catalog()?, exposed.db()?);
+    let plan = ReadPlan::of_all(catalog.model(model)?);
     let statement = sql::count(&plan, db.dialect());
     let style = Style {
         numbers: Numbers::Native,
@@ -330,49 +323,4 @@ async fn count(db: &Db, built: &Built, model: &str, until: Instant) -> Option<u6
         Some(Some(Value::Int(count))) => u64::try_from(*count).ok(),
         _ => None,
     }
-}
-
-fn of_model(
-    model_name: &ModelName,
-    database: &Database,
-    built: &Built,
-    rules: &[(&RowRule, &'static str)],
-) -> ModelAccess {
-    let name = model_name.exposed.as_str();
-    let Some(model) = built.catalog.model(name) else {
-        let mut missing = built.missing.iter();
-        let missing = missing.find(|missing| missing.name == name);
-        let why = missing.map_or("it is not there", |missing| missing.reason.as_str());
-        return denied(name, Some(database), why.to_owned());
-    };
-    let rows = rules.iter();
-    let rows = rows.filter(|(rule, _)| model_name.may_begin(&rule.model));
-    let rows: Vec<RowAccess> = rows
-        .map(|(rule, of)| RowAccess {
-            rule: rule.to_string(),
-            of,
-        })
-        .collect();
-    ModelAccess {
-        verdict: verdict(name, true, format!("the whitelist of {}", database.name)),
-        database: Some(database.name.clone()),
-        warning: (rows.is_empty() && !rules.is_empty())
-            .then(|| "no rule on rows reaches it: every row is seen".to_owned()),
-        rows,
-        seen: None,
-        all: None,
-        relations: RelationEntry::of(model, &built.catalog),
-        fields: fields(model, built),
-    }
-}
-
-fn fields(model: &Model, built: &Built) -> Vec<Verdict> {
-    let shown = |field: &Field| verdict(field.name(), true, field.field_type().name());
-    let hidden = built
-        .hidden
-        .iter()
-        .filter(|hidden| hidden.model == model.name());
-    let hidden =
-        hidden.map(|hidden| verdict(&hidden.field, false, format!("hidden: {}", hidden.rule)));
-    model.fields().iter().map(shown).chain(hidden).collect()
 }

@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
 
-use super::{Cover, covers};
 use crate::catalog::{Field, Model};
 use crate::policy::access::Owner;
-use crate::policy::directory::{astray_of, exposed, listed};
+use crate::policy::directory::{astray_of, exposed};
 use crate::policy::{Access, Edition, Exposed};
 use crate::store::TenantId;
 
@@ -92,13 +91,13 @@ pub async fn exposure(access: &Access, tenant: Option<&TenantId>) -> Exposure {
     let own = own.map(|exposed| DatabaseExposure {
         of: None,
         place: access.administration.place.clone(),
-        found: found(exposed, &[]).ok_or_else(|| "it has not answered yet".to_owned()),
+        found: found(exposed).ok_or_else(|| "it has not answered yet".to_owned()),
     });
     let owners = access.clients.owners().iter();
     let owners = owners.filter(|owner| tenant.is_none_or(|id| owner.tenant.id == *id));
     let asked: Vec<_> = owners
         .flat_map(|owner| {
-            let exposed = exposed(&owner.tenant, None, &owner.held);
+            let exposed = exposed(&owner.tenant, None, &owner.held, |_, _, _| ());
             let at = 0..owner.held.len();
             at.zip(exposed)
                 .map(move |(at, exposed)| of_tenant(owner, at, exposed))
@@ -120,10 +119,7 @@ async fn of_tenant(owner: &Owner, at: usize, exposed: Arc<Exposed>) -> DatabaseE
         None => {
             // Why one does not answer is told by the log, and by a test of it.
             let _ = timeout(PATIENCE, exposed.prepare()).await;
-            let names = listed(record);
-            let rules = covers(&tenant.rows, &names);
-            found(&exposed, &rules)
-                .ok_or_else(|| "it cannot be read; a test of it says why".to_owned())
+            found(&exposed).ok_or_else(|| "it cannot be read; a test of it says why".to_owned())
         }
     };
     DatabaseExposure {
@@ -138,19 +134,18 @@ async fn of_tenant(owner: &Owner, at: usize, exposed: Arc<Exposed>) -> DatabaseE
     }
 }
 
-/// What is there of a database, once it has answered, with the rules that reach its models.
-fn found(exposed: &Exposed, covers: &[Cover]) -> Option<Found> {
+/// What is there of a database, once it has answered.
+fn found(exposed: &Exposed) -> Option<Found> {
     let (built, judged) = exposed.built()?;
     let of_model = |model: &Model| {
         let (name, table) = (model.name(), model.table());
-        let cover = covers.iter().find(|cover| cover.model == name);
         let hidden = built.hidden.iter().filter(|hidden| hidden.model == name);
         let shown = |field: &Field| (field.name().to_owned(), field.field_type().name());
         ModelExposure {
             name: name.to_owned(),
             table: table.to_string(),
             kind: model.kind().name(),
-            rows: cover.map(|cover| cover.rules.clone()).unwrap_or_default(),
+            rows: exposed.rules_told(model),
             fields: model.fields().iter().map(shown).collect(),
             hidden: hidden
                 .map(|hidden| (hidden.field.clone(), hidden.rule.clone()))

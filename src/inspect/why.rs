@@ -202,9 +202,8 @@ impl Case<'_> {
 
     /// Which rows of the model are seen, where there are rules.
     fn rules(&self) -> Option<String> {
-        let (policy, model) = (self.policy?, self.model()?);
-        let exposed = policy.exposed.iter().find(|exposed| exposed.has(model));
-        let rules = exposed?.rules_of(model);
+        let served = self.policy?.model(self.model()?)?;
+        let rules = served.exposed.rules_told(served.model);
         (!rules.is_empty()).then(|| format!("rows where {}", rules.join(" and ")))
     }
 
@@ -222,6 +221,12 @@ impl Case<'_> {
             }
             Some(Obstacle::Withheld(model)) => {
                 return format!("{model} is not among the models of {}", self.who());
+            }
+            Some(Obstacle::Unserved(model)) => {
+                return format!(
+                    "{model} is on a whitelist, and is not served to {}",
+                    self.who()
+                );
             }
             Some(Obstacle::Scope(scope)) => {
                 return format!("the scope {scope} is not among those of {}", self.who());

@@ -82,6 +82,8 @@ pub enum Obstacle {
     UnknownField,
     /// A model that the tenant's databases list, and the token may not see.
     Withheld(Box<str>),
+    /// A model that a database lists, and nobody is served: it is not there, or a rule cannot hold.
+    Unserved(Box<str>),
     /// A scope that the token has not.
     Scope(&'static str),
     /// An action that the token's tools leave out.

@@ -25,6 +25,9 @@ use crate::store::{Database, DatabaseId};
 /// A database that nobody asked for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// What rows may take that are read for a look: counts alone are.
+const LOOK_BYTES: usize = 16 << 20;
+
 /// How databases of tenants are reached.
 #[derive(Debug)]
 pub struct Ways {
@@ -49,6 +52,21 @@ impl Ways {
             pool_size: config.pool.size,
             rooms: Rooms {
                 most: config.store.databases,
+                open: Mutex::default(),
+                freed: Notify::new(),
+            },
+        }
+    }
+
+    /// Ways for a look by whoever administers the service: one session a database.
+    pub(crate) fn to_look(reach: Reach, query_timeout: Duration) -> Self {
+        Self {
+            reach,
+            query_timeout,
+            pool_size: 1,
+            rows: Arc::new(RowMemory::new(LOOK_BYTES)),
+            rooms: Rooms {
+                most: usize::MAX,
                 open: Mutex::default(),
                 freed: Notify::new(),
             },
@@ -302,21 +320,29 @@ impl Held {
     }
 
     /// What is known of it, read when it is first asked for; several who ask at once wait for one.
-    pub(crate) async fn known(self: &Arc<Self>) -> Option<&Known> {
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) async fn known(self: &Arc<Self>) -> Result<&Known, Unread> {
         if let Some(known) = self.reached.get() {
-            return Some(known);
+            return Ok(known);
         }
-        let _in_use = self.enter().await.ok()?;
-        let known = self.reached.get_or_try_init(|| self.reach()).await;
-        known
-            .map_err(|Unread { fault, .. }| {
-                if !self.told.swap(true, Ordering::Relaxed) {
-                    let name = &self.name;
-                    let (what, help) = (fault.text(), fault.help);
-                    warn!("the database {name} is not served: {what}; {help}");
-                }
-            })
-            .ok()
+        let _in_use = self.enter().await.map_err(|_| {
+            Advice::new(
+                "too many databases of tenants are in use at once",
+                "raise MCP_STORE_DATABASES",
+            )
+        })?;
+        self.reached.get_or_try_init(|| self.reach()).await
+    }
+
+    /// Tells the log, once, why it cannot be read.
+    pub(crate) fn warn(&self, Unread { fault, .. }: Unread) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            let name = &self.name;
+            let (what, help) = (fault.text(), fault.help);
+            warn!("the database {name} is not served: {what}; {help}");
+        }
     }
 
     async fn reach(&self) -> Result<Known, Unread> {

@@ -10,6 +10,7 @@ use tracing::{error, warn};
 
 use super::access::{Clients, Entry, Freshness, Owner};
 use super::databases::{Held, Ways};
+use super::decision::Bar;
 use super::exposed::{Exposed, Narrowed};
 use super::permissions::Permissions;
 use super::quota::{Consumption, Quota};
@@ -294,10 +295,7 @@ fn policy(
 ) -> Policy {
     let connections = &settings.connections;
     let usual = (connections.token_rate_limit, connections.rate_window);
-    let may = Permissions::new(
-        Scopes::named(token.scopes.iter().map(String::as_str)),
-        token.tools.as_deref(),
-    );
+    let may = permissions(token);
     let grant = Grant {
         client: Arc::new(Client {
             token_id: token.id.to_string(),
@@ -319,16 +317,23 @@ fn policy(
         turns: Arc::clone(&kept.turns),
         used: Arc::clone(&kept.used),
     };
-    let exposed = exposed(tenant, Some(token), held);
+    let exposed = exposed(tenant, Some(token), held, |_, _, _| ());
     Policy::new(Arc::clone(settings), may, exposed, Some(grant))
 }
 
+/// What a token may ask for, by its scopes and its tools.
+pub(crate) fn permissions(token: &Token) -> Permissions {
+    let scopes = token.scopes.iter().map(String::as_str);
+    Permissions::new(Scopes::named(scopes), token.tools.as_deref())
+}
+
 /// What a token, or any token, sees of the databases of its tenant. A name that two of them have is
-/// that of the first.
+/// that of the first. Whoever explains it hears of each name that is kept back.
 pub(crate) fn exposed(
     tenant: &Tenant,
     token: Option<&Token>,
     held: &[Arc<Held>],
+    mut kept_back: impl FnMut(&Database, &ModelName, Bar<'_>),
 ) -> Vec<Arc<Exposed>> {
     let narrower = token.map(|token| token.rows.as_slice()).unwrap_or_default();
     let rules: Vec<RowRule> = tenant.rows.iter().chain(narrower).cloned().collect();
@@ -347,13 +352,19 @@ pub(crate) fn exposed(
     let models = token.and_then(|token| token.models.as_deref());
     let listings = listings(&rules, models, &names);
     let exposed = held.iter().zip(listings).map(|(held, listings)| {
-        let seen = listings.into_iter().filter(|it| it.1 == Listing::Seen);
-        let names = seen.map(|(name, _)| name.exposed.clone()).collect();
+        let mut names = Vec::new();
+        for (name, decision) in listings {
+            match decision {
+                Ok(()) => names.push(name.exposed.clone()),
+                Err(bar) => kept_back(held.record(), name, bar),
+            }
+        }
         // Policies of the database may tell its tokens apart.
         let told = token.filter(|_| held.record().row_security);
         let source = Narrowed {
             held: Arc::clone(held),
             rules: rules.clone(),
+            is_astray: !astray.is_empty(),
             owner: match told {
                 Some(token) => format!("{} {} {}", tenant.id, held.record().id, token.id),
                 None => format!("{} {}", tenant.id, held.record().id),
@@ -390,38 +401,25 @@ pub(crate) fn listed(database: &Database) -> Vec<ModelName> {
     config::model_names("models", &database.models).unwrap_or_default()
 }
 
-/// What the records decide of a name on a whitelist, before its database is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listing<'r> {
-    /// It is seen, if it is there.
-    Seen,
-    /// Nothing is, for a row rule is about this model, which no database of the tenant lists.
-    Astray(&'r str),
-    /// It is not among the token's models.
-    NotOfToken,
-    /// Another database of the tenant has the name, and the token sees it there.
-    Elsewhere,
-}
-
 /// Decides over each name that the databases of a tenant list, in their turn, for a token of these
-/// models, or of all.
-pub(crate) fn listings<'r, 'n>(
+/// models, or of all, before they are asked.
+fn listings<'r, 'n>(
     rules: &'r [RowRule],
     models: Option<&[String]>,
     listed: &'n [Vec<ModelName>],
-) -> Vec<Vec<(&'n ModelName, Listing<'r>)>> {
+) -> Vec<Vec<(&'n ModelName, Result<(), Bar<'r>>)>> {
     let astray = astray(rules, listed).into_iter().next();
     let mut taken = HashSet::new();
     let mut listing = |name: &'n ModelName| {
         let named = |models: &[String]| models.iter().any(|model| names_it(model, name));
         if let Some(model) = astray {
-            Listing::Astray(model)
+            Err(Bar::Astray(model))
         } else if !models.is_none_or(named) {
-            Listing::NotOfToken
+            Err(Bar::OtherModels)
         } else if !taken.insert(name.exposed.as_str()) {
-            Listing::Elsewhere
+            Err(Bar::Elsewhere)
         } else {
-            Listing::Seen
+            Ok(())
         }
     };
     let listed = listed.iter();
@@ -487,7 +485,8 @@ mod tests {
 
     #[test]
     fn a_name_is_seen_in_the_first_database_where_the_token_may_see_it() {
-        use Listing::{Astray, Elsewhere, NotOfToken, Seen};
+        let (seen, elsewhere) = (Ok(()), Err(Bar::Elsewhere));
+        let other = Err(Bar::OtherModels);
         let names = |list: &str| config::model_names("models", list).unwrap();
         let listed = [names("tickets,n=crm.notes"), names("tickets,users")];
         let decided = |rules: &'static [RowRule], models: Option<&[&str]>| {
@@ -497,16 +496,22 @@ mod tests {
             all.map(|names| names.into_iter().map(|(_, decided)| decided).collect())
                 .collect::<Vec<Vec<_>>>()
         };
-        assert_eq!(decided(&[], None), [[Seen, Seen], [Elsewhere, Seen]]);
+        assert_eq!(
+            decided(&[], None),
+            [[seen.clone(), seen.clone()], [elsewhere, seen.clone()]]
+        );
         // As clients name it, and as its database does.
         for notes in ["n", "crm.notes"] {
             assert_eq!(
                 decided(&[], Some(&[notes, "users"])),
-                [[NotOfToken, Seen], [NotOfToken, Seen]]
+                [[other.clone(), seen.clone()], [other.clone(), seen.clone()]]
             );
         }
         let rules = Vec::leak(vec!["orders.a = 1".parse().unwrap()]);
-        assert_eq!(decided(rules, None), [[Astray("orders"); 2]; 2]);
+        assert_eq!(
+            decided(rules, None),
+            vec![vec![Err(Bar::Astray("orders")); 2]; 2]
+        );
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use secrecy::ExposeSecret as _;
 use tracing::warn;
 
-use super::databases::{Held, InUse};
-use super::directory::wanted;
+use super::databases::{Held, InUse, Unread};
+use super::decision::Bar;
+use super::directory::{listed, wanted};
 use super::judged::Judged;
 use super::ready::{self, Ready, ReadyTools, Unready};
 use super::written::Written;
+use crate::advice::Advice;
 use crate::catalog::{self, Built, Catalog, FieldType, Model, Narrowing, WantedRule};
 use crate::config::{self, DatabaseUrl, Engine};
 use crate::db::{Db, Failure, Whom};
@@ -56,6 +58,8 @@ pub(crate) struct Narrowed {
     pub(crate) held: Arc<Held>,
     /// The rules that all hold.
     pub(crate) rules: Vec<RowRule>,
+    /// Whether one of them is about no model, so that nothing is seen.
+    pub(crate) is_astray: bool,
     /// Whose models they are.
     pub(crate) owner: String,
     /// Whom the database is told that each transaction is for, where it asks for that.
@@ -72,7 +76,7 @@ impl fmt::Debug for Exposed {
 }
 
 /// Whose SQL a tenant's database reads; `None` where its URL cannot be told.
-pub(crate) fn dialect_of(record: &Database) -> Option<Dialect> {
+fn dialect_of(record: &Database) -> Option<Dialect> {
     let url = record.url.as_ref().ok()?;
     let url = config::tenant_url("url", url.expose_secret()).ok()?;
     Some(match url {
@@ -237,21 +241,77 @@ impl Exposed {
         Some(source.held.to_string())
     }
 
-    /// The rules that rows of a model must keep, in words.
-    pub(crate) fn rules_of(&self, model: &str) -> Vec<String> {
-        let rules = self.source.iter().flat_map(|source| &source.rules);
-        rules
-            .filter(|rule| rule.model == model)
-            .map(ToString::to_string)
-            .collect()
+    /// The rules that rows of a model keep, by their places among those of the tenant and then of
+    /// the token, once the database has answered.
+    pub(crate) fn rules_of(&self, model: &Model) -> Vec<usize> {
+        let Some(source) = &self.source else {
+            return Vec::new();
+        };
+        let rules = || source.rules.iter().enumerate();
+        let hold: Vec<usize> = rules()
+            .filter_map(|(place, rule)| wanted(rule).map(|_| place))
+            .collect();
+        let held = model.rules().iter();
+        let held = held.filter_map(|rule| hold.get(rule.number()).copied());
+        // One that lets every row be seen holds nothing back, and says so of this model.
+        let listed = listed(source.held.record());
+        let name = listed.iter().find(|name| name.exposed == model.name());
+        let says = |rule: &RowRule| name.is_some_and(|name| name.may_begin(&rule.model));
+        let open = rules().filter(|(_, rule)| wanted(rule).is_none() && says(rule));
+        let mut all: Vec<usize> = held.chain(open.map(|(place, _)| place)).collect();
+        all.sort_unstable();
+        all
     }
 
-    /// Whether a tenant's database lists a model of this name, which is not seen here.
+    /// The same, in words.
+    pub(crate) fn rules_told(&self, model: &Model) -> Vec<String> {
+        let source = self.source.as_ref();
+        let rule = |place| source?.rules.get(place).map(RowRule::to_string);
+        self.rules_of(model).into_iter().filter_map(rule).collect()
+    }
+
+    /// Decides over a name that the token may see here, once the database has answered.
+    ///
+    /// # Errors
+    /// Why it is not served.
+    pub(crate) fn judge(&self, name: &str) -> Result<&Model, Bar<'_>> {
+        let built = self.built().map(|(built, _)| built);
+        let model = built.and_then(|built| built.catalog.model(name));
+        model.ok_or_else(|| {
+            let mut missing = built.into_iter().flat_map(|built| &built.missing);
+            let missing = missing.find(|missing| missing.name == name);
+            Bar::Missing(missing.map_or("it is not there", |missing| &missing.reason))
+        })
+    }
+
+    /// Whether a tenant's database lists a model of this name, which the token was not given.
     pub(crate) fn withholds(&self, name: &str) -> bool {
-        let listed = self.record().map(|record| record.models.as_str());
-        let listed = listed.and_then(|models| config::model_names("models", models).ok());
-        let mut listed = listed.into_iter().flatten();
-        !self.has(name) && listed.any(|listed| listed.exposed == name)
+        let source = self.source.as_ref().filter(|source| !source.is_astray);
+        let mut listed = source.into_iter().flat_map(|it| listed(it.held.record()));
+        !self.names.iter().any(|seen| seen == name) && listed.any(|listed| listed.exposed == name)
+    }
+
+    /// Whether a database lists a model of this name, be it served or not.
+    pub(crate) fn lists(&self, name: &str) -> bool {
+        let own = self.built().map(|(built, _)| &built.missing);
+        let mut own = own.into_iter().flatten();
+        let mut listed = self.record().into_iter().flat_map(listed);
+        own.any(|missing| missing.name == name) || listed.any(|listed| listed.exposed == name)
+    }
+
+    /// The same database with every row that the tenant's sees.
+    pub(crate) fn without_rules(&self) -> Option<Self> {
+        let source = self.source.as_ref()?;
+        Some(Self::narrowed(
+            self.names.clone(),
+            Narrowed {
+                held: Arc::clone(&source.held),
+                rules: Vec::new(),
+                is_astray: false,
+                owner: String::new(),
+                whom: None,
+            },
+        ))
     }
 
     /// Which members of JSON documents are left out.
@@ -265,12 +325,40 @@ impl Exposed {
         self.source.is_some() && self.known.get().is_none()
     }
 
-    /// Asks a tenant's database what there is.
+    /// Asks a tenant's database what there is, and tells the log what of it is not served.
     pub(crate) async fn prepare(&self) {
         let Some(source) = &self.source else { return };
-        let Some(learned) = source.held.known().await else {
-            return;
+        let database = &source.held;
+        let given = match self.learn().await {
+            Ok(None) => return,
+            Ok(Some(given)) => given,
+            Err(unread) => return database.warn(unread),
         };
+        if let Err(fault) = given {
+            let (what, help) = (fault.text(), fault.help);
+            warn!(%database, "a relation is left out: {what}; {help}");
+        }
+        let missing = self.built().map(|(built, _)| &built.missing);
+        for missing in missing.into_iter().flatten() {
+            warn!(
+                %database,
+                model = missing.name,
+                "not served: {}",
+                missing.logged()
+            );
+        }
+    }
+
+    /// Asks a tenant's database what there is; whether the keys given for it can be, or nothing where
+    /// it is known already.
+    ///
+    /// # Errors
+    /// Why the database cannot be read.
+    pub(crate) async fn learn(&self) -> Result<Option<Result<(), Advice>>, Unread> {
+        let Some(source) = &self.source else {
+            return Ok(None);
+        };
+        let learned = source.held.known().await?;
         let rules: Vec<WantedRule<'_>> = source.rules.iter().filter_map(wanted).collect();
         let ((tables, number), given) = learned.related();
         let built = catalog::build(
@@ -297,27 +385,7 @@ impl Exposed {
             number,
         };
         // One who asks at the same time has told it.
-        if self.known.set(known).is_err() {
-            return;
-        }
-        if let Err(fault) = given {
-            let (database, what, help) = (&source.held, fault.text(), fault.help);
-            warn!(%database, "a relation is left out: {what}; {help}");
-        }
-        for missing in self
-            .built()
-            .map(|(built, _)| &built.missing)
-            .into_iter()
-            .flatten()
-        {
-            let database = &source.held;
-            warn!(
-                %database,
-                model = missing.name,
-                "not served: {}",
-                missing.logged()
-            );
-        }
+        Ok(self.known.set(known).is_ok().then_some(given))
     }
 
     /// Whether the tables are known to be otherwise than the catalog says.

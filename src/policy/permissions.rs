@@ -1,5 +1,6 @@
 //! What a caller may ask for: by its scopes, and by the tools that it was given.
 
+use super::decision::{Bar, Decision, Ground};
 use crate::auth::{Scope, Scopes};
 use crate::error::{Error, ErrorKind, Speech};
 use crate::plan::{Output, ReadPlan, Total};
@@ -13,13 +14,37 @@ pub struct Permissions {
     actions: u8,
 }
 
-/// What keeps an action back.
+/// A part of a query that has a scope of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lack {
-    /// The scope is missing.
-    Scope(Scope),
-    /// The token was given other tools.
-    Tool,
+pub(crate) enum Part {
+    /// Filters beyond equality.
+    Operators,
+    /// Totals, groups and aggregates.
+    Aggregate,
+    /// What foreign keys lead to.
+    Expand,
+}
+
+impl Part {
+    /// Every part.
+    pub(crate) const ALL: [Self; 3] = [Self::Operators, Self::Aggregate, Self::Expand];
+
+    /// Its name, as an explanation lists it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Operators => "filters beyond equality",
+            Self::Aggregate => "totals, groups and aggregates",
+            Self::Expand => "expand",
+        }
+    }
+
+    fn scope(self) -> Scope {
+        match self {
+            Self::Operators => Scope::Operators,
+            Self::Aggregate => Scope::Aggregate,
+            Self::Expand => Scope::Expand,
+        }
+    }
 }
 
 impl Permissions {
@@ -49,11 +74,6 @@ impl Permissions {
         self.scopes
     }
 
-    /// Whether the tools of the operator may be called.
-    pub(crate) fn calls(self) -> bool {
-        self.scopes.has(Scope::Tools)
-    }
-
     /// The scope that an action needs; who one is may always be asked.
     fn scope(action: Action) -> Option<Scope> {
         match action {
@@ -73,12 +93,30 @@ impl Permissions {
     ///
     /// # Errors
     /// What keeps it back.
-    pub(crate) fn judge(self, action: Action) -> Result<Option<Scope>, Lack> {
-        match Self::scope(action) {
-            None => Ok(None),
-            Some(scope) if !self.scopes.has(scope) => Err(Lack::Scope(scope)),
-            Some(_) if self.actions & 1 << action as u8 == 0 => Err(Lack::Tool),
-            Some(scope) => Ok(Some(scope)),
+    pub(crate) fn judge(self, action: Action) -> Decision<'static> {
+        let Some(scope) = Self::scope(action) else {
+            return Ok(Ground::Always);
+        };
+        let ground = self.by(scope)?;
+        match self.actions & 1 << action as u8 {
+            0 => Err(Bar::OtherTools),
+            _ => Ok(ground),
+        }
+    }
+
+    /// By which scope a query may have a part.
+    ///
+    /// # Errors
+    /// The scope that is missing.
+    pub(crate) fn judge_part(self, part: Part) -> Decision<'static> {
+        self.by(part.scope())
+    }
+
+    /// A scope, where it is there.
+    pub(crate) fn by(self, scope: Scope) -> Decision<'static> {
+        match self.scopes.has(scope) {
+            true => Ok(Ground::Scope(scope.name())),
+            false => Err(Bar::Scope(scope)),
         }
     }
 
@@ -125,22 +163,22 @@ impl Permissions {
             (
                 !conditions.all(|condition| condition.is_equality()),
                 "A filter beyond equality",
-                Scope::Operators,
+                Part::Operators,
             ),
-            (groups, "group_by or aggregate", Scope::Aggregate),
-            (plan.total != Total::None, "total", Scope::Aggregate),
-            (expands, "expand", Scope::Expand),
-            (paths, "A path", Scope::Expand),
+            (groups, "group_by or aggregate", Part::Aggregate),
+            (plan.total != Total::None, "total", Part::Aggregate),
+            (expands, "expand", Part::Expand),
+            (paths, "A path", Part::Expand),
         ];
         let missing = needs
             .into_iter()
-            .find(|(needed, _, scope)| *needed && !self.scopes.has(*scope));
+            .find(|(needed, _, part)| *needed && self.judge_part(*part).is_err());
         match missing {
             None => Ok(()),
-            Some((_, what, scope)) => {
+            Some((_, what, part)) => {
                 let kind = ErrorKind::ScopeMissing {
                     what,
-                    scope: scope.name(),
+                    scope: part.scope().name(),
                 };
                 let has = self.scopes.names().join(", ");
                 Err(Error::from(kind).with_hint(format!("scopes of this token: {has}")))

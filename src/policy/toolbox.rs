@@ -55,16 +55,11 @@ impl Toolbox {
         grant: Option<&Grant>,
     ) -> Self {
         let scopes = grant.map_or(&[][..], |grant| &grant.scopes);
-        let given = grant.and_then(|grant| grant.tools.as_ref());
+        let given = grant.and_then(|grant| grant.tools.as_deref());
         let offered = |tool: &&Arc<Tool>| match &tool.work {
             Work::Action(Action::Whoami) => grant.is_some(),
             Work::Action(action) => may.allows(*action),
-            Work::Call(written) => {
-                let name = &written.tool.name;
-                written.is_open_to(may, scopes)
-                    && given.is_none_or(|given| given.contains(name))
-                    && written.place(exposed).is_some()
-            }
+            Work::Call(written) => written.judge(may, scopes, given, exposed).is_ok(),
         };
         let all = BUILT_IN.iter().chain(tools.entries());
         Self(all.filter(offered).cloned().collect())

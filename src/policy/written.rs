@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::decision::{Bar, Decision, Ground};
 use super::{Exposed, Permissions, Tool, Work};
+use crate::auth::Scope;
 use crate::sql::Dialect;
 use crate::tools::statement::{self, Names, Statement};
 use crate::tools::{self, Fault};
@@ -65,35 +67,71 @@ impl Written {
         faults
     }
 
+    /// By which scope a token of these permissions and scopes may call it, which was given all tools
+    /// or some, where these databases are exposed.
+    ///
+    /// # Errors
+    /// What keeps it back.
+    pub(crate) fn judge<'w>(
+        &'w self,
+        may: Permissions,
+        scopes: &[String],
+        given: Option<&[String]>,
+        exposed: &[Arc<Exposed>],
+    ) -> Decision<'w> {
+        let own = &self.tool.scopes;
+        let ground = may.by(Scope::Tools).or_else(|_| {
+            let held = own.iter().find(|scope| scopes.contains(scope));
+            held.map_or(Err(Bar::ToolScopes(own)), |scope| Ok(Ground::Scope(scope)))
+        })?;
+        if given.is_some_and(|given| !given.contains(&self.tool.name)) {
+            return Err(Bar::OtherTools);
+        }
+        self.place(exposed)?;
+        Ok(ground)
+    }
+
+    /// The database that it reads, among those that a policy exposes.
+    ///
+    /// # Errors
+    /// One that is not there, or of which it may not read what it would.
+    pub(crate) fn place<'e>(
+        &self,
+        exposed: &'e [Arc<Exposed>],
+    ) -> Result<&'e Arc<Exposed>, Bar<'_>> {
+        let mut exposed = exposed.iter();
+        let name = self.tool.database.as_deref();
+        let place = match name {
+            None => exposed.next(),
+            Some(name) => exposed.find(|it| it.record().is_some_and(|it| it.name == name)),
+        };
+        let place = place.ok_or(Bar::NoDatabase(name))?;
+        self.suits(place)?;
+        Ok(place)
+    }
+
     /// Whether it may read a database as that is exposed: its models are all seen there, and of one
     /// that reads the database itself every row is.
-    fn suits(&self, exposed: &Exposed) -> bool {
-        let sees = |dialect| {
-            let models = self.models(dialect);
-            models.is_some_and(|models| models.iter().all(|model| exposed.has(model)))
-        };
-        let whole = self.tool.reads.is_none() || exposed.is_whole();
-        whole
-            && match exposed.dialect() {
-                Some(dialect) => sees(dialect),
-                None => DIALECTS.into_iter().any(sees),
-            }
-    }
-
-    /// The database that it reads, among those that a policy exposes; `None` where it may not be
-    /// called.
-    pub fn place<'e>(&self, exposed: &'e [Arc<Exposed>]) -> Option<&'e Arc<Exposed>> {
-        let mut exposed = exposed.iter();
-        let found = match &self.tool.database {
-            None => exposed.next(),
-            Some(name) => exposed.find(|it| it.record().is_some_and(|it| it.name == *name)),
-        };
-        found.filter(|exposed| self.suits(exposed))
-    }
-
-    /// Whether a token of these permissions and scopes may call it.
-    pub(crate) fn is_open_to(&self, may: Permissions, named: &[String]) -> bool {
-        may.calls() || self.tool.scopes.iter().any(|scope| named.contains(scope))
+    fn suits(&self, exposed: &Exposed) -> Result<(), Bar<'_>> {
+        if self.tool.reads.is_some() && !exposed.is_whole() {
+            return Err(Bar::SomeRows);
+        }
+        let known = exposed.dialect();
+        let dialects = DIALECTS.into_iter();
+        let dialects = dialects.filter(|dialect| known.is_none_or(|known| known == *dialect));
+        let unseen = dialects.filter_map(|dialect| {
+            let unseen = self.models(dialect)?.iter().map(String::as_str);
+            Some(
+                unseen
+                    .filter(|model| !exposed.has(model))
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let fewest = unseen.min_by_key(Vec::len).ok_or(Bar::OtherSql)?;
+        match fewest.is_empty() {
+            true => Ok(()),
+            false => Err(Bar::Unseen(fewest)),
+        }
     }
 }
 

@@ -277,7 +277,7 @@ pub(super) fn list(out: &mut Vec<u8>, policy: &Policy, max_bytes: usize) {
 /// The schemas of a tool as a policy lets it be called: of its arguments, and of its answer; `None`
 /// where it cannot be.
 pub(crate) async fn schemas(policy: &Policy, written: &Written) -> Option<(Value, Value)> {
-    let exposed = written.place(&policy.exposed)?;
+    let exposed = written.place(&policy.exposed).ok()?;
     exposed.prepare().await;
     let ready = exposed.ready(written, policy.tool_bounds()).await;
     let columns = match ready {

@@ -25,8 +25,15 @@ pub(super) fn of(error: &Error, policy: &Policy, model: Option<&str>) -> Option<
             }
         }
         ModelNotAllowed { .. } => {
-            let model = model.filter(|model| policy.withholds(model))?;
-            Obstacle::Withheld(model.into())
+            let model = model?;
+            let mut exposed = policy.exposed.iter();
+            if exposed.any(|exposed| exposed.withholds(model)) {
+                Obstacle::Withheld(model.into())
+            } else if policy.exposed.iter().any(|exposed| exposed.lists(model)) {
+                Obstacle::Unserved(model.into())
+            } else {
+                return None;
+            }
         }
         ScopeMissing { scope, .. } => Obstacle::Scope(scope),
         ActionNotAllowed { action, .. } => Obstacle::Action(action),
@@ -80,10 +87,5 @@ impl Policy {
             let hidden = hidden.find(|it| it.model == model && it.field == field);
             Some(hidden?.rule.as_str())
         })
-    }
-
-    /// Whether a database of the tenant lists a model that this token does not see.
-    fn withholds(&self, model: &str) -> bool {
-        self.exposed.iter().any(|exposed| exposed.withholds(model))
     }
 }

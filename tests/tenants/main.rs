@@ -14,6 +14,7 @@ mod api;
 mod common;
 mod crossing;
 mod data;
+mod explained;
 mod exposure;
 mod life;
 mod looks;

@@ -170,7 +170,7 @@ impl<'o> Workbench<'o> {
         let policy = self.trial().policy(written.map(|it| &**it), caller)?;
         let params = match written {
             Some(written) => {
-                let exposed = written.place(&policy.exposed);
+                let exposed = written.place(&policy.exposed).ok();
                 if let Some(exposed) = exposed {
                     exposed.prepare().await;
                 }
@@ -197,7 +197,7 @@ impl<'o> Workbench<'o> {
         let is_own = written.tool.database.is_none() && !own.exposed.is_empty();
         for policy in std::iter::once(own).chain(self.trial().clients()) {
             let may = policy.toolbox.tool(&written.tool.name).is_some();
-            let Some(place) = written.place(&policy.exposed).filter(|_| may) else {
+            let Some(place) = written.place(&policy.exposed).ok().filter(|_| may) else {
                 continue;
             };
             let id = |exposed: &Exposed| exposed.record().map(|record| record.id.clone());

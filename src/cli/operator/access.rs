@@ -79,7 +79,7 @@ fn explain(asked: &Explain) -> Result<(), Failure> {
         let tenant = find::tenant(&contents, token.tenant.as_str())?;
         let model = asked.model.as_deref();
         let reach = Reach::new(config.admin.places.clone());
-        let mut looks = Looks::new(&reach, config.limits.query_timeout);
+        let mut looks = Looks::new(reach, config.limits.query_timeout);
         let (of, until) = ((tenant, token), Instant::now() + COUNTING);
         let tools = app::written_tools(config).await?;
         Ok(inspect::explain(&mut looks, &contents, of, model, &tools, Some(until)).await)

@@ -7,9 +7,12 @@ use super::{Case, Change, Remedy};
 use crate::auth::{Client, Scope};
 use crate::config::Setting;
 use crate::observe::{Obstacle, Whose};
-use crate::policy::{Lack, Policy, Written};
+use crate::policy::{Bar, Policy};
 use crate::protocol::Action;
 use crate::store::Database;
+
+/// What to do about a model that is listed, and is not served.
+const UNSERVED: &str = "lucarne access explain tells why: it is not there, or a rule cannot hold";
 
 impl Case<'_> {
     pub(super) fn remedies(&self) -> Vec<Remedy> {
@@ -27,6 +30,7 @@ impl Case<'_> {
                 told("ask describe for the fields that the model has; nothing here has to change")
             }
             Obstacle::Withheld(model) => return self.show(&[model.to_string()]),
+            Obstacle::Unserved(_) => told(UNSERVED),
             Obstacle::Scope(scope) => return self.grant(scope),
             Obstacle::Action(action) => return self.allow(action),
             Obstacle::Tool(tool) => return self.open(tool),
@@ -107,7 +111,7 @@ impl Case<'_> {
     fn allow(&self, action: &str) -> Option<Remedy> {
         let policy = self.policy?;
         let wanted = Action::parse(action)?;
-        if let Err(Lack::Scope(scope)) = policy.may.judge(wanted) {
+        if let Err(Bar::Scope(scope)) = policy.may.judge(wanted) {
             return self.grant(scope.name());
         }
         self.give(wanted.tool(), &format!("lets this token call {action}"))
@@ -127,36 +131,28 @@ impl Case<'_> {
         let mut all = policy.settings.tools.all();
         let written = all.find(|written| written.tool.name == tool)?;
         let grant = policy.grant.as_ref()?;
-        if !written.is_open_to(policy.may, &grant.scopes) {
+        let given = grant.tools.as_deref();
+        let judged = written.judge(policy.may, &grant.scopes, given, &policy.exposed);
+        match judged.err()? {
+            Bar::Scope(scope) => self.grant(scope.name()),
             // One that the tool asks for opens less than that of all tools.
-            let own = written.tool.scopes.first().map(String::as_str);
-            return self.grant(own.unwrap_or(Scope::Tools.name()));
+            Bar::ToolScopes(own) => {
+                self.grant(own.first().map_or(Scope::Tools.name(), String::as_str))
+            }
+            Bar::OtherTools => self.give(tool, &format!("lets this token call {tool}")),
+            Bar::Unseen(models) => {
+                let mut withheld = models.iter();
+                let is_withheld =
+                    |model: &&str| policy.exposed.iter().any(|it| it.withholds(model));
+                match withheld.all(is_withheld) {
+                    true => self.show(&models.into_iter().map(str::to_owned).collect::<Vec<_>>()),
+                    false => Some(told(UNSERVED)),
+                }
+            }
+            bar => Some(told(&format!(
+                "nothing of the token alone lets it through: {bar}"
+            ))),
         }
-        let is_left_out = |given: &Vec<String>| !given.iter().any(|name| name == tool);
-        if grant.tools.as_ref().is_some_and(is_left_out) {
-            return self.give(tool, &format!("lets this token call {tool}"));
-        }
-        let unseen = self.unseen(written);
-        match unseen.is_empty() {
-            true => Some(told(
-                "lucarne access explain tells which rule keeps it back: it reads the database \
-                 itself, or one that the tenant does not have",
-            )),
-            false => self.show(&unseen),
-        }
-    }
-
-    /// The models that a tool reads of its database and the token does not see.
-    fn unseen(&self, written: &Written) -> Vec<String> {
-        let mut exposed = self.policy.into_iter().flat_map(|policy| &policy.exposed);
-        let place = match &written.tool.database {
-            None => exposed.next(),
-            Some(name) => exposed.find(|it| it.record().is_some_and(|it| it.name == *name)),
-        };
-        let read = place.and_then(|place| written.models(place.dialect()?));
-        let names = read.into_iter().flatten();
-        let unseen = names.filter(|name| place.is_some_and(|place| place.withholds(name)));
-        unseen.cloned().collect()
     }
 
     /// Says what a tool asks of whoever calls it.

@@ -150,8 +150,8 @@ pub(super) async fn explain(
     let token = find::token(&contents, asked.query.reference(&asked.part))?;
     let tenant = find::tenant(&contents, token.tenant.as_str())?;
     let access = desk.access();
-    let places = (&access.administration.reach, access.settings.query_timeout);
-    let mut looks = Looks::new(places.0, places.1);
+    let reach = access.administration.reach.clone();
+    let mut looks = Looks::new(reach, access.settings.query_timeout);
     let (of, tools) = ((tenant, token), &access.settings.tools);
     let explained = inspect::explain(&mut looks, &contents, of, None, tools, None).await;
     Ok(PermitsView::from(explained).into())

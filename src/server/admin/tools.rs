@@ -122,8 +122,8 @@ impl ExampleView {
 async fn view(desk: &Desk, written: &Written) -> ToolView {
     let (tool, own) = (&written.tool, &desk.access().shared);
     let ready = match written.place(&own.exposed) {
-        Some(place) => place.ready(written, own.tool_bounds()).await.ok(),
-        None => None,
+        Ok(place) => place.ready(written, own.tool_bounds()).await.ok(),
+        Err(_) => None,
     };
     let columns = ready.iter().flat_map(|ready| &ready.columns);
     let columns = columns.map(|(name, class)| format!("{name} {}", class.name()));

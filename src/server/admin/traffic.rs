@@ -149,7 +149,9 @@ impl RequestView {
         let client = asked.client.as_deref();
         let named = match &asked.obstacle {
             Some(observe::Obstacle::Hidden { field, .. }) => Some(field.to_string()),
-            Some(observe::Obstacle::Withheld(model)) => Some(model.to_string()),
+            Some(observe::Obstacle::Withheld(model) | observe::Obstacle::Unserved(model)) => {
+                Some(model.to_string())
+            }
             _ => None,
         };
         Self {

@@ -55,7 +55,7 @@ pub(super) fn run(asked: &Report) -> Result<(), Failure> {
         let of = asked.tenant.as_deref();
         let of = of.map(|name| find::tenant(&contents, name)).transpose()?;
         let reach = Reach::new(config.admin.places.clone());
-        let mut looks = Looks::new(&reach, config.limits.query_timeout);
+        let mut looks = Looks::new(reach, config.limits.query_timeout);
         let tools = app::written_tools(config).await?;
         let mut tokens = Vec::new();
         for token in &contents.tokens {
