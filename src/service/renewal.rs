@@ -134,7 +134,10 @@ impl Service {
 /// Whether a request may be refused for something that was taken away and is back.
 fn may_be_back(policy: &Policy, fail: &Fail) -> bool {
     let mut exposed = policy.exposed.iter();
-    !fail.error.kind().is_failure() && exposed.any(|exposed| exposed.may_be_back())
+    // A tool whose SQL names what was taken away fails at every call.
+    let kind = fail.error.kind();
+    let may = !kind.is_failure() || matches!(kind, ErrorKind::ToolFailed(_));
+    may && exposed.any(|exposed| exposed.may_be_back())
 }
 
 /// Whether a value was refused that an enum may have by now.
@@ -152,9 +155,11 @@ fn may_be_new(policy: &Policy, read: &Read<'_>, fail: &Fail) -> bool {
 
 /// Reads the database of a request again and has it served; whether it has changed.
 async fn renew(policy: &Policy, read: &Read<'_>, asking: &Asking) -> Result<bool, Failure> {
-    let served = read.model.and_then(|name| policy.model(name));
-    let concerned: Vec<&Exposed> = match served {
-        Some(served) => vec![served.exposed],
+    let of_model = read.model.and_then(|name| policy.model(name));
+    let of_model = of_model.map(|served| served.exposed);
+    let of_tool = || Some(&**policy.tool(read.tool?).ok()?.1);
+    let concerned: Vec<&Exposed> = match of_model.or_else(of_tool) {
+        Some(exposed) => vec![exposed],
         None => {
             let all = policy.exposed.iter().map(|exposed| &**exposed);
             all.filter(|exposed| exposed.may_be_back()).collect()

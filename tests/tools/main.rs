@@ -9,6 +9,7 @@
 mod common;
 
 mod calls;
+mod changed;
 mod documents;
 mod draft;
 mod hostile;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use lucarne::app;
+use lucarne::app::{self, Live, OpenService};
 use lucarne::auth::{Caller, Credential};
 use lucarne::config::{self, Config, Faults};
 use lucarne::observe::Metrics;
@@ -199,16 +199,33 @@ impl Database {
         tools: &str,
         variables: &[(&str, &str)],
     ) -> Result<Served, Faults> {
+        let (opened, _) = self.opened(tools, variables).await?;
+        Ok(Served::by(&opened))
+    }
+
+    /// The same, which reads a changed database again.
+    pub(crate) async fn live(&self, tools: &str) -> Served {
+        let (opened, config) = self.opened(tools, &[]).await.unwrap();
+        let mut live = Live::new(&opened, None, config.into());
+        tokio::spawn(async move {
+            loop {
+                let _ = live.next().await;
+            }
+        });
+        Served::by(&opened)
+    }
+
+    async fn opened(
+        &self,
+        tools: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(OpenService, Config), Faults> {
         let config = self.configured(tools, variables);
         let opened = app::open(&config, Arc::new(Metrics::default()))
             .await
             .unwrap();
         app::give_tools(&opened, &config).await?;
-        let token = Credential::of(TOKEN);
-        Ok(Served {
-            service: opened.service,
-            caller: Caller::new(token, None, IpAddr::V4(Ipv4Addr::LOCALHOST), "test"),
-        })
+        Ok((opened, config))
     }
 }
 
@@ -219,6 +236,14 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    fn by(opened: &OpenService) -> Self {
+        let token = Credential::of(TOKEN);
+        Self {
+            service: Arc::clone(&opened.service),
+            caller: Caller::new(token, None, IpAddr::V4(Ipv4Addr::LOCALHOST), "test"),
+        }
+    }
+
     /// The answer to a message.
     pub(crate) async fn raw(&self, message: &str) -> Value {
         let answered = match Request::parse(message) {
