@@ -67,6 +67,7 @@ pub struct Model {
     secured: bool,
     runs_code: bool,
     definition: Option<u64>,
+    columns_digest: Option<u64>,
     inherited: bool,
     fields: Vec<Field>,
     by_name: HashMap<Box<str>, usize>,
@@ -119,9 +120,21 @@ impl Model {
     /// The tables that the model was made of, each with what tells its definition from others, where
     /// that has to be asked for: its own, and those that its rules look at.
     pub fn definitions(&self) -> impl Iterator<Item = (&TableName, u64)> {
+        self.sources()
+            .filter_map(|model| Some((&model.table, model.definition?)))
+    }
+
+    /// The same tables, each with what its server makes of its columns, where a statement can ask for
+    /// that itself.
+    pub fn column_digests(&self) -> impl Iterator<Item = (&TableName, u64)> {
+        self.sources()
+            .filter_map(|model| Some((&model.table, model.columns_digest?)))
+    }
+
+    /// The model, and those that its rules look at.
+    fn sources(&self) -> impl Iterator<Item = &Self> {
         let of_rules = self.rules.iter().flat_map(Rule::steps);
-        let models = std::iter::once(self).chain(of_rules.map(|step| step.there));
-        models.filter_map(|model| Some((&model.table, model.definition?)))
+        std::iter::once(self).chain(of_rules.map(|step| step.there))
     }
 
     /// Whether code of others may run when the model is read: functions of a view, of a policy, of

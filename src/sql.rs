@@ -36,6 +36,7 @@ use sea_query::{
 
 pub use self::identity::DIGEST;
 pub use self::lists::listed;
+pub use self::mysql::COLUMNS_DIGEST;
 
 use self::column::{alias, column_of};
 use self::columns::Columns;

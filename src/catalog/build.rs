@@ -250,6 +250,7 @@ fn made(name: &str, table: &Table, rules: Vec<Option<String>>, hidden: &mut Vec<
         secured: table.secured,
         runs_code: table.runs_code,
         definition: table.definition,
+        columns_digest: table.columns_digest,
         inherited: table.inherited,
         fields,
         by_name,

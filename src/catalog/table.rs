@@ -86,6 +86,9 @@ pub struct Table {
     /// What tells this definition of its columns from others, where a statement might be answered by
     /// another one without a failure (MySQL).
     pub definition: Option<u64>,
+    /// What the server makes of its columns, by which a statement can ask for itself whether they are
+    /// the same (MySQL).
+    pub columns_digest: Option<u64>,
     /// All columns, in the table's order.
     pub columns: Vec<Column>,
     /// The columns that the role may not read, as far as the database tells of them.
@@ -116,6 +119,7 @@ impl Table {
             secured: false,
             runs_code: false,
             definition: None,
+            columns_digest: None,
             columns,
             withheld: Vec::new(),
             primary_key: Vec::new(),

@@ -12,7 +12,7 @@ use crate::db::tool::{Described, Reads, ResultColumn};
 use crate::db::{Db, Failure};
 use crate::plan::{Argument, Value};
 use crate::sensitive::Sensitive;
-use crate::sql::tool::{self as select, Column, Slot, Template};
+use crate::sql::tool::{self as select, Column, Purpose, Slot, Template};
 use crate::sql::{Dialect, Statement as Sql};
 use crate::tools::parameter::{Class, Source};
 use crate::tools::statement::{self, Names, Statement};
@@ -139,18 +139,19 @@ impl ReadyTools {
             Outcome::Rows => tool.limit.unwrap_or(bounds.limit),
             Outcome::One | Outcome::Value => 1,
         };
-        let over = |select: &select::Select| {
+        let over = |select: &select::Select, purpose| {
             Template::new(
                 select,
                 &judged.models,
                 judged.slots.clone(),
-                dialect,
+                (dialect, purpose),
                 limit + 1,
             )
             .coded(tool.reads.is_some() || !tool.functions.is_empty())
         };
-        let template = over(&judged.statement.select);
-        let described = db.describe(&template.described()).await;
+        let select = &judged.statement.select;
+        let plain = over(select, Purpose::Description).described();
+        let described = db.describe(&plain).await;
         let described = described.map_err(|failure| match failure.words() {
             Some(words) => faulty(vec![of_sql(
                 tool,
@@ -171,7 +172,10 @@ impl ReadyTools {
         let columns = shown.map_err(faulty)?;
         let visible = columns.iter().filter(|column| column.is_shown);
         let is_brief = described.reads.functions.is_empty();
-        let wary = judged.statement.select.wary(&judged.models);
+        let shaped = |select: &select::Select| {
+            over(select, Purpose::Rows).shaped(&columns, bounds.max_bytes, limit + 1)
+        };
+        let wary = select.wary(&judged.models);
         let mut reads = described.reads.clone();
         if wary.is_some() {
             reads.extend(&may);
@@ -180,10 +184,8 @@ impl ReadyTools {
             columns: visible
                 .map(|column| (column.name.to_owned(), class_of(column)))
                 .collect(),
-            template: template
-                .shaped(&columns, bounds.max_bytes, limit + 1)
-                .brief(is_brief),
-            wary: wary.map(|it| over(&it).shaped(&columns, bounds.max_bytes, limit + 1)),
+            template: shaped(select).brief(is_brief),
+            wary: wary.map(|it| shaped(&it)),
             reads: Arc::new(reads),
             models: judged.statement.models,
             limit,
@@ -287,7 +289,8 @@ pub(super) async fn guessed(tool: &Tool, exposed: &Exposed) -> Vec<FieldType> {
     };
     let slots = tool.parameters.iter().map(|it| Slot::open(it.is_list()));
     let select = &judged.statement.select;
-    let template = Template::new(select, &judged.models, slots.collect(), db.dialect(), 1);
+    let written = (db.dialect(), Purpose::Description);
+    let template = Template::new(select, &judged.models, slots.collect(), written, 1);
     let types = db.parameters(&template.described()).await;
     // Those of the rules come first.
     let mut types = types.unwrap_or_default();

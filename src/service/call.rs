@@ -170,13 +170,21 @@ impl Service {
             rows = rows.bare();
         }
         let fetched = source.db.call(call, rows).await;
-        let fetched =
-            fetched.map_err(|failure| failed(tool, seconds, source.max_bytes(), &failure));
-        let page = fetched?.finish();
         let catalog = source.exposed.catalog().into_iter();
         let models = catalog.flat_map(|catalog| ready.models.iter().map(|it| catalog.model(it)));
         let definitions = models.flatten().flat_map(Model::definitions).collect();
-        confirm_all(source, definitions, page.edition, Checked::Now).await?;
+        let page = match fetched {
+            Ok(rows) => rows.finish(),
+            Err(failure) => {
+                // It may have failed for tables that are others by now.
+                if *failure.kind() == FailureKind::Internal {
+                    confirm_all(source, definitions, None, Checked::Now).await?;
+                }
+                return Err(failed(tool, seconds, source.max_bytes(), &failure));
+            }
+        };
+        // Of a table that is another one the statement itself would have shown nothing.
+        confirm_all(source, definitions, page.edition, Checked::Lately).await?;
         self.found();
         if let Some(column) = &page.unread {
             let tool = &tool.name;

@@ -1,18 +1,37 @@
 //! What MariaDB and MySQL need: values bound so that nothing matches by coercion, and columns
 //! selected so that nothing is lost on the wire.
 
-use sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use sea_query::{Expr, ExprTrait as _, Func, LikeExpr, Value as SqlValue};
 
 use super::compare::{Operator, among, plain};
 use super::condition::ESCAPE;
 use super::{Dialect, column};
-use crate::catalog::{Field, FieldType};
+use crate::catalog::{Field, FieldType, TableName};
 use crate::encode::Shape;
 use crate::plan::{DatePart, Place, Value, Zone};
 
 /// Digits of a decimal, and of them after the point, at the most.
 const DIGITS: usize = 65;
 const FRACTION: usize = 30;
+
+/// What the server makes of the columns of a table in `information_schema.columns`, which tells them
+/// from others: of the place, the name, the type, the collation, whether it may be NULL, which key it
+/// leads, and what it is computed from.
+pub const COLUMNS_DIGEST: &str = "BIT_XOR(CAST(CONV(LEFT(MD5(CONCAT_WS(',', ordinal_position, \
+    QUOTE(column_name), QUOTE(column_type), QUOTE(collation_name), QUOTE(is_nullable), \
+    QUOTE(column_key), QUOTE(generation_expression))), 16), 16, 10) AS UNSIGNED))";
+
+/// What fails the statement that it stands in where the columns of a table are others by now: a
+/// subquery of two rows is no value.
+pub(super) fn unchanged(table: &TableName, digest: u64) -> Expr {
+    let template = format!(
+        "IF((SELECT {COLUMNS_DIGEST} FROM information_schema.columns \
+         WHERE table_schema = ? AND table_name = ?) = ?, 1, (SELECT 1 UNION ALL SELECT 1))"
+    );
+    let schema = table.schema.clone().unwrap_or_default();
+    let values: [SqlValue; 3] = [schema.into(), table.name.clone().into(), digest.into()];
+    Expr::cust_with_values(template, values)
+}
 
 /// Text for whatever the driver would decode by its wire type alone.
 pub(super) fn projected(expr: Expr, field: &Field) -> (Expr, Shape) {

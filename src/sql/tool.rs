@@ -18,7 +18,7 @@ use sea_query::{
 pub use self::bind::Slot;
 pub use self::result::Column;
 
-use super::{BASE, Dialect, Statement, column_of, documents, source_at};
+use super::{BASE, Dialect, Statement, column_of, documents, mysql, source_at};
 use crate::catalog::{Field, FieldType, Model, TableName};
 use crate::encode::Layout;
 use crate::plan::Argument;
@@ -100,6 +100,16 @@ pub struct Template {
     is_brief: bool,
 }
 
+/// What a statement is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be described by its engine.
+    Description,
+    /// To be run: on MariaDB and MySQL it fails where a table that it reads has other columns by now.
+    /// While they plan, those read nothing of what tells columns.
+    Rows,
+}
+
 impl Template {
     /// The statement over these models; `slots` are the parameters in their order, and `limit` the
     /// rows that are asked for where the text asks for no number of its own.
@@ -107,11 +117,11 @@ impl Template {
         select: &Select,
         models: &[&Model],
         slots: Vec<Slot>,
-        dialect: Dialect,
+        (dialect, purpose): (Dialect, Purpose),
         limit: u32,
     ) -> Self {
         let can_fail = select.can_fail || overflows(select, models, &slots, dialect);
-        let (head, bound) = with(select, models, can_fail, dialect);
+        let (head, bound) = with(select, models, can_fail, (dialect, purpose));
         let mut segments = vec![Piece::Sql(head)];
         // A list of its own within, for no two follow each other: it sees the models all the same.
         let within = select.has_with && dialect == Dialect::Postgres;
@@ -273,7 +283,7 @@ fn with(
     select: &Select,
     models: &[&Model],
     can_fail: bool,
-    dialect: Dialect,
+    (dialect, purpose): (Dialect, Purpose),
 ) -> (String, Vec<Value>) {
     let own = select.has_with && dialect != Dialect::Postgres;
     if models.is_empty() {
@@ -287,6 +297,11 @@ fn with(
         let mut rows = rows_of(model, &format!("m{index}"), veils, dialect);
         // What fails on a row that a rule hides would tell of it: the rule comes first, and whole.
         let is_barrier = can_fail && !model.rules().is_empty();
+        if purpose == Purpose::Rows {
+            for (table, digest) in model.column_digests() {
+                rows.and_where(mysql::unchanged(table, digest));
+            }
+        }
         if is_barrier && dialect == Dialect::MySql {
             rows.limit(u64::MAX);
         }

@@ -57,3 +57,64 @@ async fn a_tool_is_answered_by_its_tables_as_they_are() {
         assert_eq!(answer["data"], ben, "{engine}: {answer}");
     }
 }
+
+/// Each shows the computed column in its own way.
+const SHAPES: [&str; 8] = [
+    "SELECT id, shown FROM users WHERE id = 1",
+    "SELECT COUNT(*) AS n, MIN(shown) AS first FROM users",
+    "SELECT t.id, u.shown FROM tickets t LEFT JOIN users u ON u.id = t.user_id WHERE t.id < 4",
+    "SELECT t.id, (SELECT u.shown FROM users u WHERE u.id = t.user_id) AS its FROM tickets t",
+    "WITH w AS (SELECT id, shown FROM users) SELECT a.shown, b.id FROM w a JOIN w b ON a.id = b.id",
+    "SELECT shown FROM users UNION SELECT title FROM tickets WHERE id = 1",
+    "SELECT id, FIRST_VALUE(shown) OVER (ORDER BY id) AS first FROM users",
+    "WITH RECURSIVE n AS (SELECT 1 AS at UNION ALL SELECT at + 1 FROM n WHERE at < 3) \
+     SELECT n.at, u.shown FROM n JOIN users u ON u.id = n.at",
+];
+
+/// MariaDB takes a number and a text for one another, and a column for whatever it is computed from
+/// by now: a statement that reads another table than was judged shows nothing of it, not even once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_read_by_another_definition_on_mariadb() {
+    for database in databases().await {
+        if database.engine != "mysql" {
+            continue;
+        }
+        let computed = async |from: &str, how: &str| {
+            database
+                .run(&format!(
+                    "ALTER TABLE users {how} COLUMN shown VARCHAR(200) AS (UPPER({from})) VIRTUAL"
+                ))
+                .await;
+        };
+        computed("name", "ADD").await;
+        let tools = SHAPES.iter().enumerate().map(|(at, sql)| {
+            format!("[[tool]]\nname = \"shape_{at}\"\ndescription = \"x\"\nsql = '''{sql}'''\n")
+        });
+        let served = database.live(&tools.collect::<String>()).await;
+        for at in 0..SHAPES.len() {
+            let shape = format!("shape_{at}");
+            let call = async || settled(&served, &shape, json!({})).await;
+            let begun = Instant::now();
+            let mut answer = call().await;
+            while answer["code"] == "tool_failed" && begun.elapsed() < Duration::from_secs(10) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                answer = call().await;
+            }
+            assert!(answer.to_string().contains("ANA"), "{shape}: {answer}");
+            // What was found a moment ago is not asked for anew.
+            computed("password_hash", "MODIFY").await;
+            let answer = call().await;
+            assert_eq!(answer["code"], "tool_failed", "{shape}: {answer}");
+            computed("name", "MODIFY").await;
+        }
+        // No number finds a text that begins with it.
+        let served = database.live(TOOLS).await;
+        let staff = async || settled(&served, "staff", json!({ "company": 1 })).await;
+        assert_eq!(staff().await["count"], 2);
+        database
+            .run("ALTER TABLE users MODIFY company_id VARCHAR(20)")
+            .await;
+        database.run("UPDATE users SET company_id = '1abc'").await;
+        assert_eq!(staff().await["code"], "invalid_value");
+    }
+}

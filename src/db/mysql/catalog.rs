@@ -189,6 +189,7 @@ async fn table(
         secured: false,
         runs_code: false,
         definition: Some(definition.whole),
+        columns_digest: Some(definition.columns),
         columns,
         withheld: Vec::new(),
         primary_key: primary.key,

@@ -3,25 +3,30 @@
 //! The server compares a number with a column that has become text by taking each text for a number,
 //! and an enum's position with whatever has that position now: no statement fails for it, and its
 //! rows tell nothing of the columns that it compares. So the definition is asked for after it: the
-//! columns each time, and what costs as much again once in half a second.
+//! columns each time, and what costs as much again once in half a second. A tool's statement asks for
+//! its columns itself.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use sqlx::MySqlConnection;
+use sea_query::Values;
+use sqlx::{MySql, MySqlConnection, Row as _};
 
 use super::{columns, enums, relations};
 use crate::catalog::TableName;
-use crate::db::Failure;
 use crate::db::definition::HOLDS;
+use crate::db::{Failure, bound};
+use crate::sql::COLUMNS_DIGEST;
 
 /// What tells the definition of a table from others, for this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     /// By all of it.
     pub(super) whole: u64,
+    /// By its columns, as the server tells them.
+    pub(super) columns: u64,
     /// By where its foreign keys lead, and by the names of its enums that are spelt nowhere else.
     pub(super) rest: u64,
 }
@@ -51,27 +56,41 @@ impl Lately {
     }
 }
 
-/// The name, the type, the collation, whether it may be NULL, which key it leads, and what it is
-/// computed from.
-type Column = (
-    String,
-    String,
-    Option<String>,
-    String,
-    String,
-    Option<String>,
-);
-
 /// Asks for the columns of a table, and for the rest where it is not known.
 pub(super) async fn read(
     connection: &mut MySqlConnection,
     name: &TableName,
     rest: Option<u64>,
 ) -> Result<Told, Failure> {
-    let columns: Vec<Column> = sqlx::query_as(
-        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR), \
-         CAST(collation_name AS CHAR), CAST(is_nullable AS CHAR), CAST(column_key AS CHAR), \
-         CAST(generation_expression AS CHAR) FROM information_schema.columns \
+    let asked = format!(
+        "SELECT CAST({COLUMNS_DIGEST} AS UNSIGNED) FROM information_schema.columns \
+         WHERE table_schema = ? AND table_name = ?"
+    );
+    let names = [name.schema.clone().unwrap_or_default(), name.name.clone()];
+    let names = Values(names.map(Into::into).into());
+    let told = bound::<MySql>(asked, names).fetch_one(&mut *connection);
+    let told = told.await.map_err(Failure::from_driver)?;
+    let columns: u64 = told.try_get(0).map_err(Failure::from_driver)?;
+    let rest = match rest {
+        Some(rest) => rest,
+        None => self::rest(connection, name).await?,
+    };
+    Ok(Told {
+        whole: digest(&(columns, rest)),
+        columns,
+        rest,
+    })
+}
+
+async fn rest(connection: &mut MySqlConnection, name: &TableName) -> Result<u64, Failure> {
+    let keys = relations::foreign_keys(connection, name).await?;
+    let keys = keys
+        .iter()
+        .map(|key| (&key.columns, &key.target, &key.target_columns));
+    let keys = digest(&keys.collect::<Vec<_>>());
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR) \
+         FROM information_schema.columns \
          WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
     )
     .bind(&name.schema)
@@ -79,28 +98,8 @@ pub(super) async fn read(
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::from_driver)?;
-    let rest = match rest {
-        Some(rest) => rest,
-        None => self::rest(connection, name, &columns).await?,
-    };
-    Ok(Told {
-        whole: digest(&(columns, rest)),
-        rest,
-    })
-}
-
-async fn rest(
-    connection: &mut MySqlConnection,
-    name: &TableName,
-    columns: &[Column],
-) -> Result<u64, Failure> {
-    let keys = relations::foreign_keys(connection, name).await?;
-    let keys = keys
-        .iter()
-        .map(|key| (&key.columns, &key.target, &key.target_columns));
-    let keys = digest(&keys.collect::<Vec<_>>());
     let mut names = Vec::new();
-    for (column, column_type, ..) in columns {
+    for (column, column_type) in &columns {
         let declared = columns::members(column_type);
         // A view is what its tables are, and may call functions.
         if enums::is_doubtful(&declared) && is_table(connection, name).await? {

@@ -76,6 +76,7 @@ pub(super) async fn tables(
             secured: known.secured,
             runs_code: running.contains(&known.oid),
             definition: Some(definition::read(connection, &known.name, false).await?),
+            columns_digest: None,
             columns,
             withheld: withheld.get(&known.oid).cloned().unwrap_or_default(),
             primary_key: relations.primary_key,

@@ -228,6 +228,7 @@ fn table(connection: &Connection, known: &Known) -> Result<Table> {
         secured: false,
         runs_code: false,
         definition: Some(definition_of(connection, known, &rows)?),
+        columns_digest: None,
         row_id: match known.stored && !known.without_rowid && row_id.is_none() {
             true => free_row_id(&columns),
             false => None,
