@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::document;
 
 /// Each requirement of the page, by its letter and how many there are.
-const REQUIREMENTS: [(char, usize); 14] = [
+const REQUIREMENTS: [(char, usize); 15] = [
     ('A', 11),
     ('T', 14),
     ('P', 12),
@@ -18,6 +18,7 @@ const REQUIREMENTS: [(char, usize); 14] = [
     ('R', 12),
     ('G', 7),
     ('M', 10),
+    ('O', 10),
     ('N', 9),
     ('D', 9),
     ('X', 3),
