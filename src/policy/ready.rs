@@ -335,24 +335,25 @@ impl<'c> Judged<'c> {
             let slot = match &parameter.source {
                 Source::Caller(known) => Ok(Slot::plain(known.class(), false)),
                 Source::Client(accepted) => match field_of(&accepted.class, catalog) {
-                    Ok(Some(field)) => accepted
-                        .sound(Some(field))
-                        .map(|()| Slot::of(field, accepted.is_list)),
+                    Ok(Some(field)) => match accepted.sound(Some(field)) {
+                        Ok(()) => Ok(Slot::of(field, accepted.is_list)),
+                        Err(message) => Err((message, "write what the field takes")),
+                    },
                     Ok(None) => Ok(Slot::plain(
                         accepted.class.field_type(None),
                         accepted.is_list,
                     )),
-                    Err(message) => Err(message),
+                    Err(message) => Err((
+                        message,
+                        "name a readable field: type = \"model.field\", or a type",
+                    )),
                 },
             };
             match slot {
                 Ok(slot) => slots.push(slot),
-                Err(message) => faults.push(Fault {
-                    place: parameter.place.clone(),
-                    tool: Some(tool.name.clone()),
-                    message,
-                    help: "name a readable field: type = \"model.field\", or a type".to_owned(),
-                }),
+                Err((message, help)) => {
+                    faults.push(fault(tool, parameter.place.clone(), message, help));
+                }
             }
         }
         let Some(statement) = statement.ok().filter(|_| faults.is_empty()) else {

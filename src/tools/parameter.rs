@@ -262,10 +262,11 @@ impl Accepted {
     /// # Errors
     /// What is none of its values.
     pub fn sound(&self, field: Option<&Field>) -> Result<(), String> {
-        let choices = self.choices.iter().flatten();
-        for choice in choices.map(|choice| &**choice) {
-            if let Err(expected) = self.class.read(choice, field) {
-                return Err(format!("its enum holds {choice}: expected {expected}"));
+        self.chosen(field)
+            .map_err(|what| format!("its enum {what}"))?;
+        for (name, bound) in [("min", &self.min), ("max", &self.max)] {
+            if bound.is_some() && self.limit(bound, field).is_none() {
+                return Err(format!("its {name} is no bound of it"));
             }
         }
         if let Some(Err(expected)) = self.fallback(field, Utc::now()) {
@@ -276,21 +277,36 @@ impl Accepted {
         self.bounds(field).map_err(|what| format!("its min {what}"))
     }
 
+    /// Checks that its choices are values of it.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub fn chosen(&self, field: Option<&Field>) -> Result<(), String> {
+        for choice in self.choices.iter().flatten() {
+            if let Err(expected) = self.class.read(choice, field) {
+                return Err(format!("holds {choice}: expected {expected}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A bound, where it can be read: of a text that of its length.
+    fn limit(&self, bound: &Option<Box<RawValue>>, field: Option<&Field>) -> Option<Value> {
+        let bound = bound.as_deref()?;
+        match self.class.field_type(field) {
+            FieldType::Text | FieldType::Enum | FieldType::Any => {
+                plan::of_class(bound, FieldType::Decimal { scale: None })
+            }
+            _ => self.class.read(bound, field).ok(),
+        }
+    }
+
     /// Checks that its bounds leave a value, as far as they can be read.
     ///
     /// # Errors
     /// What is wrong with the lower one.
     pub fn bounds(&self, field: Option<&Field>) -> Result<(), String> {
-        let read = |bound: &Option<Box<RawValue>>| {
-            let bound = bound.as_deref()?;
-            match self.class.field_type(field) {
-                FieldType::Text | FieldType::Enum | FieldType::Any => {
-                    plan::of_class(bound, FieldType::Decimal { scale: None })
-                }
-                _ => self.class.read(bound, field).ok(),
-            }
-        };
-        match (read(&self.min), read(&self.max)) {
+        match (self.limit(&self.min, field), self.limit(&self.max, field)) {
             (Some(min), Some(max)) if compared(&min, &max) == Some(Ordering::Greater) => {
                 Err("lies above its max: no value is taken".to_owned())
             }

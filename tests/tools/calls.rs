@@ -143,3 +143,37 @@ async fn what_is_not_exposed_cannot_be_named() {
         }
     }
 }
+
+/// What a file says of values is judged by the field that they are of.
+#[tokio::test]
+async fn a_parameter_of_a_field_says_what_the_field_takes() {
+    for database in databases().await {
+        for (says, expected) in [
+            (
+                "enum = [\"q\"]",
+                "its enum holds \"q\": expected an integer",
+            ),
+            (
+                "default = \"q\"",
+                "its default is no value of it: expected an integer",
+            ),
+            ("min = \"q\"", "its min is no bound of it"),
+            ("max = true", "its max is no bound of it"),
+            ("min = 3, max = 2", "its min lies above its max"),
+        ] {
+            let tool = format!(
+                "[[tool]]\nname = \"t\"\ndescription = \"x\"\n\
+                 sql = \"SELECT title FROM tickets WHERE id = :id\"\n\
+                 [tool.params]\nid = {{ type = \"tickets.id\", {says} }}\n"
+            );
+            let refused = database.serve_with(&tool, &[]).await.err();
+            let told = refused.map(|faults| faults.to_string()).unwrap_or_default();
+            assert!(
+                told.contains(expected),
+                "{}: {says}: {told}",
+                database.engine
+            );
+            assert!(told.contains("what the field takes"), "{told}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use toml_edit::{Item, TableLike};
+use toml_edit::TableLike;
 
 use super::LONGEST_NAME;
 use super::reader::{Reader, Span};
@@ -142,7 +142,7 @@ fn accepted(
             "say what it is: description = \"…\"",
         );
     }
-    let default = fallback(reader, members.get("default"), &class);
+    let default = fallback(reader, members, &class);
     let pattern = pattern(reader, members, &class);
     let mut accepted = Accepted {
         is_list,
@@ -169,6 +169,10 @@ fn accepted(
         );
     }
     accepted.default = default;
+    if let (Class::Plain(_), Err(what)) = (&accepted.class, accepted.chosen(None)) {
+        let help = "write values of the type";
+        reader.at(members, "enum", what, help);
+    }
     if let (Class::Plain(_), Err(what)) = (&accepted.class, accepted.bounds(None)) {
         let help = "write the lesser one as min";
         reader.at(members, "min", what, help.to_owned());
@@ -195,8 +199,8 @@ fn plain(name: &str) -> Option<FieldType> {
     })
 }
 
-fn fallback(reader: &Reader<'_>, item: Option<&Item>, class: &Class) -> Option<Fallback> {
-    let value = item?.as_value()?;
+fn fallback(reader: &mut Reader<'_>, members: &dyn TableLike, class: &Class) -> Option<Fallback> {
+    let value = reader.value(members, "default")?;
     let moment = !matches!(class, Class::Plain(class) if !class.has_date());
     if let Some(relative) = value.as_str().filter(|_| moment).and_then(Relative::parse) {
         return Some(Fallback::Moment(relative));
@@ -232,7 +236,8 @@ fn bound(
     name: &str,
     class: &Class,
 ) -> Option<Box<RawValue>> {
-    let value = reader.raw(members.get(name)?.as_value()?)?;
+    let value = reader.value(members, name)?;
+    let value = reader.raw(value)?;
     let Class::Plain(class) = class else {
         return Some(value);
     };

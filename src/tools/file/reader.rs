@@ -263,6 +263,16 @@ impl<'t> Reader<'t> {
         inner
     }
 
+    /// A value that is no table of its own.
+    pub(super) fn value<'i>(&mut self, table: &'i dyn TableLike, name: &str) -> Option<&'i Value> {
+        let item = table.get(name)?;
+        let value = item.as_value();
+        if value.is_none() {
+            self.at(table, name, "is no value", format!("write {name} = …"));
+        }
+        value
+    }
+
     /// A value as JSON, its numbers as they are written; dates and times are texts.
     pub(super) fn raw(&self, value: &Value) -> Option<Box<RawValue>> {
         RawValue::from_string(text_of(value, self.text)).ok()

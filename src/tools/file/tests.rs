@@ -180,6 +180,14 @@ fn each_fault_is_told_with_what_to_write() {
             "enum is no list of 1 to 100 values",
         ),
         (
+            "params.x = { type = \"integer[]\", description = \"d\", enum = [1, \"a\"] }",
+            "enum holds \"a\": expected an integer (write values of the type)",
+        ),
+        (
+            "[tool.params.x]\ntype = \"text\"\ndescription = \"d\"\n[tool.params.x.default]\na = 1",
+            "default is no value (write default = …)",
+        ),
+        (
             "params.x = { type = \"boolean\", description = \"d\", min = 1 }",
             "min is for numbers, dates and the length of texts",
         ),
