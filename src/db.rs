@@ -159,30 +159,35 @@ impl Db {
         }
     }
 
-    /// Whether a table is known to be defined so in that edition of the schema, without asking.
-    pub fn is_known_as(&self, table: &TableName, definition: u64, edition: Option<i64>) -> bool {
-        match (self, edition) {
-            (Self::Sqlite(db), Some(edition)) => db.is_known_as(table, definition, edition),
-            _ => false,
-        }
-    }
-
-    /// Whether a table is still defined as it was when this was read. Definitions only go on, so what
-    /// was answered before this was asked was answered by that one.
-    ///
-    /// # Errors
-    /// As [`Db::fetch`].
-    pub async fn is_defined_as(
+    /// Whether a table is known to be defined so, without asking: in that edition of the schema,
+    /// where the engine numbers them.
+    pub fn is_known_as(
         &self,
         table: &TableName,
         definition: u64,
+        edition: Option<i64>,
         checked: Checked,
-    ) -> Result<bool, Failure> {
+    ) -> bool {
+        match self {
+            Self::Sqlite(db) => {
+                edition.is_some_and(|edition| db.is_known_as(table, definition, edition))
+            }
+            // What its statements expect of types fails where it does not hold.
+            Self::Postgres(db) => db.is_known_as(table, definition),
+            Self::MySql(db) => checked == Checked::Lately && db.is_known_as(table, definition),
+        }
+    }
+
+    /// Whether a table is still defined as it was when this was read, by asking. Definitions only go
+    /// on, so what was answered before this was asked was answered by that one.
+    ///
+    /// # Errors
+    /// As [`Db::fetch`].
+    pub async fn is_defined_as(&self, table: &TableName, definition: u64) -> Result<bool, Failure> {
         match self {
             Self::Sqlite(db) => Ok(db.definition(table).await? == Some(definition)),
-            // What its statements expect of types fails where it does not hold.
-            Self::Postgres(db) => db.is_defined_as(table, definition, Checked::Lately).await,
-            Self::MySql(db) => db.is_defined_as(table, definition, checked).await,
+            Self::Postgres(db) => db.is_defined_as(table, definition).await,
+            Self::MySql(db) => db.is_defined_as(table, definition).await,
         }
     }
 

@@ -21,6 +21,7 @@ mod whoami;
 pub use follow::{Change, PolicyReceiver};
 pub use trial::{Trial, Tried};
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -378,7 +379,7 @@ impl Service {
                     read,
                     until,
                 };
-                let run = self.run(terms, asked, out, &mut entry.filters);
+                let run = pin!(self.run(terms, asked, out, &mut entry.filters));
                 // Each statement has its limit; this one is for all that they have no part in.
                 let ended = timeout_at((until + GRACE).into(), run).await;
                 let seconds = policy.settings.query_timeout.as_secs();
@@ -472,14 +473,13 @@ impl Service {
         let policy = terms.policy;
         if let (Some(Action::Call), Some(tool)) = (Action::parse(read.action), read.tool) {
             let asker = call::asker(policy);
-            return self
-                .call(terms, (tool, read.params, asker), out, filters, until)
-                .await;
+            let asked = (tool, read.params, asker);
+            return Box::pin(self.call(terms, asked, out, filters, until)).await;
         }
         if let (Some(Action::Describe), Some(tool)) = (Action::parse(read.action), read.tool) {
             policy.may.admit(Action::Describe)?;
             plan::describe(read.params)?;
-            return self.tool_described(policy, tool, out).await;
+            return Box::pin(self.tool_described(policy, tool, out)).await;
         }
         policy.prepare(read.model).await;
         let (action, served) = policy.admit(read)?;

@@ -237,6 +237,11 @@ impl Batch {
         self.lookup.statement(&ids)
     }
 
+    /// Whether code of others may run where they are read.
+    pub(super) fn runs_code(&self) -> bool {
+        self.lookup.runs_code()
+    }
+
     /// What one record may take, in bytes.
     pub(super) fn row_bytes(&self) -> usize {
         self.lookup.row_bytes()

@@ -1,7 +1,7 @@
 //! What tables are now, as those who ask at once are told by one reading.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Failure, Shared};
@@ -31,8 +31,22 @@ struct Definition {
     last: Mutex<Option<(Instant, u64)>>,
 }
 
+impl Definition {
+    fn last(&self) -> MutexGuard<'_, Option<(Instant, u64)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Definitions {
-    /// Whether a table is still known by `definition`, by what `read` tells of it.
+    /// Whether a table was found to be defined so within the last half second.
+    ///
+    /// What was told to differ is always asked for: the catalog may have been read since.
+    pub(super) fn held(&self, table: &TableName, definition: u64) -> bool {
+        let last = *self.of(table).last();
+        last.is_some_and(|(at, told)| told == definition && at.elapsed() < HOLDS)
+    }
+
+    /// Whether a table is defined so now, by what `read` tells of it.
     ///
     /// # Errors
     /// Those of the reading.
@@ -40,22 +54,12 @@ impl Definitions {
         &self,
         table: &TableName,
         definition: u64,
-        checked: Checked,
         read: impl Future<Output = Result<u64, Failure>>,
     ) -> Result<bool, Failure> {
         let own = self.of(table);
         let asked = Instant::now();
-        let last = *own.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is told to differ is always asked for: the catalog may have been read since.
-        if let Some((at, told)) = last
-            && told == definition
-            && checked == Checked::Lately
-            && asked - at < HOLDS
-        {
-            return Ok(true);
-        }
         let told = own.shared.ask(read).await?;
-        *own.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, told));
+        *own.last() = Some((asked, told));
         Ok(told == definition)
     }
 
@@ -87,16 +91,18 @@ mod tests {
             name: "users".to_owned(),
         };
         let definitions = Definitions::default();
-        let is = async |known, now, checked| {
-            let read = async { Ok(now) };
-            let is = definitions.is(&table, known, checked, read);
+        let is = async |known, now| {
+            let is = definitions.is(&table, known, async { Ok(now) });
             is.await.unwrap()
         };
-        assert!(is(1, 1, Checked::Lately).await);
-        assert!(is(1, 2, Checked::Lately).await);
-        assert!(!is(1, 2, Checked::Now).await);
+        assert!(!definitions.held(&table, 1));
+        assert!(is(1, 1).await);
+        assert!(definitions.held(&table, 1));
+        assert!(!is(1, 2).await);
         // A catalog that is newer is not told of the one before.
-        assert!(is(2, 2, Checked::Lately).await);
-        assert!(!is(1, 2, Checked::Lately).await);
+        assert!(!definitions.held(&table, 1));
+        assert!(definitions.held(&table, 2));
+        tokio::time::sleep(HOLDS).await;
+        assert!(!definitions.held(&table, 2));
     }
 }

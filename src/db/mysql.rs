@@ -34,7 +34,7 @@ use self::definition::Lately;
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{self, Backlog, Batch, Gather};
-use super::definition::{Checked, Definitions};
+use super::definition::Definitions;
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options};
 use crate::advice::Advice;
@@ -118,21 +118,24 @@ impl MySql {
         self.survey(work::Tables(names)).await
     }
 
+    pub(super) fn is_known_as(&self, table: &TableName, definition: u64) -> bool {
+        self.definitions.held(table, definition)
+    }
+
     pub(super) async fn is_defined_as(
         &self,
         table: &TableName,
         definition: u64,
-        checked: Checked,
     ) -> Result<bool, Failure> {
         let asked = async {
             let rest = self.lately.rest(table);
             let read = self.defined(table, rest);
-            let is = self.definitions.is(table, definition, checked, read);
+            let is = self.definitions.is(table, definition, read);
             match is.await? {
                 // The catalog may have been read since the rest was.
                 false if rest.is_some() => {
                     let read = self.defined(table, None);
-                    let is = self.definitions.is(table, definition, Checked::Now, read);
+                    let is = self.definitions.is(table, definition, read);
                     is.await
                 }
                 is => Ok(is),

@@ -357,7 +357,8 @@ impl<S: Session> Lease<'_, S> {
             if let Some(session) = self.session.take() {
                 break session;
             }
-            match open().await {
+            // Rare, and large: it takes no room of the statement's own.
+            match Box::pin(open()).await {
                 Err(failure) if *failure.kind() == FailureKind::Overloaded => self.wait().await?,
                 opened => break opened?,
             }

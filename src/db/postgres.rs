@@ -41,7 +41,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 use self::session::{Reader, Sessions};
 use self::work::Work;
 use super::batch::{self, Backlog, Batch, Gather};
-use super::definition::{Checked, Definitions};
+use super::definition::Definitions;
 use super::pool::{Lease, Pool, Purpose, Usage};
 use super::{Failure, FailureKind, Options, Whom};
 use crate::advice::Advice;
@@ -128,11 +128,14 @@ impl Postgres {
         self.read(of_catalog(), work::Tables(names)).await
     }
 
+    pub(super) fn is_known_as(&self, table: &TableName, definition: u64) -> bool {
+        self.server.definitions.held(table, definition)
+    }
+
     pub(super) async fn is_defined_as(
         &self,
         table: &TableName,
         definition: u64,
-        checked: Checked,
     ) -> Result<bool, Failure> {
         let persistent = !self.server.sessions.pooled();
         // It is nobody's own reading, and is told to whoever asks.
@@ -144,7 +147,7 @@ impl Postgres {
         };
         let read = self.read(bounds, work::Definition { table, persistent });
         let definitions = &self.server.definitions;
-        definitions.is(table, definition, checked, read).await
+        definitions.is(table, definition, read).await
     }
 
     pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
@@ -321,7 +324,7 @@ impl Gather for Postgres {
 
     async fn gather(&self, batch: &mut Batch) -> Result<(), Failure> {
         let persistent = !self.server.sessions.pooled();
-        let runs_code = batch.statement().runs_code;
+        let runs_code = batch.runs_code();
         let work = work::Gather { batch, persistent };
         let bounds = self.of_statement(runs_code, self.latest());
         self.read_for(Purpose::Lookup, bounds, work).await

@@ -8,10 +8,11 @@ use tracing::error;
 
 use crate::observe::Metrics;
 
-/// What the work comes to; `None` for a panic, which is counted and told to the log.
+/// What the work comes to; `None` for a panic, which is counted and told to the log. It stays where it
+/// is pinned, for it is large.
 pub(crate) fn catch_panic<T>(
     metrics: &Metrics,
-    work: impl Future<Output = T>,
+    work: impl Future<Output = T> + Unpin,
 ) -> impl Future<Output = Option<T>> {
     // What the work was about to do is not used any more: locks forgive a holder that panicked.
     AssertUnwindSafe(work).catch_unwind().map(|ended| {
@@ -25,6 +26,8 @@ pub(crate) fn catch_panic<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test]
@@ -44,6 +47,7 @@ mod tests {
             tokio::task::yield_now().await;
             panic!("a fault of the test's own");
         };
+        let (sound, broken) = (pin!(sound), pin!(broken));
         let (sound, broken) = tokio::join!(
             catch_panic(&metrics, sound),
             catch_panic::<()>(&metrics, broken)

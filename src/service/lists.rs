@@ -65,7 +65,7 @@ pub(crate) async fn fill(
             memory: HELD * answer,
         });
         let lists = match left {
-            Some(left) => read(source, plan.lists(), &page.gaps[..gaps], left).await?,
+            Some(left) => Box::pin(read(source, plan.lists(), &page.gaps[..gaps], left)).await?,
             None => None,
         };
         if let Some(lists) = lists {

@@ -92,7 +92,7 @@ pub(crate) async fn check_zone(source: Source<'_>, plan: &ReadPlan<'_>) -> Resul
         let hint = "this database knows no time zones: without zone, parts of dates are in UTC";
         return Err(plan::zone::unknown().with_hint(hint).into());
     };
-    if count_by(source, plan, &statement).await? == 0 {
+    if Box::pin(count_by(source, plan, &statement)).await? == 0 {
         let hint = "without zone, parts of dates are in UTC";
         return Err(plan::zone::unknown().with_hint(hint).into());
     }
@@ -126,8 +126,7 @@ pub(crate) async fn total(
         let estimated = match known.filter(|_| plan.filter.is_everything()) {
             Some(rows) => Some(rows),
             None => match sql::estimated(plan, db.dialect()) {
-                Some(explain) => db
-                    .estimate(&explain, source.until)
+                Some(explain) => Box::pin(db.estimate(&explain, source.until))
                     .await
                     .map_err(|failure| failed_of(source, plan, &failure))?,
                 None => None,
@@ -142,7 +141,7 @@ pub(crate) async fn total(
             return Ok(Some(rows.max(known)));
         }
     }
-    count(source, plan).await.map(Some)
+    Box::pin(count(source, plan)).await.map(Some)
 }
 
 /// Counts all rows, or groups, of a plan.
@@ -191,10 +190,12 @@ pub(crate) async fn confirm_all(
     checked: Checked,
 ) -> Result<(), Fail> {
     for (table, definition) in definitions {
-        if source.db.is_known_as(table, definition, edition) {
+        let db = source.db;
+        if db.is_known_as(table, definition, edition, checked) {
             continue;
         }
-        let same = Box::pin(source.db.is_defined_as(table, definition, checked)).await;
+        // Rare, and large: it takes no room of the request's own.
+        let same = Box::pin(db.is_defined_as(table, definition)).await;
         let same = same.map_err(|failure| unconfirmed(source, &failure))?;
         if !same {
             return Err(Fail {

@@ -77,7 +77,8 @@ impl Service {
         let cursor = page::next_cursor(source, plan, &page);
         let (rows, more) = (page.count, page.more);
         let hint = match rows {
-            0 => hint::instead(source, plan).await,
+            // Rare, and large, as lists and counts are: they take no room of the request's own.
+            0 => Box::pin(hint::instead(source, plan)).await,
             _ => None,
         };
         let mut out = page.out;

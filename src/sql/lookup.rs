@@ -145,6 +145,11 @@ impl Lookup {
         statement
     }
 
+    /// Whether code of others may run where it is read.
+    pub fn runs_code(&self) -> bool {
+        self.statements[0].runs_code
+    }
+
     /// What the long values of one record may take in the driver, in bytes.
     pub fn row_bytes(&self) -> usize {
         self.statements[0].row_bytes

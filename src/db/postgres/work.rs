@@ -128,8 +128,11 @@ impl Work for Gather<'_> {
     async fn run(&mut self, connection: &mut PgConnection) -> Result<(), Failure> {
         self.batch.restart();
         let (statement, batch) = (self.batch.statement(), &mut *self.batch);
+        let mut first = true;
         let take = |row: &PgRow| {
-            is_known(row)?;
+            if std::mem::take(&mut first) {
+                is_known(row)?;
+            }
             batch.push(row).map(|_| ControlFlow::Continue(()))
         };
         stream::<Driver>(connection, statement, self.persistent, take).await

@@ -4,6 +4,7 @@
 //! than what is read and written.
 
 use std::any::TypeId;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -158,7 +159,8 @@ impl Way {
             let metrics = Arc::clone(desk.metrics());
             let (address, looking) = (desk.address(), desk.clone());
             let asked = request.uri().path().to_owned();
-            let answered = catch_panic(&metrics, answer(desk, path, request, task)).await;
+            let answer = pin!(answer(desk, path, request, task));
+            let answered = catch_panic(&metrics, answer).await;
             let (code, response) = match answered
                 .unwrap_or_else(|| Err(Refusal::new(Code::Internal, "Internal server error")))
             {

@@ -1,5 +1,7 @@
 //! Native messages: one JSON object a text frame, and one back.
 
+use std::pin::pin;
+
 use serde_json::value::RawValue;
 
 use crate::auth::Caller;
@@ -34,11 +36,8 @@ pub(crate) async fn answer(
             let mut out = Vec::with_capacity(512);
             begin(&mut out, request.id);
             out.extend_from_slice(b",\"status\":\"ok\",");
-            let answered = catch_panic(
-                service.metrics(),
-                service.answer_by(terms, caller, &read, out),
-            );
-            let result = answered.await;
+            let answered = pin!(service.answer_by(terms, caller, &read, out));
+            let result = catch_panic(service.metrics(), answered).await;
             let result = result.unwrap_or_else(|| Err(ErrorKind::Internal.into()));
             (request.id, result)
         }
