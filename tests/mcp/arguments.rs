@@ -346,6 +346,13 @@ least = { type = "integer", description = "x", default = "2", min = "0", max = 1
 rate = { type = "decimal", description = "x", default = "0.50", min = "0.1", max = "12345678901234567890.5", enum = ["0.5", "0.75"] }
 states = { type = "text[]", description = "x", default = ["open", "pending"] }
 note = { type = "text", description = "x", required = false }
+
+[[tool]]
+name = "keyed"
+description = "One ticket."
+sql = "SELECT id FROM tickets WHERE id = :id"
+[tool.params]
+id = { type = "tickets.id" }
 "#;
 
 #[tokio::test]
@@ -396,6 +403,13 @@ async fn own_tools_take_what_is_empty_and_tell_numbers() {
         let answer = content(running.address, "chosen", arguments).await;
         assert_eq!(answer["code"], code, "{answer}");
     }
+    // What to do is said in the words of the tool, which knows of no key.
+    let answer = content(running.address, "keyed", "{}").await;
+    let error = "Missing required parameter: id";
+    assert_eq!(
+        answer,
+        json!({ "error": error, "code": "missing_parameter" })
+    );
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ pub(super) async fn call(context: Context<'_>, call: &Call<'_>) -> Result<Reply,
     };
     let (is_error, body) = match answered {
         Ok(body) => (false, body),
-        Err(error) => (true, refusal(&error)),
+        Err(error) => (true, refusal(&error, &tool.work)),
     };
     let mut members = Vec::with_capacity(body.len() * 2 + body.len() / 4 + 128);
     members.extend_from_slice(b"\"content\":[{\"type\":\"text\",\"text\":");
@@ -163,15 +163,16 @@ fn model(raw: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Error> {
 }
 
 /// An error as the result of a tool: what is wrong, its code, and what to do next.
-fn refusal(error: &Error) -> Vec<u8> {
+fn refusal(error: &Error, work: &Work) -> Vec<u8> {
     let mut out = b"{\"error\":".to_vec();
     encode::text(&mut out, &error.text(Speech::Tools));
     out.extend_from_slice(b",\"code\":");
     encode::text(&mut out, error.code());
-    if let Some(hint) = error
-        .hint(Speech::Tools)
-        .or_else(|| next_step(error.kind()))
-    {
+    let next_step = || match work {
+        Work::Action(_) => next_step(error.kind()),
+        Work::Call(_) => next_call(error.kind()),
+    };
+    if let Some(hint) = error.hint(Speech::Tools).or_else(next_step) {
         out.extend_from_slice(b",\"hint\":");
         encode::text(&mut out, hint);
     }
@@ -187,7 +188,6 @@ fn next_step(kind: &ErrorKind) -> Option<&'static str> {
             "give the primary key as id; query_records finds rows by other fields"
         }
         ErrorKind::NotFound { .. } => "query_records finds rows by other fields",
-        ErrorKind::BudgetSpent(_) => "whoami tells when there are rows again",
         ErrorKind::InvalidCursor => "start again without cursor",
         ErrorKind::Exclusive(..) => "leave one of them out",
         ErrorKind::PaginationNotInteger | ErrorKind::PaginationNegative => {
@@ -198,6 +198,15 @@ fn next_step(kind: &ErrorKind) -> Option<&'static str> {
             "describe_models with this model tells its fields and their types"
         }
         ErrorKind::Timeout(_) => "narrow the filters, or filter and sort by indexed fields",
+        _ => return next_call(kind),
+    })
+}
+
+/// The same, of any tool: one of the operator's own knows of no fields and filters.
+fn next_call(kind: &ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::BudgetSpent(_) => "whoami tells when there are rows again",
+        ErrorKind::Timeout(_) => "ask for less",
         ErrorKind::Overloaded | ErrorKind::Unavailable => "try again in a few seconds",
         ErrorKind::Unrecorded => "try again once the operator has made room for the audit",
         _ => return None,
