@@ -1,8 +1,12 @@
 //! Tools over tables that change while they are served.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Served, databases};
 
@@ -116,5 +120,61 @@ async fn nothing_is_read_by_another_definition_on_mariadb() {
             .await;
         database.run("UPDATE users SET company_id = '1abc'").await;
         assert_eq!(staff().await["code"], "invalid_value");
+    }
+}
+
+/// A way to a server that counts the messages to it, and its URL.
+async fn counted(url: &str) -> (String, Arc<AtomicUsize>) {
+    let place = url.split(['@', '/']).rev().nth(1).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let url = url.replace(&place, &address);
+    let messages = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&messages);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&place).await.unwrap();
+            let (mut asked, mut answered) = client.into_split();
+            let (mut answers, mut asks) = server.into_split();
+            let counting = Arc::clone(&counting);
+            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut answered).await });
+            tokio::spawn(async move {
+                let mut message = vec![0; 65_536];
+                // The next one waits for the answer to this.
+                while let Ok(length @ 1..) = asked.read(&mut message).await {
+                    counting.fetch_add(1, Ordering::SeqCst);
+                    asks.write_all(&message[..length]).await.unwrap();
+                }
+            });
+        }
+    });
+    (url, messages)
+}
+
+/// A call asks a server no more often than a record that is read by its key, however many models it
+/// reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_is_one_message_to_mariadb() {
+    let tools = "[[tool]]\nname = \"asked\"\ndescription = \"x\"\nresult = \"one\"\n\
+        sql = \"SELECT t.id, u.name FROM tickets t JOIN users u ON u.id = t.user_id WHERE t.id = :id\"\n\
+        [tool.params]\nid = { type = \"tickets.id\" }\n";
+    for database in databases().await {
+        if database.engine != "mysql" {
+            continue;
+        }
+        let (url, messages) = counted(&database.url).await;
+        let served = database.serve_with(tools, &[("DATABASE_URL", &*url)]).await;
+        let served = served.unwrap();
+        let mut fewest = usize::MAX;
+        // How the tables are defined is asked for once in half a second.
+        for _ in 0..10 {
+            let before = messages.load(Ordering::SeqCst);
+            for id in 1..=5 {
+                let answer = served.call("asked", json!({ "id": id })).await;
+                assert_eq!(answer["data"]["id"], id, "{answer}");
+            }
+            fewest = fewest.min(messages.load(Ordering::SeqCst) - before);
+        }
+        assert_eq!(fewest, 5);
     }
 }
