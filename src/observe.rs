@@ -12,7 +12,7 @@ mod usage;
 pub use analytics::Analytics;
 pub use audit::{Audit, NotRecorded, Target};
 pub use chain::{Broken, Link, NotVerified, Verifier};
-pub use line::{ChangeRecord, Record};
+pub use line::{ChangeRecord, LineNumber, Record};
 pub use recent::{Attempt, Obstacle, Recent, Whose};
 pub use series::Point;
 pub use usage::Figures;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tracing::field::DisplayValue;
 
@@ -105,6 +106,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// The transport, as logs and metrics name it.
     pub transport: &'static str,
+    /// Rows of the answers so far, those of all clones.
+    pub rows: Arc<AtomicU64>,
 }
 
 impl Caller {
@@ -120,6 +123,7 @@ impl Caller {
             credential,
             address,
             transport,
+            rows: Arc::default(),
         }
     }
 

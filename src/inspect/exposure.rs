@@ -76,10 +76,23 @@ pub struct ModelExposure {
     pub kind: &'static str,
     /// The rules that its rows must keep for every token that sees it.
     pub rows: Vec<String>,
-    /// The fields that are seen, each with its type.
-    pub fields: Vec<(String, &'static str)>,
+    /// The fields that are seen.
+    pub fields: Vec<FieldExposure>,
     /// The columns that are not, each with the rule that hides it.
     pub hidden: Vec<(String, String)>,
+}
+
+/// A field that is seen.
+#[derive(Debug)]
+pub struct FieldExposure {
+    /// Its name.
+    pub name: String,
+    /// Its type, as `describe` gives it.
+    pub of: &'static str,
+    /// Whether an index leads to its values.
+    pub indexed: bool,
+    /// The database's comment.
+    pub description: Option<String>,
 }
 
 /// What an access exposes, of one tenant or of all and the configuration's own database.
@@ -140,7 +153,12 @@ fn found(exposed: &Exposed) -> Option<Found> {
     let of_model = |model: &Model| {
         let (name, table) = (model.name(), model.table());
         let hidden = built.hidden.iter().filter(|hidden| hidden.model == name);
-        let shown = |field: &Field| (field.name().to_owned(), field.field_type().name());
+        let shown = |field: &Field| FieldExposure {
+            name: field.name().to_owned(),
+            of: field.field_type().name(),
+            indexed: field.is_indexed(),
+            description: field.description().map(str::to_owned),
+        };
         ModelExposure {
             name: name.to_owned(),
             table: table.to_string(),

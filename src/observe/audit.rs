@@ -11,12 +11,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::Metrics;
-use super::line::{self, ChangeRecord, Record, counted, members};
+use super::line::{self, ChangeRecord, LineNumber, Record, counted, members};
 use super::sink::Sink;
 
 /// Lines that wait to be written.
@@ -59,8 +58,14 @@ struct Counts {
     failing: AtomicBool,
 }
 
-/// The members of a line, and who waits for it.
-type Line = (String, Option<oneshot::Sender<Result<(), NotRecorded>>>);
+/// A line that is not written yet.
+#[derive(Debug)]
+struct Line {
+    members: String,
+    number: LineNumber,
+    /// Who waits for it.
+    done: Option<oneshot::Sender<Result<(), NotRecorded>>>,
+}
 
 impl Handover {
     /// Takes a line; those that come before the runtime has been round go with it.
@@ -173,7 +178,7 @@ impl Audit {
     /// Tells that a service begins, and finds out whether anything can be written.
     pub async fn begin(&self) {
         // What does not come through is told by whoever writes.
-        let _ = self.line(line::begun()).await;
+        let _ = self.line(line::begun(), LineNumber::default()).await;
     }
 
     /// Records, and waits until the line is written.
@@ -181,7 +186,7 @@ impl Audit {
     /// # Errors
     /// When it is not, or when too many lines wait already.
     pub async fn record(&self, record: &Record<'_>) -> Result<(), NotRecorded> {
-        self.write(record).await
+        self.line(members(record), record.number.clone()).await
     }
 
     /// Records a change, and waits until the line is written.
@@ -189,23 +194,27 @@ impl Audit {
     /// # Errors
     /// When it is not.
     pub async fn record_change(&self, change: &ChangeRecord<'_>) -> Result<(), NotRecorded> {
-        self.write(change).await
+        self.line(members(change), LineNumber::default()).await
     }
 
-    async fn write(&self, record: &(impl Serialize + Sync)) -> Result<(), NotRecorded> {
-        self.line(members(record)).await
-    }
-
-    async fn line(&self, members: String) -> Result<(), NotRecorded> {
+    async fn line(&self, members: String, number: LineNumber) -> Result<(), NotRecorded> {
         let (done, written) = oneshot::channel();
-        self.handover.take((members, Some(done)))?;
+        self.handover.take(Line {
+            members,
+            number,
+            done: Some(done),
+        })?;
         written.await.unwrap_or(Err(NotRecorded))
     }
 
     /// Records without waiting; what finds no room is counted, and the audit tells how many.
     pub fn note(&self, record: &Record<'_>) {
         // What finds no room is counted there.
-        let _ = self.handover.take((members(record), None));
+        let _ = self.handover.take(Line {
+            members: members(record),
+            number: record.number.clone(),
+            done: None,
+        });
     }
 
     /// Counts a refusal that has no line of its own; a line tells how many once a minute.
@@ -271,17 +280,12 @@ impl Writer {
 
     /// Writes the lines of a batch, and does what else it asks for, in its order.
     fn write(&mut self, batch: Vec<Job>) {
-        let (mut lines, mut waiting) = (Vec::new(), Vec::new());
+        let mut lines = Vec::new();
         for job in batch {
             match job {
-                Job::Lines(some) => {
-                    for (line, done) in some {
-                        lines.push(line);
-                        waiting.push(done);
-                    }
-                }
+                Job::Lines(some) => lines.extend(some),
                 Job::Reopen => {
-                    self.lines(&mut lines, &mut waiting);
+                    self.lines(&mut lines);
                     if let Err(error) = self.sink.reopen() {
                         let (place, reason) = (&self.place, reason(&error));
                         error!(
@@ -290,32 +294,31 @@ impl Writer {
                     }
                 }
                 Job::Flush(done) => {
-                    self.lines(&mut lines, &mut waiting);
+                    self.lines(&mut lines);
                     self.tell_of_unlisted();
                     self.sync();
                     let _ = done.send(());
                 }
             }
         }
-        self.lines(&mut lines, &mut waiting);
+        self.lines(&mut lines);
     }
 
-    fn lines(
-        &mut self,
-        lines: &mut Vec<String>,
-        waiting: &mut Vec<Option<oneshot::Sender<Result<(), NotRecorded>>>>,
-    ) {
+    fn lines(&mut self, lines: &mut Vec<Line>) {
         if lines.is_empty() {
             return;
         }
-        let mut batch = std::mem::take(lines);
-        let count = batch.len() as u64;
+        let lines = std::mem::take(lines);
+        let count = lines.len() as u64;
         let lost = self.counts.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            batch.insert(0, counted("gap", "lost", lost));
-        }
+        let gap = (lost > 0).then(|| counted("gap", "lost", lost));
+        let members = lines.iter().map(|line| &*line.members);
+        let batch: Vec<&str> = gap.as_deref().into_iter().chain(members).collect();
         let outcome = match self.sink.append(&batch) {
-            Ok(()) => {
+            Ok(last) => {
+                for (number, line) in (last + 1 - count..).zip(&lines) {
+                    line.number.set(number);
+                }
                 if self.counts.failing.swap(false, Ordering::Relaxed) {
                     info!(lost, "the audit is written again");
                 }
@@ -332,9 +335,10 @@ impl Writer {
                 Err(NotRecorded)
             }
         };
-        let many = waiting.len();
-        self.counts.waiting.fetch_sub(many, Ordering::Relaxed);
-        for done in waiting.drain(..).flatten() {
+        self.counts
+            .waiting
+            .fetch_sub(lines.len(), Ordering::Relaxed);
+        for done in lines.into_iter().filter_map(|line| line.done) {
             let _ = done.send(outcome);
         }
     }
@@ -346,7 +350,7 @@ impl Writer {
     /// Writes the line that tells of those which are lost.
     fn try_again(&mut self) {
         let lost = self.counts.lost.load(Ordering::Relaxed);
-        if self.sink.append(&[counted("gap", "lost", lost)]).is_ok() {
+        if self.sink.append(&[&counted("gap", "lost", lost)]).is_ok() {
             self.counts.lost.fetch_sub(lost, Ordering::Relaxed);
             self.counts.failing.store(false, Ordering::Relaxed);
             self.unsynced = true;
@@ -376,7 +380,13 @@ impl Writer {
         let refusals = self.counts.unlisted.swap(0, Ordering::Relaxed);
         if refusals > 0 {
             let line = counted("unlisted", "refusals", refusals);
-            self.lines(&mut vec![line], &mut Vec::new());
+            // It came by no queue, and is counted as if it had.
+            self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+            self.lines(&mut vec![Line {
+                members: line,
+                number: LineNumber::default(),
+                done: None,
+            }]);
         }
     }
 

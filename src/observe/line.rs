@@ -1,6 +1,8 @@
 //! A line of the audit: what it says, and how long it may be.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
@@ -11,9 +13,27 @@ use super::chain;
 /// The longest line but for its place in the chain, in bytes.
 pub(super) const LONGEST: usize = 64 * 1024;
 
+/// The number of a line, which is known once the line is written.
+#[derive(Debug, Clone, Default)]
+pub struct LineNumber(Arc<AtomicU64>);
+
+impl LineNumber {
+    /// The number; none of what is not written.
+    pub fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
+    pub(super) fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+}
+
 /// What is recorded of a request, or of a client that was not let in.
 #[derive(Debug, Serialize)]
 pub struct Record<'r> {
+    /// Where the number of its line is told.
+    #[serde(skip)]
+    pub number: LineNumber,
     /// `request`, `refused` for what never became one, or `opened` for a socket or stream.
     pub event: &'static str,
     /// The first characters of the token's digest.

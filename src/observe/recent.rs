@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::LineNumber;
 use super::series::{Point, Series};
 use crate::auth::{Client, Credential};
 
@@ -36,7 +37,7 @@ struct History {
 }
 
 /// A request that was answered or refused, or a client that was not let in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Attempt {
     /// Its number since the start of the service, from 1.
     pub number: u64,
@@ -54,6 +55,8 @@ pub struct Attempt {
     pub action: Option<Box<str>>,
     /// The model, or `unknown`.
     pub model: Option<Box<str>>,
+    /// The tool that was called.
+    pub tool: Option<Box<str>>,
     /// The readable fields that the filter names, the first of them.
     pub filters: Box<[Box<str>]>,
     /// `ok`, or the code of the error.
@@ -66,6 +69,8 @@ pub struct Attempt {
     pub rows: u64,
     /// Bytes of the answer.
     pub bytes: u64,
+    /// Its line in the audit.
+    pub line: LineNumber,
 }
 
 /// What stood in the way of a request: names of the schema and of the configuration alone.
@@ -139,12 +144,14 @@ impl Attempt {
             transport,
             action: None,
             model: None,
+            tool: None,
             filters: Box::default(),
             code: code.into(),
             obstacle: None,
             took: Duration::ZERO,
             rows: 0,
             bytes: 0,
+            line: LineNumber::default(),
         }
     }
 

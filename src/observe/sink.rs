@@ -106,8 +106,8 @@ impl Sink {
         }
     }
 
-    /// Writes lines, all of them or none.
-    pub(super) fn append(&mut self, lines: &[String]) -> io::Result<()> {
+    /// Writes lines, all of them or none; gives the number of the last one.
+    pub(super) fn append(&mut self, lines: &[impl AsRef<str>]) -> io::Result<u64> {
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = Instant::now();
             if self.is_deleted() {
@@ -116,12 +116,13 @@ impl Sink {
         }
         self.locked(|sink| {
             sink.follow()?;
-            sink.write(lines)
+            sink.write(lines)?;
+            Ok(sink.last.seq)
         })
     }
 
     /// Does something while no other process writes.
-    fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
         if let Place::File {
             file,
             regular: true,
@@ -142,10 +143,10 @@ impl Sink {
         done
     }
 
-    fn write(&mut self, lines: &[String]) -> io::Result<()> {
+    fn write(&mut self, lines: &[impl AsRef<str>]) -> io::Result<()> {
         let (mut last, mut out) = (self.last.clone(), Vec::new());
         for line in lines {
-            chain::append(&mut last, line, &mut out);
+            chain::append(&mut last, line.as_ref(), &mut out);
         }
         match &mut self.place {
             Place::StandardError => io::stderr().lock().write_all(&out)?,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, OnceCell};
 use tracing::{debug, info, warn};
@@ -317,6 +318,11 @@ impl Held {
     pub(crate) fn number(&self) -> u64 {
         let known = self.reached.get();
         known.map_or(0, |known| known.judged.now().number)
+    }
+
+    /// When its tables were judged, where it was read.
+    pub(crate) fn judged_at(&self) -> Option<DateTime<Utc>> {
+        Some(self.reached.get()?.judged.at())
     }
 
     /// What is known of it, read when it is first asked for; several who ask at once wait for one.

@@ -73,6 +73,10 @@ struct FieldView {
     /// Its type, as `describe` gives it.
     #[serde(rename = "type")]
     of: &'static str,
+    /// Whether an index leads to its values.
+    indexed: bool,
+    /// The database's comment on it.
+    description: Option<String>,
 }
 
 /// A column that is hidden.
@@ -153,7 +157,14 @@ impl From<ModelExposure> for ModelView {
             table: model.table,
             kind: model.kind,
             rows: model.rows,
-            fields: fields.map(|(name, of)| FieldView { name, of }).collect(),
+            fields: fields
+                .map(|field| FieldView {
+                    name: field.name,
+                    of: field.of,
+                    indexed: field.indexed,
+                    description: field.description,
+                })
+                .collect(),
             hidden: hidden
                 .map(|(name, rule)| HiddenView { name, rule })
                 .collect(),

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::page::Fail;
@@ -14,7 +15,7 @@ use crate::db::Db;
 use crate::error::{Error, ErrorKind};
 use crate::observe::analytics::Counts;
 use crate::observe::{
-    Analytics, Attempt, Audit, Figures, Metrics, Obstacle, Recent, Record, Target,
+    Analytics, Attempt, Audit, Figures, LineNumber, Metrics, Obstacle, Recent, Record, Target,
 };
 use crate::plan::{Condition, Joins};
 use crate::policy::{Limited, Policy};
@@ -63,31 +64,37 @@ impl Service {
         caller: Option<&Caller>,
         code: &str,
     ) {
-        self.metrics
-            .recent()
-            .note(asked((address, transport), caller, code));
+        let asked = asked((address, transport), caller, code);
         if let Some(audit) = self.audit() {
-            audit.note(&match caller {
-                Some(caller) => told(caller, "refused", None, code),
-                None => Record {
-                    address,
-                    transport,
-                    ..nothing("refused", code)
-                },
+            audit.note(&Record {
+                number: asked.line.clone(),
+                ..match caller {
+                    Some(caller) => told(caller, "refused", None, code),
+                    None => Record {
+                        address,
+                        transport,
+                        ..nothing("refused", code)
+                    },
+                }
             });
         }
+        self.metrics.recent().note(asked);
     }
 
     /// Records a message that one of its windows refused.
     pub fn note_limited(&self, caller: &Caller, limited: Limited) {
         let code = Error::from(limited).code();
-        self.metrics.recent().note(Attempt {
+        let asked = Attempt {
             obstacle: Some(obstacle::window(limited)),
             ..asked((caller.address, caller.transport), Some(caller), code)
-        });
+        };
         if let Some(audit) = self.audit() {
-            audit.note(&told(caller, "refused", None, code));
+            audit.note(&Record {
+                number: asked.line.clone(),
+                ..told(caller, "refused", None, code)
+            });
         }
+        self.metrics.recent().note(asked);
     }
 
     /// Records a socket or stream that was opened.
@@ -108,14 +115,18 @@ impl Service {
         what: &str,
         code: &str,
     ) -> Result<(), Error> {
-        self.metrics.recent().note(Attempt {
+        let asked = Attempt {
             action: Some(what.into()),
             ..asked((caller.address, caller.transport), Some(caller), code)
-        });
+        };
+        let record = Record {
+            number: asked.line.clone(),
+            ..told(caller, "request", Some(what), code)
+        };
+        self.metrics.recent().note(asked);
         let Some(audit) = self.audit() else {
             return Ok(());
         };
-        let record = told(caller, "request", Some(what), code);
         if !policy.settings.audit_denies {
             audit.note(&record);
             return Ok(());
@@ -178,6 +189,7 @@ impl Service {
             model,
             tool: None,
             filters: Vec::new(),
+            line: LineNumber::default(),
             slow: slow.unwrap_or(SLOW),
             begun: Instant::now(),
         }
@@ -220,6 +232,7 @@ fn asked(
 /// A line of nobody.
 fn nothing<'r>(event: &'static str, code: &'r str) -> Record<'r> {
     Record {
+        number: LineNumber::default(),
         event,
         token: None,
         tenant: None,
@@ -260,6 +273,8 @@ pub(super) struct Entry<'r> {
     pub(super) tool: Option<&'r str>,
     /// The fields that the filter tests, once they are known.
     pub(super) filters: Vec<String>,
+    /// Its line in the audit.
+    line: LineNumber,
     /// From when on it counts as slow.
     slow: Duration,
     begun: Instant,
@@ -309,6 +324,7 @@ impl Entry<'_> {
     fn count(&mut self, answer: Option<(usize, usize)>, code: &str, took: Duration) {
         if let Some(analytics) = self.analytics.take() {
             let (rows, bytes) = answer.unwrap_or_default();
+            self.caller.rows.fetch_add(rows as u64, Ordering::Relaxed);
             if self.recent.is_watched() {
                 self.recent.note(self.asked((rows, bytes), code, took));
             }
@@ -330,6 +346,8 @@ impl Entry<'_> {
         let asked = Attempt {
             action: Some(self.action.into()),
             model: (self.model != "-").then(|| self.model.into()),
+            tool: self.tool.map(Into::into),
+            line: self.line.clone(),
             obstacle: self.obstacle.clone(),
             took,
             rows: rows as u64,
@@ -347,6 +365,7 @@ impl Entry<'_> {
         took: Duration,
     ) -> Record<'r> {
         Record {
+            number: self.line.clone(),
             model: Some(self.model),
             tool: self.tool,
             filters: &self.filters,

@@ -128,6 +128,7 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
         health[0]["sessions"]["limit"].as_u64().unwrap() > 0,
         "{health}"
     );
+    assert!(health[0]["judged_at"].is_string(), "{health}");
     let traffic = api.done("GET", "/traffic?token=agent", json!(null)).await;
     let codes: Vec<&str> = traffic
         .as_array()
@@ -159,6 +160,12 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
         (&json!("written"), &json!(1)),
         "{service}"
     );
+    let store = &service["store"];
+    assert_eq!(store["answers"], true, "{store}");
+    assert!(
+        store["place"].as_str().unwrap().starts_with("SQLite file"),
+        "{store}"
+    );
     let settings = api.done("GET", "/config", json!(null)).await;
     let setting = |name: &str| {
         let mut settings = settings.as_array().unwrap().iter();
@@ -185,6 +192,11 @@ async fn every_route_does_what_it_says_and_answers_by_its_description() {
         trail["verified"].as_u64().unwrap() as usize,
         trail["lines"].as_array().unwrap().len()
     );
+    // The request has the number of its line.
+    let explained = api.done("GET", &path, json!(null)).await;
+    let mut lines = trail["lines"].as_array().unwrap().iter();
+    let line = lines.find(|line| line["seq"] == explained["audit"]);
+    assert_eq!(line.unwrap()["code"], "model_not_allowed", "{explained}");
     let asked = json!({ "action": "list", "model": "tickets" });
     let off = api.refused("POST", "/tokens/agent/ask", asked, 403).await;
     assert_eq!(off, "reads_off");

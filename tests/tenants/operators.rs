@@ -217,7 +217,10 @@ async fn whatever_is_open_is_listed_and_can_be_closed() {
     for (at, (transport, tenant, token, requests)) in expected.into_iter().enumerate() {
         assert_eq!(shown(at, "transport"), transport);
         assert_eq!((shown(at, "tenant"), shown(at, "token")), (tenant, token));
+        // Each was for one row, and its answer was read.
         assert_eq!(shown(at, "requests"), requests);
+        assert_eq!(shown(at, "rows"), requests);
+        assert_eq!(shown(at, "waiting_bytes"), 0);
         assert_eq!(shown(at, "last_request_at").is_string(), requests > 0);
         assert_eq!(shown(at, "address"), "127.0.0.1");
         assert_eq!(shown(at, "digest").as_str().map(str::len), Some(8));
@@ -280,6 +283,7 @@ async fn a_url_is_never_given_back_whatever_is_done_with_it() {
         (&json!(null), &json!(true))
     );
     assert_eq!(health[0]["models"].as_array().unwrap().len(), 2, "{health}");
+    assert!(health[0]["judged_at"].is_string(), "{health}");
     assert_eq!(
         (&health[1]["name"], &health[1]["answers"]),
         (&json!("shop"), &json!(false))

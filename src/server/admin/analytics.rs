@@ -1,12 +1,12 @@
 //! What was asked in the last week, summed as it is asked for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answer::millis;
 use super::desk::Desk;
 use super::refusal::{Fault, Refusal};
 use super::route::Asked;
@@ -118,14 +118,13 @@ pub(super) struct Counts {
 
 impl From<analytics::Counts> for Counts {
     fn from(counts: analytics::Counts) -> Self {
-        let ms = |time: Duration| (time.as_secs_f64() * 1e5).round() / 1e2;
         Self {
             requests: counts.requests,
             errors: counts.errors,
             rows: counts.rows,
             bytes: counts.bytes,
-            ms_total: ms(counts.took),
-            ms_max: ms(counts.longest),
+            ms_total: millis(counts.took),
+            ms_max: millis(counts.longest),
             slow: counts.slow,
         }
     }

@@ -1,9 +1,16 @@
 //! The two forms of an answer: one thing, or a list of them.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::advice::Advice;
+
+/// Milliseconds, to the hundredth.
+pub(super) fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 1e2
+}
 
 /// One thing.
 #[derive(Debug, Serialize, JsonSchema)]

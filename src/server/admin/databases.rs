@@ -1,13 +1,14 @@
 //! Databases of tenants, and how they and the service's own are.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::answer::{Changed, List, One, Trouble};
+use super::answer::{Changed, List, One, Trouble, millis};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
@@ -73,6 +74,10 @@ pub(super) struct Health {
     answers: bool,
     /// Why not, where it does not.
     fault: Option<Trouble>,
+    /// Milliseconds until that was known.
+    ms: f64,
+    /// When its tables were read and judged for those who ask; null where nobody has asked yet.
+    judged_at: Option<String>,
     /// The models that are served of it.
     models: Vec<Model>,
     /// Its sessions with this instance; null where it holds none.
@@ -132,6 +137,10 @@ impl From<Unread> for Trouble {
             },
         }
     }
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 fn models(served: impl IntoIterator<Item = (String, usize)>) -> Vec<Model> {
@@ -234,11 +243,17 @@ pub(super) async fn exposed(desk: Desk, asked: Asked<OfTenant>) -> Result<Exposu
 
 /// The health of a tenant's database.
 async fn of_tenant(desk: Desk, database: Database, view: DatabaseView) -> Health {
+    let begun = Instant::now();
     let (models, fault) = match look(&desk, &database).await {
         Ok(probed) => (models(probed.models), None),
         Err(trouble) => (Vec::new(), Some(trouble)),
     };
+    let owners = desk.access().clients.owners().iter();
+    let mut held = owners.flat_map(|owner| &owner.held);
+    let held = held.find(|held| held.record().id == database.id);
     Health {
+        ms: millis(begun.elapsed()),
+        judged_at: held.and_then(|held| held.judged_at()).map(time),
         id: Some(view.id),
         name: Some(view.name),
         tenant: Some(view.tenant),
@@ -253,15 +268,20 @@ async fn of_tenant(desk: Desk, database: Database, view: DatabaseView) -> Health
 /// The database of `DATABASE_URL`, where there is one.
 async fn own(desk: &Desk) -> Option<Health> {
     let db = desk.service().db()?;
-    let usage = db.usage();
+    let (usage, begun) = (db.usage(), Instant::now());
     let fault = match timeout(PATIENCE, db.ping()).await {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => failure.cause().or(Some("no session".to_owned())),
         Err(_) => Some("no answer in time".to_owned()),
     };
+    let ms = millis(begun.elapsed());
+    let built = desk.access().shared.exposed.first();
+    let built = built.and_then(|exposed| exposed.built());
     let served = desk.access().shared.own();
     let served = served.map(|catalog| catalog.models()).unwrap_or_default();
     Some(Health {
+        ms,
+        judged_at: built.map(|(_, judged)| time(judged.at())),
         id: None,
         name: None,
         tenant: None,

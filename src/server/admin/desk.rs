@@ -93,7 +93,7 @@ impl Desk {
     }
 
     /// The store, unless it has never answered.
-    fn store(&self) -> Result<&Store, Refusal> {
+    pub(super) fn store(&self) -> Result<&Store, Refusal> {
         self.app.service.store().ok_or_else(Refusal::store_away)
     }
 

@@ -1,10 +1,12 @@
 //! What the service is, how it is set, and what is weak about it.
 
+use std::time::Instant;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answer::{List, One, Trouble};
+use super::answer::{List, One, Trouble, millis};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::Asked;
@@ -40,12 +42,40 @@ pub(super) struct ServiceView {
     tls: bool,
     /// `off`, `written`, or `failing` where nothing can be recorded now.
     audit: &'static str,
+    /// The store of its tenants.
+    store: StoreView,
     /// Whether rows may be read as a token would.
     reads: bool,
     /// Where the page is: `off`, `admin` or `all`.
     page: &'static str,
     /// The last reload that came to its end.
     reload: Option<ReloadView>,
+}
+
+/// The store, as it is now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Store")]
+struct StoreView {
+    /// Where it is, without user and password; null where it has not answered since the start.
+    place: Option<String>,
+    /// Whether it answers.
+    answers: bool,
+    /// Milliseconds until that was known.
+    ms: f64,
+}
+
+impl StoreView {
+    async fn of(desk: &Desk) -> Self {
+        let (store, begun) = (desk.store().ok(), Instant::now());
+        Self {
+            place: store.map(|store| store.place().to_string()),
+            answers: match store {
+                Some(store) => store.revision().await.is_ok(),
+                None => false,
+            },
+            ms: millis(begun.elapsed()),
+        }
+    }
 }
 
 /// A reload.
@@ -104,6 +134,7 @@ pub(super) async fn show(desk: Desk, _: Asked) -> Result<One<ServiceView>, Refus
             Some(false) => "written",
             Some(true) => "failing",
         },
+        store: StoreView::of(&desk).await,
         reads: access.administration.reads,
         page: match access.administration.page {
             Page::Off => "off",

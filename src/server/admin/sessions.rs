@@ -1,6 +1,7 @@
 //! The sockets and streams that are open.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
@@ -39,6 +40,10 @@ pub(super) struct SessionView {
     requests: u64,
     /// When the last one was.
     last_request_at: Option<String>,
+    /// Rows of its answers so far.
+    rows: u64,
+    /// Bytes that are made for it and that it has not taken yet.
+    waiting_bytes: u64,
 }
 
 impl SessionView {
@@ -58,6 +63,8 @@ impl SessionView {
             since: time(session.since),
             requests,
             last_request_at: last.map(time),
+            rows: caller.rows.load(Ordering::Relaxed),
+            waiting_bytes: session.waiting.bytes(),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::answer::{List, One};
+use super::answer::{List, One, millis};
 use super::desk::Desk;
 use super::input::number;
 use super::refusal::{Code, Refusal};
@@ -20,6 +20,7 @@ use super::series::PointView;
 use crate::inspect::{self, State};
 use crate::observe;
 use crate::server::connection::events::{self, Events};
+use crate::server::connection::sessions::Waiting;
 
 /// Records of an answer at the most.
 const MOST: usize = observe::recent::KEPT;
@@ -53,6 +54,8 @@ pub(super) struct RequestView {
     action: Option<String>,
     /// The model; `unknown` for a name that is none.
     model: Option<String>,
+    /// The tool that was called.
+    tool: Option<String>,
     /// The readable fields that its filter names, six at the most.
     filters: Vec<String>,
     /// `ok`, or the code of the error.
@@ -65,6 +68,8 @@ pub(super) struct RequestView {
     rows: u64,
     /// Bytes of its answer.
     bytes: u64,
+    /// The number of its line in the audit; null where there is none, or while it is written.
+    audit: Option<u64>,
 }
 
 /// A request, and why it was refused.
@@ -165,12 +170,14 @@ impl RequestView {
             transport: asked.transport,
             action: asked.action.as_deref().map(str::to_owned),
             model: asked.model.as_deref().map(str::to_owned),
+            tool: asked.tool.as_deref().map(str::to_owned),
             filters: asked.filters.iter().map(ToString::to_string).collect(),
             code: asked.code.to_string(),
             named,
-            ms: (asked.took.as_secs_f64() * 1e5).round() / 1e2,
+            ms: millis(asked.took),
             rows: asked.rows,
             bytes: asked.bytes,
+            audit: asked.line.get(),
         }
     }
 }
@@ -244,7 +251,7 @@ pub(super) async fn follow(desk: Desk, asked: Asked<Beginning>) -> Result<Respon
         Refusal::new(Code::TooManyStreams, "too many streams are open")
             .hint("close one, or ask GET /admin/api/traffic?after= now and then")
     })?;
-    let (sender, response) = events::stream();
+    let (sender, response) = events::stream(&Waiting::default());
     let recent = desk.metrics().recent();
     let last = recent.after(0).last().map_or(0, |last| last.number);
     let after = asked.query.after.unwrap_or(last);
@@ -285,8 +292,8 @@ async fn told(desk: &Desk, sender: &Events, mut after: u64) {
         heard = Instant::now();
         // A struct of texts and numbers is always JSON.
         let data = serde_json::to_vec(&second).unwrap_or_default();
-        let sent = timeout(PATIENCE, sender.send(events::event("second", data).into())).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        let event = events::event("second", data).into();
+        if timeout(PATIENCE, sender.send(event)).await != Ok(true) {
             return;
         }
     }

@@ -10,6 +10,8 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio_util::bytes::Bytes;
 
+use super::sessions::Waiting;
+
 /// Messages that wait for a client to read them.
 const QUEUE: usize = 32;
 /// How often a silent stream shows that it is alive, to proxies and to itself.
@@ -18,15 +20,44 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The type of a stream of events.
 pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-/// Where a stream is written; closed when the client is gone.
-pub(crate) type Events = mpsc::Sender<Bytes>;
+/// Where a stream is written.
+#[derive(Debug)]
+pub(crate) struct Events {
+    queue: mpsc::Sender<Bytes>,
+    waiting: Waiting,
+}
 
-/// A stream of events: where to write it, and the answer that carries it.
-pub(crate) fn stream() -> (Events, Response<Body>) {
-    let (events, queue) = mpsc::channel::<Bytes>(QUEUE);
-    let body = stream::unfold(queue, async |mut queue| {
+impl Events {
+    /// Writes an event once there is room; whether the client is there.
+    pub(crate) async fn send(&self, event: Bytes) -> bool {
+        self.waiting.add(event.len());
+        self.queue.send(event).await.is_ok()
+    }
+
+    /// Writes an event; whether the client is there, and reads.
+    pub(crate) fn try_send(&self, event: Bytes) -> bool {
+        self.waiting.add(event.len());
+        self.queue.try_send(event).is_ok()
+    }
+
+    /// Waits until the client is gone.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
+    }
+}
+
+/// A stream of events, whose bytes are counted while they wait: where to write it, and the answer
+/// that carries it.
+pub(crate) fn stream(waiting: &Waiting) -> (Events, Response<Body>) {
+    let (sender, queue) = mpsc::channel::<Bytes>(QUEUE);
+    let events = Events {
+        queue: sender,
+        waiting: waiting.clone(),
+    };
+    let body = stream::unfold((queue, waiting.clone()), async |(mut queue, waiting)| {
         let event = queue.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(event), queue))
+        waiting.take(event.len());
+        Some((Ok::<_, std::convert::Infallible>(event), (queue, waiting)))
     });
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
@@ -101,7 +132,21 @@ fn separators(json: &[u8]) -> impl Iterator<Item = (usize, usize, &'static [u8; 
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use http_body_util::BodyExt as _;
+
+    use super::{Waiting, one_line, stream};
+
+    #[tokio::test]
+    async fn what_is_not_read_is_counted() {
+        let waiting = Waiting::default();
+        let (events, mut response) = stream(&waiting);
+        assert!(events.send("abc".into()).await && events.try_send("de".into()));
+        assert_eq!(waiting.bytes(), 5);
+        response.body_mut().frame().await;
+        assert_eq!(waiting.bytes(), 2);
+        drop(response);
+        assert!(!events.try_send("f".into()));
+    }
 
     #[test]
     fn a_message_is_one_line_to_every_reader() {

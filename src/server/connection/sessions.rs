@@ -11,6 +11,27 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use crate::auth::Caller;
 use crate::observe::SessionGuard;
 
+/// Bytes that are made for a client and that it has not taken yet, whoever counts them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waiting(Arc<AtomicU64>);
+
+impl Waiting {
+    /// Counts what is to be written.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Takes away what was counted, and is written.
+    pub(crate) fn take(&self, bytes: usize) {
+        self.0.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The list of what is open.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sessions(Arc<Mutex<List>>);
@@ -30,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) caller: Caller,
     /// When it was opened.
     pub(crate) since: DateTime<Utc>,
+    /// What it has not read.
+    pub(crate) waiting: Waiting,
     begun: Instant,
     requests: AtomicU64,
     /// Milliseconds from its beginning to its last request.
@@ -59,6 +82,7 @@ impl Sessions {
             id: list.last,
             caller: caller.clone(),
             since: Utc::now(),
+            waiting: Waiting::default(),
             begun: Instant::now(),
             requests: AtomicU64::new(0),
             last: AtomicU64::new(0),

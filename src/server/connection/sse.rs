@@ -78,8 +78,7 @@ impl Session {
 
     /// Writes to the stream; whether the client still reads it.
     async fn write(&self, event: Bytes) -> bool {
-        let sent = timeout(WAIT, self.events.send(event)).await;
-        let read = matches!(sent, Ok(Ok(())));
+        let read = timeout(WAIT, self.events.send(event)).await == Ok(true);
         if !read {
             self.ended.cancel();
         }
@@ -136,9 +135,9 @@ pub(super) async fn opened(
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Refused::from(reply::refusal(status, "Internal server error", None))
     })?;
-    let (events, response) = events::stream();
     let ended = CancellationToken::new();
     let listed = app.listed(&caller, ended.clone());
+    let (events, response) = events::stream(&listed.session().waiting);
     let session = Arc::new(Session {
         listed: Arc::clone(listed.session()),
         caller,

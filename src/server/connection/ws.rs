@@ -174,11 +174,11 @@ impl Session<'_> {
                     Ok(())
                 }
                 Some(answer) = self.answers.next() => {
-                    self.ready.push_back(answer);
+                    self.keep(answer);
                     Ok(())
                 }
                 text = self.channel.outbox().next(), if open => {
-                    self.ready.push_back(text.into());
+                    self.keep(text.into());
                     Ok(())
                 }
                 memory = memory(&mut self.waiting) => {
@@ -483,7 +483,7 @@ impl Session<'_> {
         }
         loop {
             while let Some(Some(next)) = self.answers.next().now_or_never() {
-                self.ready.push_back(next);
+                self.keep(next);
             }
             let (mut texts, mut bytes) = (Vec::new(), 0);
             while let Some(next) = self.ready.front()
@@ -498,7 +498,14 @@ impl Session<'_> {
             }
             let written = frames::write(socket.get_mut(), &texts);
             self.while_answering(written.map_err(WsError::Io)).await?;
+            self.listed.waiting.take(bytes);
         }
+    }
+
+    /// Keeps an answer until it is written.
+    fn keep(&mut self, answer: Outgoing) {
+        self.listed.waiting.add(answer.len());
+        self.ready.push_back(answer);
     }
 
     /// Writes for as long as a client may take to read, while requests under way go on: a slow
@@ -519,7 +526,7 @@ impl Session<'_> {
                     Ok(Err(_)) => Err(End::Client),
                     Err(_) => Err(End::Slow),
                 },
-                Some(answer) = self.answers.next() => self.ready.push_back(answer),
+                Some(answer) = self.answers.next() => self.keep(answer),
             }
         }
     }

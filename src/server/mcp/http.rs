@@ -294,8 +294,8 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
         Ok(place) => place,
         Err(refused) => return refused.into_response(),
     };
-    let (stream, response) = events::stream();
     let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
+    let (stream, response) = events::stream(&listed.session().waiting);
     let caller = admitted.caller.clone();
     let policy = Arc::clone(&admitted.policy);
     let mut policy = PolicyReceiver::new(&app.service, Some(caller.credential), policy);
@@ -303,7 +303,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
     let outbox = Outbox::default();
     running.spawn(async move {
         let event = |message| events::event("message", message).into();
-        let mut open = stream.try_send(event(subscription.acknowledged())).is_ok();
+        let mut open = stream.try_send(event(subscription.acknowledged()));
         let mut alive = tokio::time::interval(events::KEEP_ALIVE);
         alive.reset();
         while open {
@@ -312,7 +312,7 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                 () = stream.closed() => false,
                 // By the end of the service, or by an operator.
                 () = listed.session().ended() => {
-                    let _ = stream.try_send(event(subscription.ended()));
+                    stream.try_send(event(subscription.ended()));
                     false
                 }
                 // A token that is gone takes its streams with it.
@@ -329,8 +329,8 @@ fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Re
                         false
                     }
                 },
-                text = outbox.next() => stream.try_send(event(text)).is_ok(),
-                _ = alive.tick() => stream.try_send(events::keep_alive()).is_ok(),
+                text = outbox.next() => stream.try_send(event(text)),
+                _ = alive.tick() => stream.try_send(events::keep_alive()),
             };
         }
         drop((place, listed));
