@@ -1,18 +1,18 @@
 // The token of this tab, and what is asked with it.
 
-import { batch, signal } from './lib.js';
+import { held } from './lib.js';
 
-/** Minutes without input after which the token is forgotten. */
+// Minutes without input after which the token is forgotten.
 const PATIENCE = 30;
 
-export const role = signal('operator');
-/** Whether the stream of traffic is read now. */
-export const flowing = signal(false);
-export const requests = signal([]);
-export const points = signal([]);
-export const sockets = signal(null);
-/** Requests that were refused and not looked at. */
-export const unseen = signal(0);
+export const isClient = held(false);
+// Whether the traffic is followed now.
+export const flowing = held(false);
+export const requests = held([]);
+export const points = held([]);
+export const sockets = held(null);
+// Refusals that were not looked at.
+export const unseen = held(0);
 
 let token = '';
 /** @type {(why: string) => void} */
@@ -22,27 +22,29 @@ let ended = new AbortController();
 
 export function enter(given, as, ending) {
   [token, close, ended, heard] = [given, ending, new AbortController(), Date.now()];
-  batch(() => { [role.value, requests.value, points.value, sockets.value, unseen.value] = [as, [], [], null, 0]; });
+  isClient(as === 'client');
+  requests([]);
+  points([]);
+  sockets(null);
+  unseen(0);
 }
 
-/** Forgets the token, and says why. */
 export function leave(why) {
   if (!token) return;
   token = '';
   ended.abort();
-  flowing.value = false;
+  flowing(false);
   close(why);
 }
 
 export const secret = () => token;
 
-/** Asks the admin API. */
 export async function ask(path, body, method = body ? 'POST' : 'GET') {
   const asked = await send(`../admin/api${path}`, { method, body: body && JSON.stringify(body) });
   return (await asked.json()).data;
 }
 
-/** Asks, and throws a refusal with everything that was told of it. */
+// Throws a refusal with everything that was told of it.
 export async function send(url, more = {}) {
   const mine = ended;
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
@@ -57,39 +59,40 @@ export async function send(url, more = {}) {
   throw Object.assign(new Error(error), told, { status });
 }
 
-/** Where clients ask, as it is seen from here. */
+// Where clients ask, seen from here.
 export async function base() {
   const { listen, tls } = await ask('/service');
   return `${tls ? 'https' : 'http'}://${location.hostname}:${listen.split(':').pop()}`;
 }
 
-/** Reads the stream of traffic until the token is gone; where it broke off all is read anew, for a service that was started again counts from one. */
+// Reads the traffic until the token is gone. Where the stream broke off all is read anew, for a service that was started again counts from one.
 export async function follow() {
   const mine = ended;
   for (let wait = 500; !mine.signal.aborted; wait = Math.min(wait * 2, 15_000)) {
     try {
       const [traffic, series] = await Promise.all([ask('/traffic'), ask('/series')]);
-      batch(() => { [requests.value, points.value] = [traffic, series.seconds]; });
+      requests(traffic);
+      points(series.seconds);
       const answer = await send(`../admin/api/traffic/stream?after=${traffic.at(-1)?.number ?? 0}`);
-      flowing.value = true;
+      flowing(true);
       wait = 500;
       for await (const told of events(answer)) take(told);
     } catch {
-      // It is tried again; where the token is gone the loop ends.
+      // It is tried again, unless the token is gone.
     }
     if (mine.signal.aborted) return;
-    flowing.value = false;
+    flowing(false);
     await new Promise(resume => setTimeout(resume, wait));
   }
 }
 
-const take = told => batch(() => {
-  requests.value = [...requests.value, ...told.requests].slice(-1_000);
-  unseen.value += told.requests.filter(it => it.code !== 'ok').length;
+function take(told) {
+  requests([...requests(), ...told.requests].slice(-1_000));
+  unseen(unseen() + told.requests.filter(it => it.code !== 'ok').length);
   const from = told.points[0]?.at;
-  if (from) points.value = [...points.value.filter(it => it.at < from && it.at > from - 600), ...told.points];
-  sockets.value = told.sessions;
-});
+  if (from) points([...points().filter(it => it.at < from && it.at > from - 600), ...told.points]);
+  sockets(told.sessions);
+}
 
 async function* events(answer) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -100,8 +103,8 @@ async function* events(answer) {
     const parts = (text + value).split('\n\n');
     text = parts.pop();
     for (const part of parts) {
-      const data = part.split('\n').find(line => line.startsWith('data: '));
-      if (data) yield JSON.parse(data.slice(6));
+      const data = /^data: (.*)/m.exec(part);
+      if (data) yield JSON.parse(data[1]);
     }
   }
 }

@@ -1,15 +1,29 @@
-// What the views are made of: Preact's elements by htm's templates, and components that are drawn
-// anew when a signal that they read changes.
+// What the views are made of, and what draws them anew.
 
 import { Component, h, render } from './vendor/preact.js';
-import { batch, effect, signal, untracked } from './vendor/signals.js';
 import htm from './vendor/htm.js';
 
-export { batch, signal, render };
+export { render };
 export const html = htm.bind(h);
 
+let drawn = null;
+
+// A value as a function: `of()` reads it, `of(value)` sets it and draws anew whoever has read it.
+export function held(value) {
+  const readers = new Set();
+  return (...to) => {
+    if (!to.length) {
+      if (drawn) drawn.read.add(readers.add(drawn));
+    } else if (to[0] !== value) {
+      [value] = to;
+      readers.forEach(it => it.setState({}));
+    }
+    return value;
+  };
+}
+
 /**
- * A component that reads signals: `setup` runs once for each place, what it gives back draws.
+ * A component: `setup` runs once for each place, what it gives back draws.
  * @template P
  * @param {(props: P) => (props: P) => any} setup
  */
@@ -17,27 +31,24 @@ export function view(setup) {
   return class extends Component {
     constructor(props) {
       super(props);
-      this.draw = untracked(() => setup(props));
-      this.stop = null;
+      this.read = new Set();
+      this.draw = setup(props);
     }
 
     render(props) {
-      this.stop?.();
-      let drawn;
-      let first = true;
-      this.stop = effect(() => {
-        if (!first) return untracked(() => this.setState({}));
-        first = false;
-        drawn = this.draw(props);
-      });
-      return drawn;
+      this.componentWillUnmount();
+      drawn = this;
+      try {
+        return this.draw(props);
+      } finally {
+        drawn = null;
+      }
     }
 
     componentWillUnmount() {
-      this.stop?.();
+      this.read.forEach(readers => readers.delete(this));
     }
   };
 }
 
-/** The same without a beginning of its own. */
 export const live = draw => view(() => draw);

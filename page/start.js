@@ -1,4 +1,4 @@
-// The door: a token comes in, the rest of the page is fetched once it is right.
+// The door: the rest of the page is fetched once a token is right.
 
 const STORED = 'lucarne-token';
 const [door, form, field, keep, refused, plain, page] = /** @type {any[]} */ (['door', 'enter', 'token', 'keep', 'refused', 'plain', 'page'].map(id => document.getElementById(id)));
@@ -12,7 +12,6 @@ async function look(token) {
   throw new Error(code === 'unauthorized' ? 'This token does not administer. MCP_ADMIN_TOKEN of the service does.' : [error, hint].filter(Boolean).join(': ') || `The service answered ${asked.status}.`);
 }
 
-/** Shows the door, or the page; why the door was shut is said. */
 function show(isOpen, why = '') {
   page.hidden = !isOpen;
   door.hidden = isOpen;
@@ -20,7 +19,6 @@ function show(isOpen, why = '') {
   refused.hidden = !why;
 }
 
-/** Ends the tab's session, visibly. */
 function close(why) {
   sessionStorage.removeItem(STORED);
   show(false, why);

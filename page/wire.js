@@ -1,11 +1,10 @@
-// What clients ask with: a WebSocket of the native dialect, or MCP over HTTP.
+// What clients ask with.
 
 import { ask as administer } from './api.js';
 
-/** The place of a route of clients, on this listener. */
 const place = path => new URL(`../${path}`, document.baseURI);
 
-/** A socket that is opened when it is first asked, and answers in order. */
+// A socket that is opened when it is first asked.
 export class Wire {
   constructor(token) {
     this.token = token;
@@ -26,9 +25,9 @@ export class Wire {
     return new Promise((done, failed) => {
       const socket = new WebSocket(url, ['lucarne', `mcp.auth.${this.token}`]);
       socket.onopen = () => done(socket);
-      socket.onmessage = ({ data }) => this.waiting.shift()?.done({ answer: JSON.parse(data), bytes: new Blob([data]).size });
+      socket.onmessage = ({ data }) => this.waiting.shift()?.done(told(data));
       socket.onclose = ({ code, reason }) => {
-        const why = new Error(reason || (code === 1006 ? 'It was not let in: is the token right, and are there not too many connections?' : `The socket was closed (${code}).`));
+        const why = new Error(reason || (code === 1006 ? 'It was not let in: is the token right, are there too many connections?' : `The socket was closed (${code}).`));
         this.opened = null;
         [{ failed }, ...this.waiting.splice(0)].forEach(it => it.failed(why));
       };
@@ -40,13 +39,13 @@ export class Wire {
   }
 }
 
+const told = (text, answer = JSON.parse(text)) => ({ answer, bytes: new Blob([text]).size });
+
 const TOOLS = { list: 'list_records', get: 'get_record', query: 'query_records', describe: 'describe_models' };
-/** The call of MCP that a request is. */
 export const call = ({ action, model, tool, params }) => ({
   jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool || TOOLS[action] || action, arguments: { model, ...params } },
 });
 
-/** Asks by MCP. */
 export async function byMcp(token, request, signal) {
   const answer = await fetch(place('mcp'), {
     method: 'POST', signal, cache: 'no-store',
@@ -56,14 +55,7 @@ export async function byMcp(token, request, signal) {
   const text = await answer.text();
   const { result, error } = JSON.parse(text);
   if (!answer.ok) throw new Error(error?.message || error || `The service answered ${answer.status}.`);
-  return {
-    answer: error ? { status: 'error', error: error.message, code: error.data?.code } : { status: result.isError ? 'error' : 'ok', ...(result.structuredContent ?? JSON.parse(result.content[0].text)) },
-    bytes: new Blob([text]).size,
-  };
+  return told(text, error ? { status: 'error', error: error.message, code: error.data?.code } : { status: result.isError ? 'error' : 'ok', ...(result.structuredContent ?? JSON.parse(result.content[0].text)) });
 }
 
-/** Asks as a token of the store would, without its secret. */
-export async function asToken(token, request) {
-  const answer = await administer(`/tokens/${encodeURIComponent(token)}/ask`, request);
-  return { answer, bytes: new Blob([JSON.stringify(answer)]).size };
-}
+export const asToken = async (token, request) => told(JSON.stringify(await administer(`/tokens/${encodeURIComponent(token)}/ask`, request)));

@@ -66,7 +66,6 @@ static ASSETS: &[Asset] = &[
     script!("views/tools.js"),
     script!("views/traffic.js"),
     script!("vendor/preact.js"),
-    script!("vendor/signals.js"),
     script!("vendor/htm.js"),
 ];
 
