@@ -108,9 +108,15 @@ describe('what is asked of it', () => {
     const it = await tab(chromium);
     let bytes = 0;
     it.page.on('response', async (answer) => { bytes += (await answer.body()).length; });
+    const devtools = await it.context.newCDPSession(it.page);
+    await devtools.send('Profiler.enable');
+    await devtools.send('Profiler.startPreciseCoverage', { callCount: true });
     await it.page.goto(service.url);
     await it.page.waitForLoadState('networkidle');
-    // A count of work, for a loaded machine is slower: npm run figures tells the time of script.
+    // Counts of work, for a loaded machine is slower: npm run figures tells the time of script.
+    const { result } = await devtools.send('Profiler.takePreciseCoverage');
+    const calls = result.flatMap((script) => script.functions).reduce((sum, { ranges: [{ count }] }) => sum + count, 0);
+    assert.ok(calls > 0 && calls <= 50, `${calls} calls of functions`);
     assert.ok(it.asked.length <= 4, it.asked.join('\n'));
     assert.ok(bytes <= 16 * 1024, String(bytes));
     await calm(it, service.url);
