@@ -9,9 +9,12 @@ mod input;
 mod ledger;
 mod view;
 
-pub use input::{DatabasePatch, LimitsPatch, TenantPatch, TokenInput, TokenPatch, usual_scopes};
-pub use ledger::{Ledger, Way};
-pub use view::{DatabaseView, TenantView, TokenView};
+pub(crate) use input::{
+    DatabasePatch, LimitsPatch, TenantPatch, TokenInput, TokenPatch, usual_scopes,
+};
+pub(crate) use ledger::Ledger;
+pub use ledger::Way;
+pub(crate) use view::{DatabaseView, TenantView, TokenView};
 
 use std::fmt;
 
@@ -36,12 +39,12 @@ pub struct Admin<'a> {
     /// Where databases may be that come by the admin API.
     pub reach: &'a Reach,
     /// Who does it, and where it is recorded.
-    pub ledger: Ledger<'a>,
+    pub(crate) ledger: Ledger<'a>,
 }
 
 /// A record by what people call it.
 #[derive(Debug, Clone, Copy)]
-pub struct Reference<'r> {
+pub(crate) struct Reference<'r> {
     /// Its name or its id.
     pub text: &'r str,
     /// The name or the id of its tenant, where names of several could be meant.
@@ -114,7 +117,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// What cannot be, a store that fails, and an audit that denies, as with all changes.
-    pub async fn create_tenant(&self, new: NewTenant) -> Result<TenantView, Refused> {
+    pub(crate) async fn create_tenant(&self, new: NewTenant) -> Result<TenantView, Refused> {
         new.judge()?;
         let name = new.name.clone();
         let change = self.store.create_tenant(new);
@@ -126,7 +129,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::create_tenant`], and when there is none.
-    pub async fn update_tenant(
+    pub(crate) async fn update_tenant(
         &self,
         tenant: &str,
         patch: TenantPatch,
@@ -148,7 +151,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn remove_tenant(&self, tenant: &str) -> Result<TenantView, Refused> {
+    pub(crate) async fn remove_tenant(&self, tenant: &str) -> Result<TenantView, Refused> {
         let id = find::tenant(&self.store.contents().await?, tenant)?
             .id
             .clone();
@@ -161,7 +164,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn add_database(
+    pub(crate) async fn add_database(
         &self,
         tenant: &str,
         new: NewDatabase,
@@ -186,7 +189,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn update_database(
+    pub(crate) async fn update_database(
         &self,
         database: Reference<'_>,
         patch: DatabasePatch,
@@ -210,7 +213,10 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn remove_database(&self, database: Reference<'_>) -> Result<DatabaseView, Refused> {
+    pub(crate) async fn remove_database(
+        &self,
+        database: Reference<'_>,
+    ) -> Result<DatabaseView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::database(&contents, database)?.id;
         let change = self.store.remove_database(id);
@@ -238,7 +244,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::create_tenant`]; rows that contradict each other change nothing.
-    pub async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refused> {
+    pub(crate) async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refused> {
         let [tenants, databases, tokens] = backup.counts();
         let after = json!({
             "of": backup.taken_at().to_rfc3339(), "reopen": reopen,
@@ -261,7 +267,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn create_token(
+    pub(crate) async fn create_token(
         &self,
         tenant: &str,
         input: TokenInput,
@@ -283,7 +289,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn update_token(
+    pub(crate) async fn update_token(
         &self,
         token: Reference<'_>,
         patch: TokenPatch,
@@ -309,7 +315,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn rotate_token(
+    pub(crate) async fn rotate_token(
         &self,
         token: Reference<'_>,
         overlap: TimeDelta,
@@ -328,7 +334,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// As [`Admin::update_tenant`].
-    pub async fn remove_token(&self, token: Reference<'_>) -> Result<TokenView, Refused> {
+    pub(crate) async fn remove_token(&self, token: Reference<'_>) -> Result<TokenView, Refused> {
         let contents = self.store.contents().await?;
         let id = &find::token(&contents, token)?.id;
         let change = self.store.remove_token(id);
@@ -341,7 +347,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// An audit that denies; then it must not be closed.
-    pub async fn closes_session(
+    pub(crate) async fn closes_session(
         &self,
         session: &str,
         view: &impl Serialize,

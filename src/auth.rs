@@ -8,7 +8,11 @@ mod principal;
 mod scope;
 mod standing;
 
-pub use credential::{Credential, Digest, Tokens, digest, judge, looks_made};
-pub use principal::{Caller, Client, Holder, Principal};
-pub use scope::{Scope, Scopes};
-pub use standing::{Refused, Standing};
+pub(crate) use credential::looks_made;
+pub use credential::{Credential, Digest, Tokens, digest, judge};
+pub use principal::{Caller, Client};
+pub(crate) use principal::{Holder, Principal};
+pub use scope::Scope;
+pub(crate) use scope::Scopes;
+pub use standing::Refused;
+pub(crate) use standing::Standing;

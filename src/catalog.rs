@@ -11,11 +11,15 @@ mod rules;
 mod table;
 mod types;
 
-pub use build::{Built, Hidden, Missing, Narrowing, WantedRule, build};
-pub use entry::RelationEntry;
-pub use relations::{Relation, Search};
-pub use table::{Affinity, Column, ForeignKey, GivenKey, Kind, Table, TableName};
-pub use types::{FieldType, Stored};
+pub(crate) use build::Hidden;
+pub use build::{Built, Missing, Narrowing, WantedRule, build};
+pub(crate) use entry::RelationEntry;
+pub use relations::Relation;
+pub(crate) use relations::Search;
+pub(crate) use table::{Affinity, GivenKey};
+pub use table::{Column, ForeignKey, Kind, Table, TableName};
+pub use types::FieldType;
+pub(crate) use types::Stored;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -154,7 +158,7 @@ impl Model {
     }
 
     /// The rules that a row must keep to be seen; every statement that reads the model has them.
-    pub fn rules(&self) -> &[Rule] {
+    pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
@@ -196,7 +200,7 @@ impl Model {
     }
 
     /// What tells rows apart that share all fields of the order.
-    pub fn distinction(&self) -> &Distinction {
+    pub(crate) fn distinction(&self) -> &Distinction {
         &self.distinction
     }
 
@@ -210,7 +214,7 @@ impl Model {
     }
 
     /// Whether rows of other tables are among its own, which its key does not hold for.
-    pub fn is_inherited(&self) -> bool {
+    pub(crate) fn is_inherited(&self) -> bool {
         self.inherited
     }
 
@@ -221,7 +225,7 @@ impl Model {
     }
 
     /// What leads to one row at the most.
-    pub fn to_one(&self) -> impl Iterator<Item = &Relation> {
+    pub(crate) fn to_one(&self) -> impl Iterator<Item = &Relation> {
         self.relations.iter().filter(|it| !it.is_to_many())
     }
 
@@ -239,7 +243,7 @@ impl Model {
 
 /// What tells rows apart that share all fields of [`Model::order`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Distinction {
+pub(crate) enum Distinction {
     /// Nothing is needed: the order holds a key, which no two rows share.
     Key,
     /// The number of the row, under this name (SQLite).
@@ -289,33 +293,33 @@ impl Field {
     }
 
     /// How the values are kept.
-    pub fn stored(&self) -> Stored {
+    pub(crate) fn stored(&self) -> Stored {
         self.stored
     }
 
     /// Whether a row may be without a value.
-    pub fn is_nullable(&self) -> bool {
+    pub(crate) fn is_nullable(&self) -> bool {
         self.nullable
     }
 
     /// Whether the engine orders the values, and the order tells nothing hidden.
-    pub fn is_sortable(&self) -> bool {
+    pub(crate) fn is_sortable(&self) -> bool {
         self.sortable
     }
 
     /// Whether a value can be compared with; every field can be tested for null.
-    pub fn is_filterable(&self) -> bool {
+    pub(crate) fn is_filterable(&self) -> bool {
         self.field_type.is_comparable() || self.stored == Stored::Bytes
     }
 
     /// The field that describes a part of a date that is text, as a value of its own: no column's.
-    pub fn of_parts() -> &'static Self {
+    pub(crate) fn of_parts() -> &'static Self {
         static FIELD: LazyLock<Field> = LazyLock::new(|| Field::derived(FieldType::Text));
         &FIELD
     }
 
     /// The field that describes whole numbers of our own: counts, weekdays, hours.
-    pub fn of_counts() -> &'static Self {
+    pub(crate) fn of_counts() -> &'static Self {
         static FIELD: LazyLock<Field> = LazyLock::new(|| {
             Field::derived(FieldType::Integer {
                 unsigned: false,
@@ -326,14 +330,14 @@ impl Field {
     }
 
     /// The field that describes exact sums, and what expressions make of exact numbers.
-    pub fn of_decimals() -> &'static Self {
+    pub(crate) fn of_decimals() -> &'static Self {
         static FIELD: LazyLock<Field> =
             LazyLock::new(|| Field::derived(FieldType::Decimal { scale: None }));
         &FIELD
     }
 
     /// The field that describes means, and sums of floats.
-    pub fn of_floats() -> &'static Self {
+    pub(crate) fn of_floats() -> &'static Self {
         static FIELD: LazyLock<Field> = LazyLock::new(|| Field::derived(FieldType::Float));
         &FIELD
     }
@@ -366,24 +370,24 @@ impl Field {
     }
 
     /// Whether it describes a value that is made of a column.
-    pub fn is_derived(&self) -> bool {
+    pub(crate) fn is_derived(&self) -> bool {
         self.derived
     }
 
     /// Whether text may hold documents, so that what is hidden in them could be told by it.
-    pub fn may_hold_documents(&self) -> bool {
+    pub(crate) fn may_hold_documents(&self) -> bool {
         self.field_type.is_text() && !self.derived
     }
 
     /// Whether values are documents, or lists of such, by their type.
-    pub fn is_of_documents(&self) -> bool {
+    pub(crate) fn is_of_documents(&self) -> bool {
         self.field_type == FieldType::Json || matches!(*self.parts, Parts::Named(_))
     }
 
     /// Whether values may look like documents: order, groups and extremes then count them as
     /// absent, for they would tell what is hidden in them. Of a column that an index or the key
     /// orders by a sample says it, so that the index serves.
-    pub fn withholds_order(&self) -> bool {
+    pub(crate) fn withholds_order(&self) -> bool {
         let may = self.may_hold_documents() || self.dynamic;
         may && (!self.sampled || self.documents)
     }
@@ -395,14 +399,14 @@ impl Field {
 
     /// The collation that it is compared by, as SQL names it, where a column of another one cannot be
     /// compared with it as both stand; none for the database's own.
-    pub fn compared_by(&self) -> Option<&str> {
+    pub(crate) fn compared_by(&self) -> Option<&str> {
         self.compared_by.as_deref()
     }
 
     /// By whose collation the field of a key is compared with the one that it points to: by that of
     /// the side that is looked for, so that its index serves; where either takes different texts for
     /// equal, by that of the field that is pointed to, as the engine would enforce the key.
-    pub fn decides(&self, pointed: &Self, is_sought: bool) -> bool {
+    pub(crate) fn decides(&self, pointed: &Self, is_sought: bool) -> bool {
         is_sought && !self.folding && !pointed.folding
     }
 
@@ -419,28 +423,28 @@ impl Field {
     }
 
     /// Whether an index gives the order of its values.
-    pub fn is_sorted_by_index(&self) -> bool {
+    pub(crate) fn is_sorted_by_index(&self) -> bool {
         self.indexed && !self.withholds_order()
     }
 
     /// Whether the column keeps values of any class, whatever its type says (SQLite).
-    pub fn is_dynamic(&self) -> bool {
+    pub(crate) fn is_dynamic(&self) -> bool {
         self.dynamic
     }
 
     /// Whether the type keeps each value below 64 KiB, so that it can be fetched unmeasured.
-    pub fn is_bounded(&self) -> bool {
+    pub(crate) fn is_bounded(&self) -> bool {
         self.bounded
     }
 
     /// Whether the column takes texts of different bytes for equal: by case, accents, or blanks at
     /// their end.
-    pub fn is_folding(&self) -> bool {
+    pub(crate) fn is_folding(&self) -> bool {
         self.folding
     }
 
     /// Whether an index leads with the field.
-    pub fn is_indexed(&self) -> bool {
+    pub(crate) fn is_indexed(&self) -> bool {
         self.indexed
     }
 
@@ -460,7 +464,7 @@ impl Field {
     }
 
     /// What the column makes of what it is given (SQLite).
-    pub fn affinity(&self) -> Affinity {
+    pub(crate) fn affinity(&self) -> Affinity {
         self.affinity
     }
 
@@ -470,7 +474,7 @@ impl Field {
     }
 
     /// The field of another model that the field points to.
-    pub fn reference(&self) -> Option<&Reference> {
+    pub(crate) fn reference(&self) -> Option<&Reference> {
         self.reference.as_ref()
     }
 }
@@ -478,7 +482,7 @@ impl Field {
 /// Rows of a model are seen where a field, of theirs or of a row that keys lead to, has one of these
 /// values.
 #[derive(Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its place among the rules that the catalog was built by.
     number: usize,
     way: Way,
@@ -508,7 +512,7 @@ pub struct Step<'r> {
 
 impl Rule {
     /// The keys that lead to the row whose field it is; none where it is the model's own.
-    pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         let Way { models, steps } = &self.way;
         steps.iter().map(|(here, relation, there)| Step {
             here: &models[*here],
@@ -518,7 +522,7 @@ impl Rule {
     }
 
     /// The field, which may be one that no client can name.
-    pub fn field(&self) -> &Field {
+    pub(crate) fn field(&self) -> &Field {
         &self.field
     }
 
@@ -528,14 +532,14 @@ impl Rule {
     }
 
     /// The values; at least one.
-    pub fn values(&self) -> &[Value] {
+    pub(crate) fn values(&self) -> &[Value] {
         &self.values
     }
 }
 
 /// Where a foreign key of one field points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// The other model's name.
     pub model: Box<str>,
     /// Its field.

@@ -33,7 +33,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::Exit;
 pub use failure::Failure;
-pub use token::new_token;
 
 use operator::{access, audit, database, scopes, store, tenant};
 use query::health;

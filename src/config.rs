@@ -45,30 +45,39 @@ use std::path::PathBuf;
 use crate::advice::Advice;
 
 pub use self::admin::{Admin, Page};
-pub use self::audit::{Audit, AuditTarget};
-pub use self::change::{Change, Origin as SettingOrigin, Setting, Settings};
-pub use self::client::{SharedToken, certificate_file, listen_address, shared_token};
-pub use self::control::control_socket;
+pub(crate) use self::audit::{Audit, AuditTarget};
+pub use self::change::Settings;
+pub(crate) use self::change::{Change, Origin as SettingOrigin, Setting};
+pub(crate) use self::client::{certificate_file, listen_address, shared_token};
+pub(crate) use self::control::control_socket;
 pub use self::data::{Data, Numbers};
-pub use self::database::{DatabaseUrl, Engine, OF_POSTGRES, ServerUrl, SqliteFile};
+pub use self::database::Engine;
+pub(crate) use self::database::{DatabaseUrl, OF_POSTGRES, ServerUrl, SqliteFile};
 pub use self::dotenv::environment;
 pub use self::fault::Faults;
-pub use self::field_types::{FieldType, GivenType};
-pub use self::files::{LONGEST, read_file};
-pub use self::given::{database_url, given_relations, model_names, sensitive, tenant_url};
-pub use self::instances::Instances;
-pub use self::limits::{Limits, TOOL_COPIES};
-pub use self::load::{load, load_here};
-pub use self::log::{Log, LogFormat};
+pub use self::field_types::FieldType;
+pub(crate) use self::field_types::GivenType;
+pub(crate) use self::files::LONGEST;
+pub use self::files::read_file;
+pub use self::given::sensitive;
+pub(crate) use self::given::{database_url, given_relations, model_names, tenant_url};
+pub(crate) use self::instances::Instances;
+pub use self::limits::Limits;
+pub(crate) use self::limits::TOOL_COPIES;
+pub use self::load::load;
+pub(crate) use self::load::load_here;
+pub(crate) use self::log::{Log, LogFormat};
 pub use self::models::ModelName;
-pub use self::network::{Network, TlsFiles};
-pub use self::origins::{AllowedHosts, AllowedOrigins, HostPattern, Origin};
-pub use self::places::{DatabasePlaces, HostRule, temporary_folder};
-pub use self::pool::Pool;
-pub use self::relations::GivenRelation;
+pub(crate) use self::network::{Network, TlsFiles};
+pub use self::origins::Origin;
+pub(crate) use self::origins::{AllowedHosts, AllowedOrigins};
+pub(crate) use self::places::{DatabasePlaces, HostRule, temporary_folder};
+pub(crate) use self::pool::Pool;
+pub(crate) use self::relations::GivenRelation;
 pub use self::service::Service;
-pub use self::store::{EncryptionKeys, Store, StoreUrl};
-pub use self::tls::Tls;
+pub use self::store::Store;
+pub(crate) use self::store::{EncryptionKeys, StoreUrl};
+pub(crate) use self::tls::Tls;
 pub use self::tools::Tools;
 
 /// The configuration of the service, checked: a part for each concern. `Debug` shows no secret.
@@ -85,7 +94,7 @@ pub struct Config {
     /// How the database is connected to.
     pub pool: Pool,
     /// What several instances share.
-    pub instances: Instances,
+    pub(crate) instances: Instances,
     /// Where tenants and their tokens are kept.
     pub store: Store,
     /// Administration by HTTP.
@@ -97,7 +106,7 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The files that secrets were read from, to be watched.
-    pub secret_files: Vec<PathBuf>,
+    pub(crate) secret_files: Vec<PathBuf>,
     /// What is weak and was asked for.
     pub warnings: Vec<Advice>,
     /// Each variable as it was found, to tell what a reload changes.
@@ -106,12 +115,12 @@ pub struct Config {
 
 impl Config {
     /// What differs in `new`, by the names of variables.
-    pub fn changes(&self, new: &Self) -> Vec<Change> {
+    pub(crate) fn changes(&self, new: &Self) -> Vec<Change> {
         self.settings.changes(&new.settings)
     }
 
     /// The files whose change asks for a reload.
-    pub fn watched_files(&self) -> Vec<PathBuf> {
+    pub(crate) fn watched_files(&self) -> Vec<PathBuf> {
         let mut files = self.secret_files.clone();
         if let Some(tls) = &self.network.tls {
             files.extend([tls.cert.clone(), tls.key.clone()]);
@@ -147,7 +156,7 @@ impl Config {
     ///
     /// # Errors
     /// Those faults, where the others cannot be without it.
-    pub fn reread(&self) -> Result<(Self, Option<Faults>), Faults> {
+    pub(crate) fn reread(&self) -> Result<(Self, Option<Faults>), Faults> {
         let mut faults = match load(self.settings.by_file()) {
             Ok(config) => return Ok((config, None)),
             Err(faults) => faults,
@@ -175,7 +184,7 @@ impl Config {
     }
 
     /// Whether nothing is wrong with what the secret files hold now.
-    pub fn has_sound_files(&self) -> bool {
+    pub(crate) fn has_sound_files(&self) -> bool {
         load(self.settings.by_file()).is_ok()
     }
 }

@@ -17,11 +17,11 @@ mod sqlite;
 mod start;
 pub mod tool;
 
-pub use causes::{CAUSES, Cause};
-pub use definition::Checked;
+pub use causes::CAUSES;
+pub(crate) use definition::Checked;
 pub use failure::{Failure, FailureKind};
-pub use pool::Usage;
-pub use shared::Shared;
+pub(crate) use pool::Usage;
+pub(crate) use shared::Shared;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -207,7 +207,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::tables`].
-    pub async fn holds_a_store(&self) -> Result<bool, Failure> {
+    pub(crate) async fn holds_a_store(&self) -> Result<bool, Failure> {
         const TABLE: &str = "lucarne_revision";
         let names = self.names().await?;
         // Other databases of a MySQL server are told with their name in front.
@@ -223,7 +223,11 @@ impl Db {
     ///
     /// # Errors
     /// `Overloaded` when none comes free in time.
-    pub async fn set_aside(&self, bytes: usize, until: Instant) -> Result<Option<Part>, Failure> {
+    pub(crate) async fn set_aside(
+        &self,
+        bytes: usize,
+        until: Instant,
+    ) -> Result<Option<Part>, Failure> {
         match self {
             Self::Sqlite(db) => db.set_aside(bytes, until).await,
             Self::Postgres(db) => db.set_aside(bytes, until).await,

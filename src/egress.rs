@@ -64,7 +64,7 @@ impl Reach {
     ///
     /// # Errors
     /// One that may not be connected to, and a name that nobody knows.
-    pub async fn judge(&self, url: &DatabaseUrl) -> Result<Way, Advice> {
+    pub(crate) async fn judge(&self, url: &DatabaseUrl) -> Result<Way, Advice> {
         match url {
             DatabaseUrl::Sqlite(file) => {
                 let file = self.file(file)?;

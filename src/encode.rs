@@ -13,12 +13,13 @@ mod rows;
 mod text;
 mod value;
 
-pub use gaps::Gap;
-pub use layout::{Cell, Layout, Member};
-pub use redact::looks_like_document;
-pub use rows::{Page, RowFault, Rows};
+pub(crate) use gaps::Gap;
+pub(crate) use layout::Member;
+pub use layout::{Cell, Layout};
+pub(crate) use redact::looks_like_document;
+pub(crate) use rows::RowFault;
+pub use rows::{Page, Rows};
 pub use text::text;
-pub use value::key;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -262,7 +262,7 @@ impl Error {
     }
 
     /// The same error about a value, of a field as the request names it.
-    pub fn of_field(mut self, name: &str) -> Self {
+    pub(crate) fn of_field(mut self, name: &str) -> Self {
         if let ErrorKind::InvalidValue { field, .. } = &mut self.kind {
             *field = name.into();
         }
@@ -270,7 +270,7 @@ impl Error {
     }
 
     /// The same error with what to do next; an empty hint is none.
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         let text = hint.into().into_boxed_str();
         self.hint = (!text.is_empty()).then_some(Hint {
             text,
@@ -280,7 +280,7 @@ impl Error {
     }
 
     /// The same error with what to do next, by the words of each dialect.
-    pub fn with_hint_by(self, hint: impl Fn(Speech) -> String) -> Self {
+    pub(crate) fn with_hint_by(self, hint: impl Fn(Speech) -> String) -> Self {
         let mut error = self.with_hint(hint(Speech::Native));
         if let Some(told) = &mut error.hint {
             let of_tools = Some(hint(Speech::Tools).into_boxed_str());

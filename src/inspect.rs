@@ -9,11 +9,12 @@ mod probe;
 mod unserved;
 mod why;
 
-pub use advice::{Where, advice};
-pub use cover::{Cover, covers, uncovered};
-pub use explain::{Explanation, Looks, ModelAccess, RowAccess, Verdict, explain};
-pub use exposure::{DatabaseExposure, Exposure, Found, ModelExposure, OfTenant, exposure};
+pub(crate) use advice::{Where, advice};
+pub(crate) use cover::{Cover, covers, uncovered};
+pub(crate) use explain::{Explanation, Looks, ModelAccess, Verdict, explain};
+pub(crate) use exposure::{DatabaseExposure, Exposure, Found, ModelExposure, exposure};
 pub(crate) use idle::{entries, weaknesses};
-pub use probe::{Probe, own_weaknesses, probe};
+pub use probe::probe;
+pub(crate) use probe::{Probe, own_weaknesses};
 pub(crate) use unserved::unserved;
-pub use why::{Change, Remedy, State, Step, Why, why};
+pub(crate) use why::{State, why};

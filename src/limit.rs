@@ -6,10 +6,11 @@ mod keyed;
 mod memory;
 mod meter;
 
-pub use arrival::Arrival;
-pub use keyed::Windows;
-pub use memory::{Memory, Part, Pressure, Reservation, Share};
-pub use meter::{Meter, Weight};
+pub(crate) use arrival::Arrival;
+pub(crate) use keyed::Windows;
+pub use memory::Part;
+pub(crate) use memory::{Memory, Pressure, Reservation, Share};
+pub(crate) use meter::{Meter, Weight};
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

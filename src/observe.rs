@@ -10,10 +10,14 @@ mod sink;
 mod usage;
 
 pub use analytics::Analytics;
-pub use audit::{Audit, NotRecorded, Target};
-pub use chain::{Broken, Link, NotVerified, Verifier};
-pub use line::{ChangeRecord, LineNumber, Record};
-pub use recent::{Attempt, Obstacle, Recent, Whose};
+pub(crate) use audit::Audit;
+pub use audit::Target;
+pub use chain::Broken;
+pub(crate) use chain::{NotVerified, Verifier};
+pub use line::Record;
+pub(crate) use line::{ChangeRecord, LineNumber};
+pub use recent::Whose;
+pub(crate) use recent::{Attempt, Obstacle, Recent};
 pub use series::Point;
 pub use usage::Figures;
 
@@ -50,7 +54,7 @@ pub struct Metrics {
 
 /// When a reload came to its end, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Reloaded {
+pub(crate) struct Reloaded {
     /// When.
     pub at: DateTime<Utc>,
     /// `done` or `refused`.
@@ -179,7 +183,7 @@ impl Metrics {
     }
 
     /// A client was refused for another reason.
-    pub fn connection_refused(&self, reason: &'static str) {
+    pub(crate) fn connection_refused(&self, reason: &'static str) {
         self.connections_refused
             .get_or_create(&Reason { reason })
             .inc();
@@ -207,7 +211,7 @@ impl Metrics {
     }
 
     /// The last reload that came to its end.
-    pub fn last_reload(&self) -> Option<Reloaded> {
+    pub(crate) fn last_reload(&self) -> Option<Reloaded> {
         *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -217,7 +221,7 @@ impl Metrics {
     }
 
     /// What was asked lately, for those who look.
-    pub fn recent(&self) -> &Recent {
+    pub(crate) fn recent(&self) -> &Recent {
         &self.recent
     }
 
@@ -227,7 +231,7 @@ impl Metrics {
     }
 
     /// A socket was opened; it counts until the guard is dropped.
-    pub fn session(&self) -> SessionGuard {
+    pub(crate) fn session(&self) -> SessionGuard {
         self.sessions.inc();
         SessionGuard(self.sessions.clone())
     }
@@ -244,7 +248,7 @@ impl Metrics {
 
 /// An open socket.
 #[derive(Debug)]
-pub struct SessionGuard(Gauge);
+pub(crate) struct SessionGuard(Gauge);
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {

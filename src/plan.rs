@@ -23,19 +23,24 @@ pub mod zone;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregate, Function, GroupKey};
-pub use condition::{Comparison, Condition, Pattern, Place, guards};
-pub use cursor::{CursorKey, RowKey, Seek};
-pub use date::DatePart;
-pub use expansion::{ExpandedRow, ExpandedRows, Expansion};
-pub use joins::{Join, Joins, Rows, Source, Sources};
-pub use number::{Number, Operation, QUOTIENT_SCALE};
-pub use page::{Format, Page};
-pub use projection::Shown;
-pub use summary::Summary;
+pub use aggregate::{Aggregate, Function};
+pub use condition::{Comparison, Condition, Place};
+pub(crate) use condition::{Pattern, guards};
+pub use cursor::{CursorKey, Seek};
+pub use expansion::Expansion;
+pub(crate) use expansion::{ExpandedRow, ExpandedRows};
+pub(crate) use joins::{Join, Sources};
+pub use joins::{Joins, Rows, Source};
+pub use number::Number;
+pub(crate) use number::{Operation, QUOTIENT_SCALE};
+pub use page::Page;
 pub use term::{Column, Term};
-pub use value::{bytes, infinity, of_class, of_field, typed};
-pub use zone::Zone;
+pub use value::{bytes, infinity, typed};
+pub(crate) use value::{of_class, of_field};
+pub(crate) use {
+    aggregate::GroupKey, cursor::RowKey, date::DatePart, page::Format, projection::Shown,
+    summary::Summary, zone::Zone,
+};
 
 use serde_json::value::RawValue;
 
@@ -84,7 +89,7 @@ pub struct ReadPlan<'c> {
     /// The zone whose clock it needs.
     pub zone: Option<Zone>,
     /// By what rows are told apart that share all sort keys.
-    pub row_key: RowKey,
+    pub(crate) row_key: RowKey,
 }
 
 /// What each row of an answer holds.
@@ -112,7 +117,7 @@ pub enum Output<'c> {
 
 impl<'c> ReadPlan<'c> {
     /// Every row of a model that may be seen, to be counted.
-    pub fn of_all(model: &'c Model) -> Self {
+    pub(crate) fn of_all(model: &'c Model) -> Self {
         Self {
             model,
             joins: Joins::of(model),
@@ -135,7 +140,7 @@ impl<'c> ReadPlan<'c> {
     }
 
     /// Whether no two rows can share all sort keys.
-    pub fn has_unique_order(&self) -> bool {
+    pub(crate) fn has_unique_order(&self) -> bool {
         match self.output {
             Output::Rows { .. } => matches!(
                 self.model.distinction(),
@@ -159,12 +164,12 @@ impl<'c> ReadPlan<'c> {
     }
 
     /// Whether it computes numbers that may be beyond what a float holds.
-    pub fn computes_floats(&self) -> bool {
+    pub(crate) fn computes_floats(&self) -> bool {
         self.computes(|term| matches!(term, Term::Number(it) if it.is_float()))
     }
 
     /// Whether it turns moments to the clock of a zone, which may be beyond the ends of time.
-    pub fn turns_moments(&self) -> bool {
+    pub(crate) fn turns_moments(&self) -> bool {
         self.computes(|term| matches!(term, Term::Part(_, _, Some(_))))
     }
 
@@ -238,7 +243,7 @@ impl<'c> ReadPlan<'c> {
     }
 
     /// Rows that an answer may hold, those of lists among them.
-    pub fn most_rows(&self) -> u64 {
+    pub(crate) fn most_rows(&self) -> u64 {
         let lists = self.lists().into_iter();
         let each = lists.fold(1u64, |sum, list| sum.saturating_add(list.plan.most_rows()));
         u64::from(self.page.limit).saturating_mul(each)
@@ -259,12 +264,12 @@ impl<'c> ReadPlan<'c> {
 
     /// Whether pages go on after the sort keys of a row; by more keys than this the place is not
     /// worth finding, and rows are passed over by their number.
-    pub fn has_place(&self) -> bool {
+    pub(crate) fn has_place(&self) -> bool {
         has_place(&self.output, &self.order)
     }
 
     /// The sources that the rows, or groups, need.
-    pub fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         if self.joins.is_empty() {
             return Sources::default();
         }
@@ -298,7 +303,7 @@ impl<'c> ReadPlan<'c> {
     }
 
     /// The sources that their number depends on: no join makes rows more or fewer.
-    pub fn counted(&self) -> Sources {
+    pub(crate) fn counted(&self) -> Sources {
         if self.joins.is_empty() {
             return Sources::default();
         }

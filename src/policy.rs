@@ -15,18 +15,20 @@ mod toolbox;
 mod window;
 mod written;
 
-pub use access::{Access, Administration, Clients, Edition};
-pub use budget::{Budget, Tally};
-pub use databases::{RowMemory, Unread, Ways};
+pub use access::{Access, Clients};
+pub(crate) use access::{Administration, Edition};
+pub(crate) use budget::{Budget, Tally};
+pub(crate) use databases::{RowMemory, Unread, Ways};
 pub(crate) use decision::Bar;
 pub use exposed::Exposed;
 pub(crate) use permissions::Part;
 pub use permissions::Permissions;
-pub use ready::{Ready, Unready};
-pub use toolbox::{Tool, Toolbox, Work};
+pub(crate) use ready::{Ready, Unready};
+pub use toolbox::Tool;
+pub(crate) use toolbox::{Toolbox, Work};
 pub(crate) use window::Bound;
-pub use window::Limited;
-pub use written::{Written, WrittenTools};
+pub(crate) use window::Limited;
+pub(crate) use written::{Written, WrittenTools};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -53,7 +55,7 @@ pub struct Policy {
     /// What may be asked for.
     pub may: Permissions,
     /// The tools that may be called.
-    pub toolbox: Toolbox,
+    pub(crate) toolbox: Toolbox,
     /// What may be read, each model in one place.
     pub exposed: Vec<Arc<Exposed>>,
     /// Whose it is, where it is a client's of the store.
@@ -81,17 +83,17 @@ pub struct Settings {
     /// Whether large numbers are strings.
     pub numbers: Numbers,
     /// The largest answer, in bytes.
-    pub max_response_bytes: usize,
+    pub(crate) max_response_bytes: usize,
     /// The same for the result of an MCP tool.
-    pub tool_max_bytes: usize,
+    pub(crate) tool_max_bytes: usize,
     /// What a statement may take.
     pub query_timeout: Duration,
     /// From when on a request is told of as slow.
-    pub slow_query: Option<Duration>,
+    pub(crate) slow_query: Option<Duration>,
     /// The tools that the operator wrote.
     pub tools: WrittenTools,
     /// Whether an answer that cannot be recorded is withheld.
-    pub audit_denies: bool,
+    pub(crate) audit_denies: bool,
     /// What bounds each connection.
     pub connections: ConnectionLimits,
 }
@@ -100,21 +102,21 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
     /// The largest request, in bytes.
-    pub max_message_bytes: usize,
+    pub(crate) max_message_bytes: usize,
     /// Requests per window and connection; 0 is no limit.
     pub rate_limit: u32,
     /// The window.
     pub rate_window: Duration,
     /// How long a socket may be silent.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// Sockets open at once.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// Sockets open at once from one address.
-    pub max_per_address: Option<usize>,
+    pub(crate) max_per_address: Option<usize>,
     /// Requests answered at once, over all connections.
-    pub max_requests: usize,
+    pub(crate) max_requests: usize,
     /// Requests per window and token; 0 is no limit.
-    pub token_rate_limit: u32,
+    pub(crate) token_rate_limit: u32,
 }
 
 /// A client of the store, and what bounds it.
@@ -143,7 +145,7 @@ pub struct Grant {
 
 impl Grant {
     /// Notes that the token is used.
-    pub fn note_use(&self) {
+    pub(crate) fn note_use(&self) {
         self.used
             .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
     }
@@ -205,7 +207,7 @@ impl Policy {
     }
 
     /// The memory that an answer of a form may take while it is written.
-    pub fn answer_bytes(&self, form: Form) -> usize {
+    pub(crate) fn answer_bytes(&self, form: Form) -> usize {
         match form {
             Form::Message => self.settings.max_response_bytes,
             Form::Tool => TOOL_COPIES * self.settings.tool_max_bytes,
@@ -248,7 +250,7 @@ impl Policy {
     ///
     /// # Errors
     /// `Database is unavailable` where none has.
-    pub fn catalogs(&self) -> Result<Vec<&Catalog>, Error> {
+    pub(crate) fn catalogs(&self) -> Result<Vec<&Catalog>, Error> {
         let known = self.exposed.iter().filter_map(|exposed| exposed.catalog());
         let known: Vec<&Catalog> = known.collect();
         match known.is_empty() && !self.exposed.is_empty() {

@@ -11,8 +11,9 @@ mod object;
 pub mod schema;
 pub mod tool;
 
-pub use id::{IdSearch, find as find_id};
-pub use object::{Kind, Object, decode_string, kind, value};
+pub(crate) use id::{IdSearch, find as find_id};
+pub(crate) use object::decode_string;
+pub use object::{Kind, Object, kind, value};
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, ErrorKind, Speech};
 
 /// JSON of a request nests at most this deep.
-pub const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// What a client may ask for; nothing here writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +91,7 @@ impl Action {
     }
 
     /// Whether it reads one model, which must be named.
-    pub fn needs_model(self) -> bool {
+    pub(crate) fn needs_model(self) -> bool {
         !matches!(self, Self::Describe | Self::Whoami | Self::Call)
     }
 
@@ -238,7 +239,7 @@ impl<'a> Request<'a> {
     }
 
     /// The `id` of a message that nests too deep to be read.
-    pub fn id_of_deep(text: &'a str) -> Option<&'a RawValue> {
+    pub(crate) fn id_of_deep(text: &'a str) -> Option<&'a RawValue> {
         let deep = object::depth_exceeds(text, MAX_DEPTH);
         deep.then(|| find_id(text.as_bytes())).flatten()
     }

@@ -42,11 +42,11 @@ struct Reveal {
 
 /// The names by which an operator may mean a model.
 #[derive(Debug, Clone, Copy)]
-pub struct ModelNames<'m> {
+pub(crate) struct ModelNames<'m> {
     /// The one that clients use.
     pub model: &'m str,
     /// The table's, with its schema.
-    pub qualified: &'m str,
+    pub(crate) qualified: &'m str,
     /// The table's alone.
     pub table: &'m str,
 }
@@ -60,7 +60,7 @@ impl ModelNames<'_> {
 /// What hides a field. `Display` is made for the operator: `built-in: password_hash`,
 /// `MCP_HIDDEN_FIELDS: users.email`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule<'a> {
+pub(crate) enum Rule<'a> {
     /// One of the built-in names.
     BuiltIn(&'static str),
     /// An entry of `MCP_HIDDEN_FIELDS`, as typed.
@@ -78,7 +78,7 @@ impl fmt::Display for Rule<'_> {
 
 /// An entry that has no meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidEntry {
+pub(crate) struct InvalidEntry {
     /// `MCP_HIDDEN_FIELDS` or `MCP_REVEAL_FIELDS`.
     pub variable: &'static str,
     /// The entry as typed.
@@ -94,7 +94,10 @@ impl Sensitive {
     /// `reveal`: `model.field` exactly; it undoes a built-in name, never an entry of `hidden`. The
     /// last dot separates, for a model's name may hold one. All entries without a meaning come
     /// back together.
-    pub fn new<S: AsRef<str>>(hidden: &[S], reveal: &[S]) -> Result<Self, Vec<InvalidEntry>> {
+    pub(crate) fn new<S: AsRef<str>>(
+        hidden: &[S],
+        reveal: &[S],
+    ) -> Result<Self, Vec<InvalidEntry>> {
         let mut sensitive = Self::default();
         let mut invalid = Vec::new();
         for entry in hidden {
@@ -155,7 +158,7 @@ impl Sensitive {
     }
 
     /// The rule that hides a field of a model, if one does.
-    pub fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
+    pub(crate) fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
         match built_in(field) {
             Some(name) if !self.is_revealed(model, field) => Some(Rule::BuiltIn(name)),
             _ => {
@@ -169,7 +172,7 @@ impl Sensitive {
     ///
     /// What is revealed is named as clients name it, or with its schema: a table alone may be
     /// another's.
-    pub fn hides(&self, named: ModelNames<'_>, field: &str) -> Option<Rule<'_>> {
+    pub(crate) fn hides(&self, named: ModelNames<'_>, field: &str) -> Option<Rule<'_>> {
         let of_model = self.hides_field(named.model, field);
         let of_table = || {
             let mut names = [named.qualified, named.table].into_iter();
@@ -189,7 +192,7 @@ impl Sensitive {
     }
 
     /// Whether the operator says that nothing built in hides this field of a model.
-    pub fn reveals(&self, named: ModelNames<'_>, field: &str) -> bool {
+    pub(crate) fn reveals(&self, named: ModelNames<'_>, field: &str) -> bool {
         let mut names = [named.model, named.qualified].into_iter();
         names.any(|name| self.is_revealed(name, field))
     }
@@ -201,7 +204,7 @@ impl Sensitive {
 
     /// The operator's entries that touch none of these fields, each of a model and its field: with
     /// its variable, as typed.
-    pub fn idle(&self, fields: &[(ModelNames<'_>, &str)]) -> Vec<(&'static str, String)> {
+    pub(crate) fn idle(&self, fields: &[(ModelNames<'_>, &str)]) -> Vec<(&'static str, String)> {
         let hidden = self.hidden.iter().filter(|entry| {
             !fields.iter().any(|(named, field)| {
                 let mut names = named.all().into_iter();
@@ -230,7 +233,7 @@ impl Sensitive {
 
     /// Whether a member of this name is removed from JSON, at any depth and in any model: the
     /// built-in names, and the hidden fields without a model. Nothing is revealed there.
-    pub fn hides_member(&self, name: &str) -> bool {
+    pub(crate) fn hides_member(&self, name: &str) -> bool {
         built_in(name).is_some()
             || self
                 .hidden

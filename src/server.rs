@@ -16,9 +16,10 @@ mod reply;
 mod router;
 
 pub use admin::openapi;
-pub use connection::stdio::StdioService;
-pub use control::{Outcome, ReloadReport, ReloadRequest};
-pub use mcp::tools_list;
+pub(crate) use connection::stdio::StdioService;
+pub use control::Outcome;
+pub(crate) use control::{ReloadReport, ReloadRequest};
+pub(crate) use mcp::tools_list;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -135,7 +136,7 @@ impl Server {
     ///
     /// # Errors
     /// An address that is in use, or not this machine's.
-    pub async fn bind(
+    pub(crate) async fn bind(
         config: &Config,
         service: Arc<Service>,
         metrics: Arc<Metrics>,
@@ -168,7 +169,7 @@ impl Server {
     }
 
     /// The address of the admin listener, its port known.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
+    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
             .as_ref()
             .and_then(|listener| listener.local_addr().ok())
@@ -178,7 +179,10 @@ impl Server {
     ///
     /// # Errors
     /// A folder that is not there or may not be written to, and a file that is no socket.
-    pub fn open_control(&mut self, path: &Path) -> io::Result<mpsc::Receiver<ReloadRequest>> {
+    pub(crate) fn open_control(
+        &mut self,
+        path: &Path,
+    ) -> io::Result<mpsc::Receiver<ReloadRequest>> {
         let (control, asked) = control::Control::open(path)?;
         self.control = Some(control);
         Ok(asked)

@@ -18,8 +18,9 @@ pub(crate) mod renewal;
 pub(crate) mod trial;
 mod whoami;
 
-pub use follow::{Change, PolicyReceiver};
-pub use trial::{Trial, Tried};
+pub(crate) use follow::{Change, PolicyReceiver};
+pub(crate) use trial::Trial;
+pub use trial::Tried;
 
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
@@ -94,7 +95,7 @@ pub struct Service {
 /// By what a request is answered: its form, and the policy that let it in, so that a reload in
 /// between cannot mix two.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'p> {
+pub(crate) struct Terms<'p> {
     /// The policy.
     pub policy: &'p Policy,
     /// The form.
@@ -229,7 +230,7 @@ impl Service {
     }
 
     /// What is wrong with the operator's tools as their files are now; nothing where they are served.
-    pub fn refused_tools(&self) -> Arc<Vec<Advice>> {
+    pub(crate) fn refused_tools(&self) -> Arc<Vec<Advice>> {
         self.refused_tools.load_full()
     }
 
@@ -261,7 +262,7 @@ impl Service {
     ///
     /// # Errors
     /// As [`Budget::admit`].
-    pub async fn admit(
+    pub(crate) async fn admit(
         &self,
         of: (&Policy, &Principal),
         weight: Weight,
@@ -299,7 +300,7 @@ impl Service {
     }
 
     /// How the sessions with a database of a tenant are used, where it is open here.
-    pub fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
+    pub(crate) fn usage_of(&self, database: &DatabaseId) -> Option<Usage> {
         self.ways.load().as_ref()?.usage_of(database)
     }
 
@@ -353,7 +354,7 @@ impl Service {
     ///
     /// # Errors
     /// Every refusal and failure of the protocol, section 3.
-    pub async fn answer_by(
+    pub(crate) async fn answer_by(
         &self,
         terms: Terms<'_>,
         caller: &Caller,

@@ -34,7 +34,7 @@ use sea_query::{
     Values,
 };
 
-pub use self::identity::DIGEST;
+pub(crate) use self::identity::DIGEST;
 pub use self::lists::listed;
 pub use self::mysql::COLUMNS_DIGEST;
 
@@ -73,9 +73,9 @@ pub struct Statement {
     /// Whether a model is read that runs code which is not ours ([`Model::runs_code`]).
     pub runs_code: bool,
     /// What the long values of one row may take in the driver, in bytes.
-    pub row_bytes: usize,
+    pub(crate) row_bytes: usize,
     /// Whether each of its steps is over soon: no view, no text to look into, nothing to group.
-    pub is_brief: bool,
+    pub(crate) is_brief: bool,
 }
 
 impl Statement {
@@ -390,7 +390,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
 }
 
 /// The statement that tells whether a server knows a zone, by a number; SQLite knows none.
-pub fn knows_zone(zone: Zone, dialect: Dialect) -> Option<Statement> {
+pub(crate) fn knows_zone(zone: Zone, dialect: Dialect) -> Option<Statement> {
     let mut select = Query::select();
     match dialect {
         Dialect::Sqlite => return None,

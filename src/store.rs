@@ -20,14 +20,16 @@ mod seal;
 mod secret;
 mod table;
 
-pub use backup::{Backup, Since, What};
-pub use change::Changed;
-pub use failure::{Refusal, StoreFailure, StoreFault};
-pub use id::{DatabaseId, TenantId, TokenKey, is_id};
-pub use record::{
-    ClientLimits, Contents, Database, NewDatabase, NewTenant, NewToken, Previous, Tenant, Token,
-};
-pub use rule::{NoRule, RowRule, Rows};
+pub(crate) use backup::Backup;
+pub use backup::{Since, What};
+pub(crate) use change::Changed;
+pub(crate) use failure::StoreFailure;
+pub use failure::{Refusal, StoreFault};
+pub use id::TenantId;
+pub(crate) use id::{DatabaseId, TokenKey};
+pub(crate) use record::Contents;
+pub use record::{ClientLimits, Database, NewDatabase, NewTenant, NewToken, Tenant, Token};
+pub use rule::{RowRule, Rows};
 pub use seal::{Keys, SealFault};
 
 use std::fmt;
@@ -68,7 +70,7 @@ pub struct State {
 
 impl State {
     /// Whether these are older contents, or others of the same revision.
-    pub fn went_back_from(&self, before: &Self) -> bool {
+    pub(crate) fn went_back_from(&self, before: &Self) -> bool {
         self.revision < before.revision
             || (self.revision == before.revision && self.mark != before.mark)
     }
@@ -129,7 +131,7 @@ impl Store {
     /// # Errors
     /// A place that cannot hold a store or holds something else, and a store that would be exposed;
     /// and a server that does not answer, which may come.
-    pub async fn reach(
+    pub(crate) async fn reach(
         place: &StoreUrl,
         keys: Keys,
         exposed: Option<&DatabaseUrl>,
@@ -152,7 +154,7 @@ impl Store {
     }
 
     /// Where it is, without user and password.
-    pub fn place(&self) -> &StoreUrl {
+    pub(crate) fn place(&self) -> &StoreUrl {
         &self.place
     }
 
@@ -266,7 +268,7 @@ impl Store {
     ///
     /// # Errors
     /// A URL that was sealed with another key, and a store that does not answer.
-    pub async fn check_keys(&self) -> Result<(), StoreFault> {
+    pub(crate) async fn check_keys(&self) -> Result<(), StoreFault> {
         let contents = self.contents().await.map_err(|failure| StoreFault {
             what: format!("MCP_STORE: {}: {failure}", self.place),
             help: "is it running?".to_owned(),

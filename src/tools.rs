@@ -16,7 +16,7 @@ pub mod parameter;
 pub mod schema;
 pub mod statement;
 
-pub use example::Example;
+pub(crate) use example::Example;
 pub use fault::{Fault, Place};
 pub use parameter::Parameter;
 
@@ -25,13 +25,13 @@ use std::time::Duration;
 use crate::protocol::arguments::Declared;
 
 /// The most tools of a set.
-pub const MAX_TOOLS: usize = 100;
+pub(crate) const MAX_TOOLS: usize = 100;
 /// The longest SQL of a tool, in bytes.
-pub const MAX_SQL_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_SQL_BYTES: usize = 16 * 1024;
 /// The most parameters of a tool.
-pub const MAX_PARAMETERS: usize = 32;
+pub(crate) const MAX_PARAMETERS: usize = 32;
 /// The most rows that a tool may ask for.
-pub const MAX_ROWS: u32 = 1_000;
+pub(crate) const MAX_ROWS: u32 = 1_000;
 
 /// A tool as its file says it: each member checked, its SQL not yet read.
 #[derive(Debug, Clone)]

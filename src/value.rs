@@ -64,7 +64,7 @@ impl Parts {
     }
 
     /// Whether nothing in it differs from what JSON has.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::Plain => true,
             Self::Named(members) => members.iter().all(|(_, parts)| parts.is_plain()),

@@ -4,7 +4,7 @@ use super::{Reference, Refused};
 use crate::store::{Contents, Database, Refusal, Tenant, TenantId, Token};
 
 /// The tenant of a name or id.
-pub fn tenant<'c>(contents: &'c Contents, text: &str) -> Result<&'c Tenant, Refused> {
+pub(crate) fn tenant<'c>(contents: &'c Contents, text: &str) -> Result<&'c Tenant, Refused> {
     let mut tenants = contents.tenants.iter();
     tenants
         .find(|tenant| tenant.name == text || tenant.id.as_str() == text)
@@ -12,7 +12,7 @@ pub fn tenant<'c>(contents: &'c Contents, text: &str) -> Result<&'c Tenant, Refu
 }
 
 /// The database that is meant.
-pub fn database<'c>(
+pub(crate) fn database<'c>(
     contents: &'c Contents,
     reference: Reference<'_>,
 ) -> Result<&'c Database, Refused> {
@@ -22,7 +22,10 @@ pub fn database<'c>(
 }
 
 /// The token that is meant.
-pub fn token<'c>(contents: &'c Contents, reference: Reference<'_>) -> Result<&'c Token, Refused> {
+pub(crate) fn token<'c>(
+    contents: &'c Contents,
+    reference: Reference<'_>,
+) -> Result<&'c Token, Refused> {
     let all = contents.tokens.iter();
     let all = all.map(|it| (it, &it.tenant, it.name.as_str(), it.id.as_str()));
     one("token", contents, reference, all)

@@ -21,7 +21,7 @@ const MAX_DAYS: u32 = 36_500;
 /// What is to be changed of a tenant.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct TenantPatch {
+pub(crate) struct TenantPatch {
     /// Its name.
     #[schemars(with = "String")]
     pub name: Option<String>,
@@ -41,7 +41,7 @@ pub struct TenantPatch {
 /// What is to be changed of limits.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct LimitsPatch {
+pub(crate) struct LimitsPatch {
     /// Requests per window; null for no limit here.
     #[serde(deserialize_with = "given")]
     pub rate_limit: Option<Option<u32>>,
@@ -56,7 +56,7 @@ pub struct LimitsPatch {
 /// What is to be changed of a database.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct DatabasePatch {
+pub(crate) struct DatabasePatch {
     /// Its name.
     #[schemars(with = "String")]
     pub name: Option<String>,
@@ -86,7 +86,7 @@ pub struct DatabasePatch {
 /// A token to be made.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TokenInput {
+pub(crate) struct TokenInput {
     /// Its name, which no other token of the tenant has.
     pub name: String,
     /// What it may do; `describe` and `read` where it is not given.
@@ -97,7 +97,7 @@ pub struct TokenInput {
     pub expires_at: Option<String>,
     /// When it ends, in days from now.
     #[serde(default)]
-    pub expires_in_days: Option<u32>,
+    pub(crate) expires_in_days: Option<u32>,
     /// The models that it sees; absent for all of its tenant.
     #[serde(default)]
     pub models: Option<Vec<String>>,
@@ -119,7 +119,7 @@ pub struct TokenInput {
 /// What is to be changed of a token.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct TokenPatch {
+pub(crate) struct TokenPatch {
     /// Its name.
     #[schemars(with = "String")]
     pub name: Option<String>,
@@ -149,7 +149,7 @@ pub struct TokenPatch {
 }
 
 /// What a new token may do where nothing else is said.
-pub fn usual_scopes() -> Vec<String> {
+pub(crate) fn usual_scopes() -> Vec<String> {
     [Scope::Describe, Scope::Read]
         .map(|scope| scope.name().to_owned())
         .into()

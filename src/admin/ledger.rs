@@ -12,11 +12,11 @@ use crate::observe::{Audit, ChangeRecord};
 
 /// Who administers, and where it is recorded.
 #[derive(Debug, Clone, Copy)]
-pub struct Ledger<'a> {
+pub(crate) struct Ledger<'a> {
     /// Where it is recorded, if anywhere.
     pub audit: Option<&'a Audit>,
     /// Whether what cannot be recorded is refused.
-    pub denies: bool,
+    pub(crate) denies: bool,
     /// By which way it is done.
     pub way: Way,
     /// Who does it: the user of the system, or the client's address.
@@ -48,7 +48,7 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// An audit that denies; then it must not be answered.
-    pub async fn has_read(&self, what: &str, of: &str, code: &str) -> Result<(), Refused> {
+    pub(crate) async fn has_read(&self, what: &str, of: &str, code: &str) -> Result<(), Refused> {
         let change = Change {
             code: Some(code),
             ..Change::of(what, of)

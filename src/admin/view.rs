@@ -11,7 +11,7 @@ use crate::store::{ClientLimits, Contents, Database, RowRule, Tenant, TenantId, 
 
 /// A tenant.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct TenantView {
+pub(crate) struct TenantView {
     /// Its id, which never changes.
     pub id: String,
     /// Its name.
@@ -32,7 +32,7 @@ pub struct TenantView {
 
 /// A database of a tenant.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct DatabaseView {
+pub(crate) struct DatabaseView {
     /// Its id, which never changes.
     pub id: String,
     /// Its name, within its tenant.
@@ -67,7 +67,7 @@ pub struct DatabaseView {
 
 /// A token, without the token itself.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct TokenView {
+pub(crate) struct TokenView {
     /// Its id, which outlives rotations.
     pub id: String,
     /// Its name, within its tenant.
@@ -110,7 +110,7 @@ pub struct TokenView {
 
 impl TenantView {
     /// A tenant as operators see it.
-    pub fn new(tenant: &Tenant) -> Self {
+    pub(crate) fn new(tenant: &Tenant) -> Self {
         Self {
             id: tenant.id.to_string(),
             name: tenant.name.clone(),
@@ -126,7 +126,7 @@ impl TenantView {
 
 impl DatabaseView {
     /// A database of a store as operators see it.
-    pub fn new(database: &Database, contents: &Contents) -> Self {
+    pub(crate) fn new(database: &Database, contents: &Contents) -> Self {
         Self {
             id: database.id.to_string(),
             name: database.name.clone(),
@@ -149,7 +149,7 @@ impl DatabaseView {
 
 impl TokenView {
     /// A token of a store as operators see it at a time.
-    pub fn new(token: &Token, contents: &Contents, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(token: &Token, contents: &Contents, now: DateTime<Utc>) -> Self {
         let tenant = contents.tenants.iter().find(|it| it.id == token.tenant);
         let standing = tenant.map(|tenant| token.standing(tenant).judge(now));
         let state = match standing.unwrap_or(Err(Refused::TenantInactive)) {

@@ -116,7 +116,7 @@ impl Live {
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
+    pub(crate) fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
         if new.service.enabled != self.config.service.enabled {
             return Err(NotReloaded::Faulty(Advice::new(
                 "MCP_ENABLED: cannot change while the service runs",

@@ -39,7 +39,7 @@ pub struct Running {
 
 /// A service for the one client that holds its pipes.
 #[derive(Debug)]
-pub struct RunningPipe {
+pub(crate) struct RunningPipe {
     /// The service, and what was found at its start.
     pub opened: OpenService,
     piped: StdioService,
@@ -116,7 +116,7 @@ impl App {
     ///
     /// # Errors
     /// As [`open`] says.
-    pub async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartError> {
+    pub(crate) async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartError> {
         let watch = Watch::new(config.watched_files());
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
@@ -173,7 +173,7 @@ impl Running {
 
 impl RunningPipe {
     /// What ends the service: cancel `stopping` for a graceful end, `cut` for one at once.
-    pub fn stop(&self) -> Stop {
+    pub(crate) fn stop(&self) -> Stop {
         self.stop.clone()
     }
 
@@ -181,7 +181,7 @@ impl RunningPipe {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub async fn serve(
+    pub(crate) async fn serve(
         self,
         input: impl AsyncRead + Send + Unpin + 'static,
         output: impl AsyncWrite + Unpin,

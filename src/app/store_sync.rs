@@ -39,7 +39,7 @@ pub struct StoreFeed {
 
 impl StoreFeed {
     /// Whom the store lets in, in a few words.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         self.tenants.summary()
     }
 }

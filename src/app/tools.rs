@@ -43,7 +43,7 @@ pub async fn give_tools(opened: &OpenService, config: &Config) -> Result<(), Fau
 ///
 /// # Errors
 /// Everything that is wrong with the files.
-pub async fn written_tools(config: &Config) -> Result<WrittenTools, Faults> {
+pub(crate) async fn written_tools(config: &Config) -> Result<WrittenTools, Faults> {
     let Some(path) = config.tools.path.clone() else {
         return Ok(WrittenTools::default());
     };

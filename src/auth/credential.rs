@@ -99,7 +99,7 @@ const MADE_TO_BE_SHARED: usize = 43;
 impl Credential {
     /// Who needs none: the process that started the service and talks to it by pipes, and anyone
     /// of this machine where no token is asked for.
-    pub const LOCAL: Self = Self {
+    pub(crate) const LOCAL: Self = Self {
         digest: [0; 32],
         label: [0; 4],
     };
@@ -128,7 +128,7 @@ impl Credential {
 }
 
 /// Whether a text looks like a token that a command made, of the store or by `lucarne token`.
-pub fn looks_made(text: &str) -> bool {
+pub(crate) fn looks_made(text: &str) -> bool {
     [MADE, MADE_TO_BE_SHARED].contains(&text.len()) && text.bytes().all(is_safe)
 }
 

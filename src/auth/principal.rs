@@ -34,7 +34,7 @@ impl fmt::Display for Client {
 /// Who one is, whatever was shown for it: windows, streams and memory are counted by this, so that
 /// a credential can take the place of another.
 #[derive(Debug, Clone)]
-pub enum Principal {
+pub(crate) enum Principal {
     /// Who needs no credential: the process that started the service, and anyone of this machine
     /// where none is asked for.
     Local,
@@ -46,7 +46,7 @@ pub enum Principal {
 
 impl Principal {
     /// Who showed a credential; `client` where that is one of the store.
-    pub fn new(credential: Credential, client: Option<Arc<Client>>) -> Self {
+    pub(crate) fn new(credential: Credential, client: Option<Arc<Client>>) -> Self {
         match client {
             Some(client) => Self::Client(client),
             None if credential == Credential::LOCAL => Self::Local,
@@ -55,7 +55,7 @@ impl Principal {
     }
 
     /// The client of the store, where it is one.
-    pub fn client(&self) -> Option<&Arc<Client>> {
+    pub(crate) fn client(&self) -> Option<&Arc<Client>> {
         match self {
             Self::Client(client) => Some(client),
             Self::Local | Self::Token(_) => None,
@@ -63,7 +63,7 @@ impl Principal {
     }
 
     /// Who is bounded as one with this principal.
-    pub fn holder(&self) -> Holder {
+    pub(crate) fn holder(&self) -> Holder {
         match self {
             Self::Client(client) => Holder::Tenant(client.tenant_id.clone()),
             Self::Local | Self::Token(_) => Holder::Principal(self.clone()),
@@ -99,7 +99,7 @@ impl Hash for Principal {
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
-    pub principal: Principal,
+    pub(crate) principal: Principal,
     /// What let the caller in; judged again for as long as a connection is open.
     pub credential: Credential,
     /// The client's address, behind trusted proxies its own.
@@ -141,7 +141,7 @@ impl Caller {
 
 /// Who is bounded as one: all tokens of a tenant together, each other principal alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Holder {
+pub(crate) enum Holder {
     /// A tenant of the store, by its id.
     Tenant(String),
     /// A principal by itself.

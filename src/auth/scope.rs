@@ -64,25 +64,25 @@ impl Scope {
 
 /// What one token may do: a bit for each scope, by hand for names come from the records (ADR 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
+pub(crate) struct Scopes(u8);
 
 impl Scopes {
     /// Everything.
-    pub const ALL: Self = Self(u8::MAX);
+    pub(crate) const ALL: Self = Self(u8::MAX);
 
     /// Those of these names; an unknown one grants nothing.
-    pub fn named<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(crate) fn named<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let known = names.into_iter().filter_map(Scope::parse);
         Self(known.fold(0, |scopes, scope| scopes | 1 << scope as u8))
     }
 
     /// Whether this is one of them.
-    pub fn has(self, scope: Scope) -> bool {
+    pub(crate) fn has(self, scope: Scope) -> bool {
         self.0 & 1 << scope as u8 != 0
     }
 
     /// The names, in the order in which scopes are listed.
-    pub fn names(self) -> Vec<&'static str> {
+    pub(crate) fn names(self) -> Vec<&'static str> {
         let granted = Scope::ALL.into_iter().filter(|scope| self.has(*scope));
         granted.map(Scope::name).collect()
     }

@@ -65,7 +65,7 @@ impl Refused {
 
 /// What a store says of whether a token lets anyone in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Until when it does beside the token that took its place, where one did.
     pub until: Option<DateTime<Utc>>,
     /// Whether it does by itself.
@@ -73,7 +73,7 @@ pub struct Standing {
     /// When it ends.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether its tenant does.
-    pub tenant_active: bool,
+    pub(crate) tenant_active: bool,
 }
 
 impl Standing {
@@ -81,7 +81,7 @@ impl Standing {
     ///
     /// # Errors
     /// The first reason why it does not.
-    pub fn judge(&self, now: DateTime<Utc>) -> Result<(), Refused> {
+    pub(crate) fn judge(&self, now: DateTime<Utc>) -> Result<(), Refused> {
         let is_over = |end: Option<DateTime<Utc>>| end.is_some_and(|end| end <= now);
         if is_over(self.until) {
             Err(Refused::Rotated)
@@ -97,7 +97,7 @@ impl Standing {
     }
 
     /// When it ends, by whichever reason there is.
-    pub fn ends(&self) -> impl Iterator<Item = DateTime<Utc>> {
+    pub(crate) fn ends(&self) -> impl Iterator<Item = DateTime<Utc>> {
         self.until.into_iter().chain(self.expires_at)
     }
 }

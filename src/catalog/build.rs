@@ -28,7 +28,7 @@ pub struct Built {
     /// Names of the whitelist that are not served.
     pub missing: Vec<Missing>,
     /// What an operator said of a column, or of a key, and cannot be.
-    pub mistyped: Option<Advice>,
+    pub(crate) mistyped: Option<Advice>,
 }
 
 /// A field that is left out, and why.
@@ -57,7 +57,7 @@ pub struct Missing {
 
 impl Missing {
     /// Whether the table is there, and all of it is hidden.
-    pub fn is_hidden_whole(&self) -> bool {
+    pub(crate) fn is_hidden_whole(&self) -> bool {
         self.reason == ALL_HIDDEN
     }
 

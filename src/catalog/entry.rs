@@ -6,7 +6,7 @@ use super::{Catalog, Model};
 
 /// What leads from a model to another: to one row by a key of its own, or to many by one of theirs.
 #[derive(Debug, Serialize)]
-pub struct RelationEntry {
+pub(crate) struct RelationEntry {
     /// The name that it is followed by.
     pub name: String,
     /// The other model.
@@ -19,7 +19,7 @@ pub struct RelationEntry {
 
 impl RelationEntry {
     /// Those of a model.
-    pub fn of(model: &Model, catalog: &Catalog) -> Vec<Self> {
+    pub(crate) fn of(model: &Model, catalog: &Catalog) -> Vec<Self> {
         let relations = model.relations().iter();
         relations
             .filter_map(|relation| {

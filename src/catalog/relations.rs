@@ -19,7 +19,7 @@ pub struct Relation {
 
 /// How the rows of a model are found by a row of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Search {
+pub(crate) enum Search {
     /// By an index.
     Indexed,
     /// All are read: there is an index, of a type or collation that the other side has not.
@@ -52,29 +52,29 @@ impl Relation {
 
     /// Whether it leads to any number of rows, those whose key points here; else the key is this
     /// model's, and points to one row at the most.
-    pub fn is_to_many(&self) -> bool {
+    pub(crate) fn is_to_many(&self) -> bool {
         self.reach == Reach::Many
     }
 
     /// Whether no two rows of the target share what the key points to; else the first of them by the
     /// target's own key is meant.
-    pub fn is_unique(&self) -> bool {
+    pub(crate) fn is_unique(&self) -> bool {
         self.reach == Reach::Only
     }
 
     /// Whether what it leads to many rows from is told apart from all others of its model by what
     /// their keys point to.
-    pub fn is_from_one(&self) -> bool {
+    pub(crate) fn is_from_one(&self) -> bool {
         self.alone
     }
 
     /// How the rows of the target are found.
-    pub fn search(&self) -> Search {
+    pub(crate) fn search(&self) -> Search {
         self.search
     }
 
     /// Whether an index of this model finds the rows that lead to one of the target.
-    pub fn is_served_back(&self) -> bool {
+    pub(crate) fn is_served_back(&self) -> bool {
         self.search_back == Search::Indexed
     }
 

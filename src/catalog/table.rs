@@ -17,7 +17,7 @@ pub struct TableName {
 
 impl TableName {
     /// The name with its schema; SQLite's own is `main`.
-    pub fn qualified(&self) -> String {
+    pub(crate) fn qualified(&self) -> String {
         let schema = self.schema.as_deref().unwrap_or("main");
         format!("{schema}.{}", self.name)
     }
@@ -132,7 +132,7 @@ impl Table {
 
     /// The columns of which a sample has to tell whether they hold documents: text that leads an
     /// index or is part of the key. Each with the columns that an index orders by up to it.
-    pub fn to_sample(&self) -> Vec<(usize, Vec<String>)> {
+    pub(crate) fn to_sample(&self) -> Vec<(usize, Vec<String>)> {
         let keys = (1..=self.primary_key.len()).map(|end| &self.primary_key[..end]);
         let leading = self.indexes.iter().filter_map(|columns| columns.get(..1));
         let mut samples: Vec<(usize, Vec<String>)> = Vec::new();

@@ -90,12 +90,12 @@ impl FieldType {
     }
 
     /// Whether a client's value can be compared with the field's.
-    pub fn is_comparable(self) -> bool {
+    pub(crate) fn is_comparable(self) -> bool {
         !matches!(self, Self::Json | Self::Array | Self::Bytes | Self::Other)
     }
 
     /// Whether the text operators apply.
-    pub fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Any)
     }
 
@@ -108,7 +108,7 @@ impl FieldType {
     }
 
     /// Whether values have a year, a month and a day.
-    pub fn has_date(self) -> bool {
+    pub(crate) fn has_date(self) -> bool {
         matches!(self, Self::Date | Self::DateTime | Self::Timestamp)
     }
 }

@@ -28,7 +28,7 @@ pub struct Told {
 
 impl Failure {
     /// A failure with exit code 2: wrong usage or configuration, or nobody could be asked.
-    pub fn unable(cause: impl Into<String>) -> Self {
+    pub(crate) fn unable(cause: impl Into<String>) -> Self {
         Self::Told(Box::new(Told {
             exit: Exit::Unable,
             cause: cause.into(),
@@ -57,7 +57,7 @@ impl Failure {
 
     /// The same failure with another exit code.
     #[must_use]
-    pub fn exiting(mut self, exit: Exit) -> Self {
+    pub(crate) fn exiting(mut self, exit: Exit) -> Self {
         if let Self::Told(told) = &mut self {
             told.exit = exit;
         }

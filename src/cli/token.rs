@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 ///
 /// # Errors
 /// When the system has no randomness to give.
-pub fn new_token() -> Result<String, Failure> {
+pub(crate) fn new_token() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::unable(format!("the system gives no random bytes: {error}")))?;

@@ -32,7 +32,7 @@ pub struct Audit {
     /// Where the record is; none where nothing is recorded.
     pub target: Option<AuditTarget>,
     /// Whether an answer that cannot be recorded is withheld.
-    pub denies: bool,
+    pub(crate) denies: bool,
 }
 
 /// Where the record of requests is.

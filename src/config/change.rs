@@ -130,7 +130,7 @@ impl Settings {
     }
 
     /// Every variable as it counts, for those who administer: no secret's value.
-    pub fn told(&self) -> Vec<Setting> {
+    pub(crate) fn told(&self) -> Vec<Setting> {
         let told = variables::all().map(|known| {
             let file = format!("{}_FILE", known.name);
             let typed = self.value(known.name);
@@ -258,7 +258,7 @@ pub enum Origin {
 
 /// A variable that differs between two configurations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its name.
     pub variable: String,
     /// What it was and what it is; `None` for a secret.
@@ -266,7 +266,7 @@ pub struct Change {
     /// Whether a reload puts it in force.
     pub follows: bool,
     /// Whether it may let somebody in, or see more.
-    pub widens: bool,
+    pub(crate) widens: bool,
 }
 
 impl fmt::Display for Change {

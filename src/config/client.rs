@@ -15,7 +15,7 @@ use super::variables;
 
 /// The token that a client shows, exactly as it was found.
 #[derive(Debug)]
-pub struct SharedToken {
+pub(crate) struct SharedToken {
     /// The variable that held it, or named its file.
     pub variable: String,
     /// The token; of a list the first one.
@@ -23,7 +23,7 @@ pub struct SharedToken {
 }
 
 /// The address of `MCP_LISTEN`, or its default.
-pub fn listen_address(vars: &[(String, String)]) -> Result<SocketAddr, Faults> {
+pub(crate) fn listen_address(vars: &[(String, String)]) -> Result<SocketAddr, Faults> {
     const NAME: &str = "MCP_LISTEN";
     let default = variables::find(NAME);
     let default = default.and_then(|variable| variable.default);
@@ -32,12 +32,12 @@ pub fn listen_address(vars: &[(String, String)]) -> Result<SocketAddr, Faults> {
 }
 
 /// The file of `MCP_TLS_CERT`, by which the service at `MCP_LISTEN` proves itself.
-pub fn certificate_file(vars: &[(String, String)]) -> Option<PathBuf> {
+pub(crate) fn certificate_file(vars: &[(String, String)]) -> Option<PathBuf> {
     value(vars, "MCP_TLS_CERT").map(PathBuf::from)
 }
 
 /// The token of `MCP_TOKEN` or of the file that `MCP_TOKEN_FILE` names, if either is set.
-pub fn shared_token(vars: &[(String, String)]) -> Result<Option<SharedToken>, Faults> {
+pub(crate) fn shared_token(vars: &[(String, String)]) -> Result<Option<SharedToken>, Faults> {
     const NAME: &str = "MCP_TOKEN";
     let typed = value(vars, NAME).map(str::to_owned);
     let file = value(vars, "MCP_TOKEN_FILE").map(PathBuf::from);

@@ -19,7 +19,7 @@ const MAX_PATH: usize = 103;
 ///
 /// # Errors
 /// A path that cannot be one of a socket.
-pub fn control_socket(vars: &[(String, String)]) -> Result<Option<PathBuf>, Faults> {
+pub(crate) fn control_socket(vars: &[(String, String)]) -> Result<Option<PathBuf>, Faults> {
     let mut check = Check::default();
     let socket = read(&mut check, value(vars, NAME), vars);
     Faults::none_or(check.faults)?;

@@ -74,7 +74,7 @@ pub struct Data {
     /// Which fields never leave the service.
     pub sensitive: Sensitive,
     /// What columns of an SQLite file hold.
-    pub field_types: Vec<FieldType>,
+    pub(crate) field_types: Vec<FieldType>,
     /// Keys between models that the database does not tell of.
     pub relations: Vec<GivenRelation>,
     /// Chooses the error text for writing actions, nothing else.

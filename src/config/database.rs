@@ -7,8 +7,8 @@ mod sqlite;
 
 use std::fmt;
 
-pub use self::server::{OF_POSTGRES, ServerUrl};
-pub use self::sqlite::SqliteFile;
+pub(crate) use self::server::{OF_POSTGRES, ServerUrl};
+pub(crate) use self::sqlite::SqliteFile;
 use super::fault::quoted;
 
 use crate::advice::Advice;

@@ -14,7 +14,7 @@ impl Faults {
     ///
     /// # Errors
     /// The faults.
-    pub fn none_or(faults: Vec<Advice>) -> Result<(), Self> {
+    pub(crate) fn none_or(faults: Vec<Advice>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {

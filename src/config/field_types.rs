@@ -6,7 +6,6 @@ use crate::advice::Advice;
 
 /// What an operator says that a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the type of its name")]
 pub enum GivenType {
     Any,
     Boolean,

@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The longest file of variables or tools, in bytes.
-pub const LONGEST: u64 = 1024 * 1024;
+pub(crate) const LONGEST: u64 = 1024 * 1024;
 
 /// Reads a file of at most so many bytes.
 ///

@@ -17,7 +17,7 @@ use crate::sensitive::Sensitive;
 /// # Errors
 /// What is wrong with it, without a user or password. A parameter without a meaning is a fault
 /// here: there is nobody to be warned.
-pub fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
+pub(crate) fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
     const EXAMPLES: &str =
         "for example sqlite:data/shop.db or postgres://reader:password@localhost:5432/shop";
     if secrets::is_placeholder(text) {
@@ -42,7 +42,7 @@ pub fn database_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
 ///
 /// # Errors
 /// As [`database_url`]; a URL without a user too.
-pub fn tenant_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
+pub(crate) fn tenant_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
     match database_url(place, text)? {
         DatabaseUrl::Sqlite(file) => Ok(DatabaseUrl::Sqlite(file)),
         DatabaseUrl::Server(server) => match server.standalone() {
@@ -56,7 +56,7 @@ pub fn tenant_url(place: &str, text: &str) -> Result<DatabaseUrl, Faults> {
 ///
 /// # Errors
 /// Everything that is wrong with it; an empty list too.
-pub fn model_names(place: &str, text: &str) -> Result<Vec<ModelName>, Faults> {
+pub(crate) fn model_names(place: &str, text: &str) -> Result<Vec<ModelName>, Faults> {
     models::parse(text).map_err(|reasons| {
         let mut check = Check::default();
         for reason in reasons {
@@ -74,7 +74,7 @@ pub fn model_names(place: &str, text: &str) -> Result<Vec<ModelName>, Faults> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn given_relations(place: &str, text: &str) -> Result<Vec<GivenRelation>, Faults> {
+pub(crate) fn given_relations(place: &str, text: &str) -> Result<Vec<GivenRelation>, Faults> {
     relations::parse(text).map_err(|reasons| {
         let mut check = Check::default();
         for reason in reasons {

@@ -21,9 +21,9 @@ pub(super) const GROUP: Group = Group {
 
 /// What several instances of the service share.
 #[derive(Debug)]
-pub struct Instances {
+pub(crate) struct Instances {
     /// The key of cursors that several instances share; `None` asks for one of its own.
-    pub cursor_key: Option<SecretBox<[u8; 32]>>,
+    pub(crate) cursor_key: Option<SecretBox<[u8; 32]>>,
 }
 
 /// The variables as they were typed.

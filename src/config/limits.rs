@@ -38,7 +38,7 @@ pub(super) const GROUP: Group = Group {
 
 /// How often the result of a tool is in memory while it is written: as rows, as text, as structure,
 /// and within the message.
-pub const TOOL_COPIES: usize = 4;
+pub(crate) const TOOL_COPIES: usize = 4;
 
 /// Sizes in bytes: room for a short message, and no more than a gibibyte.
 const SIZE: RangeInclusive<usize> = 128..=1_073_741_824;
@@ -57,27 +57,27 @@ pub struct Limits {
     /// Rows of the largest page.
     pub max_limit: u32,
     /// The largest request, in bytes.
-    pub max_message_bytes: usize,
+    pub(crate) max_message_bytes: usize,
     /// The largest answer, in bytes.
-    pub max_response_bytes: usize,
+    pub(crate) max_response_bytes: usize,
     /// The largest text of an MCP tool result, in bytes.
-    pub tool_max_bytes: usize,
+    pub(crate) tool_max_bytes: usize,
     /// Sockets open at once.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// Sockets open at once from one address.
-    pub max_connections_per_address: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
     /// Requests answered at once.
-    pub max_requests: usize,
+    pub(crate) max_requests: usize,
     /// Bytes for all requests and answers under way, over all connections.
-    pub max_memory_bytes: usize,
+    pub(crate) max_memory_bytes: usize,
     /// Requests per window and token.
-    pub token_rate_limit: Option<u32>,
+    pub(crate) token_rate_limit: Option<u32>,
     /// How long a socket may be silent.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// How long a statement may take.
     pub query_timeout: Duration,
     /// From when on a request is told of as slow.
-    pub slow_query: Option<Duration>,
+    pub(crate) slow_query: Option<Duration>,
     /// Estimated rows above which an unindexed filter or sort is refused; `None` is never.
     pub scan_limit: Option<u64>,
 }

@@ -42,7 +42,7 @@ pub fn load(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, 
 ///
 /// # Errors
 /// As [`load`], and a `.env` that cannot be read.
-pub fn load_here() -> Result<Config, Faults> {
+pub(crate) fn load_here() -> Result<Config, Faults> {
     let file = Path::new(".env");
     let own = dotenv::environment(Some(file))?;
     let given = dotenv::environment(None)?;

@@ -19,7 +19,7 @@ pub struct ModelName {
 impl ModelName {
     /// Whether an operator may mean it by this name: as clients name it, or its table with its
     /// schema or without.
-    pub fn may_be(&self, named: &str) -> bool {
+    pub(crate) fn may_be(&self, named: &str) -> bool {
         let (schema, table) = match named.rsplit_once('.') {
             Some((schema, table)) => (Some(schema), table),
             None => (None, named),
@@ -31,7 +31,7 @@ impl ModelName {
     }
 
     /// Whether an operator may mean it, or a path that begins with it.
-    pub fn may_begin(&self, named: &str) -> bool {
+    pub(crate) fn may_begin(&self, named: &str) -> bool {
         let ends = named.match_indices('.').map(|(end, _)| end);
         self.may_be(named)
             || ends
@@ -40,7 +40,7 @@ impl ModelName {
     }
 
     /// Why a table of that name is never served: it is of the engine's own catalog, or of a store.
-    pub fn reserved(&self, engine: Engine) -> Option<&'static str> {
+    pub(crate) fn reserved(&self, engine: Engine) -> Option<&'static str> {
         if self.table.to_lowercase().starts_with("lucarne_") {
             return Some(
                 "names that begin with lucarne_ are those of a store, which is never exposed",

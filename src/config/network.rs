@@ -60,20 +60,20 @@ pub struct Network {
     /// What the service proves itself with, where it speaks TLS.
     pub tls: Option<TlsFiles>,
     /// `Host` values answered.
-    pub allowed_hosts: AllowedHosts,
+    pub(crate) allowed_hosts: AllowedHosts,
     /// Browser origins let in.
-    pub allowed_origins: AllowedOrigins,
+    pub(crate) allowed_origins: AllowedOrigins,
     /// Whether the WebSocket route takes `?token=`.
-    pub allow_query_token: bool,
+    pub(crate) allow_query_token: bool,
     /// Networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 /// The files of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate and its chain, as PEM.
-    pub cert: PathBuf,
+    pub(crate) cert: PathBuf,
     /// Its private key, as PEM.
     pub key: PathBuf,
 }

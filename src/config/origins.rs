@@ -72,7 +72,7 @@ impl AllowedHosts {
     ///
     /// Letter case and the dot of a fully qualified name make no difference. A pattern for port 80
     /// or 443 takes a header without a port too, for browsers leave these out.
-    pub fn allows(&self, header: &str) -> bool {
+    pub(crate) fn allows(&self, header: &str) -> bool {
         let Self::Only(patterns) = self else {
             return true;
         };
@@ -148,7 +148,7 @@ impl AllowedOrigins {
 
     /// Whether a request with this `Origin` header is let in; `null` never is, since any page can
     /// have itself called so.
-    pub fn allows(&self, header: &str) -> bool {
+    pub(crate) fn allows(&self, header: &str) -> bool {
         let Some(origin) = split_origin(header) else {
             return false;
         };

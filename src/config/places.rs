@@ -40,7 +40,7 @@ pub enum HostRule {
 }
 
 /// The folder for what lives no longer than the process.
-pub fn temporary_folder() -> PathBuf {
+pub(crate) fn temporary_folder() -> PathBuf {
     std::env::temp_dir()
 }
 

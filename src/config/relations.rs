@@ -20,7 +20,7 @@ pub struct GivenRelation {
     /// The model that it points to.
     pub target: String,
     /// The fields there, in the same order.
-    pub target_fields: Vec<String>,
+    pub(crate) target_fields: Vec<String>,
 }
 
 /// Reads a comma list such as `buyer:orders.customer_id=customers.id,lines.no+lines.shop=orders.no+orders.shop`.

@@ -53,13 +53,13 @@ pub struct Service {
     /// The tokens that are valid; at least one when enabled without a store.
     pub tokens: Vec<SecretString>,
     /// Whether a client without a token is refused; only false on a loopback address.
-    pub require_auth: bool,
+    pub(crate) require_auth: bool,
     /// Where the service listens.
     pub listen: SocketAddr,
     /// Where health and metrics are answered without a token.
-    pub admin_listen: Option<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// The socket by which whoever owns the service speaks to it.
-    pub control_socket: Option<PathBuf>,
+    pub(crate) control_socket: Option<PathBuf>,
 }
 
 /// The variables as they were typed.

@@ -126,7 +126,7 @@ pub(super) fn follows(name: &str) -> Option<Widens> {
 const NAMES_OF_OTHERS: &[&str] = &["DATABASE_URI"];
 
 /// Whether it is one of the secrets.
-pub fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     find(name).is_some_and(|variable| variable.secret)
 }
 

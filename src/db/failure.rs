@@ -111,7 +111,7 @@ impl Failure {
     }
 
     /// Whether it is of a view that the next reading of the catalog leaves out, or finds mended.
-    pub fn is_of_broken_view(&self) -> bool {
+    pub(crate) fn is_of_broken_view(&self) -> bool {
         let code = self.engine_code();
         matches!(code, Some((causes::MYSQL, code)) if ["1356", "1449", "1045"].contains(&&*code))
     }
@@ -212,7 +212,7 @@ impl Failure {
 
     /// Whether what keeps the service out may be mended elsewhere: a name server that comes back, a
     /// role or a password that is set, a database that is made.
-    pub fn may_mend_itself(&self) -> bool {
+    pub(crate) fn may_mend_itself(&self) -> bool {
         if let Some(sqlx::Error::Io(error)) = self.source() {
             return error.to_string().starts_with("failed to lookup address");
         }

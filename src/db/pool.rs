@@ -86,7 +86,7 @@ pub struct Usage {
     /// Statements that had a session so far.
     pub statements: u64,
     /// How long sessions were at work, all together.
-    pub worked: Duration,
+    pub(crate) worked: Duration,
     /// Statements that had to wait for a session.
     pub waits: u64,
     /// How long they waited, all together.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// One reading at a time: whoever asks is told by one that began after that.
 #[derive(Debug)]
-pub struct Shared<T> {
+pub(crate) struct Shared<T> {
     asked: AtomicU64,
     last: Mutex<Option<Last<T>>>,
     /// The least time from the beginning of one reading to that of the next.
@@ -27,7 +27,7 @@ struct Last<T> {
 
 impl<T: Clone> Shared<T> {
     /// Readings that begin no sooner after another than that.
-    pub fn new(every: Duration) -> Self {
+    pub(crate) fn new(every: Duration) -> Self {
         Self {
             asked: AtomicU64::new(0),
             last: Mutex::new(None),
@@ -36,7 +36,7 @@ impl<T: Clone> Shared<T> {
     }
 
     /// Whether a reading would begin at once, and be the only one.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         let last = self.last.try_lock();
         last.is_ok_and(|last| {
             last.as_ref()
@@ -49,7 +49,7 @@ impl<T: Clone> Shared<T> {
     ///
     /// # Errors
     /// Those of the reading.
-    pub async fn ask<E>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(crate) async fn ask<E>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let turn = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut last = self.last.lock().await;
         if let Some(last) = &*last

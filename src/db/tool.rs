@@ -12,18 +12,18 @@ use crate::sql::Statement;
 
 /// What an engine says of a statement.
 #[derive(Debug, Clone, Default)]
-pub struct Described {
+pub(crate) struct Described {
     /// The columns of its result.
     pub columns: Vec<ResultColumn>,
     /// What it reads.
     pub reads: Reads,
     /// The most rows that a step reads without an index, where the engine tells.
-    pub scan: Option<u64>,
+    pub(crate) scan: Option<u64>,
 }
 
 /// A column of a result.
 #[derive(Debug, Clone)]
-pub struct ResultColumn {
+pub(crate) struct ResultColumn {
     /// Its name.
     pub name: String,
     /// The class of its values; those of SQLite may be of any where they are computed.
@@ -56,7 +56,7 @@ impl Reads {
 
 /// A statement of a tool, ready to run.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The statement, with its values.
     pub statement: Statement,
     /// What it may read.
@@ -70,7 +70,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::fetch`]; [`Failure::words`] are those of an engine that refuses it.
-    pub async fn describe(&self, statement: &Statement) -> Result<Described, Failure> {
+    pub(crate) async fn describe(&self, statement: &Statement) -> Result<Described, Failure> {
         match self {
             Self::Sqlite(db) => db.describe(statement).await,
             Self::Postgres(db) => db.describe(statement).await,
@@ -111,7 +111,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::fetch`].
-    pub async fn call(&self, call: &Call, rows: Rows) -> Result<Rows, Failure> {
+    pub(crate) async fn call(&self, call: &Call, rows: Rows) -> Result<Rows, Failure> {
         match self {
             Self::Sqlite(db) => db.call(call, rows).await,
             Self::Postgres(db) => db.call(call, rows).await,

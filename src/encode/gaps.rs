@@ -13,7 +13,7 @@ const ROW_BYTES: usize = size_of::<RowEnd>() + 2 * size_of::<usize>();
 
 /// A place in a row where a list is missing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// The byte before which it belongs.
     pub at: usize,
     /// The number of the list among those of its row.
@@ -24,7 +24,7 @@ pub struct Gap {
 
 impl Gap {
     /// The same for those, and only those, whose lists are the same.
-    pub fn name(&self) -> Vec<u8> {
+    pub(crate) fn name(&self) -> Vec<u8> {
         name(&self.owner)
     }
 }
@@ -104,7 +104,7 @@ impl Page {
     }
 
     /// The sort keys of a row, by its number from 1.
-    pub fn keys_of(&self, row: usize) -> &[Option<Value>] {
+    pub(crate) fn keys_of(&self, row: usize) -> &[Option<Value>] {
         let end = row.checked_sub(1).and_then(|row| self.ends.get(row));
         end.map_or(&self.keys, |end| &end.keys)
     }
@@ -137,7 +137,7 @@ impl Page {
     }
 
     /// Writes the list of an owner, whose own lists are given for each gap; how many rows it has.
-    pub fn list_of(&self, owner: &[Value], inner: &[Vec<u8>], out: &mut Vec<u8>) -> usize {
+    pub(crate) fn list_of(&self, owner: &[Value], inner: &[Vec<u8>], out: &mut Vec<u8>) -> usize {
         let Some(list) = self.lists.0.get(&name(owner)) else {
             empty(out);
             return 0;

@@ -18,7 +18,7 @@ pub struct Cell {
 
 /// One member of a row's object.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub(crate) struct Member {
     pub(super) name: Box<str>,
     /// The name as JSON, with its colon.
     pub(super) key: Box<[u8]>,
@@ -41,12 +41,12 @@ pub(super) enum Slot {
 
 impl Member {
     /// A column.
-    pub fn cell(name: &str, cell: Cell) -> Self {
+    pub(crate) fn cell(name: &str, cell: Cell) -> Self {
         Self::compound(name, cell, Arc::default())
     }
 
     /// A column of values that have parts.
-    pub fn compound(name: &str, cell: Cell, parts: Arc<Parts>) -> Self {
+    pub(crate) fn compound(name: &str, cell: Cell, parts: Arc<Parts>) -> Self {
         Self {
             name: name.into(),
             key: json_key(name),
@@ -55,7 +55,7 @@ impl Member {
     }
 
     /// A row of another model, `null` where the column `present` is NULL.
-    pub fn object(name: &str, members: Vec<Self>, present: Option<usize>) -> Self {
+    pub(crate) fn object(name: &str, members: Vec<Self>, present: Option<usize>) -> Self {
         Self {
             name: name.into(),
             key: json_key(name),
@@ -64,20 +64,11 @@ impl Member {
     }
 
     /// The rows of another model whose keys point to what these columns hold.
-    pub fn list(name: &str, number: usize, owner: Vec<Cell>) -> Self {
+    pub(crate) fn list(name: &str, number: usize, owner: Vec<Cell>) -> Self {
         Self {
             name: name.into(),
             key: json_key(name),
             slot: Slot::List { number, owner },
-        }
-    }
-
-    /// The position of the member's first column.
-    pub fn first(&self) -> usize {
-        match &self.slot {
-            Slot::Cell(cell, _) => cell.index,
-            Slot::Object { members, .. } => members.first().map_or(0, Self::first),
-            Slot::List { owner, .. } => owner.first().map_or(0, |cell| cell.index),
         }
     }
 }
@@ -127,7 +118,7 @@ pub struct Layout {
 impl Layout {
     /// Members in the order of the answer, sort keys in theirs, and the column that is 1 where a
     /// value of the row was too large to be fetched, and 2 where only a sort key was.
-    pub fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
+    pub(crate) fn new(members: Vec<Member>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
         let gaps = members.iter().any(Member::has_gap);
         Self {
             gaps,
@@ -136,7 +127,7 @@ impl Layout {
     }
 
     /// The members of rows that belong to lists, and the columns that say to whose.
-    pub fn owned(members: Vec<Member>, owner: Vec<Cell>, oversize: Option<usize>) -> Self {
+    pub(crate) fn owned(members: Vec<Member>, owner: Vec<Cell>, oversize: Option<usize>) -> Self {
         Self {
             owner,
             ..Self::new(members, Vec::new(), oversize)
@@ -144,7 +135,7 @@ impl Layout {
     }
 
     /// The same with members that other layouts have as well.
-    pub fn shared(members: Arc<[Member]>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
+    pub(crate) fn shared(members: Arc<[Member]>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
         Self {
             members,
             keys,
@@ -155,7 +146,7 @@ impl Layout {
     }
 
     /// What the values of one row may take that have a bound of their own, in bytes.
-    pub fn row_bytes(&self) -> usize {
+    pub(crate) fn row_bytes(&self) -> usize {
         let members = self.members.iter().map(Member::bytes).sum::<usize>();
         members + bytes(&self.keys) + bytes(&self.owner)
     }

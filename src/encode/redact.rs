@@ -26,7 +26,7 @@ const LEVELS: usize = 8;
 ///
 /// A document with a hidden member always does; so the database can tell by the same rule which
 /// values must not be compared as they are (`sql::documents`).
-pub fn looks_like_document(text: &str) -> bool {
+pub(crate) fn looks_like_document(text: &str) -> bool {
     text.starts_with(begins) && (text.contains('\\') || (text.contains('{') && text.contains(':')))
 }
 

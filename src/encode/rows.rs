@@ -90,11 +90,11 @@ pub struct Page {
     /// How many rows, the last ones, share these keys.
     pub ties: u64,
     /// A member of which a value could not be decoded, where there is one.
-    pub unread: Option<Box<str>>,
+    pub(crate) unread: Option<Box<str>>,
     /// The edition of the schema that the rows were read under, where the engine numbers them.
-    pub edition: Option<i64>,
+    pub(crate) edition: Option<i64>,
     /// Where lists are missing, in the order of the rows.
-    pub gaps: Vec<Gap>,
+    pub(crate) gaps: Vec<Gap>,
     pub(super) ends: Vec<RowEnd>,
     pub(super) lists: Lists,
 }
@@ -171,12 +171,12 @@ impl Rows {
     }
 
     /// Whether rows did not fit.
-    pub fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.truncated
     }
 
     /// Notes the edition of the schema that a statement was run under; the last one counts.
-    pub fn read_under(&mut self, edition: i64) {
+    pub(crate) fn read_under(&mut self, edition: i64) {
         self.edition = self.edition.max(Some(edition));
     }
 
@@ -186,7 +186,7 @@ impl Rows {
     }
 
     /// The bytes that an answer may hold.
-    pub fn max_bytes(&self) -> usize {
+    pub(crate) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 

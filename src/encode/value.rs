@@ -105,7 +105,7 @@ fn since_1970(datum: &Datum<'_>, milliseconds: bool) -> Option<Datum<'static>> {
 }
 
 /// A sort key of a row, as a value that can be bound to go on after it; `None` is NULL.
-pub fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
+pub(crate) fn key(datum: Datum<'_>, shape: Shape) -> Option<Value> {
     Some(match datum {
         Datum::Null => return None,
         Datum::Bool(value) => Value::Bool(value),

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the fields of rules are looked up.
 #[derive(Debug, Clone, Copy)]
-pub struct Where<'w> {
+pub(crate) struct Where<'w> {
     /// Where databases of the admin API may be.
     pub reach: &'w Reach,
     /// What a statement may take.
@@ -31,7 +31,7 @@ pub struct Where<'w> {
 /// What to look at again in a tenant's rules, and in what one of its tokens is given beside them.
 ///
 /// A database with rules is connected to; what does not answer in time is told as a warning too.
-pub async fn advice(
+pub(crate) async fn advice(
     contents: &Contents,
     tenant: &Tenant,
     token: Option<&Token>,

@@ -8,7 +8,7 @@ use crate::store::RowRule;
 
 /// A model, and the rules that its rows must keep.
 #[derive(Debug, Serialize)]
-pub struct Cover {
+pub(crate) struct Cover {
     /// The model.
     pub model: String,
     /// The rules that are about it; without one every row is seen.
@@ -16,7 +16,7 @@ pub struct Cover {
 }
 
 /// What rules say of each model, by the names alone; nothing where there are no rules.
-pub fn covers(rules: &[RowRule], names: &[ModelName]) -> Vec<Cover> {
+pub(crate) fn covers(rules: &[RowRule], names: &[ModelName]) -> Vec<Cover> {
     if rules.is_empty() {
         return Vec::new();
     }
@@ -31,7 +31,7 @@ pub fn covers(rules: &[RowRule], names: &[ModelName]) -> Vec<Cover> {
 }
 
 /// What to warn of: models that none of the rules reaches.
-pub fn uncovered(covers: &[Cover]) -> Option<Advice> {
+pub(crate) fn uncovered(covers: &[Cover]) -> Option<Advice> {
     let open = covers.iter().filter(|cover| cover.rules.is_empty());
     let open: Vec<&str> = open.map(|cover| cover.model.as_str()).collect();
     (!open.is_empty()).then(|| Advice::new(format!(

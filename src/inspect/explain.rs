@@ -25,7 +25,7 @@ const COUNT_BYTES: usize = 512;
 
 /// What a token may do and see, and why.
 #[derive(Debug, Serialize)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// The token's name.
     pub token: String,
     /// The tenant's name.
@@ -43,7 +43,7 @@ pub struct Explanation {
 
 /// Whether something is allowed, and by what.
 #[derive(Debug, Serialize)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// What it is about.
     pub name: String,
     /// Whether it is allowed.
@@ -54,7 +54,7 @@ pub struct Verdict {
 
 /// What is seen of a model.
 #[derive(Debug, Serialize)]
-pub struct ModelAccess {
+pub(crate) struct ModelAccess {
     /// Whether it is served.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -77,7 +77,7 @@ pub struct ModelAccess {
 
 /// A rule on rows, and whose it is.
 #[derive(Debug, Serialize)]
-pub struct RowAccess {
+pub(crate) struct RowAccess {
     /// The rule.
     pub rule: String,
     /// `tenant` or `token`.
@@ -86,7 +86,7 @@ pub struct RowAccess {
 
 /// The databases of tenants, each connected to once.
 #[derive(Debug)]
-pub struct Looks {
+pub(crate) struct Looks {
     ways: Arc<Ways>,
     held: HashMap<DatabaseId, Arc<Held>>,
     /// Why those cannot be read that cannot.
@@ -95,7 +95,7 @@ pub struct Looks {
 
 impl Looks {
     /// Looks where databases may be.
-    pub fn new(reach: Reach, query_timeout: Duration) -> Self {
+    pub(crate) fn new(reach: Reach, query_timeout: Duration) -> Self {
         Self {
             ways: Arc::new(Ways::to_look(reach, query_timeout)),
             held: HashMap::new(),
@@ -128,7 +128,7 @@ impl Looks {
 
 /// Explains a token of a store: one model of it, or all that its tenant's databases list; rows are
 /// counted until a time, where one is given.
-pub async fn explain(
+pub(crate) async fn explain(
     looks: &mut Looks,
     contents: &Contents,
     (tenant, token): (&Tenant, &Token),

@@ -21,16 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is exposed of every database.
 #[derive(Debug)]
-pub struct Exposure {
+pub(crate) struct Exposure {
     /// The configuration that says so.
-    pub edition: Edition,
+    pub(crate) edition: Edition,
     /// The database of the configuration first, then those of tenants.
     pub databases: Vec<DatabaseExposure>,
 }
 
 /// What is exposed of a database.
 #[derive(Debug)]
-pub struct DatabaseExposure {
+pub(crate) struct DatabaseExposure {
     /// Whose it is; none for that of the configuration.
     pub of: Option<OfTenant>,
     /// Where it is, without user and password.
@@ -41,7 +41,7 @@ pub struct DatabaseExposure {
 
 /// A database of a tenant.
 #[derive(Debug)]
-pub struct OfTenant {
+pub(crate) struct OfTenant {
     /// Its id.
     pub id: String,
     /// Its name.
@@ -54,7 +54,7 @@ pub struct OfTenant {
 
 /// What is there of a database that answered.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// When its tables were judged: a column that came later is hidden until they are again.
     pub judged: DateTime<Utc>,
     /// How often they were found changed since.
@@ -67,7 +67,7 @@ pub struct Found {
 
 /// What is exposed of a model.
 #[derive(Debug)]
-pub struct ModelExposure {
+pub(crate) struct ModelExposure {
     /// Its name.
     pub name: String,
     /// Its table in the database.
@@ -84,7 +84,7 @@ pub struct ModelExposure {
 
 /// A field that is seen.
 #[derive(Debug)]
-pub struct FieldExposure {
+pub(crate) struct FieldExposure {
     /// Its name.
     pub name: String,
     /// Its type, as `describe` gives it.
@@ -99,7 +99,7 @@ pub struct FieldExposure {
 ///
 /// A database of a tenant that nobody has asked since the start is asked now, as the next request
 /// would.
-pub async fn exposure(access: &Access, tenant: Option<&TenantId>) -> Exposure {
+pub(crate) async fn exposure(access: &Access, tenant: Option<&TenantId>) -> Exposure {
     let own = access.shared.exposed.first().filter(|_| tenant.is_none());
     let own = own.map(|exposed| DatabaseExposure {
         of: None,

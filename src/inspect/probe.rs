@@ -24,9 +24,9 @@ pub struct Probe {
     /// Names of the whitelist that would not be served, and why.
     pub missing: Vec<(String, String)>,
     /// The rules that rows of each model must keep, where the tenant has any.
-    pub covers: Vec<Cover>,
+    pub(crate) covers: Vec<Cover>,
     /// The first of the keys given for it that cannot be.
-    pub unrelated: Option<Advice>,
+    pub(crate) unrelated: Option<Advice>,
     /// What the database's role could do beyond reading what is served, what no rule reaches, and
     /// what no index serves.
     pub weaknesses: Vec<Advice>,
@@ -100,7 +100,7 @@ pub async fn probe(
 
 /// What the role of the service's own database could do beyond reading what its policy serves, and
 /// what of the configuration hides nothing.
-pub async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Advice> {
+pub(crate) async fn own_weaknesses(db: &Db, policy: &Policy) -> Vec<Advice> {
     let own = policy.exposed.first();
     let Some((own, (built, judged))) = own.and_then(|own| Some((own, own.built()?))) else {
         return Vec::new();

@@ -17,7 +17,7 @@ use crate::policy::{Access, Policy};
 
 /// Why a request was refused.
 #[derive(Debug, PartialEq)]
-pub struct Why {
+pub(crate) struct Why {
     /// What was judged, in its order.
     pub steps: Vec<Step>,
     /// What would have let it through, the smallest change first.
@@ -26,7 +26,7 @@ pub struct Why {
 
 /// One thing that a request was judged by.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// How it went.
     pub state: State,
     /// What was judged, in words.
@@ -35,7 +35,7 @@ pub struct Step {
 
 /// How a step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// The request passed.
     Passed,
     /// It ended here.
@@ -46,7 +46,7 @@ pub enum State {
 
 /// A change that would have let a request through.
 #[derive(Debug, PartialEq)]
-pub struct Remedy {
+pub(crate) struct Remedy {
     /// What it does, and for whom.
     pub text: String,
     /// A command, or a line of the configuration.
@@ -57,7 +57,7 @@ pub struct Remedy {
 
 /// A request of the admin API.
 #[derive(Debug, PartialEq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its path below `/admin/api`; the method is PATCH.
     pub path: String,
     /// Its body.
@@ -79,7 +79,7 @@ enum Stage {
 }
 
 /// Explains a request by what is in force now; one that was answered has nothing to explain.
-pub fn why(asked: &Attempt, access: &Access) -> Why {
+pub(crate) fn why(asked: &Attempt, access: &Access) -> Why {
     let stopped = (!asked.is_ok()).then(|| stage(asked));
     let policy = asked
         .credential

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1_000 }
 ///
 /// A message that is longer than a little takes the memory of the largest before more of it is read,
 /// so that none waits for others that wait for it.
-pub struct Arrival {
+pub(crate) struct Arrival {
     share: Share,
     largest: usize,
     came: usize,
@@ -41,11 +41,11 @@ struct HeldPart {
 
 /// A message for which there was no memory in time, or that took too long while it had some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Late;
+pub(crate) struct Late;
 
 impl Arrival {
     /// What comes on a connection of this client, in messages of so many bytes at the most.
-    pub fn new(share: Share, largest: usize) -> Self {
+    pub(crate) fn new(share: Share, largest: usize) -> Self {
         Self {
             share,
             largest,
@@ -56,17 +56,17 @@ impl Arrival {
     }
 
     /// Counts bytes that came.
-    pub fn came(&mut self, bytes: usize) {
+    pub(crate) fn came(&mut self, bytes: usize) {
         self.came = self.came.saturating_add(bytes);
     }
 
     /// Gives back what was taken, for the message is whole.
-    pub fn whole(&mut self) {
+    pub(crate) fn whole(&mut self) {
         (self.came, self.held, self.waiting) = (0, None, None);
     }
 
     /// Whether there is no memory for it so far.
-    pub fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.waiting.is_some()
     }
 
@@ -74,12 +74,12 @@ impl Arrival {
     ///
     /// # Errors
     /// When the message is late.
-    pub async fn room(&mut self) -> Result<(), Late> {
+    pub(crate) async fn room(&mut self) -> Result<(), Late> {
         poll_fn(|context| self.poll_room(context)).await
     }
 
     /// As [`Arrival::room`]; wakes again while a message has memory, to look at its time.
-    pub fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Late>> {
+    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Late>> {
         if self.came <= FREE {
             return Poll::Ready(Ok(()));
         }

@@ -22,7 +22,7 @@ const GROUPS: usize = 16_384;
 /// many of them before the last ones share one. Clients that asked nothing for a whole span are
 /// forgotten.
 #[derive(Debug)]
-pub struct Windows<G, K>(Mutex<Groups<G, K>>);
+pub(crate) struct Windows<G, K>(Mutex<Groups<G, K>>);
 
 #[derive(Debug)]
 struct Groups<G, K> {
@@ -58,7 +58,7 @@ impl<G: Eq + Hash, K: Eq + Hash> Windows<G, K> {
     ///
     /// # Errors
     /// The time after which the oldest such message leaves the client's window.
-    pub fn admit(
+    pub(crate) fn admit(
         &self,
         (group, client): (G, K),
         weight: Weight,

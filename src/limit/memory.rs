@@ -18,7 +18,7 @@ const PIECE: usize = 1024;
 /// lists on their way into rows, take a quarter of it at the most, and of that one client three
 /// quarters: whoever holds one may wait for more, and those who hold none get on meanwhile.
 #[derive(Debug)]
-pub struct Memory<K> {
+pub(crate) struct Memory<K> {
     pool: Arc<Pool>,
     shares: Mutex<HashMap<K, Semaphores>>,
 }
@@ -53,11 +53,11 @@ pub struct Share {
 
 /// Tells whether somebody waits for memory.
 #[derive(Debug, Clone)]
-pub struct Pressure(Arc<Pool>);
+pub(crate) struct Pressure(Arc<Pool>);
 
 /// Bytes that are taken; they come back when this is dropped.
 #[derive(Debug)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
 }
@@ -71,7 +71,7 @@ pub struct Part {
 
 impl<K: Eq + Hash> Memory<K> {
     /// A budget of so many bytes.
-    pub fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let pieces = pieces(bytes);
         let (each, parts) = (pieces - pieces / 4, pieces.div_ceil(4));
         Self {
@@ -87,7 +87,7 @@ impl<K: Eq + Hash> Memory<K> {
     }
 
     /// The share of a client, over all that it has open.
-    pub fn share(&self, client: K) -> Share {
+    pub(crate) fn share(&self, client: K) -> Share {
         // A table of counts is sound whatever a panicking holder was about to do.
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         let known = shares.get(&client);
@@ -116,7 +116,7 @@ impl<K: Eq + Hash> Memory<K> {
     }
 
     /// Tells whether somebody waits for memory.
-    pub fn pressure(&self) -> Pressure {
+    pub(crate) fn pressure(&self) -> Pressure {
         Pressure(Arc::clone(&self.pool))
     }
 
@@ -128,7 +128,7 @@ impl<K: Eq + Hash> Memory<K> {
 
 impl Share {
     /// Takes so many bytes, or all that one client may have where that is less, if they are free.
-    pub fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
         let pieces = pieces(bytes).min(self.pool.each);
         let own = Arc::clone(&self.own).try_acquire_many_owned(pieces).ok()?;
         let free = Arc::clone(&self.pool.free);
@@ -138,7 +138,7 @@ impl Share {
 
     /// Takes so many bytes as [`Share::try_reserve`] does, and waits for them; in the order of
     /// those who wait.
-    pub async fn reserve(&self, bytes: usize) -> Option<Reservation> {
+    pub(crate) async fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let pieces = pieces(bytes).min(self.pool.each);
         let _waiting = Waiting::new(&self.pool);
         let own = Arc::clone(&self.own)
@@ -151,7 +151,7 @@ impl Share {
     }
 
     /// The most that one who holds a part can count on: more would wait for that part itself.
-    pub fn beside_part(&self) -> usize {
+    pub(crate) fn beside_part(&self) -> usize {
         (self.pool.each - self.pool.each_parts) as usize * PIECE
     }
 
@@ -189,14 +189,14 @@ impl Share {
 
 impl Pressure {
     /// Whether somebody waits for memory at this moment.
-    pub fn is_high(&self) -> bool {
+    pub(crate) fn is_high(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Reservation {
     /// Gives back what is more than so many bytes.
-    pub fn keep(&mut self, bytes: usize) {
+    pub(crate) fn keep(&mut self, bytes: usize) {
         let keep = pieces(bytes) as usize;
         for permit in [&mut self.own, &mut self.all] {
             let more = permit.num_permits().saturating_sub(keep);

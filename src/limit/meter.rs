@@ -6,7 +6,7 @@ use super::Window;
 
 /// What a message asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
+pub(crate) enum Weight {
     /// Something that is read, or nothing that is known.
     Read,
     /// What is answered from memory: a greeting, a list of tools.
@@ -18,7 +18,7 @@ impl Weight {
     ///
     /// A client greets, lists and asks again for each read; ten messages of that kind for one
     /// read are more than any does, and keep what costs little from becoming a flood.
-    pub fn limit(self, reads: u32) -> u32 {
+    pub(crate) fn limit(self, reads: u32) -> u32 {
         match self {
             Self::Read => reads,
             Self::Light => reads.saturating_mul(10),
@@ -28,14 +28,14 @@ impl Weight {
 
 /// A window for reads, and one for what is light, which takes nothing of the first.
 #[derive(Debug)]
-pub struct Meter {
+pub(crate) struct Meter {
     reads: Window,
     light: Window,
 }
 
 impl Meter {
     /// The windows of `limit` reads in any `span`; a limit of 0 admits everything.
-    pub fn new((limit, span): (u32, Duration)) -> Self {
+    pub(crate) fn new((limit, span): (u32, Duration)) -> Self {
         let window = |weight: Weight| Window::new(weight.limit(limit), span);
         Self {
             reads: window(Weight::Read),
@@ -44,7 +44,7 @@ impl Meter {
     }
 
     /// Takes on another number or length, from the next message on.
-    pub fn follow(&mut self, (limit, span): (u32, Duration)) {
+    pub(crate) fn follow(&mut self, (limit, span): (u32, Duration)) {
         self.reads.follow(Weight::Read.limit(limit), span);
         self.light.follow(Weight::Light.limit(limit), span);
     }
@@ -53,7 +53,7 @@ impl Meter {
     ///
     /// # Errors
     /// The time after which the oldest such message leaves its window.
-    pub fn admit(&mut self, weight: Weight, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn admit(&mut self, weight: Weight, now: Instant) -> Result<(), Duration> {
         match weight {
             Weight::Read => self.reads.admit(now),
             Weight::Light => self.light.admit(now),

@@ -13,9 +13,9 @@ use chrono::{DateTime, Utc};
 use crate::auth::Client;
 
 /// Hours that are kept, with the one that runs: a week.
-pub const HOURS: u64 = 7 * 24;
+pub(crate) const HOURS: u64 = 7 * 24;
 /// Entries that are kept, over all hours: at some 200 bytes each, 10 MB.
-pub const ENTRIES: usize = 50_000;
+pub(crate) const ENTRIES: usize = 50_000;
 
 const HOUR: u64 = 3_600;
 
@@ -59,11 +59,11 @@ impl AddAssign for Counts {
 
 /// Everything that is kept, of one moment.
 #[derive(Debug)]
-pub struct Week(Vec<(u64, Arc<Hour>)>);
+pub(crate) struct Week(Vec<(u64, Arc<Hour>)>);
 
 /// What was counted of one token and model in an hour.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'w> {
+pub(crate) struct Entry<'w> {
     /// The hour, in seconds since 1970.
     pub hour: u64,
     /// Whose token it was; none for one of the configuration.
@@ -120,7 +120,7 @@ impl Analytics {
     }
 
     /// Everything that is kept now.
-    pub fn week(&self) -> Week {
+    pub(crate) fn week(&self) -> Week {
         let mut kept = self.kept();
         kept.turn(hour_of(SystemTime::now()));
         let before = kept.before.iter().map(|(at, hour)| (*at, Arc::clone(hour)));
@@ -187,7 +187,7 @@ impl Hours {
 
 impl Week {
     /// What was counted, in the order of the hours.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.0.iter().flat_map(|(at, hour)| {
             let tokens = hour.tokens.values();
             tokens.flat_map(move |of| {
@@ -202,7 +202,7 @@ impl Week {
     }
 
     /// What was too much to be told apart, by hours.
-    pub fn others(&self) -> impl Iterator<Item = (u64, Counts)> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = (u64, Counts)> {
         let hours = self.0.iter();
         hours.map(|(at, hour)| (at * HOUR, hour.others))
     }

@@ -165,12 +165,12 @@ impl Audit {
     }
 
     /// Says whether what cannot be recorded is refused, which the log tells where nothing can.
-    pub fn set_denies(&self, denies: bool) {
+    pub(crate) fn set_denies(&self, denies: bool) {
         self.handover.counts.denies.store(denies, Ordering::Relaxed);
     }
 
     /// Whether requests are refused because nothing could be written when it was last tried.
-    pub fn is_refusing(&self) -> bool {
+    pub(crate) fn is_refusing(&self) -> bool {
         let counts = &self.handover.counts;
         counts.failing.load(Ordering::Relaxed) && counts.denies.load(Ordering::Relaxed)
     }
@@ -220,7 +220,7 @@ impl Audit {
     /// Counts a refusal that has no line of its own; a line tells how many once a minute.
     ///
     /// Strangers would fill the disk otherwise.
-    pub fn count_refusal(&self) {
+    pub(crate) fn count_refusal(&self) {
         self.handover
             .counts
             .unlisted

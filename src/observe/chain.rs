@@ -15,7 +15,7 @@ const HASH: &str = ",\"hash\":\"";
 
 /// The last line of a chain: its number and its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub(crate) struct Link {
     /// Numbers count from 1, and go on over files and restarts.
     pub seq: u64,
     /// SHA-256 in hexadecimal digits.
@@ -117,7 +117,7 @@ pub(super) fn digest(text: &str) -> String {
 
 /// A chain that is read through, over one file or several in their order.
 #[derive(Debug, Default)]
-pub struct Verifier {
+pub(crate) struct Verifier {
     last: Option<Link>,
     /// Lines that are in order.
     pub lines: u64,
@@ -129,7 +129,7 @@ pub struct Verifier {
 
 /// Where a chain is broken.
 #[derive(Debug)]
-pub enum NotVerified {
+pub(crate) enum NotVerified {
     /// A file that cannot be read.
     Unreadable(io::Error),
     /// The number of the line in its file, and what is wrong with it.
@@ -141,7 +141,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first line that does not continue the chain.
-    pub fn read(&mut self, mut file: impl BufRead) -> Result<(), NotVerified> {
+    pub(crate) fn read(&mut self, mut file: impl BufRead) -> Result<(), NotVerified> {
         let mut number = 0;
         let mut bytes = Vec::new();
         loop {
@@ -164,7 +164,7 @@ impl Verifier {
     }
 
     /// The last line, if there is any.
-    pub fn last(&self) -> Option<&Link> {
+    pub(crate) fn last(&self) -> Option<&Link> {
         self.last.as_ref()
     }
 

@@ -18,13 +18,13 @@ use super::series::{Point, Series};
 use crate::auth::{Client, Credential};
 
 /// Requests and refusals that are kept.
-pub const KEPT: usize = 1_000;
+pub(crate) const KEPT: usize = 1_000;
 /// Fields of a filter that are kept by name.
 const FILTERS: usize = 6;
 
 /// What was asked lately.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub(crate) struct Recent {
     watched: AtomicBool,
     kept: Mutex<History>,
 }
@@ -62,7 +62,7 @@ pub struct Attempt {
     /// `ok`, or the code of the error.
     pub code: Box<str>,
     /// What stood in the way, as far as a schema names it.
-    pub obstacle: Option<Obstacle>,
+    pub(crate) obstacle: Option<Obstacle>,
     /// What it took.
     pub took: Duration,
     /// Rows in the answer.
@@ -75,7 +75,7 @@ pub struct Attempt {
 
 /// What stood in the way of a request: names of the schema and of the configuration alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// A field that is there, and hidden.
     Hidden {
         /// The field.
@@ -134,7 +134,7 @@ pub enum Whose {
 
 impl Attempt {
     /// What a client asked that has been let in or not; the rest is told by the fields.
-    pub fn new(address: IpAddr, transport: &'static str, code: &str) -> Self {
+    pub(crate) fn new(address: IpAddr, transport: &'static str, code: &str) -> Self {
         Self {
             number: 0,
             at: Utc::now(),
@@ -157,7 +157,7 @@ impl Attempt {
 
     /// The same, with the first of the fields that its filter names.
     #[must_use]
-    pub fn filtered(self, filters: &[String]) -> Self {
+    pub(crate) fn filtered(self, filters: &[String]) -> Self {
         let filters = filters.iter().take(FILTERS);
         Self {
             filters: filters.map(|name| name.as_str().into()).collect(),
@@ -166,24 +166,24 @@ impl Attempt {
     }
 
     /// Whether it was answered as it was asked.
-    pub fn is_ok(&self) -> bool {
+    pub(crate) fn is_ok(&self) -> bool {
         &*self.code == "ok"
     }
 }
 
 impl Recent {
     /// Begins to keep what is asked, for somebody may look.
-    pub fn watch(&self) {
+    pub(crate) fn watch(&self) {
         self.watched.store(true, Ordering::Relaxed);
     }
 
     /// Whether anything is kept.
-    pub fn is_watched(&self) -> bool {
+    pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
     }
 
     /// Keeps a request; what is too old gives way.
-    pub fn note(&self, asked: Attempt) {
+    pub(crate) fn note(&self, asked: Attempt) {
         if !self.is_watched() {
             return;
         }
@@ -198,14 +198,14 @@ impl Recent {
     }
 
     /// What is kept beyond a number, the oldest first.
-    pub fn after(&self, number: u64) -> Vec<Arc<Attempt>> {
+    pub(crate) fn after(&self, number: u64) -> Vec<Arc<Attempt>> {
         let kept = self.kept();
         let first = kept.ring.partition_point(|asked| asked.number <= number);
         kept.ring.range(first..).cloned().collect()
     }
 
     /// The one of that number, while it is kept.
-    pub fn find(&self, number: u64) -> Option<Arc<Attempt>> {
+    pub(crate) fn find(&self, number: u64) -> Option<Arc<Attempt>> {
         let kept = self.kept();
         let place = kept
             .ring
@@ -214,7 +214,7 @@ impl Recent {
     }
 
     /// Sums by second for ten minutes and by minute for a day, each from a moment on.
-    pub fn points(&self, since: i64) -> (Vec<Point>, Vec<Point>) {
+    pub(crate) fn points(&self, since: i64) -> (Vec<Point>, Vec<Point>) {
         self.kept().series.points(Utc::now().timestamp(), since)
     }
 

@@ -36,13 +36,13 @@ pub struct Figures {
     /// Statements so far.
     pub statements: u64,
     /// What they took.
-    pub worked: Duration,
+    pub(crate) worked: Duration,
     /// Statements that had to wait for a session.
     pub waits: u64,
     /// How long they waited.
     pub waited: Duration,
     /// When the certificate of `MCP_TLS_CERT` ends, in seconds since 1970; 0 without one.
-    pub certificate_ends: i64,
+    pub(crate) certificate_ends: i64,
 }
 
 impl Gauges {

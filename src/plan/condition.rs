@@ -83,7 +83,7 @@ impl<'c> Condition<'c> {
     }
 
     /// Whether it is what `list` can say: fields that are equal to a value or have none, all of them.
-    pub fn is_equality(&self) -> bool {
+    pub(crate) fn is_equality(&self) -> bool {
         match self {
             Self::All(conditions) => conditions.iter().all(Self::is_equality),
             Self::Any(_) | Self::Some { .. } => false,
@@ -113,7 +113,7 @@ impl<'c> Condition<'c> {
     }
 
     /// What is tested, each as often as it is, and what that is made of.
-    pub fn terms(&self) -> Vec<&Term<'c>> {
+    pub(crate) fn terms(&self) -> Vec<&Term<'c>> {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
                 conditions.iter().flat_map(Condition::terms).collect()
@@ -159,7 +159,7 @@ impl<'c> Condition<'c> {
     }
 
     /// Whether a text operator is among the tests.
-    pub fn looks_into_text(&self) -> bool {
+    pub(crate) fn looks_into_text(&self) -> bool {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
                 conditions.iter().any(Self::looks_into_text)
@@ -170,7 +170,7 @@ impl<'c> Condition<'c> {
     }
 
     /// What is compared with letters beyond ASCII.
-    pub fn foreign_texts(&self) -> Vec<&Term<'c>> {
+    pub(crate) fn foreign_texts(&self) -> Vec<&Term<'c>> {
         let foreign = |value: &Value| matches!(value, Value::Text(text) if !text.is_ascii());
         match self {
             Self::All(conditions) | Self::Any(conditions) => conditions
@@ -202,7 +202,7 @@ impl<'c> Condition<'c> {
     }
 
     /// Whether a test could tell what is hidden in a document.
-    pub fn weighs_documents(&self) -> bool {
+    pub(crate) fn weighs_documents(&self) -> bool {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
                 conditions.iter().any(Self::weighs_documents)
@@ -270,7 +270,7 @@ impl<'c> Condition<'c> {
 ///
 /// Of the values that text is equal to, those count that a document could be equal to under some
 /// collation; a name or a status is compared by its index alone.
-pub fn guards(field: &Field, comparison: &Comparison) -> bool {
+pub(crate) fn guards(field: &Field, comparison: &Comparison) -> bool {
     let like = |value: &Value| match value {
         Value::Text(text) => !text
             .bytes()

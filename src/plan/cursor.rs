@@ -28,7 +28,7 @@ const TAG: usize = 16;
 /// The most that is sealed: a cursor has to fit into a request beside its filters.
 const MAX_PLAIN: usize = 8_192;
 /// The longest cursor, in characters.
-pub const MAX_LENGTH: usize = ((NONCE + MAX_PLAIN + TAG) * 4).div_ceil(3);
+pub(crate) const MAX_LENGTH: usize = ((NONCE + MAX_PLAIN + TAG) * 4).div_ceil(3);
 
 /// Where the next page begins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct Seek {
 
 impl Seek {
     /// The length of the cursor that this is sealed as, in characters.
-    pub fn sealed_length(&self) -> usize {
+    pub(crate) fn sealed_length(&self) -> usize {
         let plain = serde_json::to_vec(self).map_or(0, |plain| plain.len());
         ((NONCE + plain.next_multiple_of(BLOCK) + TAG) * 4).div_ceil(3)
     }
@@ -117,11 +117,11 @@ pub struct CursorKey {
 /// The key of the digest that tells rows apart which share all other sort keys: without it their
 /// order would tell something of what they hold.
 #[derive(Clone, Copy, Default)]
-pub struct RowKey([u8; 32]);
+pub(crate) struct RowKey([u8; 32]);
 
 impl RowKey {
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8; 32] {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

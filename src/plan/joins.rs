@@ -18,7 +18,7 @@ pub struct Source(u8);
 
 impl Source {
     /// The model itself.
-    pub const BASE: Self = Self(0);
+    pub(crate) const BASE: Self = Self(0);
 
     /// Its position in [`Joins`], from 0.
     pub fn index(self) -> usize {
@@ -28,11 +28,11 @@ impl Source {
 
 /// Some of a request's sources, with those on the way to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sources(u64);
+pub(crate) struct Sources(u64);
 
 impl Sources {
     /// Whether this one is among them.
-    pub fn has(self, source: Source) -> bool {
+    pub(crate) fn has(self, source: Source) -> bool {
         self.0 & 1 << source.0 != 0
     }
 }
@@ -162,7 +162,7 @@ impl<'c> Joins<'c> {
     }
 
     /// Whether a source is, or is led to by, many rows of a source.
-    pub fn is_of_many(&self, mut source: Source) -> bool {
+    pub(crate) fn is_of_many(&self, mut source: Source) -> bool {
         while let Some(join) = self.join(source) {
             if join.relation.is_to_many() {
                 return true;
@@ -173,7 +173,7 @@ impl<'c> Joins<'c> {
     }
 
     /// Whether any relation leads to many rows.
-    pub fn has_many(&self) -> bool {
+    pub(crate) fn has_many(&self) -> bool {
         self.joins.iter().any(|join| join.relation.is_to_many())
     }
 
@@ -202,13 +202,13 @@ impl<'c> Joins<'c> {
     }
 
     /// Each join with its source, parents first.
-    pub fn iter(&self) -> impl Iterator<Item = (Source, &Join<'c>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Source, &Join<'c>)> {
         let sources = (1..).map(Source);
         sources.zip(&self.joins)
     }
 
     /// The join of a source; none of the model itself.
-    pub fn join(&self, source: Source) -> Option<&Join<'c>> {
+    pub(crate) fn join(&self, source: Source) -> Option<&Join<'c>> {
         self.joins.get(source.index().checked_sub(1)?)
     }
 
@@ -218,7 +218,7 @@ impl<'c> Joins<'c> {
     }
 
     /// The sources that are needed for some of them.
-    pub fn way_to(&self, sources: impl IntoIterator<Item = Source>) -> Sources {
+    pub(crate) fn way_to(&self, sources: impl IntoIterator<Item = Source>) -> Sources {
         let mut needed = Sources::default();
         for mut source in sources {
             while !needed.has(source) {

@@ -25,7 +25,7 @@ const MAX_LEAVES: usize = 16;
 const MAX_DIGITS: usize = 30;
 const MAX_FRACTION: usize = 12;
 /// Digits after the point of a quotient.
-pub const QUOTIENT_SCALE: u8 = 12;
+pub(crate) const QUOTIENT_SCALE: u8 = 12;
 /// Digits after the point that are taken where a column declares none.
 const FREE_SCALE: u8 = 12;
 
@@ -44,7 +44,6 @@ pub enum Number<'c> {
 
 /// What is made of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Operation {
     Sum,
     Difference,
@@ -68,7 +67,7 @@ impl<'c> Number<'c> {
     }
 
     /// Whether a float is among its parts, so that it is one itself.
-    pub fn is_float(&self) -> bool {
+    pub(crate) fn is_float(&self) -> bool {
         let float = |column: &Column<'_>| {
             let kind = column.field.field_type();
             matches!(kind, FieldType::Float | FieldType::Float32)

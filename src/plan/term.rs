@@ -29,7 +29,7 @@ impl<'c> Column<'c> {
     }
 
     /// Whether there may be no value, or no row that it could be of.
-    pub fn is_nullable(&self) -> bool {
+    pub(crate) fn is_nullable(&self) -> bool {
         self.source != Source::BASE || self.field.is_nullable()
     }
 }
@@ -98,7 +98,7 @@ impl<'c> Term<'c> {
     }
 
     /// Whether there may be no value.
-    pub fn is_nullable(&self) -> bool {
+    pub(crate) fn is_nullable(&self) -> bool {
         match self {
             Self::Column(column) => column.is_nullable(),
             Self::Summary(summary) => !summary.told.function.counts(),
@@ -108,12 +108,12 @@ impl<'c> Term<'c> {
     }
 
     /// Whether what is sorted by may be absent.
-    pub fn is_order_nullable(&self) -> bool {
+    pub(crate) fn is_order_nullable(&self) -> bool {
         self.is_nullable() || self.field().withholds_order()
     }
 
     /// Whether an index gives the order of its values among the rows of the model.
-    pub fn is_sorted_by_index(&self) -> bool {
+    pub(crate) fn is_sorted_by_index(&self) -> bool {
         match self {
             Self::Column(column) => {
                 column.source == Source::BASE && column.field.is_sorted_by_index()

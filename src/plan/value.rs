@@ -43,7 +43,7 @@ pub fn typed(text: &str, field: &Field) -> Option<Value> {
 
 /// A value of a class that is no field's: a parameter's of a tool; `None` where it is none of that
 /// class. A moment without a zone is in UTC.
-pub fn of_class(raw: &RawValue, class: FieldType) -> Option<Value> {
+pub(crate) fn of_class(raw: &RawValue, class: FieldType) -> Option<Value> {
     let text = match kind(raw) {
         Kind::String => Some(decode_string(raw)?),
         _ => None,
@@ -73,7 +73,7 @@ pub fn of_class(raw: &RawValue, class: FieldType) -> Option<Value> {
 ///
 /// # Errors
 /// What is expected instead.
-pub fn of_field(raw: &RawValue, field: &Field) -> Result<Value, String> {
+pub(crate) fn of_field(raw: &RawValue, field: &Field) -> Result<Value, String> {
     read(raw, field).ok_or_else(|| expected(field))
 }
 

@@ -79,7 +79,7 @@ impl Edition {
 #[derive(Debug)]
 pub struct Administration {
     /// Whether there is a store, be it one that has not answered yet.
-    pub has_store: bool,
+    pub(crate) has_store: bool,
     /// The tokens that open it.
     pub tokens: Tokens,
     /// Where databases may be that come by it.
@@ -98,7 +98,7 @@ pub struct Administration {
 
 impl Administration {
     /// Whether the admin API is there.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.has_store && !self.tokens.is_empty()
     }
 }
@@ -135,7 +135,7 @@ impl Access {
     }
 
     /// What is to be done about a certificate that ends soon, or has ended, as a line of the log.
-    pub fn certificate_warning(&self) -> Option<String> {
+    pub(crate) fn certificate_warning(&self) -> Option<String> {
         let warning = self.tls.as_ref()?.warning(Utc::now())?;
         Some(warning.line())
     }
@@ -148,7 +148,7 @@ impl Access {
     }
 
     /// Whether this address is that of a proxy which tells of its clients.
-    pub fn is_proxy(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies
             .iter()
             .any(|network| network.contains(&address))

@@ -14,7 +14,7 @@ use crate::limit::{Meter, Weight, Window, Windows};
 /// It is asynchronous, so that windows may be shared with other instances; those that are kept
 /// here are ready at once.
 #[derive(Debug, Default)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// The window of each token of the configuration, over all its connections.
     tokens: Mutex<HashMap<Principal, Window>>,
     /// Requests by HTTP, which has no connection to count by: principal and network of the client.
@@ -30,7 +30,7 @@ const LIGHT_CONNECTIONS: u32 = 10;
 
 /// By what the messages of one connection are counted.
 #[derive(Debug)]
-pub enum Tally<'m> {
+pub(crate) enum Tally<'m> {
     /// By the connection itself, from this network.
     Own(&'m mut Meter, IpAddr),
     /// By the network of a client that has none.
@@ -43,7 +43,7 @@ impl Budget {
     ///
     /// # Errors
     /// The message that is one too many for any of the three.
-    pub async fn admit(
+    pub(crate) async fn admit(
         &self,
         (policy, caller): (&Policy, &Principal),
         weight: Weight,

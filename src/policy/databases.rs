@@ -41,7 +41,7 @@ pub struct Ways {
 
 /// What rows on their way from databases may take, over all of them: of those of one tenant, or of
 /// the configuration, which is none.
-pub type RowMemory = Memory<Option<String>>;
+pub(crate) type RowMemory = Memory<Option<String>>;
 
 impl Ways {
     /// As the configuration says, with the memory that all databases share.

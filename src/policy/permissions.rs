@@ -55,7 +55,7 @@ impl Permissions {
     };
 
     /// What these scopes allow, of these tools or actions alone where they are named.
-    pub fn new(scopes: Scopes, tools: Option<&[String]>) -> Self {
+    pub(crate) fn new(scopes: Scopes, tools: Option<&[String]>) -> Self {
         let named = |action: &Action| {
             tools.is_none_or(|tools| {
                 let mut tools = tools.iter();
@@ -70,7 +70,7 @@ impl Permissions {
     }
 
     /// The scopes.
-    pub fn scopes(self) -> Scopes {
+    pub(crate) fn scopes(self) -> Scopes {
         self.scopes
     }
 
@@ -85,7 +85,7 @@ impl Permissions {
     }
 
     /// Whether an action may be asked for.
-    pub fn allows(self, action: Action) -> bool {
+    pub(crate) fn allows(self, action: Action) -> bool {
         self.judge(action).is_ok()
     }
 

@@ -59,14 +59,14 @@ impl Counts {
 
 /// Rows that are set aside for a request, until it ends.
 #[derive(Debug)]
-pub struct RowReservation {
+pub(crate) struct RowReservation {
     spent: Arc<Consumption>,
     rows: u64,
 }
 
 impl RowReservation {
     /// Counts the rows that were read.
-    pub fn spend(self, rows: usize) {
+    pub(crate) fn spend(self, rows: usize) {
         let mut counts = self.spent.counts();
         counts.turn(day(Utc::now()));
         counts.rows = counts.rows.saturating_add(rows as u64);
@@ -186,7 +186,7 @@ impl Quota {
     ///
     /// # Errors
     /// A day whose rows were read, or are being read.
-    pub fn reserve(&self, rows: u64) -> Result<Option<RowReservation>, ErrorKind> {
+    pub(crate) fn reserve(&self, rows: u64) -> Result<Option<RowReservation>, ErrorKind> {
         let Some(limit) = self.rows_per_day else {
             return Ok(None);
         };

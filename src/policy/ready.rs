@@ -20,7 +20,7 @@ use crate::tools::{Fault, MAX_TOOLS, Outcome, Place, Tool, functions};
 
 /// A tool, ready to run on a database.
 #[derive(Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// Its statement, but for values.
     template: Template,
     /// The one for values that a document could be equal to, where the first compares columns as
@@ -35,7 +35,7 @@ pub struct Ready {
     /// The rows of an answer at the most.
     pub limit: u32,
     /// The most rows that a step reads without an index, where the engine tells.
-    pub scan: Option<u64>,
+    pub(crate) scan: Option<u64>,
 }
 
 impl Ready {
@@ -65,7 +65,7 @@ fn resembles(text: &str) -> bool {
 
 /// Why a tool is not ready.
 #[derive(Debug, Clone)]
-pub enum Unready {
+pub(crate) enum Unready {
     /// What is wrong with it.
     Faults(Arc<[Fault]>),
     /// The database did not say.
@@ -94,7 +94,7 @@ pub(crate) struct Bounds {
     /// The rows of an answer, where a tool does not say.
     pub limit: u32,
     /// The bytes of an answer.
-    pub max_bytes: usize,
+    pub(crate) max_bytes: usize,
 }
 
 impl ReadyTools {

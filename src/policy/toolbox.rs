@@ -31,7 +31,7 @@ pub enum Work {
 
 impl Tool {
     /// The tool as the operator wrote it, where he did.
-    pub fn written(&self) -> Option<&Arc<Written>> {
+    pub(crate) fn written(&self) -> Option<&Arc<Written>> {
         match &self.work {
             Work::Call(written) => Some(written),
             Work::Action(_) => None,
@@ -41,7 +41,7 @@ impl Tool {
 
 /// The tools that a caller may call, in the order in which they are listed.
 #[derive(Debug, Clone, Default)]
-pub struct Toolbox(Vec<Arc<Tool>>);
+pub(crate) struct Toolbox(Vec<Arc<Tool>>);
 
 impl Toolbox {
     /// Those of the built-in tools, and of the operator's after them, that may be called: that the
@@ -66,23 +66,23 @@ impl Toolbox {
     }
 
     /// Whether another holds the same tools of the operator.
-    pub fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         let numbers = |of: &Self| of.written().map(|it| it.number()).collect::<Vec<_>>();
         numbers(self) == numbers(other)
     }
 
     /// The operator's tools, in their order.
-    pub fn written(&self) -> impl Iterator<Item = &Arc<Written>> {
+    pub(crate) fn written(&self) -> impl Iterator<Item = &Arc<Written>> {
         self.0.iter().filter_map(|tool| tool.written())
     }
 
     /// The tools, in their order.
-    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.0.iter().map(|tool| &**tool)
     }
 
     /// The tool of exactly that name.
-    pub fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
+    pub(crate) fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
         self.0.iter().find(|tool| tool.name == name)
     }
 }

@@ -9,7 +9,7 @@ use crate::limit::Weight;
 
 /// A message that one of its windows refused, in words for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limited {
+pub(crate) struct Limited {
     pub(crate) bound: Bound,
     pub(crate) limit: u32,
     /// The length of the window.
@@ -43,7 +43,7 @@ impl Limited {
     }
 
     /// Whole seconds after which one is admitted.
-    pub fn seconds(self) -> u64 {
+    pub(crate) fn seconds(self) -> u64 {
         self.wait.as_secs() + 1
     }
 }

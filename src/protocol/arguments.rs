@@ -16,7 +16,7 @@ use super::{Action, Kind, MAX_DEPTH, Object, decode_string, kind, value};
 const TEXTS_IN_TEXTS: usize = 3;
 
 /// The parameters of a tool that is no action, as far as it matters how they are written.
-pub trait Declared {
+pub(crate) trait Declared {
     /// Whether the parameter of that name takes a list.
     fn is_list(&self, name: &str) -> bool;
     /// Whether it takes a number, a switch or another value that is no text of any kind.
@@ -32,7 +32,7 @@ pub fn read(action: Action, raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
 }
 
 /// The object of the arguments of a tool that is no action; `None` for what is no object.
-pub fn of<'a>(tool: &dyn Declared, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+pub(crate) fn of<'a>(tool: &dyn Declared, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
     whole(Expected::Arguments(tool), raw)
 }
 
@@ -43,7 +43,7 @@ pub fn texts(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
 
 /// The object that a text holds of what is asked of many rows; `None` for what is no such text.
 /// Only who knows the relations of a model can tell it from a text to compare with.
-pub fn of_rows(raw: &RawValue) -> Option<String> {
+pub(crate) fn of_rows(raw: &RawValue) -> Option<String> {
     (kind(raw) == Kind::String).then(|| put(Expected::OfRows, raw, MAX_DEPTH))?
 }
 

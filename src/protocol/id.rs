@@ -10,7 +10,7 @@ const LONGEST_NAME: usize = 14;
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The `id` at the top of an object, of which perhaps only the beginning is there.
-pub fn find(text: &[u8]) -> Option<&RawValue> {
+pub(crate) fn find(text: &[u8]) -> Option<&RawValue> {
     let mut search = IdSearch::new(text.len());
     search.push(text);
     let length = search.found()?.get().len();
@@ -22,7 +22,7 @@ pub fn find(text: &[u8]) -> Option<&RawValue> {
 ///
 /// It passes over values by their brackets and quotes alone, and judges nothing else.
 #[derive(Debug, Default)]
-pub struct IdSearch {
+pub(crate) struct IdSearch {
     /// The longest id that is kept.
     longest: usize,
     expected: Expectation,
@@ -61,7 +61,7 @@ enum Expectation {
 
 impl IdSearch {
     /// A search for an id of so many bytes at the most.
-    pub fn new(longest: usize) -> Self {
+    pub(crate) fn new(longest: usize) -> Self {
         Self {
             longest,
             ..Self::default()
@@ -69,7 +69,7 @@ impl IdSearch {
     }
 
     /// Reads the next piece of the message.
-    pub fn push(&mut self, piece: &[u8]) {
+    pub(crate) fn push(&mut self, piece: &[u8]) {
         for byte in piece {
             if self.is_over() {
                 return;
@@ -80,12 +80,12 @@ impl IdSearch {
     }
 
     /// Whether more of the message tells nothing more.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.expected == Expectation::Nothing
     }
 
     /// The id, as it was written.
-    pub fn found(&self) -> Option<&RawValue> {
+    pub(crate) fn found(&self) -> Option<&RawValue> {
         self.found.as_deref()
     }
 

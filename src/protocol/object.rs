@@ -31,7 +31,7 @@ pub fn kind(raw: &RawValue) -> Kind {
 }
 
 /// The text of a JSON string; `None` for another kind and for a lone surrogate.
-pub fn decode_string(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn decode_string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let text = raw.get();
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {

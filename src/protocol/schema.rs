@@ -6,8 +6,8 @@
 mod answer;
 mod filters;
 
-pub use answer::{Data, Echoed, Response};
-pub use filters::{Counted, FieldFilter, Filters, Many, Operators};
+pub use answer::{Data, Response};
+pub use filters::{Filters, Many};
 
 use indexmap::IndexMap;
 use schemars::transform::{RecursiveTransform, Transform as _};

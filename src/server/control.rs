@@ -69,13 +69,13 @@ pub struct ReloadReport {
 
 /// A reload that somebody asks for and waits for.
 #[derive(Debug)]
-pub struct ReloadRequest {
+pub(crate) struct ReloadRequest {
     told: oneshot::Sender<Outcome>,
 }
 
 impl ReloadRequest {
     /// Tells what became of it; one who asked may have gone.
-    pub fn tell(self, outcome: Outcome) {
+    pub(crate) fn tell(self, outcome: Outcome) {
         let _ = self.told.send(outcome);
     }
 }

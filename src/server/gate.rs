@@ -43,11 +43,11 @@ pub(super) const TOKEN_PROTOCOL: &str = "mcp.auth.";
 
 /// The listener that a request came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// Whether it is that of administration.
-    pub administers: bool,
+    pub(crate) administers: bool,
     /// Whether it speaks TLS.
-    pub encrypts: bool,
+    pub(crate) encrypts: bool,
 }
 
 /// Counts who failed to get in; whoever is let in is decided anew each time.
@@ -180,7 +180,7 @@ impl Entry<'_> {
     }
 
     /// Whether the page is served on the listener that a request came to.
-    pub fn has_page(&self, parts: &Parts) -> bool {
+    pub(crate) fn has_page(&self, parts: &Parts) -> bool {
         let administration = &self.access().administration;
         match parts.extensions.get::<Listener>() {
             Some(listener) if listener.administers => {
@@ -316,7 +316,7 @@ impl Gate {
 
     /// Tells the log of a refusal, once a minute and address, or known token: the reason, and what
     /// of the request helps to mend it.
-    pub fn log(&self, denied: Denied, address: IpAddr, shown: &Evidence) {
+    pub(crate) fn log(&self, denied: Denied, address: IpAddr, shown: &Evidence) {
         let first = match &shown.known {
             Some(known) => {
                 let (whose, once) = ((known.credential, ()), (1, MINUTE));

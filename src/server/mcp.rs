@@ -30,7 +30,7 @@ use message::Fault;
 use revision::Era;
 
 /// What `tools/list` answers by a policy.
-pub async fn tools_list(policy: &Policy) -> Vec<u8> {
+pub(crate) async fn tools_list(policy: &Policy) -> Vec<u8> {
     tools::list(policy).await.members
 }
 

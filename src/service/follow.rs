@@ -11,7 +11,7 @@ use crate::policy::{Access, Policy};
 /// The policy of one connection. It is judged again when it may have changed, by whatever the
 /// connection is carried: a token that lets nobody in any more ends it.
 #[derive(Debug)]
-pub struct PolicyReceiver {
+pub(crate) struct PolicyReceiver {
     service: Arc<Service>,
     /// What let it in; without a credential it is that of the configuration.
     credential: Option<Credential>,
@@ -23,7 +23,7 @@ pub struct PolicyReceiver {
 
 /// What a look at a policy came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// It is the same.
     Nothing,
     /// It is another one.
@@ -35,7 +35,7 @@ pub enum Change {
 impl PolicyReceiver {
     /// The policy by which a connection was let in. The first news is there at once: a token that
     /// went while the connection was being made goes then.
-    pub fn new(
+    pub(crate) fn new(
         service: &Arc<Service>,
         credential: Option<Credential>,
         policy: Arc<Policy>,
@@ -52,12 +52,12 @@ impl PolicyReceiver {
     }
 
     /// The policy as it was looked at last.
-    pub fn policy(&self) -> &Arc<Policy> {
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
     /// What tells that it is time to look; for one who waits for it over many messages.
-    pub fn news(&self) -> watch::Receiver<()> {
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
         self.news.clone()
     }
 
@@ -65,7 +65,7 @@ impl PolicyReceiver {
     ///
     /// # Errors
     /// As [`PolicyReceiver::look`].
-    pub async fn changed(&mut self) -> Result<Change, Refused> {
+    pub(crate) async fn changed(&mut self) -> Result<Change, Refused> {
         // The service that sends is held here.
         let _ = self.news.changed().await;
         self.look()
@@ -75,7 +75,7 @@ impl PolicyReceiver {
     ///
     /// # Errors
     /// A token that lets nobody in any more.
-    pub fn look(&mut self) -> Result<Change, Refused> {
+    pub(crate) fn look(&mut self) -> Result<Change, Refused> {
         let access = self.service.access();
         let before = self.access.as_ref();
         let same = before.is_some_and(|before| Arc::ptr_eq(before, &access));

@@ -57,7 +57,7 @@ impl Service {
     }
 
     /// Records a client or a message that never became a request; `caller` where a token was right.
-    pub fn note_refused(
+    pub(crate) fn note_refused(
         &self,
         address: IpAddr,
         transport: &'static str,
@@ -82,7 +82,7 @@ impl Service {
     }
 
     /// Records a message that one of its windows refused.
-    pub fn note_limited(&self, caller: &Caller, limited: Limited) {
+    pub(crate) fn note_limited(&self, caller: &Caller, limited: Limited) {
         let code = Error::from(limited).code();
         let asked = Attempt {
             obstacle: Some(obstacle::window(limited)),
@@ -98,7 +98,7 @@ impl Service {
     }
 
     /// Records a socket or stream that was opened.
-    pub fn note_opened(&self, caller: &Caller) {
+    pub(crate) fn note_opened(&self, caller: &Caller) {
         if let Some(audit) = self.audit() {
             audit.note(&told(caller, "opened", None, "ok"));
         }
@@ -108,7 +108,7 @@ impl Service {
     ///
     /// # Errors
     /// Where the audit cannot be written and denies; then it must not be answered.
-    pub async fn record_told(
+    pub(crate) async fn record_told(
         &self,
         caller: &Caller,
         policy: &Policy,

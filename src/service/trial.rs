@@ -14,7 +14,7 @@ use crate::tools::{Example, Outcome};
 
 /// The clients that an operator may try as.
 #[derive(Debug)]
-pub struct Trial<'s> {
+pub(crate) struct Trial<'s> {
     service: &'s Service,
     /// Whom the store lets in, where there is a store.
     clients: Option<&'s Clients>,
@@ -33,7 +33,7 @@ pub struct Tried {
 
 impl<'s> Trial<'s> {
     /// Trials of a service, whose store lets in these.
-    pub fn new(service: &'s Service, clients: Option<&'s Clients>) -> Self {
+    pub(crate) fn new(service: &'s Service, clients: Option<&'s Clients>) -> Self {
         Self { service, clients }
     }
 
@@ -43,7 +43,7 @@ impl<'s> Trial<'s> {
     ///
     /// # Errors
     /// Why there is none, in words.
-    pub fn policy(
+    pub(crate) fn policy(
         &self,
         written: Option<&Written>,
         caller: &Caller,
@@ -88,12 +88,12 @@ impl<'s> Trial<'s> {
     }
 
     /// Whether there is a store that does not answer.
-    pub fn is_away(&self) -> bool {
+    pub(crate) fn is_away(&self) -> bool {
         self.clients.is_some() && self.service.store().is_none()
     }
 
     /// The policies of the store's tokens that are let in now, in the order of their names.
-    pub fn clients(&self) -> Vec<Arc<Policy>> {
+    pub(crate) fn clients(&self) -> Vec<Arc<Policy>> {
         let clients = self.clients.iter();
         let clients = clients.flat_map(|clients| clients.admitted(Utc::now()));
         let mut policies: Vec<_> = clients.map(Arc::clone).collect();
@@ -107,7 +107,7 @@ impl<'s> Trial<'s> {
     }
 
     /// Tries an example.
-    pub async fn example(&self, written: &Written, example: &Example) -> Tried {
+    pub(crate) async fn example(&self, written: &Written, example: &Example) -> Tried {
         let place = example.place.to_string();
         let policy = match self.policy(Some(written), &example.caller) {
             Ok(policy) => policy,

@@ -14,7 +14,7 @@ use crate::plan::{RowKey, Value};
 const ARGUMENTS: usize = 100;
 
 /// The function that digests its arguments on SQLite, which has none itself.
-pub const DIGEST: &str = "lucarne_digest";
+pub(crate) const DIGEST: &str = "lucarne_digest";
 
 /// The last sort key of a model's rows, and the shape that it arrives in.
 pub(super) fn row(

@@ -13,7 +13,7 @@ use crate::encode::{Cell, Datum, Layout};
 use crate::plan::{Comparison, Condition, Term, Value};
 
 /// The most ids of one statement.
-pub const MOST: usize = 64;
+pub(crate) const MOST: usize = 64;
 /// Statements of so many ids each are written; fewer ids are filled up with the last one.
 const SIZES: [usize; 7] = [1, 2, 4, 8, 16, 32, MOST];
 
@@ -151,7 +151,7 @@ impl Lookup {
     }
 
     /// What the long values of one record may take in the driver, in bytes.
-    pub fn row_bytes(&self) -> usize {
+    pub(crate) fn row_bytes(&self) -> usize {
         self.statements[0].row_bytes
     }
 

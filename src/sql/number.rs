@@ -19,7 +19,7 @@ const MYSQL_SCALE: u8 = 30;
 pub const ROW: &str = "lucarne_number";
 
 /// Digits after the point of a quotient.
-pub const SCALE: u8 = QUOTIENT_SCALE;
+pub(crate) const SCALE: u8 = QUOTIENT_SCALE;
 
 /// What a function of SQLite makes of the values of an expression, all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Total {
 }
 
 /// Those functions.
-pub const TOTALS: [(&str, Total); 3] = [
+pub(crate) const TOTALS: [(&str, Total); 3] = [
     ("lucarne_sum", Total::Sum),
     ("lucarne_min", Total::Least),
     ("lucarne_max", Total::Most),

@@ -4,16 +4,16 @@ use crate::plan::{Pattern, Place};
 
 /// A function that looks for a text in a value; `db` gives it to each session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Search {
+pub(crate) struct Search {
     /// Whether the text must stand at the end, or may stand anywhere.
-    pub at_end: bool,
+    pub(crate) at_end: bool,
     /// Whether upper and lower case are the same.
     pub fold: bool,
 }
 
 impl Search {
     /// Every function.
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::new(false, false),
         Self::new(false, true),
         Self::new(true, false),
@@ -34,7 +34,7 @@ impl Search {
     }
 
     /// Its name in SQL.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match (self.at_end, self.fold) {
             (false, false) => "lucarne_contains",
             (false, true) => "lucarne_icontains",
@@ -74,7 +74,7 @@ pub fn folded(letter: char) -> char {
 
 /// Whether the letters that a pattern's letter finds are those that are [`folded`] to the same: not
 /// so of a few, like the long s, which finds an s and is not found by it.
-pub fn is_paired(letter: char) -> bool {
+pub(crate) fn is_paired(letter: char) -> bool {
     let folded_letter = folded(letter);
     let upper = one(folded_letter.to_uppercase()).filter(|upper| folded(*upper) == folded_letter);
     let mut pair = vec![folded_letter];

@@ -12,7 +12,7 @@ use crate::catalog::{Field, FieldType};
 /// The function of SQLite that adds numbers, the first argument, in units of as many digits after
 /// the point as the second says. It gives whole units, as text beyond 64 bits; and a float, which is
 /// the sum itself, where a number was not exact.
-pub const UNITS: &str = "lucarne_units";
+pub(crate) const UNITS: &str = "lucarne_units";
 
 /// Digits after the point that are kept where a column declares none.
 const FREE_SCALE: u8 = 6;

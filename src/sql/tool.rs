@@ -15,7 +15,7 @@ use sea_query::{
     SelectStatement, SqliteQueryBuilder, TableRef, Value, Values, WithClause,
 };
 
-pub use self::bind::Slot;
+pub(crate) use self::bind::Slot;
 pub use self::result::Column;
 
 use super::{BASE, Dialect, Statement, column_of, documents, mysql, source_at};
@@ -30,30 +30,30 @@ const LIMIT: &str = "\nLIMIT";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Select {
     /// Whether it begins with a WITH list of its own, whose first word is left out.
-    pub has_with: bool,
+    pub(crate) has_with: bool,
     /// Whether that list is recursive.
-    pub is_recursive: bool,
+    pub(crate) is_recursive: bool,
     /// The text after it.
     pub pieces: Vec<Piece>,
     /// Whether it says itself how many rows it wants.
-    pub has_limit: bool,
+    pub(crate) has_limit: bool,
     /// Whether anything in it could fail on a value of a row.
-    pub can_fail: bool,
+    pub(crate) can_fail: bool,
     /// The columns that it does more with than to show them, in small letters.
-    pub weighed: HashSet<String>,
+    pub(crate) weighed: HashSet<String>,
     /// Of these, the ones that it does more with than to compare, to sort and to group by them.
     pub opened: HashSet<String>,
 }
 
 impl Select {
     /// Whether it does more with a field than to show it.
-    pub fn weighs(&self, field: &Field) -> bool {
+    pub(crate) fn weighs(&self, field: &Field) -> bool {
         self.weighed.contains(&field.name().to_lowercase())
     }
 
     /// The same, that compares no column of these models as it is stored whose values may look like
     /// documents; `None` where it compares none so.
-    pub fn wary(&self, models: &[&Model]) -> Option<Self> {
+    pub(crate) fn wary(&self, models: &[&Model]) -> Option<Self> {
         let mut fields = models.iter().flat_map(|model| model.fields());
         let is_stored =
             |field: &Field| self.weighs(field) && field.may_hold_documents() && !self.veils(field);
@@ -65,7 +65,7 @@ impl Select {
 
     /// Whether it could tell by a field what is hidden in values that look like documents, and is
     /// given the field without them.
-    pub fn veils(&self, field: &Field) -> bool {
+    pub(crate) fn veils(&self, field: &Field) -> bool {
         let opens = || self.opened.contains(&field.name().to_lowercase());
         self.weighs(field) && (documents::veils(field) || (field.may_hold_documents() && opens()))
     }
@@ -84,7 +84,7 @@ pub enum Piece {
 
 /// The statement of a tool, but for the values of its parameters.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     dialect: Dialect,
     segments: Vec<Piece>,
     slots: Vec<Slot>,
@@ -113,7 +113,7 @@ pub enum Purpose {
 impl Template {
     /// The statement over these models; `slots` are the parameters in their order, and `limit` the
     /// rows that are asked for where the text asks for no number of its own.
-    pub fn new(
+    pub(crate) fn new(
         select: &Select,
         models: &[&Model],
         slots: Vec<Slot>,
@@ -150,7 +150,7 @@ impl Template {
 
     /// The same, with result columns that an engine has described, those of values of at most so
     /// many bytes; no more than `limit` rows come of it.
-    pub fn shaped(mut self, columns: &[Column<'_>], max_bytes: usize, limit: u32) -> Self {
+    pub(crate) fn shaped(mut self, columns: &[Column<'_>], max_bytes: usize, limit: u32) -> Self {
         let result = result::read(columns, self.dialect, max_bytes);
         if let Some(projection) = result.projection {
             let head = format!("SELECT {projection} FROM (");
@@ -173,13 +173,13 @@ impl Template {
     }
 
     /// The same, that reads more than models or calls what the operator names: code of others may run.
-    pub fn coded(mut self, coded: bool) -> Self {
+    pub(crate) fn coded(mut self, coded: bool) -> Self {
         self.runs_code |= coded;
         self
     }
 
     /// The same, that calls no function: on SQLite each of its steps is over soon.
-    pub fn brief(mut self, is_brief: bool) -> Self {
+    pub(crate) fn brief(mut self, is_brief: bool) -> Self {
         self.is_brief = is_brief;
         self
     }
@@ -188,7 +188,7 @@ impl Template {
     ///
     /// MariaDB looks into tables while it plans, and tells what it found there; of no rows it tells
     /// the columns.
-    pub fn described(&self) -> Statement {
+    pub(crate) fn described(&self) -> Statement {
         let whole = |slot: &Slot| match slot.is_whole() {
             true => Argument::One(crate::plan::Value::Int(0)),
             false => Argument::Null,
@@ -205,7 +205,7 @@ impl Template {
     }
 
     /// The statement with these values, one for each parameter.
-    pub fn statement(&self, arguments: &[Argument]) -> Statement {
+    pub(crate) fn statement(&self, arguments: &[Argument]) -> Statement {
         let (text, values) = match &self.fixed {
             Some(text) => (Arc::clone(text), self.values(arguments)),
             None => {

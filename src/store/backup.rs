@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 /// Everything that a store held at one moment.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Backup {
+pub(crate) struct Backup {
     lucarne_store: u32,
     /// In milliseconds since 1970, as all times of the store.
     taken_at: i64,
@@ -67,7 +67,7 @@ impl Backup {
     ///
     /// # Errors
     /// One that is no backup, or of another version.
-    pub fn parse(text: &[u8]) -> Result<Self, Advice> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, Advice> {
         let fault = |message: String, help: &str| Advice::about("backup", message, help.to_owned());
         let backup: Self = serde_json::from_slice(text).map_err(|error| {
             let message = format!(
@@ -88,22 +88,17 @@ impl Backup {
     ///
     /// # Errors
     /// Nothing that a row can hold.
-    pub fn text(&self) -> serde_json::Result<String> {
+    pub(crate) fn text(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
 
     /// When it was taken.
-    pub fn taken_at(&self) -> DateTime<Utc> {
+    pub(crate) fn taken_at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.taken_at).unwrap_or_default()
     }
 
-    /// The revision that it holds.
-    pub fn revision(&self) -> i64 {
-        self.revision
-    }
-
     /// How many tenants, databases and tokens it holds.
-    pub fn counts(&self) -> [usize; 3] {
+    pub(crate) fn counts(&self) -> [usize; 3] {
         [self.tenants.len(), self.databases.len(), self.tokens.len()]
     }
 
@@ -191,7 +186,7 @@ impl Store {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn backup(&self) -> Result<Backup, StoreFailure> {
+    pub(crate) async fn backup(&self) -> Result<Backup, StoreFailure> {
         const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         within(async {
             match &self.backend {
@@ -208,7 +203,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn done_since(&self, backup: &Backup) -> Result<Vec<Since>, StoreFailure> {
+    pub(crate) async fn done_since(&self, backup: &Backup) -> Result<Vec<Since>, StoreFailure> {
         let now = self.backup().await?;
         Ok(backup.clone().close(&now))
     }
@@ -218,7 +213,7 @@ impl Store {
     ///
     /// # Errors
     /// When it does not answer, or the rows contradict each other; then nothing is changed.
-    pub async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refusal> {
+    pub(crate) async fn restore(&self, backup: Backup, reopen: bool) -> Result<i64, Refusal> {
         let mut backup = backup;
         transaction!(self, session: Refusal => {
             // First, so that nobody else changes it meanwhile.

@@ -73,7 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::add_database`].
-    pub async fn add_database_by(
+    pub(crate) async fn add_database_by(
         &self,
         tenant: &TenantId,
         new: NewDatabase,
@@ -105,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::add_database`].
-    pub async fn update_database_by(
+    pub(crate) async fn update_database_by(
         &self,
         id: &DatabaseId,
         edit: impl Fn(&mut Database) + Send + Sync,

@@ -8,7 +8,7 @@ use super::StoreFailure;
 const BYTES: usize = 8;
 
 /// Whether a text could be an id: names that could are refused, so that either finds one record.
-pub fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == BYTES * 2 && text.bytes().all(digit)
 }

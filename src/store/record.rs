@@ -147,7 +147,7 @@ pub struct Token {
 
 impl Token {
     /// What decides whether it lets anyone in.
-    pub fn standing(&self, tenant: &Tenant) -> Standing {
+    pub(crate) fn standing(&self, tenant: &Tenant) -> Standing {
         Standing {
             until: None,
             active: self.active,

@@ -54,7 +54,7 @@ pub enum SealFault {
 
 impl SealFault {
     /// Whether another key would help.
-    pub fn is_of_key(self) -> bool {
+    pub(crate) fn is_of_key(self) -> bool {
         matches!(self, Self::NoKey | Self::OtherKey)
     }
 }

@@ -4,7 +4,7 @@ use super::Tool;
 
 /// What of a description a model may take for more than a description: addresses, and words that
 /// others use to turn it around.
-pub fn of_description(tool: &Tool) -> Option<&'static str> {
+pub(crate) fn of_description(tool: &Tool) -> Option<&'static str> {
     let text = tool.description.to_lowercase();
     let mut words = text.split(|letter: char| !letter.is_alphanumeric());
     if ["http:", "https:", "www."]

@@ -123,7 +123,7 @@ pub fn taken(tool: &Tool) -> impl Iterator<Item = (&Parameter, &Accepted)> {
 }
 
 /// The field that a parameter is of, where it is one's.
-pub fn field_of<'c>(class: &Class, catalog: &'c Catalog) -> Option<&'c Field> {
+pub(crate) fn field_of<'c>(class: &Class, catalog: &'c Catalog) -> Option<&'c Field> {
     match class {
         Class::Field { model, field } => catalog.model(model)?.field(field),
         Class::Plain(_) => None,

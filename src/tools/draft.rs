@@ -11,7 +11,7 @@ const TO_SAY: &str = "Say what it answers, and when to use it.";
 
 /// The parameters of a statement in the order of its text, each with its type as a file writes it:
 /// of the field that it is compared with, where there is only one.
-pub fn parameters(mentions: &Mentions, catalog: &Catalog) -> Vec<(String, String)> {
+pub(crate) fn parameters(mentions: &Mentions, catalog: &Catalog) -> Vec<(String, String)> {
     let names = catalog.models().iter().map(|model| model.name().to_owned());
     let models: Vec<String> = names.filter(|name| mentions.names(name)).collect();
     let typed = mentions.parameters.iter().map(|used| {
@@ -36,7 +36,7 @@ pub fn parameters(mentions: &Mentions, catalog: &Catalog) -> Vec<(String, String
 }
 
 /// Takes the engine's word for what was left a text, for nothing else was known of it.
-pub fn guess(parameters: &mut [(String, String)], types: &[FieldType]) {
+pub(crate) fn guess(parameters: &mut [(String, String)], types: &[FieldType]) {
     for ((_, kind), class) in parameters.iter_mut().zip(types) {
         let name = match class {
             FieldType::Integer { .. } => "integer",

@@ -335,7 +335,7 @@ const MYSQL: &[&str] = &[
 ];
 
 /// Whether a function may be called without being named; `name` is in small letters.
-pub fn is_built_in(dialect: Dialect, name: &str) -> bool {
+pub(crate) fn is_built_in(dialect: Dialect, name: &str) -> bool {
     let own = match dialect {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
@@ -345,12 +345,12 @@ pub fn is_built_in(dialect: Dialect, name: &str) -> bool {
 }
 
 /// Whether a function stands for an operator (SQLite).
-pub fn is_operator(name: &str) -> bool {
+pub(crate) fn is_operator(name: &str) -> bool {
     matches!(name, "->" | "->>" | "like" | "glob")
 }
 
 /// Every function of the list, for hints.
-pub fn built_in(dialect: Dialect) -> impl Iterator<Item = &'static str> {
+pub(crate) fn built_in(dialect: Dialect) -> impl Iterator<Item = &'static str> {
     let own = match dialect {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,

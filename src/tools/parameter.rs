@@ -20,9 +20,9 @@ pub use crate::value::Argument;
 use crate::value::Value;
 
 /// The most values of a list, and of an `enum`.
-pub const MAX_VALUES: usize = 100;
+pub(crate) const MAX_VALUES: usize = 100;
 /// The longest text that a bound may allow, in characters.
-pub const MAX_LENGTH: usize = 4_096;
+pub(crate) const MAX_LENGTH: usize = 4_096;
 
 /// One parameter.
 #[derive(Debug, Clone)]
@@ -56,12 +56,12 @@ impl fmt::Display for Parameter {
 
 impl Parameter {
     /// Whether a call may go without it.
-    pub fn is_optional(&self) -> bool {
+    pub(crate) fn is_optional(&self) -> bool {
         matches!(&self.source, Source::Client(accepted) if !accepted.is_required || accepted.default.is_some())
     }
 
     /// Whether its value is no text of any kind: what a field takes is not known from the file.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         let Source::Client(accepted) = &self.source else {
             return false;
         };
@@ -150,7 +150,7 @@ pub struct Accepted {
     /// What it is where the client gives none.
     pub default: Option<Fallback>,
     /// Whether a client must give it; one that it need not give and that has no default is NULL.
-    pub is_required: bool,
+    pub(crate) is_required: bool,
     /// The values that are taken.
     pub choices: Option<Vec<Box<RawValue>>>,
     /// The least number or moment, or the fewest characters.
@@ -158,7 +158,7 @@ pub struct Accepted {
     /// The largest number or moment, or the most characters.
     pub max: Option<Box<RawValue>>,
     /// What a text must match, whole.
-    pub pattern: Option<Arc<Regex>>,
+    pub(crate) pattern: Option<Arc<Regex>>,
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ fn words(class: FieldType) -> &'static str {
 
 impl Accepted {
     /// What a call binds where the client gives nothing; `None` where it must.
-    pub fn fallback(
+    pub(crate) fn fallback(
         &self,
         field: Option<&Field>,
         now: DateTime<Utc>,

@@ -14,7 +14,7 @@ use crate::protocol::tool::members;
 
 /// A parameter as `describe` tells of it.
 #[derive(Debug, Serialize)]
-pub struct Described<'t> {
+pub(crate) struct Described<'t> {
     name: &'t str,
     #[serde(rename = "type")]
     kind: String,
@@ -34,7 +34,7 @@ pub struct Described<'t> {
 }
 
 /// The parameters that a client gives, where the models are these; none of them is told before.
-pub fn parameters<'t>(tool: &'t Tool, catalog: Option<&'t Catalog>) -> Vec<Described<'t>> {
+pub(crate) fn parameters<'t>(tool: &'t Tool, catalog: Option<&'t Catalog>) -> Vec<Described<'t>> {
     let described = taken(tool).map(|(parameter, accepted)| {
         let field = catalog.and_then(|catalog| field_of(&accepted.class, catalog));
         let list = if accepted.is_list { "[]" } else { "" };

@@ -38,7 +38,7 @@ pub struct Statement {
     /// Its own lists of WITH, which no table that it reads is called by.
     pub lists: HashSet<String>,
     /// The columns that it does more with than to show them, and where; of a raw one all columns.
-    pub weighed: Vec<(String, Place)>,
+    pub(crate) weighed: Vec<(String, Place)>,
 }
 
 /// What a statement may name.

@@ -13,7 +13,7 @@ impl Live {
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub fn reread(&mut self) -> Result<Vec<Advice>, NotReloaded> {
+    pub(crate) fn reread(&mut self) -> Result<Vec<Advice>, NotReloaded> {
         let (new, faults) = self.config.reread()?;
         let faults = faults.iter().flat_map(Faults::iter);
         let mut faults: Vec<Advice> = faults.cloned().collect();

@@ -57,7 +57,7 @@ pub struct ToldTool {
     pub limit: Option<u32>,
     /// The most rows that a step reads without an index, where the engine tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scan: Option<u64>,
+    pub(crate) scan: Option<u64>,
     /// Where it stands.
     pub place: String,
     /// Its SQL.
@@ -158,7 +158,7 @@ impl<'o> Workbench<'o> {
     /// # Errors
     /// Words that give no parameters, a caller of whom the store does not know, and what a client
     /// would be told.
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         name: &str,
         words: &[String],

@@ -13,7 +13,7 @@ use super::{Engine, decode};
 use crate::advice::Advice;
 
 /// Variables that fill in an operator's URL of PostgreSQL.
-pub const OF_POSTGRES: &[&str] = &[
+pub(crate) const OF_POSTGRES: &[&str] = &[
     "PGUSER",
     "PGPASSWORD",
     "PGPASSFILE",

@@ -51,7 +51,7 @@ impl SqliteFile {
 
     /// The file of a path that has no links, and must have none when it is opened: whoever may
     /// write to one of its folders could lead it elsewhere.
-    pub fn without_links(path: PathBuf) -> Self {
+    pub(crate) fn without_links(path: PathBuf) -> Self {
         Self {
             path,
             absolute: None,
@@ -60,7 +60,7 @@ impl SqliteFile {
     }
 
     /// Whether a link on the way to it is followed when it is opened.
-    pub fn follows_links(&self) -> bool {
+    pub(crate) fn follows_links(&self) -> bool {
         self.follows_links
     }
 

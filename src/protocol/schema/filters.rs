@@ -69,7 +69,6 @@ pub enum Counted {
 /// Operators on one field; all of them must hold. NULL fails a comparison with a value.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("minProperties" = 1), transform = plainly)]
-#[expect(missing_docs, reason = "each is the operator of its name")]
 pub struct Operators {
     #[schemars(rename = "$eq", with = "Plain", default)]
     pub eq: Option<Plain>,

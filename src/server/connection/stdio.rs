@@ -30,11 +30,16 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The service for one client, which started it and talks to it by pipes.
 #[derive(Debug)]
-pub struct StdioService(App);
+pub(crate) struct StdioService(App);
 
 impl StdioService {
     /// The service of a configuration; `stop` ends it before its input does.
-    pub fn new(config: &Config, service: Arc<Service>, metrics: Arc<Metrics>, stop: Stop) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        service: Arc<Service>,
+        metrics: Arc<Metrics>,
+        stop: Stop,
+    ) -> Self {
         let mut app = App::new(config, config.service.listen, service, metrics);
         app.stop = stop;
         Self(app)
@@ -47,7 +52,7 @@ impl StdioService {
     ///
     /// # Errors
     /// When the output cannot be written, for another reason than that nobody reads it.
-    pub async fn serve(
+    pub(crate) async fn serve(
         self,
         input: impl AsyncRead + Send + Unpin + 'static,
         output: impl AsyncWrite + Unpin,

@@ -13,7 +13,7 @@ const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 100];
 
 /// A parameter: the type that its values are bound as.
 #[derive(Debug, Clone)]
-pub struct Slot {
+pub(crate) struct Slot {
     class: FieldType,
     /// The name of a field's own type, where it is a field's.
     own: Option<Box<str>>,
@@ -24,7 +24,7 @@ pub struct Slot {
 
 impl Slot {
     /// One of a type.
-    pub fn plain(class: FieldType, is_list: bool) -> Self {
+    pub(crate) fn plain(class: FieldType, is_list: bool) -> Self {
         Self {
             class,
             own: None,
@@ -34,7 +34,7 @@ impl Slot {
     }
 
     /// One of whatever type the engine takes it for: nothing can be bound to it.
-    pub fn open(is_list: bool) -> Self {
+    pub(crate) fn open(is_list: bool) -> Self {
         Self {
             is_open: true,
             ..Self::plain(FieldType::Text, is_list)
@@ -42,7 +42,7 @@ impl Slot {
     }
 
     /// One that is compared with a field.
-    pub fn of(field: &Field, is_list: bool) -> Self {
+    pub(crate) fn of(field: &Field, is_list: bool) -> Self {
         Self {
             class: field.field_type(),
             own: Some(field.cast().into()),

@@ -27,20 +27,20 @@ pub struct Column {
 
 /// How a parameter is used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Used {
+pub(crate) struct Used {
     /// Its name.
     pub name: String,
     /// Whether it is all that an IN holds.
     pub is_list: bool,
     /// Whether it says how many rows there are.
-    pub is_count: bool,
+    pub(crate) is_count: bool,
     /// The column that it is compared with.
     pub like: Option<Column>,
 }
 
 /// What a statement names.
 #[derive(Debug)]
-pub struct Mentions {
+pub(crate) struct Mentions {
     dialect: Dialect,
     /// Names of tables with what stands for them.
     tables: Vec<(String, String)>,
@@ -53,7 +53,7 @@ pub struct Mentions {
 ///
 /// # Errors
 /// What keeps it from being read.
-pub fn read(text: &Text, dialect: Dialect) -> Result<Mentions, Vec<Fault>> {
+pub(crate) fn read(text: &Text, dialect: Dialect) -> Result<Mentions, Vec<Fault>> {
     let names = Names {
         dialect,
         models: None,
@@ -81,7 +81,7 @@ pub fn read(text: &Text, dialect: Dialect) -> Result<Mentions, Vec<Fault>> {
 
 impl Mentions {
     /// The fields that are read of these models, as `model.field`.
-    pub fn fields(&self, models: &[String], catalog: &Catalog) -> Vec<String> {
+    pub(crate) fn fields(&self, models: &[String], catalog: &Catalog) -> Vec<String> {
         let mut fields = Vec::new();
         for column in &self.columns {
             for model in self.models_of(column, models, catalog) {
@@ -95,12 +95,17 @@ impl Mentions {
     }
 
     /// Whether a table of that name is read.
-    pub fn names(&self, model: &str) -> bool {
+    pub(crate) fn names(&self, model: &str) -> bool {
         self.tables.iter().any(|(_, table)| self.same(table, model))
     }
 
     /// The only field of these models that a column can be, as `model.field`.
-    pub fn field(&self, column: &Column, models: &[String], catalog: &Catalog) -> Option<String> {
+    pub(crate) fn field(
+        &self,
+        column: &Column,
+        models: &[String],
+        catalog: &Catalog,
+    ) -> Option<String> {
         let mut found = self.models_of(column, models, catalog);
         let model = found.next().filter(|_| found.next().is_none())?;
         Some(format!("{}.{}", model.name(), self.name_in(column, model)))

@@ -35,7 +35,7 @@ impl ServerUrl {
     }
 
     /// Whether the server must prove that it is the host of that name.
-    pub fn verifies_host(&self) -> bool {
+    pub(crate) fn verifies_host(&self) -> bool {
         let mode = self.ssl_mode();
         matches!(mode.as_deref(), Some("verify-full" | "verify_identity"))
     }
@@ -68,7 +68,7 @@ impl ServerUrl {
     }
 
     /// What the file of a local socket is called.
-    pub fn socket_name(&self) -> String {
+    pub(crate) fn socket_name(&self) -> String {
         match self.engine {
             Engine::MySql => "mysql.sock".to_owned(),
             _ => format!(".s.PGSQL.{}", self.port()),
