@@ -174,7 +174,7 @@ fn expected(rows: &Rows<'_>, filter: &Value, of: &Value) -> Vec<Value> {
             .map_or(Value::Null, |up| json!({"id": up["id"], "s": up["s"]}));
         json!({
             "id": row["id"], "up.s": rows.value(row, "up.s"), "far": rows.value(row, "up.up.must"),
-            "n": many.len(), "k": kept.len(), "sum": sum(&kept, "d"), "up": up,
+            "many": many.len(), "k": kept.len(), "sum": sum(&kept, "d"), "up": up,
             "t": {"rows": list, "has_more": kept.len() > 3},
         })
     });
@@ -198,7 +198,7 @@ fn what_is_not_seen_is_as_if_it_were_not_there() {
             let rows = Rows(&ruled.seen);
             let params = json!({
                 "filters": filter, "fields": ["id", "up.s"], "limit": 100, "total": true,
-                "compute": {"far": "up.up.must", "n": {"$count": "t"}, "k": {"$count": "t", "where": of},
+                "compute": {"far": "up.up.must", "many": {"$count": "t"}, "k": {"$count": "t", "where": of},
                     "sum": {"$sum": "t.d", "where": of}},
                 "include": {"up": {"fields": ["id", "s"]},
                     "t": {"fields": ["id"], "filters": of, "limit": 3}},
