@@ -8,7 +8,7 @@ mod principal;
 mod scope;
 mod standing;
 
-pub(crate) use credential::looks_made;
+pub(crate) use credential::may_hold_made;
 pub use credential::{Credential, Digest, Tokens, digest, judge};
 pub use principal::{Caller, Client};
 pub(crate) use principal::{Holder, Principal};

@@ -26,6 +26,14 @@ pub enum Speech {
     Tools,
 }
 
+/// Names as a text tells them.
+pub(crate) fn listed(names: &[&str]) -> Box<str> {
+    match names {
+        [] => "none".into(),
+        names => names.join(", ").into(),
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Hint {
@@ -357,6 +365,14 @@ mod tests {
             "Model 'x' not allowed. Allowed models: users, tickets, change_log"
         );
         assert_eq!(kind.code(), "model_not_allowed");
+        let kind = ErrorKind::ModelNotAllowed {
+            model: "x".into(),
+            allowed: listed(&[]),
+        };
+        assert_eq!(
+            kind.to_string(),
+            "Model 'x' not allowed. Allowed models: none"
+        );
         assert_eq!(
             ErrorKind::Exclusive("cursor", "offset").to_string(),
             "Parameters 'cursor' and 'offset' exclude each other"

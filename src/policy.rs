@@ -42,7 +42,7 @@ use quota::{Quota, RowReservation};
 use crate::auth::Client;
 use crate::catalog::{Catalog, Model};
 use crate::config::{Numbers, TOOL_COPIES};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, listed};
 use crate::plan::{CursorKey, Limits};
 use crate::protocol::{Action, Read};
 use crate::suggest;
@@ -304,7 +304,7 @@ impl Policy {
             let allowed: Vec<&str> = self.toolbox.written().map(|it| &*it.tool.name).collect();
             let kind = ErrorKind::ToolNotAllowed {
                 tool: name.into(),
-                allowed: allowed.join(", ").into(),
+                allowed: listed(&allowed),
             };
             match suggest::nearest(name, allowed) {
                 Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),
@@ -352,7 +352,7 @@ impl Policy {
         let names = self.names();
         let kind = ErrorKind::ModelNotAllowed {
             model: name.into(),
-            allowed: names.join(", ").into(),
+            allowed: listed(&names),
         };
         match suggest::nearest(name, names) {
             Some(near) => Error::from(kind).with_hint(format!("did you mean {near:?}?")),

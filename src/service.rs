@@ -19,8 +19,7 @@ pub(crate) mod trial;
 mod whoami;
 
 pub(crate) use follow::{Change, PolicyReceiver};
-pub(crate) use trial::Trial;
-pub use trial::Tried;
+pub use trial::{Trial, Tried};
 
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
@@ -100,9 +99,21 @@ pub(crate) struct Terms<'p> {
     pub policy: &'p Policy,
     /// The form.
     pub form: Form,
+    /// What is known of whoever asks, in the place of what its token says: only where an operator
+    /// tries a call.
+    attributes: &'p [(String, String)],
 }
 
 impl<'p> Terms<'p> {
+    /// As a client asks.
+    pub(crate) fn new(policy: &'p Policy, form: Form) -> Self {
+        Self {
+            policy,
+            form,
+            attributes: &[],
+        }
+    }
+
     fn max_bytes(self) -> usize {
         match self.form {
             Form::Message => self.policy.settings.max_response_bytes,
@@ -343,10 +354,7 @@ impl Service {
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
         let policy = self.policy();
-        let terms = Terms {
-            policy: &policy,
-            form: Form::Message,
-        };
+        let terms = Terms::new(&policy, Form::Message);
         self.answer_by(terms, caller, read, out).await
     }
 
@@ -361,6 +369,18 @@ impl Service {
         read: &Read<'_>,
         out: Vec<u8>,
     ) -> Result<Answer, Error> {
+        let answered = self.answer_or_cause(terms, caller, read, out).await;
+        answered.map_err(|fail| fail.error)
+    }
+
+    /// The same, with what the log says of a failure.
+    async fn answer_or_cause(
+        &self,
+        terms: Terms<'_>,
+        caller: &Caller,
+        read: &Read<'_>,
+        out: Vec<u8>,
+    ) -> Result<Answer, Fail> {
         let started = Instant::now();
         let policy = terms.policy;
         // Only names of the whitelist and known actions become labels.
@@ -417,18 +437,19 @@ impl Service {
             tool,
             took,
         };
-        let Fail { error, cause, .. } = match result {
+        let fail = match result {
             Ok(answer) => {
                 line.answered(answer.rows, slow);
                 return Ok(answer);
             }
             Err(fail) => fail,
         };
+        let error = &fail.error;
         match error.kind().is_failure() && self.is_news(error.kind()) {
-            true => line.failed(&error, cause),
-            false => line.refused(&error),
+            true => line.failed(error, fail.cause.as_deref()),
+            false => line.refused(error),
         }
-        Err(error)
+        Err(fail)
     }
 
     /// A place among the requests that are answered at once, and among those of its tenant, unless
@@ -473,8 +494,7 @@ impl Service {
     ) -> Result<Answer, Fail> {
         let policy = terms.policy;
         if let (Some(Action::Call), Some(tool)) = (Action::parse(read.action), read.tool) {
-            let asker = call::asker(policy);
-            let asked = (tool, read.params, asker);
+            let asked = (tool, read.params, call::asker(terms));
             return Box::pin(self.call(terms, asked, out, filters, until)).await;
         }
         if let (Some(Action::Describe), Some(tool)) = (Action::parse(read.action), read.tool) {

@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tracing::warn;
 
 use super::Refused;
 use crate::auth::{self, Credential};
 use crate::observe::{Audit, ChangeRecord};
+
+/// How often a name may be encoded on its way into a path.
+const ENCODINGS: usize = 3;
 
 /// Who administers, and where it is recorded.
 #[derive(Debug, Clone, Copy)]
@@ -90,22 +94,43 @@ impl Ledger<'_> {
 }
 
 /// The name or path of what is meant, without a token that somebody took for a name: whoever revokes
-/// one that leaked may well paste it.
+/// one that leaked may well paste it, with what stands around it, and a page or a shell encodes that.
 fn without_tokens(of: &str) -> Cow<'_, str> {
-    let ends = |letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_');
-    if !of.split(ends).any(auth::looks_made) {
-        return of.into();
+    let (mut plain, mut is_other) = (of.to_owned(), false);
+    for encodings in 0..=ENCODINGS {
+        if encodings > 0 {
+            plain = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
+        }
+        if auth::may_hold_made(&plain) {
+            (plain, is_other) = (labelled(&plain), true);
+        }
     }
-    let mut told = String::with_capacity(of.len());
-    for piece in of.split_inclusive(ends) {
-        let word = piece.trim_end_matches(ends);
-        match auth::looks_made(word) {
+    match is_other {
+        true => plain.into(),
+        false => of.into(),
+    }
+}
+
+/// A text with labels in the place of what may be tokens.
+fn labelled(text: &str) -> String {
+    let ends = |letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_');
+    let mut told = String::with_capacity(text.len());
+    for piece in text.split_inclusive(ends) {
+        let (word, end) = piece.split_at(piece.trim_end_matches(ends).len());
+        // Two digits after a percent sign are no part of a token that is whole without them.
+        let escape = match told.ends_with('%') && word.get(2..).is_some_and(auth::may_hold_made) {
+            true => 2,
+            false => 0,
+        };
+        let (escape, word) = word.split_at(escape);
+        told += escape;
+        match auth::may_hold_made(word) {
             true => told.extend(["[token ", &Credential::of(word).to_string(), "]"]),
             false => told += word,
         }
-        told += &piece[word.len()..];
+        told += end;
     }
-    told.into()
+    told
 }
 
 /// What a line of the audit says.
@@ -145,10 +170,38 @@ mod tests {
             let path = format!("/admin/api/tokens/{token}/rotate");
             let told = without_tokens(&path);
             assert!(told.starts_with("/admin/api/tokens/[token ") && told.ends_with("]/rotate"));
-            // As it is pasted.
-            for (before, behind) in [("Bearer ", ""), (" ", "%20"), ("\"", "\""), ("é", "\n")] {
+            // As it is pasted, and as a page or a shell encodes that.
+            let label = format!("[token {}]", Credential::of(token));
+            for (before, behind) in [
+                ("Bearer ", ""),
+                (" ", "%20"),
+                ("\"", "\""),
+                ("é", "\n"),
+                ("%20", ""),
+                ("%22", "%22"),
+                ("Bearer%20", ""),
+                ("x-mcp-token%3A%20", ""),
+                ("%E2%80%9C", "%E2%80%9D"),
+            ] {
                 let told = without_tokens(&format!("{before}{token}{behind}")).into_owned();
-                assert!(!told.contains(token) && told.ends_with(behind), "{told}");
+                assert!(told.contains(&label), "{told}");
+            }
+            // With more of its own letters around it, with those encoded, and behind a percent sign
+            // that encodes nothing.
+            let encoded = token.replace('-', "%2D").replace('_', "%255f");
+            for pasted in [
+                format!("x{token}"),
+                format!("-{token}"),
+                format!("lucarne_{token}_"),
+                format!("%{token}"),
+                format!("%2520{token}%2520"),
+                format!("100%{}", token.replace("Ab", "25").replace("Zz", "ab")),
+                encoded,
+            ] {
+                let told = without_tokens(&pasted);
+                let longest = told.split(|c: char| !c.is_ascii_alphanumeric());
+                let longest = longest.map(str::len).max();
+                assert!(longest <= Some(8), "{pasted}: {told}");
             }
         }
         for name in [
@@ -158,6 +211,9 @@ mod tests {
             "/",
             &"é".repeat(43),
             &"a b".repeat(20),
+            "a%20b",
+            "100%",
+            "0191e2c4-7d3b-7c1e-9f5a-2b8d4e6f1a3c",
         ] {
             assert_eq!(without_tokens(name), name);
         }

@@ -35,27 +35,22 @@ impl Tokens {
         )
     }
 
-    /// The place of a valid token among them, from 1.
+    /// The place of a token among them, from 1, where it is valid.
     ///
     /// Every valid token is compared, each to its end: the time tells nothing.
-    pub fn place(&self, token: &str) -> Option<usize> {
-        let given = digest(token);
+    pub fn place(&self, shown: &Credential) -> Option<usize> {
         let places = (1..).zip(&self.0);
         places.fold(None, |found, (place, valid)| {
-            match bool::from(valid.ct_eq(&given)) {
+            match bool::from(valid.ct_eq(&shown.digest)) {
                 true => found.or(Some(place)),
                 false => found,
             }
         })
     }
 
-    /// Whether a token that was valid still is.
-    pub fn holds(&self, id: &Credential) -> bool {
-        let mut found = Choice::from(0);
-        for valid in &self.0 {
-            found |= valid.ct_eq(&id.digest);
-        }
-        found.into()
+    /// Whether a token is valid.
+    pub fn holds(&self, shown: &Credential) -> bool {
+        self.place(shown).is_some()
     }
 
     /// Those that others hold too.
@@ -127,9 +122,10 @@ impl Credential {
     }
 }
 
-/// Whether a text looks like a token that a command made, of the store or by `lucarne token`.
-pub(crate) fn looks_made(text: &str) -> bool {
-    [MADE, MADE_TO_BE_SHARED].contains(&text.len()) && text.bytes().all(is_safe)
+/// Whether a text may hold a token that a command made, of the store or by `lucarne token`.
+pub(crate) fn may_hold_made(text: &str) -> bool {
+    text.split(|letter: char| !u8::try_from(letter).is_ok_and(is_safe))
+        .any(|run| run.len() >= MADE_TO_BE_SHARED)
 }
 
 fn is_safe(byte: u8) -> bool {

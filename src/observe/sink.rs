@@ -90,8 +90,8 @@ impl Sink {
             *length = found.len();
             return Ok(());
         }
-        let ours = *length > 0 && !ends_with(path, *length, &self.last)?;
-        let (last, torn) = last_line(path, file)?;
+        let ours = *length > 0 && !ends_with(file, *length, &self.last)?;
+        let (last, torn) = last_line(file)?;
         if torn > 0 {
             file.set_len(found.len() - torn)?;
         }
@@ -177,9 +177,14 @@ impl Sink {
         } = &mut self.place
         {
             file.sync_data()?;
-            *file = open(path)?;
-            *length = 0;
-            *regular = file.metadata()?.is_file();
+            let (before, opened) = (file.metadata()?, open(path)?);
+            let found = opened.metadata()?;
+            // What is cut off the same file shows after a signal as before.
+            if !is_same(&before, &found) {
+                *length = 0;
+            }
+            *regular = found.is_file();
+            *file = opened;
         }
         Ok(())
     }
@@ -203,8 +208,11 @@ impl Sink {
 
 /// Whether an open file is the one that stands at a path.
 fn is_at(path: &Path, open: &Metadata) -> bool {
-    let there = path.metadata();
-    there.is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino()))
+    path.metadata().is_ok_and(|there| is_same(&there, open))
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// Writes everything, and tells how much of it came through.
@@ -221,7 +229,10 @@ fn write_all(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<(
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    // A pipe that is opened for reading too has a reader who never reads.
+    let is_other = path.metadata().is_ok_and(|found| !found.is_file());
     OpenOptions::new()
+        .read(!is_other)
         .append(true)
         .create(true)
         .mode(0o600)
@@ -229,20 +240,19 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether this line is the last one before a place in a file.
-fn ends_with(path: &Path, place: u64, last: &Link) -> io::Result<bool> {
+fn ends_with(mut file: &File, place: u64, last: &Link) -> io::Result<bool> {
     let end = chain::end(last);
     let Some(begin) = place.checked_sub(end.len() as u64) else {
         return Ok(false);
     };
-    let mut reader = File::open(path)?;
-    reader.seek(SeekFrom::Start(begin))?;
+    file.seek(SeekFrom::Start(begin))?;
     let mut found = Vec::new();
-    reader.take(end.len() as u64).read_to_end(&mut found)?;
+    file.take(end.len() as u64).read_to_end(&mut found)?;
     Ok(found == end.as_bytes())
 }
 
 /// The last line of a file, and how many bytes of an unfinished one stand behind it.
-fn last_line(path: &Path, file: &File) -> io::Result<(Link, u64)> {
+fn last_line(mut file: &File) -> io::Result<(Link, u64)> {
     let found = file.metadata()?;
     if !found.is_file() || found.len() == 0 {
         return Ok((Link::default(), 0));
@@ -253,22 +263,21 @@ fn last_line(path: &Path, file: &File) -> io::Result<(Link, u64)> {
             "it does not end as an audit does",
         )
     };
-    let mut reader = File::open(path)?;
-    let end = break_before(&mut reader, found.len())?.ok_or_else(other)?;
-    let begin = break_before(&mut reader, end)?.map_or(0, |before| before + 1);
+    let end = break_before(file, found.len())?.ok_or_else(other)?;
+    let begin = break_before(file, end)?.map_or(0, |before| before + 1);
     if end - begin > LONGEST {
         return Err(other());
     }
-    reader.seek(SeekFrom::Start(begin))?;
+    file.seek(SeekFrom::Start(begin))?;
     let mut line = String::new();
-    let read = reader.take(end - begin).read_to_string(&mut line);
+    let read = file.take(end - begin).read_to_string(&mut line);
     read.map_err(|_| other())?;
     let last = chain::link(&line).map_err(|_| other())?;
     Ok((last, found.len() - end - 1))
 }
 
 /// Where the last line break before a place stands.
-fn break_before(file: &mut File, mut place: u64) -> io::Result<Option<u64>> {
+fn break_before(mut file: &File, mut place: u64) -> io::Result<Option<u64>> {
     let mut chunk = Vec::new();
     while place > 0 {
         let start = place.saturating_sub(CHUNK);
@@ -381,11 +390,16 @@ mod tests {
         let (cut, torn) = (text(6), whole[..whole.len() - 9].to_owned());
         let longer = forged(&text(4));
         for changed in [cut.into_bytes(), torn.into_bytes(), longer] {
-            std::fs::write(&path, &changed).unwrap();
-            sink.append(&lines(1)).unwrap();
-            assert!(broken(), "{}", String::from_utf8_lossy(&changed));
-            std::fs::write(&path, &whole).unwrap();
-            sink = Sink::open(Target::File(path.clone())).unwrap();
+            for reopens in [false, true] {
+                std::fs::write(&path, &changed).unwrap();
+                if reopens {
+                    sink.reopen().unwrap();
+                }
+                sink.append(&lines(1)).unwrap();
+                assert!(broken(), "{}", String::from_utf8_lossy(&changed));
+                std::fs::write(&path, &whole).unwrap();
+                sink = Sink::open(Target::File(path.clone())).unwrap();
+            }
         }
         sink.append(&lines(1)).unwrap();
         assert_eq!(verified(&[&path]).lines, 9);

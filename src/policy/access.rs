@@ -297,6 +297,15 @@ impl Clients {
         known.map(|known| &known.policy)
     }
 
+    /// What lets somebody in at that moment by a policy.
+    pub(crate) fn credential(&self, policy: &Policy, now: DateTime<Utc>) -> Option<Credential> {
+        let mut known = self.by_digest.iter();
+        let found = known.find(|(_, known)| {
+            std::ptr::eq(&*known.policy, policy) && known.standing.judge(now).is_ok()
+        });
+        found.map(|(digest, _)| Credential::from(*digest))
+    }
+
     /// Whether the time of any digest came to its end after the one and before the other.
     pub(crate) fn has_ended(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> bool {
         self.by_digest.values().any(|known| {

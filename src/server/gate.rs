@@ -92,6 +92,16 @@ pub struct Evidence {
     place: Option<String>,
 }
 
+impl Evidence {
+    /// That of whoever was let in before.
+    fn of(caller: &Caller) -> Self {
+        Self {
+            known: Some(caller.clone()),
+            place: None,
+        }
+    }
+}
+
 impl Default for Gate {
     fn default() -> Self {
         Self {

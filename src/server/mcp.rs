@@ -80,10 +80,7 @@ struct Context<'a> {
 impl<'a> Context<'a> {
     /// By what an action is answered.
     fn terms(&self) -> Terms<'a> {
-        Terms {
-            policy: self.policy,
-            form: Form::Tool,
-        }
+        Terms::new(self.policy, Form::Tool)
     }
 
     /// Records a request that reached no action.

@@ -10,13 +10,14 @@ use tracing::debug;
 
 use super::page::{self, Fail, confirm_all};
 use super::{Answer, Service, Source, Terms, counted};
+use crate::auth::Caller;
 use crate::catalog::Model;
 use crate::db::tool::Call;
 use crate::db::{Checked, Failure, FailureKind};
 use crate::encode::{self, Rows};
 use crate::error::{Error, ErrorKind};
 use crate::policy::{Exposed, Form, Policy, Ready, Unready, Written};
-use crate::protocol::Object;
+use crate::protocol::{Action, Object, Read};
 use crate::sql::Dialect;
 use crate::tools::call::{Asker, arguments};
 use crate::tools::{Outcome, Tool, schema};
@@ -59,33 +60,29 @@ impl Service {
     }
 
     /// Answers a call that an operator tries: `params` are a JSON object, and `attributes`, where
-    /// there are any, stand in the place of those of the policy's client. Nothing of it is recorded.
+    /// there are any, stand in the place of those of the policy's client.
     ///
     /// # Errors
     /// As a client's.
-    pub async fn try_tool(
+    pub(super) async fn try_tool(
         &self,
         policy: &Policy,
+        caller: &Caller,
         (name, params): (&str, &str),
         attributes: &[(String, String)],
     ) -> Result<String, NotAnswered> {
         let terms = Terms {
-            policy,
-            form: Form::Message,
+            attributes,
+            ..Terms::new(policy, Form::Message)
         };
-        let params = Object::parse(params).unwrap_or_default();
-        let own = asker(policy);
-        let asker = Asker {
-            attributes: match attributes.is_empty() {
-                true => own.attributes,
-                false => attributes,
-            },
-            ..own
+        let read = Read {
+            action: Action::Call.name(),
+            model: None,
+            tool: Some(name),
+            params: &Object::parse(params).unwrap_or_default(),
         };
-        let until = Instant::now() + policy.settings.query_timeout;
         let out = b"{\"status\":\"ok\",".to_vec();
-        let given = &mut Vec::new();
-        let answer = self.call(terms, (name, &params, asker), out, given, until);
+        let answer = self.answer_or_cause(terms, caller, &read, out);
         let mut out = answer.await.map_err(|fail| NotAnswered {
             error: fail.error,
             cause: fail.cause,
@@ -303,12 +300,15 @@ pub(crate) async fn schemas(policy: &Policy, written: &Written) -> Option<(Value
 }
 
 /// Who calls, as far as parameters can ask.
-pub(super) fn asker(policy: &Policy) -> Asker<'_> {
-    let grant = policy.grant.as_ref();
+pub(super) fn asker(terms: Terms<'_>) -> Asker<'_> {
+    let grant = terms.policy.grant.as_ref();
     Asker {
         tenant: grant.map(|grant| grant.client.tenant.as_str()),
         token: grant.map(|grant| grant.client.token.as_str()),
-        attributes: grant.map_or(&[], |grant| &grant.attributes),
+        attributes: match terms.attributes.is_empty() {
+            true => grant.map_or(&[], |grant| &grant.attributes),
+            false => terms.attributes,
+        },
         now: Utc::now(),
     }
 }

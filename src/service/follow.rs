@@ -71,6 +71,15 @@ impl PolicyReceiver {
         self.look()
     }
 
+    /// Waits until nobody is let in any more, and tells why.
+    pub(crate) async fn ended(&mut self) -> Refused {
+        loop {
+            if let Err(refused) = self.changed().await {
+                return refused;
+            }
+        }
+    }
+
     /// Looks at the policy of this moment.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ impl Line<'_> {
     }
 
     /// A failure that the operator has to hear of, with the driver's words.
-    pub(super) fn failed(&self, error: &Error, cause: Option<String>) {
+    pub(super) fn failed(&self, error: &Error, cause: Option<&str>) {
         let Self {
             caller,
             action,
@@ -94,7 +94,7 @@ impl fmt::Display for Millis {
 }
 
 /// What the log says of a failure after its text.
-fn told(error: &Error, cause: Option<String>) -> String {
+fn told(error: &Error, cause: Option<&str>) -> String {
     match (cause, error.kind()) {
         (Some(cause), _) => format!(": {cause}"),
         (None, ErrorKind::Overloaded) => {

@@ -89,7 +89,7 @@ impl Service {
         let policy = policy.map_err(|_| ErrorKind::Unavailable)?;
         let terms = Terms {
             policy: &policy,
-            form: terms.form,
+            ..terms
         };
         for pause in PAUSES {
             sleep(pause).await;

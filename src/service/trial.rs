@@ -1,5 +1,6 @@
 //! Calls that an operator tries: as whom, and whether an example comes as it says.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,16 +9,20 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Service;
+use super::call::NotAnswered;
+use crate::auth::{self, Credential};
 use crate::policy::{Clients, Policy, Written};
 use crate::tools::call::Caller;
 use crate::tools::{Example, Outcome};
 
 /// The clients that an operator may try as.
 #[derive(Debug)]
-pub(crate) struct Trial<'s> {
+pub struct Trial<'s> {
     service: &'s Service,
     /// Whom the store lets in, where there is a store.
     clients: Option<&'s Clients>,
+    /// Where the operator is, and by which way calls are tried.
+    by: (IpAddr, &'static str),
 }
 
 /// An example that was tried.
@@ -32,9 +37,40 @@ pub struct Tried {
 }
 
 impl<'s> Trial<'s> {
-    /// Trials of a service, whose store lets in these.
-    pub(crate) fn new(service: &'s Service, clients: Option<&'s Clients>) -> Self {
-        Self { service, clients }
+    /// Trials of a service, whose store lets in these; `by` is where the operator is, and by which
+    /// way calls are tried.
+    pub fn new(
+        service: &'s Service,
+        clients: Option<&'s Clients>,
+        by: (IpAddr, &'static str),
+    ) -> Self {
+        Self {
+            service,
+            clients,
+            by,
+        }
+    }
+
+    /// Calls a tool as whom a policy is of: it is bounded, counted and recorded as a request of that.
+    /// `params` are a JSON object, and `attributes`, where there are any, stand in the place of those
+    /// of the policy's client.
+    ///
+    /// # Errors
+    /// As a client's.
+    pub async fn call(
+        &self,
+        policy: &Policy,
+        asked: (&str, &str),
+        attributes: &[(String, String)],
+    ) -> Result<String, NotAnswered> {
+        let clients = self.clients;
+        let shown = clients.and_then(|clients| clients.credential(policy, Utc::now()));
+        let shown = shown.unwrap_or(Credential::LOCAL);
+        let client = policy.grant.as_ref().map(|grant| Arc::clone(&grant.client));
+        let (address, transport) = self.by;
+        let caller = auth::Caller::new(shown, client, address, transport);
+        let tried = self.service.try_tool(policy, &caller, asked, attributes);
+        tried.await
     }
 
     /// The policy of a caller: of the client of the store that it names and of no other; where it
@@ -123,7 +159,7 @@ impl<'s> Trial<'s> {
         let name = &*written.tool.name;
         let begun = Instant::now();
         let attributes = &example.caller.attributes;
-        let answer = self.service.try_tool(&policy, (name, &params), attributes);
+        let answer = self.call(&policy, (name, &params), attributes);
         let answer = answer.await;
         let took = begun.elapsed();
         let misses = match &answer {

@@ -8,7 +8,7 @@ use crate::support::document;
 
 /// Each requirement of the page, by its letter and how many there are.
 const REQUIREMENTS: [(char, usize); 15] = [
-    ('A', 11),
+    ('A', 12),
     ('T', 14),
     ('P', 12),
     ('W', 8),

@@ -1,5 +1,6 @@
 //! What takes away is in force within moments, whatever the database does.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -289,4 +290,126 @@ async fn a_token_is_revoked_while_the_store_is_locked() {
     // Two seconds by the promise, and as many for a busy machine; the lock is held all the while.
     assert!(took < Duration::from_secs(4), "{took:?}");
     assert_eq!(served.try_connect(&token).await.err(), Some(401));
+}
+
+/// What a client has begun to send: all but its last byte.
+async fn begun(address: SocketAddr, path: &str, token: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (sent, _) = body.split_at(body.len() - 1);
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {}\r\n\r\n{sent}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// What comes until the other side ends the connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let read = tokio::time::timeout(SOON, stream.read_to_string(&mut text));
+    read.await.unwrap().unwrap();
+    text
+}
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_records","arguments":{"model":"users"}}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_by_a_token_is_not_answered_once_it_is_gone() {
+    let folder = Folder::new().await;
+    folder.put("token", &format!("{TOKEN},{SECOND}"));
+    folder.put("admin", "first-token-of-an-operator");
+    folder.configure("MCP_TOKEN_FILE=token\nMCP_STORE=sqlite:store.db\nMCP_ADMIN_TOKEN_FILE=admin");
+    let served = folder.serve().await;
+    served.says("the admin API is at http://", 1).await;
+    let mut socket = served.connect(TOKEN).await;
+    let mut events = TcpStream::connect(served.address).await.unwrap();
+    let open = format!(
+        "GET /mcp/sse HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    events.write_all(open.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    while !told.contains("\n\n") || !told.contains("sessionId=") {
+        let mut bytes = [0; 1024];
+        let count = events.read(&mut bytes).await.unwrap();
+        told += std::str::from_utf8(&bytes[..count]).unwrap();
+    }
+    let (_, name) = told.split_once("sessionId=").unwrap();
+    let messages = format!(
+        "/mcp/messages?sessionId={}",
+        name.split('\n').next().unwrap()
+    );
+    let tenant = r#"{"name":"late"}"#;
+    let operator = "first-token-of-an-operator";
+    let mut posts = [
+        begun(served.address, "/mcp", TOKEN, CALL).await,
+        begun(served.address, &messages, TOKEN, CALL).await,
+        begun(served.admin, "/admin/api/tenants", operator, tenant).await,
+    ];
+    let begun_at = Instant::now();
+    folder.put("token", SECOND);
+    folder.put("admin", "second-token-of-an-operator");
+    assert_eq!(closed(&mut socket).await, Some(1008));
+    // The stream ends though a message for it is on its way.
+    assert!(!rest(&mut events).await.contains("jsonrpc"));
+    let opens = |token: &'static str| {
+        let admin = served.admin;
+        async move {
+            let mut post = begun(admin, "/admin/api/tenants", token, "{}").await;
+            post.write_all(b"}").await.unwrap();
+            rest(&mut post).await
+        }
+    };
+    while !opens(operator).await.starts_with("HTTP/1.1 401") {
+        assert!(begun_at.elapsed() < SOON);
+    }
+    for post in &mut posts {
+        post.write_all(b"}").await.unwrap();
+        let answer = rest(post).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let tenants = begun(
+        served.admin,
+        "/admin/api/tenants",
+        "second-token-of-an-operator",
+        tenant,
+    );
+    let mut tenants = tenants.await;
+    tenants.write_all(b"}").await.unwrap();
+    // Its name is still free.
+    let answer = rest(&mut tenants).await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_by_a_token_ends_with_it() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let mut owner = database.session().await;
+    let table = "CREATE TABLE users (id int PRIMARY KEY)";
+    owner.execute(table).await.unwrap();
+    let folder = Folder::new().await;
+    folder.put("token", &format!("{TOKEN},{SECOND}"));
+    let url = database.url();
+    folder.configure(&format!(
+        "DATABASE_URL={url}\nMCP_TOKEN_FILE=token\nMCP_ALLOWED_MODELS=users\nMCP_QUERY_TIMEOUT=60"
+    ));
+    let served = folder.serve().await;
+    // Whoever reads the table waits from now on.
+    owner
+        .execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut post = begun(served.address, "/mcp", TOKEN, CALL).await;
+    post.write_all(b"}").await.unwrap();
+    folder.put("token", SECOND);
+    let answer = rest(&mut post).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    owner.execute("COMMIT").await.unwrap();
+    drop(served);
+    database.remove().await;
 }

@@ -1,6 +1,7 @@
 //! Behind PgBouncer in transaction pooling.
 
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use lucarne::app;
 use lucarne::db::Db;
 use lucarne::observe::Metrics;
+use lucarne::service::Trial;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::skipped;
@@ -239,13 +241,14 @@ async fn tools_are_described_and_called() {
         let service = Arc::clone(&opened.service);
         tokio::spawn(async move {
             let policy = service.policy();
+            let trial = Trial::new(&service, None, (Ipv4Addr::LOCALHOST.into(), "test"));
             for id in (task * 20 + 1)..(task * 20 + 20) {
                 let params = format!("{{\"id\":{id}}}");
-                let one = service.try_tool(&policy, ("one", &params), &[]).await;
+                let one = trial.call(&policy, ("one", &params), &[]).await;
                 let row = format!("{{\"id\":{id},\"e\":\"ok\",\"n\":{id}.5}}");
                 assert!(one.unwrap().contains(&row));
                 let params = format!("{{\"ids\":[{id},{id},9999]}}");
-                let many = service.try_tool(&policy, ("many", &params), &[]).await;
+                let many = trial.call(&policy, ("many", &params), &[]).await;
                 let row = format!("[{{\"id\":{id},\"rows\":500,\"n\":{}}}]", id + 1);
                 let many = many.unwrap();
                 assert!(many.contains(&row), "{many}");

@@ -1,7 +1,10 @@
 //! What operators write is answered under row rules as if the other rows were not there: by a
 //! database in which they are, and by one from which they are gone.
 
+use std::net::Ipv4Addr;
+
 use lucarne::auth::Credential;
+use lucarne::service::Trial;
 use lucarne::store::NewToken;
 use serde_json::Value;
 
@@ -217,7 +220,8 @@ async fn answers(running: &Running, secret: &str, count: usize) -> Vec<Result<Va
     let mut answers = Vec::new();
     for at in 0..count {
         let name = format!("t{at}");
-        let answer = service.try_tool(&policy, (&name, "{}"), &[]).await;
+        let trial = Trial::new(service, None, (Ipv4Addr::LOCALHOST.into(), "test"));
+        let answer = trial.call(&policy, (&name, "{}"), &[]).await;
         answers.push(match answer {
             Ok(text) => Ok(serde_json::from_str(&text).unwrap()),
             Err(refused) => Err(format!("{}: {:?}", refused.error, refused.cause)),

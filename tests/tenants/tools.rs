@@ -300,5 +300,67 @@ within_ms = 60000
     let lines = std::fs::read_to_string(&audit).unwrap();
     let read = lines.lines().filter(|line| line.contains("testTool"));
     assert_eq!(read.count(), 2, "{lines}");
+    // Each call stands there as one of the token.
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let asked: Vec<Value> = lines
+        .filter(|line: &Value| line["event"] == "request")
+        .collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    for (line, (code, rows)) in asked.iter().zip([("ok", 1), ("not_permitted", 0)]) {
+        for (member, value) in [
+            ("tenant", json!("acme")),
+            ("name", json!("agent")),
+            ("action", json!("call")),
+            ("tool", json!("sought")),
+            ("transport", json!("admin")),
+            ("asked_by", json!("admin")),
+            ("code", json!(code)),
+            ("rows", json!(rows)),
+        ] {
+            assert_eq!(line[member], value, "{member} of {line}");
+        }
+        assert_ne!(line["token"], "local");
+    }
     api.hold_to_description().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_are_tried_as_requests_of_the_token_and_so_many_at_once() {
+    let data = Data::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tools.toml");
+    let one = "\n[[tool.example]]\nrows = \"1\"";
+    let file = format!(
+        "[[tool]]\nname = \"first\"\ndescription = \"A ticket.\"\n\
+         sql = \"SELECT id FROM tickets ORDER BY id LIMIT 1\"\nlimit = 1{}",
+        one.repeat(23)
+    );
+    std::fs::write(&path, file).unwrap();
+    let path = path.display().to_string();
+    let running = administered(&[("MCP_ADMIN_READ", "true"), ("MCP_TOOLS_FILE", &path)]).await;
+    let tenant = running.tenant("acme", &data.url(), &[]).await;
+    let mut agent = with("agent", &["tools"]);
+    agent.limits.rows_per_day = Some(6);
+    running.token(&tenant, agent).await;
+    let mut api = Api::new(&running);
+    let call = json!({ "action": "call", "tool": "first" });
+    let asked = api.done("POST", "/tokens/agent/ask", call.clone()).await;
+    assert_eq!(asked["status"], "ok", "{asked}");
+    let tried = api.done("POST", "/tools/first/test", json!(null)).await;
+    let misses = tried.as_array().unwrap().iter().map(|it| &it["misses"][0]);
+    let misses: Vec<&Value> = misses.collect();
+    // Both take of the rows of its day.
+    let untried = "not tried: lucarne tool test tries them all";
+    for (at, miss) in misses.iter().enumerate() {
+        match at {
+            0..5 => assert!(miss.is_null(), "{at}: {tried}"),
+            5..20 => assert_eq!(*miss, "refused: budget_spent", "{at}: {tried}"),
+            _ => assert_eq!(*miss, untried, "{at}: {tried}"),
+        }
+    }
+    assert_eq!(misses.len(), 23);
+    let asked = api.done("POST", "/tokens/agent/ask", call).await;
+    assert_eq!(asked["code"], "budget_spent", "{asked}");
 }

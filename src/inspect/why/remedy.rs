@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::words::{by_code_remedy, word};
+use super::words::{assignment, by_code_remedy, command, is_listable};
 use super::{Case, Change, Remedy};
 use crate::auth::{Client, Scope};
 use crate::config::Setting;
@@ -13,6 +13,9 @@ use crate::store::Database;
 
 /// What to do about a model that is listed, and is not served.
 const UNSERVED: &str = "lucarne access explain tells why: it is not there, or a rule cannot hold";
+/// What is said of a name that no list holds.
+const UNLISTABLE: &str = "its name has a comma, a quote or another character that no list of names \
+                          can hold: show it in a view, under another name";
 
 impl Case<'_> {
     pub(super) fn remedies(&self) -> Vec<Remedy> {
@@ -81,6 +84,9 @@ impl Case<'_> {
     fn reveal(&self, field: &str, rule: &str) -> Option<Remedy> {
         let name = format!("{}.{field}", self.model()?);
         let entry = rule.strip_prefix("MCP_HIDDEN_FIELDS: ");
+        if entry.is_none() && !is_listable(&name) {
+            return Some(told(UNLISTABLE));
+        }
         let Some(client) = self.client() else {
             let (variable, text) = match entry {
                 Some(_) => ("MCP_HIDDEN_FIELDS", "no longer hides it from anybody"),
@@ -159,13 +165,13 @@ impl Case<'_> {
     fn attribute(&self, name: &str) -> Option<Remedy> {
         let client = self.client()?;
         let known = self.policy?.grant.as_ref()?.attributes.iter();
-        let mut flags: Vec<String> = known
-            .map(|(name, value)| format!("--attr {}", word(&format!("{name}={value}"))))
+        let mut values: Vec<String> = known
+            .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        flags.push(format!("--attr {}=VALUE", word(name)));
+        values.push(format!("{name}=VALUE"));
+        let flags: Vec<_> = values.iter().map(|value| ("attr", &**value)).collect();
         let text = "says what the tool asks of whoever has the token: put it in the place of VALUE";
-        let command = of_token(client, &flags.join(" "));
-        Some(commanded(text, command))
+        Some(commanded(text, of_token(client, &flags)))
     }
 
     /// Lets a large model be read without an index.
@@ -235,40 +241,44 @@ impl Case<'_> {
     /// A change of one list of the token that asked.
     fn token(&self, member: &str, list: &[String], text: &str) -> Option<Remedy> {
         let client = self.client()?;
-        let flag = format!("--{member} {}", word(&list.join(",")));
+        let remedy = match list.iter().all(|name| is_listable(name)) {
+            true => commanded(text, of_token(client, &[(member, &list.join(","))])),
+            // The request of the admin API has a list of texts.
+            false => told(text),
+        };
         Some(Remedy {
             change: Some(Change {
                 path: format!("/tokens/{}", client.token_id),
                 body: json!({ (member): list }),
             }),
-            ..commanded(text, of_token(client, &flag))
+            ..remedy
         })
     }
 
     /// A limit of the token that asked.
     fn limits(&self, member: &str, value: u64, text: &str) -> Option<Remedy> {
         let client = self.client()?;
-        let flag = format!("--{} {value}", member.replace('_', "-"));
+        let (flag, number) = (member.replace('_', "-"), value.to_string());
         Some(Remedy {
             change: Some(Change {
                 path: format!("/tokens/{}", client.token_id),
                 body: json!({ "limits": { (member): value } }),
             }),
-            ..commanded(text, of_token(client, &flag))
+            ..commanded(text, of_token(client, &[(&flag, &number)]))
         })
     }
 
     /// A limit of its tenant.
     fn tenant(&self, member: &str, value: u64, text: &str) -> Option<Remedy> {
         let client = self.client()?;
-        let flag = format!("--{} {value}", member.replace('_', "-"));
-        let tenant = word(&client.tenant);
+        let (flag, number) = (member.replace('_', "-"), value.to_string());
+        let flags = [(&*flag, &*number)];
         Some(Remedy {
             change: Some(Change {
                 path: format!("/tenants/{}", client.tenant_id),
                 body: json!({ "limits": { (member): value } }),
             }),
-            ..commanded(text, format!("lucarne tenant update {tenant} {flag}"))
+            ..commanded(text, command("tenant update", &client.tenant, &flags))
         })
     }
 
@@ -290,14 +300,14 @@ impl Case<'_> {
     }
 
     fn remedy_by_code(&self) -> Option<Remedy> {
-        let token = |flag: &str, body: Value, text: &str| {
+        let token = |flag: (&str, &str), body: Value, text: &str| {
             let client = self.client()?;
             Some(Remedy {
                 change: Some(Change {
                     path: format!("/tokens/{}", client.token_id),
                     body,
                 }),
-                ..commanded(text, of_token(client, flag))
+                ..commanded(text, of_token(client, &[flag]))
             })
         };
         let raised = |variable: &'static str| {
@@ -312,18 +322,18 @@ impl Case<'_> {
         };
         match &*self.asked.code {
             "revoked" => token(
-                "--active true",
+                ("active", "true"),
                 json!({ "active": true }),
                 "lets the token in again; whoever revoked it had a reason",
             ),
             "expired" => token(
-                "--expires never",
+                ("expires", "never"),
                 json!({ "expires_at": null }),
                 "takes its end away; a date in its place is safer",
             ),
             "tenant_inactive" => {
                 let client = self.client()?;
-                let command = format!("lucarne tenant activate {}", word(&client.tenant));
+                let command = command("tenant activate", &client.tenant, &[]);
                 let text = "makes its tenant active again, with all its tokens";
                 Some(Remedy {
                     change: Some(Change {
@@ -383,14 +393,13 @@ impl Case<'_> {
     fn line(&self, text: &str, variable: &str, value: String) -> Remedy {
         let follows = self.setting(variable).is_some_and(|it| it.follows);
         let then = if follows { "reload" } else { "restart" };
-        let value = match value.contains(char::is_whitespace) || value.contains('#') {
-            true => format!("'{value}'"),
-            false => value,
-        };
-        commanded(
-            &format!("{text}; set it, and {then}"),
-            format!("{variable}={value}"),
-        )
+        match assignment(variable, &value) {
+            Some(line) => commanded(&format!("{text}; set it, and {then}"), line),
+            None => told(&format!(
+                "{text}; {variable} has a character that no line can be told with: change it where \
+                 it is set, and {then}"
+            )),
+        }
     }
 }
 
@@ -403,9 +412,10 @@ fn changed(list: &str, without: Option<&str>, more: &str) -> String {
 }
 
 /// A command that changes a token.
-fn of_token(client: &Client, flags: &str) -> String {
-    let (token, tenant) = (word(&client.token), word(&client.tenant));
-    format!("lucarne token update {token} --tenant {tenant} {flags}")
+fn of_token(client: &Client, flags: &[(&str, &str)]) -> String {
+    let mut all = vec![("tenant", &*client.tenant)];
+    all.extend_from_slice(flags);
+    command("token update", &client.token, &all)
 }
 
 /// A change of one list of a database.
@@ -416,10 +426,8 @@ fn of_database(
     entries: &str,
     text: &str,
 ) -> Remedy {
-    let (database, tenant) = (word(&record.name), word(&client.tenant));
-    let entries_word = word(entries);
-    let command =
-        format!("lucarne database update {database} --tenant {tenant} --{member} {entries_word}");
+    let flags = [("tenant", &*client.tenant), (member, entries)];
+    let command = command("database update", &record.name, &flags);
     Remedy {
         change: Some(Change {
             path: format!("/databases/{}", record.id),
@@ -438,10 +446,10 @@ fn told(text: &str) -> Remedy {
     }
 }
 
-/// A remedy that is a command, or a line of a file.
+/// A remedy that is a command, or a line of a file: in words alone where that would be several lines.
 fn commanded(text: &str, command: String) -> Remedy {
     Remedy {
-        command: Some(command),
+        command: Some(command).filter(|command| !command.contains(char::is_control)),
         ..told(text)
     }
 }

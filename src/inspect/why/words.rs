@@ -9,6 +9,40 @@ pub(super) fn word(text: &str) -> String {
     }
 }
 
+/// A command that changes what has a name; a name or a value that begins with a dash would be read
+/// as a flag by itself.
+pub(super) fn command(verb: &str, name: &str, flags: &[(&str, &str)]) -> String {
+    let flags = flags.iter().map(|(flag, value)| {
+        let between = if value.starts_with('-') { '=' } else { ' ' };
+        format!(" --{flag}{between}{}", word(value))
+    });
+    let flags: String = flags.collect();
+    match name.starts_with('-') {
+        true => format!("lucarne {verb}{flags} -- {}", word(name)),
+        false => format!("lucarne {verb} {}{flags}", word(name)),
+    }
+}
+
+/// A line of the configuration, where one line can be told that a shell takes as the service does.
+pub(super) fn assignment(variable: &str, value: &str) -> Option<String> {
+    let value_word = match value.is_empty() {
+        true => String::new(),
+        false => word(value),
+    };
+    let plain = !value.contains(is_odd);
+    plain.then(|| format!("{variable}={value_word}"))
+}
+
+/// Whether a name can stand in a list with commas, and that in a line or a command.
+pub(super) fn is_listable(name: &str) -> bool {
+    let odd = |letter| is_odd(letter) || letter == ',';
+    !name.is_empty() && name.trim() == name && !name.contains(odd)
+}
+
+fn is_odd(letter: char) -> bool {
+    letter.is_control() || "'\"`$\\".contains(letter)
+}
+
 /// How people name a transport.
 pub(super) fn way(transport: &str) -> &str {
     match transport {
@@ -101,6 +135,44 @@ mod tests {
             ("a\nb", "'a\nb'"),
         ] {
             assert_eq!(word(text), quoted);
+        }
+    }
+
+    #[test]
+    fn a_line_or_command_holds_no_more_than_it_tells() {
+        for (value, line) in [
+            ("", Some("X=")),
+            ("a.b,c-d", Some("X=a.b,c-d")),
+            ("a b", Some("X='a b'")),
+            ("a;b&c|d>e(f)*g", Some("X='a;b&c|d>e(f)*g'")),
+            ("a'\nMCP_TOKEN=evil\nX='", None),
+            ("a\nb", None),
+            ("$HOME", None),
+            ("`id`", None),
+            ("a\"b", None),
+            ("a\\b", None),
+            ("a\u{85}b", None),
+        ] {
+            assert_eq!(assignment("X", value).as_deref(), line, "{value}");
+            let listable = line.is_some() && !value.is_empty() && !value.contains(',');
+            assert_eq!(is_listable(value), listable, "{value}");
+        }
+        assert!(!is_listable(" a"));
+    }
+
+    #[test]
+    fn what_begins_with_a_dash_is_no_flag() {
+        let told = |name, value| command("token update", name, &[("tenant", value)]);
+        for (name, value, line) in [
+            ("a", "b", "lucarne token update a --tenant b"),
+            ("-a", "-b", "lucarne token update --tenant=-b -- -a"),
+            (
+                "a b",
+                "--c d",
+                "lucarne token update 'a b' --tenant='--c d'",
+            ),
+        ] {
+            assert_eq!(told(name, value), line);
         }
     }
 

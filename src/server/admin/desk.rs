@@ -9,12 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::answer::Trouble;
 use super::refusal::{Code, Refusal};
 use crate::admin::{Admin, Ledger, Way};
+use crate::auth::{self, Credential};
 use crate::inspect::{Where, advice};
 use crate::observe::Metrics;
 use crate::policy::Access;
 use crate::server::App;
 use crate::server::connection::sessions::Sessions;
-use crate::server::gate::Administrator;
+use crate::server::gate::{Administrator, Denied, Evidence};
 use crate::service::Service;
 use crate::store::{Contents, Store};
 
@@ -44,6 +45,28 @@ impl Desk {
             address,
             who: address.to_string(),
             by,
+        }
+    }
+
+    /// The same desk by what holds now: a request waits for its turn, and takes as long as its
+    /// client likes to come.
+    ///
+    /// # Errors
+    /// A token that opens nothing any more.
+    pub(super) fn again(self) -> Result<Self, Refusal> {
+        let access = self.app.service.access();
+        match place(&access, &self.by.credential) {
+            Some(place) => Ok(Self {
+                by: Administrator { place, ..self.by },
+                access,
+                ..self
+            }),
+            None => {
+                let denied = Denied::Token(auth::Refused::Invalid);
+                let by = (self.address, super::TRANSPORT);
+                self.app.denied(by, denied, &Evidence::default());
+                Err(denied.into())
+            }
         }
     }
 
@@ -144,8 +167,13 @@ impl Desk {
 
     /// Whether its token still opens the admin API.
     pub(super) fn is_valid(&self) -> bool {
-        let access = self.app.service.access();
-        let administration = &access.administration;
-        administration.is_open() && administration.tokens.holds(&self.by.credential)
+        place(&self.app.service.access(), &self.by.credential).is_some()
     }
+}
+
+/// The place of a token that opens the admin API.
+fn place(access: &Access, shown: &Credential) -> Option<usize> {
+    let administration = &access.administration;
+    let open = administration.is_open();
+    administration.tokens.place(shown).filter(|_| open)
 }

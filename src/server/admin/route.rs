@@ -233,7 +233,7 @@ where
         true => input::nothing()?,
         false => input::body(&parts.headers, body).await?,
     };
-    task(desk, Asked { part, query, body }).await
+    task(desk.again()?, Asked { part, query, body }).await
 }
 
 fn is_nothing<T: 'static>() -> bool {

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, Response};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio_util::bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::sessions::Waiting;
 
@@ -25,6 +26,7 @@ pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/even
 pub(crate) struct Events {
     queue: mpsc::Sender<Bytes>,
     waiting: Waiting,
+    end: CancellationToken,
 }
 
 impl Events {
@@ -40,6 +42,11 @@ impl Events {
         self.queue.try_send(event).is_ok()
     }
 
+    /// Ends the stream after what waits already, whoever may still write to it.
+    pub(crate) fn end(&self) {
+        self.end.cancel();
+    }
+
     /// Waits until the client is gone.
     pub(crate) async fn closed(&self) {
         self.queue.closed().await;
@@ -53,11 +60,21 @@ pub(crate) fn stream(waiting: &Waiting) -> (Events, Response<Body>) {
     let events = Events {
         queue: sender,
         waiting: waiting.clone(),
+        end: CancellationToken::new(),
     };
-    let body = stream::unfold((queue, waiting.clone()), async |(mut queue, waiting)| {
-        let event = queue.recv().await?;
+    let state = (queue, waiting.clone(), events.end.clone());
+    let body = stream::unfold(state, async |(mut queue, waiting, end)| {
+        let event = tokio::select! {
+            biased;
+            () = end.cancelled() => {
+                queue.close();
+                queue.recv().await
+            }
+            event = queue.recv() => event,
+        }?;
         waiting.take(event.len());
-        Some((Ok::<_, std::convert::Infallible>(event), (queue, waiting)))
+        let event = Ok::<_, std::convert::Infallible>(event);
+        Some((event, (queue, waiting, end)))
     });
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();

@@ -29,10 +29,7 @@ pub(crate) async fn answer(
                 tool: request.tool.as_deref(),
                 params: &request.params,
             };
-            let terms = Terms {
-                policy,
-                form: Form::Message,
-            };
+            let terms = Terms::new(policy, Form::Message);
             let mut out = Vec::with_capacity(512);
             begin(&mut out, request.id);
             out.extend_from_slice(b",\"status\":\"ok\",");

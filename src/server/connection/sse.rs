@@ -159,6 +159,8 @@ pub(super) async fn opened(
         serve(&app, &session, policy, (&name, endpoint)).await;
         app.streams.remove(&name);
         session.ended.cancel();
+        // Messages that are still on their way hold the session too.
+        session.events.end();
         info!(%address, %token, client, "MCP event stream closed");
         drop((place, listed));
     });
@@ -267,17 +269,24 @@ async fn posted(
     let Ok(Ok(place)) = place else {
         return refused(mcp::http::busy(&text).into()).await;
     };
+    let policy = admitted.follow(app)?;
     let running = app.tracker.clone();
-    let (app, policy) = (Arc::clone(app), admitted.policy);
+    let app = Arc::clone(app);
     running.spawn(async move {
-        let answer = tokio::select! {
-            answer = session.channel.answer(&app, &policy, &session.caller, &text) => answer,
-            () = session.ended.cancelled() => return,
+        let answered = async {
+            let policy = policy.policy();
+            let answer = session.channel.answer(&app, policy, &session.caller, &text);
+            let answer = Outgoing::new(answer.await, memory);
+            if !answer.is_empty() {
+                let event = answer.map(|answer| events::event("message", answer));
+                session.write(event.into()).await;
+            }
         };
-        if !answer.is_empty() {
-            let answer = Outgoing::new(answer, memory);
-            let event = answer.map(|answer| events::event("message", answer));
-            session.write(event.into()).await;
+        // Whatever is ready when a stream ends is not written to it.
+        tokio::select! {
+            biased;
+            () = session.ended.cancelled() => {}
+            () = answered => {}
         }
         drop(place);
     });

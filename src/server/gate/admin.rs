@@ -54,8 +54,8 @@ fn judge(tokens: &Tokens, parts: &Parts) -> Result<Administrator, Refused> {
     let mut found = Err(Refused::Missing);
     for given in own.chain(bearer) {
         if let Some(token) = given? {
-            let place = tokens.place(token).ok_or(Refused::Invalid)?;
             let credential = Credential::of(token);
+            let place = tokens.place(&credential).ok_or(Refused::Invalid)?;
             found = Ok(Administrator { place, credential });
         }
     }

@@ -17,7 +17,7 @@ use axum::middleware::Next;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::ErrorKind;
 use crate::limit::{Arrival, Reservation, Weight};
 use crate::policy::{Form, Limited, Policy, Tally};
@@ -25,6 +25,7 @@ use crate::server::connection::outgoing::PATIENCE;
 use crate::server::listener::slots::{self, NoPlace, Place};
 use crate::server::reply::{self, Refused};
 use crate::server::{App, gate, mcp};
+use crate::service::PolicyReceiver;
 
 /// Seconds after which a client that found no place may try again.
 pub(crate) const RETRY_SECONDS: u64 = 5;
@@ -42,6 +43,28 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
+    /// The policy of this moment, and of those that come: a client takes as long as it likes to send
+    /// what it asks.
+    ///
+    /// # Errors
+    /// A token that lets nobody in any more.
+    pub(crate) fn follow(&self, app: &App) -> Result<PolicyReceiver, Refused> {
+        let shown = Some(self.caller.credential);
+        let mut policy = PolicyReceiver::new(&app.service, shown, Arc::clone(&self.policy));
+        match policy.look() {
+            Ok(_) => Ok(policy),
+            Err(refused) => Err(self.turned_away(app, refused)),
+        }
+    }
+
+    /// The refusal of whoever was let in and is not any more.
+    pub(crate) fn turned_away(&self, app: &App, refused: auth::Refused) -> Refused {
+        let denied = gate::Denied::Token(refused);
+        let shown = gate::Evidence::of(&self.caller);
+        app.denied((self.caller.address, self.caller.transport), denied, &shown);
+        reply::denied(denied).into()
+    }
+
     /// Counts a message against the window of this token and client, and that of the token.
     ///
     /// # Errors

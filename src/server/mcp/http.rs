@@ -17,6 +17,7 @@ use super::channel::Subscription;
 use super::message::{self, Fault, Incoming, METHOD_NOT_FOUND, PARSE_ERROR, id_of};
 use super::revision::{self, Era};
 use super::{Context, dispatch, frail};
+use crate::auth::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::limit::{Arrival, Weight};
 use crate::policy::Limited;
@@ -58,9 +59,14 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
         Ok(memory) => memory,
         Err(refused) => return refused.into_response(),
     };
+    let mut followed = match admitted.follow(app) {
+        Ok(followed) => followed,
+        Err(refused) => return refused.into_response(),
+    };
+    let policy = Arc::clone(followed.policy());
     let context = Context {
         app,
-        policy: &admitted.policy,
+        policy: &policy,
         caller: &admitted.caller,
         two_way: false,
     };
@@ -81,11 +87,17 @@ async fn answered(app: &Arc<App>, admitted: &Admitted, request: Request) -> Resp
     };
     if era == Era::Modern && call.method == "subscriptions/listen" {
         return match Subscription::read(id, &call) {
-            Ok(subscription) => listen(app, admitted, subscription),
+            Ok(subscription) => listen(app, &admitted.caller, followed, subscription),
             Err(fault) => failed(Some(id), era, &fault),
         };
     }
-    match dispatch::answer(context, era, id, &call).await {
+    // A token that is gone takes its requests with it, as it does on sockets.
+    let answered = tokio::select! {
+        biased;
+        refused = followed.ended() => return admitted.turned_away(app, refused).into_response(),
+        answered = dispatch::answer(context, era, id, &call) => answered,
+    };
+    match answered {
         Ok(bytes) => reply::bytes(StatusCode::OK, Outgoing::new(bytes, memory).into()),
         Err(fault) => failed(Some(id), era, &fault),
     }
@@ -289,16 +301,19 @@ fn refusal(status: StatusCode, id: Option<&RawValue>, fault: &Fault) -> Response
 }
 
 /// `subscriptions/listen`: a stream of changes, until either side ends it.
-fn listen(app: &Arc<App>, admitted: &Admitted, subscription: Subscription) -> Response<Body> {
-    let place = match admission::socket(app, &admitted.policy, &admitted.caller) {
+fn listen(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut policy: PolicyReceiver,
+    subscription: Subscription,
+) -> Response<Body> {
+    let place = match admission::socket(app, policy.policy(), caller) {
         Ok(place) => place,
         Err(refused) => return refused.into_response(),
     };
-    let listed = app.listed(&admitted.caller, app.stop.stopping.child_token());
+    let listed = app.listed(caller, app.stop.stopping.child_token());
     let (stream, response) = events::stream(&listed.session().waiting);
-    let caller = admitted.caller.clone();
-    let policy = Arc::clone(&admitted.policy);
-    let mut policy = PolicyReceiver::new(&app.service, Some(caller.credential), policy);
+    let caller = caller.clone();
     let running = app.tracker.clone();
     let outbox = Outbox::default();
     running.spawn(async move {

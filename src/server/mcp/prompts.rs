@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::FIXED_MS;
 use super::message::{Call, Fault, Reply};
-use crate::error::Echo;
+use crate::error::{Echo, ErrorKind, listed};
 use crate::policy::Policy;
 use crate::protocol::{Action, Object, arguments, decode_string};
 
@@ -75,11 +75,11 @@ pub(super) fn get(policy: &Policy, call: &Call<'_>) -> Result<Reply, Fault> {
     };
     let model = match argument("model")? {
         Some(model) if !policy.names().contains(&&*model) => {
-            return Err(Fault::params(format!(
-                "Model '{}' not allowed. Allowed models: {}",
-                Echo::from(&*model),
-                policy.names().join(", ")
-            )));
+            let kind = ErrorKind::ModelNotAllowed {
+                model: Echo::from(&*model),
+                allowed: listed(&policy.names()),
+            };
+            return Err(Fault::params(kind.to_string()));
         }
         model => model,
     };
