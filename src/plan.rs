@@ -163,19 +163,10 @@ impl<'c> ReadPlan<'c> {
         }
     }
 
-    /// Whether it computes numbers that may be beyond what a float holds.
+    /// Whether it shows, compares, sorts or groups by numbers that may be beyond what a float holds.
     pub(crate) fn computes_floats(&self) -> bool {
-        self.computes(|term| matches!(term, Term::Number(it) if it.is_float()))
-    }
-
-    /// Whether it turns moments to the clock of a zone, which may be beyond the ends of time.
-    pub(crate) fn turns_moments(&self) -> bool {
-        self.computes(|term| matches!(term, Term::Part(_, _, Some(_))))
-    }
-
-    /// Whether such a term is shown, compared, sorted or grouped by.
-    fn computes(&self, is: impl Fn(&Term<'_>) -> bool) -> bool {
-        let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(&is);
+        let is = |term: &Term<'_>| matches!(term, Term::Number(it) if it.is_float());
+        let of = |aggregate: &Aggregate<'_>| aggregate.term.as_ref().is_some_and(is);
         let computes = |term: &Term<'_>| match term {
             Term::Summary(summary) => of(&summary.told),
             _ => is(term),

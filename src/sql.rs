@@ -21,6 +21,7 @@ mod postgres;
 mod rule;
 pub mod search;
 mod seek;
+mod seen;
 pub mod shapes;
 pub mod sums;
 mod term;
@@ -40,11 +41,12 @@ pub use self::mysql::COLUMNS_DIGEST;
 
 use self::column::{alias, column_of};
 use self::columns::Columns;
+use self::seen::Seen;
 use self::shapes::Shapes;
 use crate::catalog::{Model, TableName};
 use crate::encode::{Cell, Layout};
 use crate::plan::{
-    Condition, Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, Zone,
+    Expansion, GetPlan, Order, OrderKey, Output, ReadPlan, Shown, Source, Term, Zone,
 };
 
 /// The alias of the model's own table.
@@ -154,10 +156,11 @@ pub fn rows(
         None => columns_of(plan, dialect, max_bytes),
     };
     let layout = Arc::new(layout);
+    let seen = Seen::of(plan, plan.sources(), dialect);
     if passes_over(plan, dialect) {
-        select.from_subquery(page_of(plan, dialect), BASE);
+        select.from_subquery(page_of(plan, &seen, dialect), BASE);
         for key in &plan.order {
-            order_by(&mut select, key, plan, dialect);
+            order_by(&mut select, key, plan, None, dialect);
         }
         return vec![Statement::new(
             &select,
@@ -168,7 +171,7 @@ pub fn rows(
     }
     source(&mut select, plan.model, dialect);
     join::all(&mut select, &plan.joins, plan.sources(), dialect);
-    filter(&mut select, &plan.filter, dialect);
+    seen.filter(&mut select, &plan.filter);
     if let Output::Groups { by, .. } = &plan.output {
         groups::group_by(&mut select, by, dialect);
     }
@@ -176,7 +179,7 @@ pub fn rows(
     let is_brief = matches!(plan.output, Output::Rows { .. })
         && !plan.joins.has_many()
         && !plan.filter.looks_into_text();
-    pages(select, width, plan, dialect)
+    pages(select, width, plan, &seen, dialect)
         .into_iter()
         .map(|select| {
             Statement::new(&select, dialect, Arc::clone(&layout), runs_code).brief(is_brief)
@@ -196,15 +199,15 @@ fn passes_over(plan: &ReadPlan<'_>, dialect: Dialect) -> bool {
 }
 
 /// The rows of a page as they are stored, for their columns to be computed outside.
-fn page_of(plan: &ReadPlan<'_>, dialect: Dialect) -> SelectStatement {
+fn page_of(plan: &ReadPlan<'_>, seen: &Seen<'_>, dialect: Dialect) -> SelectStatement {
     let mut rows = Query::select();
     for field in plan.model.fields() {
         rows.expr(column_of(BASE, field));
     }
     source(&mut rows, plan.model, dialect);
-    filter(&mut rows, &plan.filter, dialect);
+    seen.filter(&mut rows, &plan.filter);
     for key in &plan.order {
-        order_by(&mut rows, key, plan, dialect);
+        order_by(&mut rows, key, plan, Some(seen), dialect);
     }
     rows.limit(u64::from(plan.page.limit) + 1)
         .offset(plan.page.passed());
@@ -266,6 +269,7 @@ fn page(
     select: SelectStatement,
     width: usize,
     plan: &ReadPlan<'_>,
+    seen: &Seen<'_>,
     dialect: Dialect,
 ) -> SelectStatement {
     let mut select = match plan.having() {
@@ -277,7 +281,7 @@ fn page(
         None => select,
     };
     for key in &plan.order {
-        order_by(&mut select, key, plan, dialect);
+        order_by(&mut select, key, plan, Some(seen), dialect);
     }
     select.limit(u64::from(plan.page.limit) + 1);
     select
@@ -288,11 +292,12 @@ fn pages(
     select: SelectStatement,
     width: usize,
     plan: &ReadPlan<'_>,
+    seen: &Seen<'_>,
     dialect: Dialect,
 ) -> Vec<SelectStatement> {
     let seek = plan.page.seek.as_ref();
     let Some(seek) = seek.filter(|seek| !seek.keys.is_empty()) else {
-        let mut first = page(select, width, plan, dialect);
+        let mut first = page(select, width, plan, seen, dialect);
         if plan.page.passed() > 0 {
             first.offset(plan.page.passed());
         }
@@ -302,15 +307,15 @@ fn pages(
     // but those, should some of them be gone.
     let ties = match plan.has_unique_order() {
         true => None,
-        false => seek::ties(plan, seek, dialect).filter(|_| seek.ties > 0),
+        false => seek::ties(plan, seek, seen, dialect).filter(|_| seek.ties > 0),
     };
-    let page = |select| page(select, width, plan, dialect);
+    let page = |select| page(select, width, plan, seen, dialect);
     let ties = ties.map(|ties| {
         page(select.clone().and_where(ties).take())
             .offset(seek.ties)
             .take()
     });
-    let later = seek::after(plan, seek, dialect).into_iter();
+    let later = seek::after(plan, seek, seen, dialect).into_iter();
     let later = later.map(|part| page(select.clone().and_where(part).take()));
     let mut pages: Vec<SelectStatement> = ties.into_iter().chain(later).collect();
     if pages.is_empty() {
@@ -327,7 +332,9 @@ pub fn get(plan: &GetPlan<'_>, dialect: Dialect, max_bytes: usize) -> Statement 
     let members = columns.fields(Source::BASE, plan.model.fields().iter());
     let layout = Layout::new(members, Vec::new(), columns.oversize());
     source(&mut select, plan.model, dialect);
-    filter(&mut select, &plan.filter, dialect);
+    if !plan.filter.is_everything() {
+        select.and_where(condition::expr(&plan.filter, dialect));
+    }
     select.limit(1);
     Statement::new(&select, dialect, Arc::new(layout), plan.model.runs_code()).brief(true)
 }
@@ -339,7 +346,7 @@ pub fn estimated(plan: &ReadPlan<'_>, dialect: Dialect) -> Option<Statement> {
     select.expr(Expr::cust("1"));
     source(&mut select, plan.model, dialect);
     join::all(&mut select, &plan.joins, plan.counted(), dialect);
-    filter(&mut select, &plan.filter, dialect);
+    Seen::of(plan, plan.counted(), dialect).filter(&mut select, &plan.filter);
     let explain = ExplainStatement::new()
         .format(ExplainFormat::Json)
         .statement(select);
@@ -363,7 +370,7 @@ pub fn count(plan: &ReadPlan<'_>, dialect: Dialect) -> Statement {
     let mut select = Query::select();
     source(&mut select, plan.model, dialect);
     join::all(&mut select, &plan.joins, plan.counted(), dialect);
-    filter(&mut select, &plan.filter, dialect);
+    Seen::of(plan, plan.counted(), dialect).filter(&mut select, &plan.filter);
     if let Output::Groups { by, .. } = &plan.output {
         if let Some(having) = plan.having() {
             groups::group_by(&mut select, by, dialect);
@@ -437,16 +444,23 @@ fn source_at(
     }
 }
 
-fn filter(select: &mut SelectStatement, condition: &Condition<'_>, dialect: Dialect) {
-    if !condition.is_everything() {
-        select.and_where(condition::expr(condition, dialect));
+/// Whether a SELECT of a value finds a row.
+///
+/// SQLite makes a join of an EXISTS, and then counts OFFSET by each row that it finds: a value it
+/// takes of the first row alone.
+fn exists(rows: SelectStatement, dialect: Dialect) -> Expr {
+    match dialect {
+        Dialect::Sqlite => Expr::SubQuery(None, Box::new(rows.into())).is_not_null(),
+        Dialect::Postgres | Dialect::MySql => Expr::exists(rows),
     }
 }
 
+/// Sorts by a key; `seen` says which rows may be seen, where others may be among them.
 fn order_by(
     select: &mut impl OrderedStatement,
     order: &Order<'_>,
     plan: &ReadPlan<'_>,
+    seen: Option<&Seen<'_>>,
     dialect: Dialect,
 ) {
     let direction = if order.descending {
@@ -455,7 +469,13 @@ fn order_by(
         sea_query::Order::Asc
     };
     let (expr, nullable) = match &order.key {
-        OrderKey::Term(term) => (term::ordered(term, dialect), term.is_order_nullable()),
+        OrderKey::Term(term) => {
+            let ordered = match seen {
+                Some(seen) => seen.ordered(term),
+                None => term::ordered(term, dialect),
+            };
+            (ordered, term.is_order_nullable())
+        }
         OrderKey::Row => match identity::row(BASE, plan.model, plan.row_key, dialect) {
             Some((row, _)) => (row, false),
             None => return,

@@ -40,8 +40,6 @@ pub enum FailureKind {
     Changed,
     /// A number that was computed is beyond what its type holds.
     Overflow,
-    /// A moment that was computed is beyond the first or last one of its calendar.
-    BeyondCalendar,
     /// Anything else is our own fault.
     Internal,
 }

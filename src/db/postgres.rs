@@ -432,7 +432,6 @@ pub(super) fn kind_of(code: &str) -> FailureKind {
         // Values are checked before they are sent, so whatever else is wrong with one is in the data.
         ("22P05", _) => FailureKind::Unwritable,
         ("22003", _) => FailureKind::Overflow,
-        ("22008", _) => FailureKind::BeyondCalendar,
         ("53300", _) => FailureKind::Overloaded,
         // What has another name or type, or may not be read; a value that its type has no more.
         ("0A000" | "22P02" | "3F000", _) | (_, "42") => FailureKind::Changed,
@@ -455,7 +454,6 @@ mod tests {
             ("22P05", FailureKind::Unwritable),
             ("22P02", FailureKind::Changed),
             ("22003", FailureKind::Overflow),
-            ("22008", FailureKind::BeyondCalendar),
             ("22012", FailureKind::Internal),
             ("57014", FailureKind::Timeout),
             ("57P01", FailureKind::Unavailable),

@@ -336,7 +336,6 @@ fn failed(tool: &Tool, seconds: u64, max_bytes: usize, failure: &Failure) -> Fai
         FailureKind::Unwritable
         | FailureKind::Changed
         | FailureKind::Overflow
-        | FailureKind::BeyondCalendar
         | FailureKind::Internal => ErrorKind::ToolFailed(tool.name.as_str().into()),
     };
     if let Some(detail) = failure.detail() {

@@ -249,19 +249,13 @@ impl<E: Into<Error>> From<E> for Fail {
 }
 
 /// What a client is told of a failure of a plan's statement: a number beyond a double may be of an
-/// expression of its own, a moment beyond the calendar of the zone that it asked for.
+/// expression of its own.
 pub(crate) fn failed_of(source: Source<'_>, plan: &ReadPlan<'_>, failure: &Failure) -> Fail {
-    let (what, hint) = match failure.kind() {
-        FailureKind::Overflow if plan.computes_floats() => (
-            "a result is beyond what a float holds",
-            "leave out by filters the rows that are too large or too small for it",
-        ),
-        FailureKind::BeyondCalendar if plan.turns_moments() => (
-            "the clock of the zone has no time for a moment at the end of the calendar",
-            "leave out such moments by filters, or leave out the zone",
-        ),
-        _ => return failed(source, &plan.joins, &plan.filter, failure),
-    };
+    if *failure.kind() != FailureKind::Overflow || !plan.computes_floats() {
+        return failed(source, &plan.joins, &plan.filter, failure);
+    }
+    let what = "a result is beyond what a float holds";
+    let hint = "leave out by filters the rows that are too large or too small for it";
     let kind = ErrorKind::InvalidExpression(Remark { name: None, what });
     Error::from(kind).with_hint(hint).into()
 }
@@ -310,10 +304,7 @@ pub(crate) fn failed<'c>(
         }
         // Where it fails after that reading too, what it shows comes and goes.
         FailureKind::Changed if failure.is_of_broken_view() => ErrorKind::Unavailable,
-        FailureKind::Changed
-        | FailureKind::Overflow
-        | FailureKind::BeyondCalendar
-        | FailureKind::Internal => ErrorKind::Internal,
+        FailureKind::Changed | FailureKind::Overflow | FailureKind::Internal => ErrorKind::Internal,
     };
     if let Some(detail) = failure.detail() {
         debug!(model = joins.model(plan::Source::BASE).name(), %detail, "the database says");

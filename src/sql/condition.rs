@@ -47,7 +47,7 @@ pub(super) fn expr(condition: &Condition<'_>, dialect: Dialect) -> Expr {
             filter,
             negated,
         } => {
-            let exists = many::exists(rows, filter, dialect);
+            let exists = many::some(rows, filter, dialect);
             match negated {
                 false => exists,
                 true => exists.not(),

@@ -6,9 +6,10 @@ use sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement, WindowStatem
 use sea_query::{OverStatement as _, TableRef};
 
 use super::columns::Columns;
+use super::seen::Seen;
 use super::{
-    BASE, Dialect, Statement, column_of, compare, filter, groups, join, large, mysql, order_by,
-    rule, table, unbounded,
+    BASE, Dialect, Statement, column_of, compare, groups, join, large, mysql, order_by, rule,
+    table, unbounded,
 };
 use crate::catalog::{Field, FieldType, Model};
 use crate::encode::Layout;
@@ -47,8 +48,9 @@ pub fn listed(
     for field in &pointed {
         window.add_partition_by(told_apart(column_of(OWNER, field), field, dialect));
     }
+    let seen = Seen::of(plan, plan.sources(), dialect);
     for key in &plan.order {
-        order_by(&mut window, key, plan, dialect);
+        order_by(&mut window, key, plan, Some(&seen), dialect);
     }
     rows.expr_window_as(Func::cust("ROW_NUMBER"), window, NUMBER);
     let of = owned(list.here, &pointed, owners, dialect);
@@ -73,7 +75,7 @@ pub fn listed(
         None => rows.inner_join(there, Expr::cust("1 = 0")),
     };
     join::all(&mut rows, &plan.joins, plan.sources(), dialect);
-    filter(&mut rows, &plan.filter, dialect);
+    seen.filter(&mut rows, &plan.filter);
     let mut select = Query::select();
     select.columns((0..width).map(groups::column));
     select.from_subquery(rows, groups::GROUPS);

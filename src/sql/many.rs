@@ -5,15 +5,16 @@ use sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 
 use super::columns::Columns;
 use super::groups::AggregateSql;
-use super::{Dialect, alias, column, condition, join, number, table, term};
+use super::seen::Seen;
+use super::{Dialect, alias, column, exists, join, number, table, term};
 use crate::encode::{Cell, Shape};
 use crate::plan::{Condition, Function, Number, Rows, Summary, Term};
 
 /// Whether there is a row of which a condition holds.
-pub(super) fn exists(rows: &Rows<'_>, filter: &Condition<'_>, dialect: Dialect) -> Expr {
+pub(super) fn some(rows: &Rows<'_>, filter: &Condition<'_>, dialect: Dialect) -> Expr {
     let mut select = select(rows, filter, dialect);
     select.expr(Expr::cust("1"));
-    Expr::exists(select)
+    exists(select, dialect)
 }
 
 /// A SELECT of nothing yet, from those of the rows that may be seen and of which a condition holds.
@@ -27,9 +28,7 @@ fn select(rows: &Rows<'_>, filter: &Condition<'_>, dialect: Dialect) -> SelectSt
     for (source, one) in &rows.joined {
         join::one(&mut select, *source, one, dialect);
     }
-    if !filter.is_everything() {
-        select.and_where(condition::expr(filter, dialect));
-    }
+    Seen::of_many(rows, dialect).filter(&mut select, filter);
     select
 }
 

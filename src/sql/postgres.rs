@@ -139,15 +139,22 @@ pub(super) fn extreme(column: Expr, min: bool, home: &str) -> Expr {
 }
 
 /// A moment by the clock of a zone; what has no zone is taken for UTC where one is asked for, and a
-/// day is itself everywhere.
+/// day is itself everywhere. At both ends of the calendar, where a zone may have no time, it is NULL:
+/// a failure would tell of rows that are not asked for.
 pub(super) fn local(column: Expr, field: &Field, zone: Option<Zone>) -> Expr {
-    let at = |zone: &str, moment| {
-        let zone = Expr::cust(format!("'{zone}'"));
-        Func::cust("timezone").arg(zone).arg(moment).into()
+    let utc = |moment| Expr::cust_with_exprs("timezone('UTC', $1)", [moment]);
+    let at = |zone: Zone, moment| {
+        let template = format!(
+            "CASE WHEN isfinite($1) AND ($1 < '4714-11-25 00:00:00+00 BC' \
+             OR $1 >= '294276-12-31 00:00:00+00') THEN NULL ELSE timezone('{}', $1) END",
+            zone.name()
+        );
+        Expr::cust_with_exprs(template, [moment])
     };
     match (field.field_type(), zone) {
-        (FieldType::Timestamp, zone) => at(zone.map_or("UTC", Zone::name), column),
-        (FieldType::DateTime, Some(zone)) => at(zone.name(), at("UTC", column)),
+        (FieldType::Timestamp, Some(zone)) => at(zone, column),
+        (FieldType::Timestamp, None) => utc(column),
+        (FieldType::DateTime, Some(zone)) => at(zone, utc(column)),
         _ => column,
     }
 }

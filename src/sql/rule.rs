@@ -4,7 +4,7 @@ use sea_query::{Expr, ExprTrait as _, Query};
 
 use super::compare::{among, equal, listed};
 use super::tool::qualified;
-use super::{Dialect, column_of, join, mysql, postgres};
+use super::{Dialect, column_of, exists, join, mysql, postgres};
 use crate::catalog::{FieldType, Rule, Step};
 use crate::plan::Value;
 
@@ -34,7 +34,7 @@ fn along(here: &str, steps: &[Step<'_>], rule: &Rule, dialect: Dialect) -> Expr 
         rows.and_where(on);
     }
     rows.and_where(along(&there, rest, rule, dialect));
-    Expr::exists(rows)
+    exists(rows, dialect)
 }
 
 /// Whether a row's field is equal to one of the rule's values to the byte, whatever else the column

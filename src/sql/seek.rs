@@ -9,6 +9,7 @@ use sea_query::{Expr, ExprTrait as _};
 
 use super::column::bound;
 use super::compare::{Operator, compare, operand, plain};
+use super::seen::Seen;
 use super::{BASE, Dialect, documents, identity, mysql, term};
 use crate::plan::{Order, OrderKey, ReadPlan, Seek, Term, Value};
 
@@ -27,12 +28,13 @@ impl<'k> Key<'k> {
         order: &'k Order<'k>,
         value: Option<&Value>,
         plan: &'k ReadPlan<'k>,
+        seen: &Seen<'_>,
         dialect: Dialect,
     ) -> Option<Self> {
         let (term, column, value) = match plan.ordered(order) {
             Some(term @ (Term::Part(..) | Term::Number(_) | Term::Summary(_))) => {
                 let value = value.map(|value| bound(value, term.field(), dialect));
-                (Some(term), term::ordered(term, dialect), value)
+                (Some(term), seen.ordered(term), value)
             }
             Some(term) => {
                 let field = term.field();
@@ -61,23 +63,38 @@ impl<'k> Key<'k> {
 }
 
 /// The keys of a plan's order that have a value.
-fn keys<'p>(plan: &'p ReadPlan<'p>, seek: &Seek, dialect: Dialect) -> Vec<Key<'p>> {
+fn keys<'p>(
+    plan: &'p ReadPlan<'p>,
+    seek: &Seek,
+    seen: &Seen<'_>,
+    dialect: Dialect,
+) -> Vec<Key<'p>> {
     let pairs = plan.order.iter().zip(&seek.keys);
     pairs
-        .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan, dialect))
+        .filter_map(|(order, value)| Key::of(order, value.as_ref(), plan, seen, dialect))
         .collect()
 }
 
 /// The condition of the rows that share all keys with a row.
-pub(super) fn ties<'c>(plan: &'c ReadPlan<'c>, seek: &Seek, dialect: Dialect) -> Option<Expr> {
-    let keys = keys(plan, seek, dialect);
+pub(super) fn ties<'c>(
+    plan: &'c ReadPlan<'c>,
+    seek: &Seek,
+    seen: &Seen<'_>,
+    dialect: Dialect,
+) -> Option<Expr> {
+    let keys = keys(plan, seek, seen, dialect);
     keys.iter().map(Key::tie).reduce(|all, one| all.and(one))
 }
 
 /// The conditions of the parts that come after a row, and all that share its keys, in their order;
 /// none where nothing does.
-pub(super) fn after<'c>(plan: &'c ReadPlan<'c>, seek: &Seek, dialect: Dialect) -> Vec<Expr> {
-    match &keys(plan, seek, dialect)[..] {
+pub(super) fn after<'c>(
+    plan: &'c ReadPlan<'c>,
+    seek: &Seek,
+    seen: &Seen<'_>,
+    dialect: Dialect,
+) -> Vec<Expr> {
+    match &keys(plan, seek, seen, dialect)[..] {
         [first, rest @ ..] if !rest.is_empty() && first.is_indexed() => {
             let ties = later(rest).map(|later| first.tie().and(later));
             let nulls = first.beyond_null();

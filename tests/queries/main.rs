@@ -35,6 +35,7 @@ mod million;
 mod noise;
 mod odd;
 mod oddities;
+mod offsets;
 mod paths;
 mod properties;
 mod protocol;

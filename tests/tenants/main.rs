@@ -32,4 +32,5 @@ mod shapes;
 mod subset;
 mod support;
 mod tools;
+mod unseen;
 mod windows;
