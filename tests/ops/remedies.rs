@@ -468,7 +468,7 @@ async fn what_the_configuration_refuses_is_let_through_by_the_line_that_is_told(
                 "response_too_large",
                 "MCP_MAX_RESPONSE_BYTES=",
             ),
-            named("shop.example", case(None, Ask::Open("Host", "shop.example"), "403", "MCP_ALLOWED_HOSTS=localhost,127.0.0.1,[::1],NAME")),
+            named("shop.example", case(None, Ask::Open("Host", "shop.example"), "403", "MCP_ALLOWED_HOSTS='localhost,127.0.0.1,[::1],NAME'")),
             named("https://shop.example", case(None, Ask::Open("Origin", "https://shop.example"), "403", "MCP_ALLOWED_ORIGINS=NAME")),
         ],
     )
