@@ -39,16 +39,23 @@ export function leave(why) {
 
 export const secret = () => token;
 
-export async function ask(path, body, method = body ? 'POST' : 'GET') {
+const { rawJSON } = /** @type {any} */ (JSON);
+// JSON whose numbers keep their digits, as texts where a browser has no raw numbers.
+export function parse(text) {
+  const kept = rawJSON ? text : text.replace(/("(?:[^"\\]|\\.)*")|-?\d[\d.eE+-]{15,}/g, (it, isText) => isText ? it : `"${it}"`);
+  const exact = /** @type {any} */ ((_, it, told) => rawJSON && typeof it === 'number' && `${it}` !== told.source ? rawJSON(told.source) : it);
+  return JSON.parse(kept, exact);
+}
+
+export async function ask(path, body, method = body ? 'POST' : 'GET', read = JSON.parse) {
   const asked = await send(`../admin/api${path}`, { method, body: body && JSON.stringify(body) });
-  return (await asked.json()).data;
+  return read(await asked.text()).data;
 }
 
 // Throws a refusal with everything that was told of it.
 export async function send(url, more = {}) {
   const mine = ended;
-  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-  const answer = await fetch(url, { headers, cache: 'no-store', signal: mine.signal, ...more }).catch(error => {
+  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, cache: 'no-store', signal: mine.signal, ...more }).catch(error => {
     throw mine.signal.aborted ? error : new Error('The service does not answer.');
   });
   if (answer.ok) return answer;
@@ -65,7 +72,7 @@ export async function base() {
   return `${tls ? 'https' : 'http'}://${location.hostname}:${listen.split(':').pop()}`;
 }
 
-// Reads the traffic until the token is gone. Where the stream broke off all is read anew, for a service that was started again counts from one.
+// Reads the traffic until the token is gone; all of it where the stream broke off, for a service that began again counts from one.
 export async function follow() {
   const mine = ended;
   for (let wait = 500; !mine.signal.aborted; wait = Math.min(wait * 2, 15_000)) {
@@ -77,9 +84,7 @@ export async function follow() {
       flowing(true);
       wait = 500;
       for await (const told of events(answer)) take(told);
-    } catch {
-      // It is tried again, unless the token is gone.
-    }
+    } catch {} // It is tried again.
     if (mine.signal.aborted) return;
     flowing(false);
     await new Promise(resume => setTimeout(resume, wait));

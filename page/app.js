@@ -2,21 +2,19 @@
 
 import { render } from './lib.js';
 import { enter, follow, isClient, leave, unseen } from './api.js';
-import { Announcer, Question, announce, bar, capital, dialog, held, here, html, live } from './parts.js';
-import { Overview } from './views/overview.js';
+import { Announcer, Question, announce, away, bar, capital, dialog, held, here, html, live } from './parts.js';
 import { Exposure } from './views/exposure.js';
-import { Traffic, Sockets } from './views/traffic.js';
+import { Overview, Sockets, Traffic } from './views/traffic.js';
 import { Ask } from './views/ask.js';
-import { Tools } from './views/tools.js';
 import { Databases, Tenants, Tokens } from './views/records.js';
-import { Audit, Connect, Health, Settings } from './views/service.js';
+import { Audit, Connect, Health, Settings, Tools } from './views/service.js';
 
-// Path, key after `g`, and the group that begins there.
+// Path, key after `g`, view, and the group that begins there.
 const VIEWS = [
-  ['', 'o', Overview], ['exposure', 'e', Exposure], ['ask', 'a', Ask], ['tools', 'l', Tools], ['traffic', 't', Traffic], ['sockets', 's', Sockets],
+  ['overview', 'o', Overview], ['exposure', 'e', Exposure], ['ask', 'a', Ask], ['tools', 'l', Tools], ['traffic', 't', Traffic], ['sockets', 's', Sockets],
   ['tenants', 'n', Tenants, 'Clients'], ['tokens', 'k', Tokens], ['databases', 'd', Databases],
   ['audit', 'u', Audit, 'Service'], ['health', 'h', Health], ['settings', 'c', Settings], ['connect', 'i', Connect],
-].map((/** @type {any[]} */ [path, key, View, group]) => ({ path, name: capital(path || 'overview'), key, View, group }));
+].map((/** @type {any[]} */ [path, key, View, group]) => ({ path, name: capital(path), key, View, group }));
 const OPEN = [Exposure, Ask, Connect];
 
 const place = held(location.hash);
@@ -31,7 +29,7 @@ const focus = () => /** @type {any} */ (document.querySelector('.frame h1'))?.fo
 
 const Nav = live(() => html`<nav aria-label="Views">
   <a class="brand" href="#/" aria-label="Lucarne: overview"><svg class="house" viewBox="0 0 24 24" aria-hidden="true"><use href="#house"/></svg><span>Lucarne</span></a>
-  ${open().map(({ path, name, group }) => html`${group && html`<h2>${group}</h2>`}<a href=${`#/${path}`} aria-current=${path === shown(place()).path ? 'page' : undefined}>${name}${path === 'traffic' && unseen() > 0 && html`<span class="no">${unseen()}<span class="away"> refused</span></span>`}</a>`)}
+  ${open().map(({ path, name, group }) => html`${group && html`<h2>${group}</h2>`}<a href=${`#/${path}`} aria-current=${path === shown(place()).path ? 'page' : undefined}>${name}${path === 'traffic' && unseen() > 0 && html`<span class="no">${unseen()}${away('refused')}</span>`}</a>`)}
   <button class="bare" onClick=${() => leave('You left. The token is forgotten.')}>Leave</button>
 </nav>`);
 

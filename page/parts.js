@@ -15,10 +15,11 @@ export const Announcer = live(() => html`<div class="away" role="status">${annou
 export const clock = at => new Date(typeof at === 'number' ? at * 1000 : at).toLocaleTimeString('en-GB');
 export const day = at => at.slice(0, 10);
 export const moment = at => `${day(at)} ${clock(at)}`;
+const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 };
 export function ago(since) {
   const seconds = Math.max(1, (Date.now() - Date.parse(since)) / 1000);
-  const [length, unit] = /** @type {any[]} */ ([[86_400, 'day'], [3_600, 'hour'], [60, 'minute'], [1, 'second']]).find(([length]) => seconds >= length);
-  return counted(Math.floor(seconds / length), unit);
+  const unit = Object.keys(UNITS).find(it => seconds >= UNITS[it]);
+  return counted(Math.floor(seconds / UNITS[unit]), unit);
 }
 export const number = n => n.toLocaleString('en');
 export const counted = (n, thing) => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
@@ -41,9 +42,10 @@ export const empty = (...told) => html`<div class="sheet empty">${told}</div>`;
 export const fault = (error, again) => html`<div class="sheet empty" role="alert"><p class="fault">${error.message}</p>${error.hint && html`<p>${error.hint}</p>`}
   ${again && button('Try again', again)}</div>`;
 export const button = (what, act) => html`<button type="button" onClick=${act}>${what}</button>`;
-// A button whose `of` says to those who hear it what it is about.
-export const act = (what, of, act, no) => html`<button type="button" class=${no ? 'bare no' : 'bare'} onClick=${act}>${what}<span class="away"> ${of}</span></button>`;
-export const link = (to, what, of) => html`<a href=${to}>${what}<span class="away"> ${of}</span></a>`;
+// Says to those who hear it what a button is about.
+export const away = of => html`<span class="away"> ${of}</span>`;
+export const act = (what, of, act, no) => html`<button type="button" class=${no ? 'bare no' : 'bare'} onClick=${act}>${what}${away(of)}</button>`;
+export const link = (to, what, of) => html`<a href=${to}>${what}${away(of)}</a>`;
 // Where no page may write to the clipboard, a browser says nothing.
 const Copy = view(() => {
   const said = held('');
@@ -53,7 +55,7 @@ const Copy = view(() => {
   });
 });
 export const copy = (text, label = 'Copy', of = '') => html`<${Copy} text=${text} label=${label} of=${of} />`;
-export const command = text => html`<div class="command"><pre>${code(text)}</pre>${copy(text)}</div>`;
+export const command = text => html`<div class="sheet command"><pre>${code(text)}</pre>${copy(text)}</div>`;
 export const block = (text, label) => html`<div class="sheet"><pre class="block" tabindex="0" role="region" aria-label=${label}>${text}</pre></div>`;
 
 export const here = { name: '' };
@@ -68,8 +70,8 @@ const each = (all, draw) => all.map(it => { const [value, name = value] = [it].f
 export const chips = (of, label, all, then) => html`<div class="bar" role="group" aria-label=${label}>${each(all, (value, name) => html`<button type="button" class="chip" aria-pressed=${of() === value} onClick=${() => { of(value); then?.(value); }}>${name}</button>`)}</div>`;
 export const choice = (value, all, take, more) => html`<select ...${more} value=${value} onChange=${typing(take)}>${each(all, (value, name) => html`<option value=${value}>${name}</option>`)}</select>`;
 export const check = (on, take, text, title) => html`<label class="check" title=${title}><input type="checkbox" checked=${on} onChange=${event => take(event.target.checked)} />${text}</label>`;
-// A field with its label, explanation and fault; `input` is given what ties them together.
-export const field = (id, label, help, fault, input) => html`<div class="field"><label for=${id}>${label}</label>${input({ id, 'aria-invalid': !!fault, 'aria-describedby': [help && `${id}-help`, fault && `${id}-fault`].filter(Boolean).join(' ') || undefined, autocomplete: 'off', spellcheck: false })}
+// A field; `input` is given what ties it to its label, explanation and fault.
+export const field = (id, label, help, fault, input) => html`<div class="field"><label for=${id}>${label}</label>${input({ id, 'aria-invalid': !!fault, 'aria-describedby': some(help && `${id}-help`, fault && `${id}-fault`).replace(',', '') || undefined, autocomplete: 'off', spellcheck: false })}
   ${help && html`<small id=${`${id}-help`}>${help}</small>`}${fault && html`<span class="fault" id=${`${id}-fault`}>${fault}</span>`}</div>`;
 export function filter() {
   const text = held('');
@@ -80,13 +82,12 @@ export function filter() {
   };
 }
 
-// A table that becomes cards where it is narrow, or that is moved where it is `wide`. Heads of numbers
-// begin with #, those that cards show too with ~. A row is its cells, or those with `look`, `open` and
-// `more`, which stands below.
+// A table that becomes cards where it is narrow, or is moved where it is `wide`. Heads of numbers begin
+// with #, those that cards show too with ~. A row is its cells, or those with `look`, `open` and `more`.
 export function table(heads, all, draw, wide) {
-  const num = head => head[0] === '#' ? 'num' : '';
+  const num = head => head[0] === '#' && 'num';
   return html`<div class=${wide ? 'sheet wide' : 'sheet'} tabindex=${wide ? 0 : undefined} role=${wide && 'region'} aria-label=${wide}><table class=${wide ? '' : 'cards'}>
-    <thead><tr>${heads.map(head => html`<th class=${num(head)}>${head.replace(/^[#~]/, '') || html`<span class="away">Actions</span>`}</th>`)}</tr></thead>
+    <thead><tr>${heads.map(head => html`<th class=${num(head)}>${head.replace(/^[#~]/, '') || away('Actions')}</th>`)}</tr></thead>
     <tbody>${all.flatMap(it => {
       const key = wide ? undefined : it.seq ?? it.number ?? it.id;
       const drawn = draw(it);
@@ -98,7 +99,7 @@ export function table(heads, all, draw, wide) {
 export const unfit = () => empty('Nothing here fits the filter.');
 export const listed = (heads, all, draw) => all.length ? table(heads, all, draw) : unfit();
 
-// Something that is fetched, which draws itself while it waits and where it fails.
+// What is fetched, and draws itself while it waits and where it fails.
 export function resource(get) {
   const state = held({});
   const again = () => get().then(data => state({ data }), error => error.name !== 'AbortError' && state({ error }));
@@ -107,7 +108,7 @@ export function resource(get) {
     const { data, error } = state();
     return error ? fault(error, again) : data === undefined ? html`<p class="quiet" aria-busy="true">One moment …</p>` : draw(data);
   };
-  // Draws a whole view, with its head from the beginning; `by` draws failures of some status.
+  // Draws a view, with its head from the beginning; `by` draws failures of some status.
   const show = (draw, by = {}) => state().data ? draw(state().data) : by[state().error?.status]?.() || [head(), part(draw)];
   return { again, part, show };
 }
@@ -115,7 +116,7 @@ export const together = (ask, ...paths) => Promise.all(paths.map(path => ask(pat
 
 // What had the focus before the first dialog.
 let opener = null;
-// Opens a dialog that was drawn, and gives the focus back once it is gone. One function for all: another one would be called anew by each drawing.
+// Opens a dialog, and gives the focus back once it is gone. One function for all: another one would be called by each drawing.
 const opened = it => {
   if (it) {
     if (!document.activeElement.matches('body, dialog *')) opener = document.activeElement;

@@ -1,6 +1,6 @@
 // What clients ask with.
 
-import { ask as administer } from './api.js';
+import { ask as administer, parse } from './api.js';
 
 const place = path => new URL(`../${path}`, document.baseURI);
 
@@ -39,7 +39,7 @@ export class Wire {
   }
 }
 
-const told = (text, answer = JSON.parse(text)) => ({ answer, bytes: new Blob([text]).size });
+const told = (text, answer = parse(text)) => ({ answer, bytes: new Blob([text]).size });
 
 const TOOLS = { list: 'list_records', get: 'get_record', query: 'query_records', describe: 'describe_models' };
 export const call = ({ action, model, tool, params }) => ({
@@ -53,9 +53,9 @@ export async function byMcp(token, request, signal) {
     body: JSON.stringify(call(request)),
   });
   const text = await answer.text();
-  const { result, error } = JSON.parse(text);
+  const { result, error } = parse(text);
   if (!answer.ok) throw new Error(error?.message || error || `The service answered ${answer.status}.`);
-  return told(text, error ? { status: 'error', error: error.message, code: error.data?.code } : { status: result.isError ? 'error' : 'ok', ...(result.structuredContent ?? JSON.parse(result.content[0].text)) });
+  return told(text, error ? { status: 'error', error: error.message, code: error.data?.code } : { status: result.isError ? 'error' : 'ok', ...(result.structuredContent ?? parse(result.content[0].text)) });
 }
 
-export const asToken = async (token, request) => told(JSON.stringify(await administer(`/tokens/${encodeURIComponent(token)}/ask`, request)));
+export const asToken = async (token, request) => told(JSON.stringify(await administer(`/tokens/${encodeURIComponent(token)}/ask`, request, 'POST', parse)));

@@ -1,6 +1,6 @@
 // The playground: a request as a form and as JSON, and its answer.
 
-import { ask, base, isClient, secret } from '../api.js';
+import { ask, base, isClient, parse, secret } from '../api.js';
 import { act, bar, block, button, capital, chips, choice, code, command, copy, counted, empty, fault, field, head, held, html, no, note, part, resource, size, small, some, table, typing, view } from '../parts.js';
 import { Wire, asToken, byMcp, call } from '../wire.js';
 
@@ -12,7 +12,7 @@ const isObject = it => it?.constructor === Object;
 const parsed = text => { const it = typed(text); return isObject(it) ? it : null; };
 const pretty = it => JSON.stringify(it, null, 2);
 // As a person types a value, and as it is shown to be typed over.
-const typed = text => { try { return JSON.parse(text); } catch { return text; } };
+const typed = text => { try { return parse(text); } catch { return text; } };
 const shown = it => it === undefined ? '' : typeof it === 'string' && typed(it) === it ? it : JSON.stringify(it);
 const list = text => text.split(/\s*,\s*/).filter(Boolean);
 
@@ -40,8 +40,13 @@ function copies(request, url) {
   };
 }
 
+const isNumber = it => typeof it === 'number' || /** @type {any} */ (JSON).isRawJSON?.(it);
 // A value of a row: text and nothing else.
-const cell = value => value === undefined ? '' : value === null ? small('null') : typeof value === 'object' ? code(JSON.stringify(value)) : html`<span>${String(value)}</span>`;
+function cell(value) {
+  if (value == null) return value === null && small('null');
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'object' && !isNumber(value) ? code(text) : html`<span>${text}</span>`;
+}
 
 const Answer = view(() => {
   const form = held('Table');
@@ -51,7 +56,7 @@ const Answer = view(() => {
     return html`${bar(chips(form, 'Shown as', ['Table', 'Record', 'JSON']), copy(pretty(answer), 'Copy as JSON'))}
       <div class="gap">${form() === 'JSON' || !rows.length ? block(pretty(answer), 'The answer as JSON')
         : form() === 'Record' ? rows.map(row => html`<dl class="sheet record">${Object.entries(row).map(([name, value]) => html`<dt>${name}</dt><dd>${cell(value)}</dd>`)}</dl>`)
-        : table(columns.map(it => rows.every(row => typeof (row[it] ?? 0) === 'number') ? `#${it}` : it), rows, row => columns.map(it => cell(row[it])), 'Rows')}</div>`;
+        : table(columns.map(it => rows.every(row => isNumber(row[it] ?? 0)) ? `#${it}` : it), rows, row => columns.map(it => cell(row[it])), 'Rows')}</div>`;
   };
 });
 

@@ -1,7 +1,7 @@
-// The service itself: audit, health, settings, and how to connect.
+// The service itself: audit, health, settings, its tools, and how to connect.
 
-import { ask, base, isClient, send } from '../api.js';
-import { ago, are, b, bad, bar, block, button, check, chips, code, command, copy, counted, empty, fault, filter, head, held, html, listed, moment, ms, note, part, resource, small, some, state, table, together, view, warning, way } from '../parts.js';
+import { ask, base, isClient, parse, send } from '../api.js';
+import { ago, are, away, b, bad, bar, block, button, check, chips, code, codes, command, copy, counted, empty, fault, filter, head, held, html, link, listed, moment, ms, no, note, part, resource, small, some, state, table, together, unfit, view, warning, way, yes } from '../parts.js';
 
 const SHOWN = 300;
 
@@ -47,10 +47,10 @@ export const Health = view(() => {
     return [
       head([error ? 'How the databases are is not known.' : !length ? 'There is no database to be asked.' : away ? [bad(counted(away, 'database')), ` of ${length} ${away === 1 ? 'does' : 'do'} not answer.`] : ['All ', b(counted(length, 'database')), ' answer.'],
         store.answers ? ' The store does.' : bad(' The store does not answer.'), AUDIT[audit]], button('Test again', known.again)),
-      error ? fault(error, known.again) : length > 0 && table(['Database', 'State', '~Took', 'Models', '~Catalog', '~Sessions'], databases, it => [
+      error ? fault(error, known.again) : length > 0 && table(['Database', 'State', '#Took', 'Models', '~Catalog', '~Sessions'], databases, it => [
         [b(it.name || 'DATABASE_URL'), small(some(it.tenant, it.place))], [state(it.answers ? 'answers' : 'away', !it.answers), it.fault && [` ${it.fault.what}`, small(it.fault.help)]], ms(it.ms),
         some(it.models.map(one => `${one.name} (${one.fields})`)) || '–', it.judged_at ? `read ${ago(it.judged_at)} ago` : 'not read yet', it.sessions ? `${it.sessions.busy} at work, ${it.sessions.idle} at rest, of ${it.sessions.limit}` : '–']),
-      part('The store', '', table(['Store', 'State', '~Took'], [store], it => [it.place || 'MCP_STORE', state(it.answers ? 'answers' : 'away', !it.answers), ms(it.ms)])),
+      part('The store', '', table(['Store', 'State', '#Took'], [store], it => [it.place || 'MCP_STORE', state(it.answers ? 'answers' : 'away', !it.answers), ms(it.ms)])),
       part('Metrics, as they are', '', block(metrics, 'Metrics')),
     ];
   });
@@ -71,7 +71,7 @@ export const Settings = view(() => {
       listed(['Variable', 'Value', '~From', '~Follows'], (own() ? set : settings).filter(words.fits), it => [
         [code(it.name), small(it.meaning)],
         it.secret || it.value === null ? small(it.from === 'default' ? 'not set' : 'set, and never shown') : [code(it.value), small(it.default !== it.value && it.default && `default ${it.default}`)],
-        FROM[it.from], it.follows_reload ? 'a reload' : 'a restart']),
+        ...[FROM[it.from], it.follows_reload ? 'a reload' : 'a restart'].map(it => html`<span class="tail">${it}</span>`)]),
     ];
   });
 });
@@ -87,6 +87,42 @@ export const Connect = view(() => {
       chips(chosen, 'Client', clients.map(it => [it.name, it.title])),
       part(title, '', [note(`It ${place}.`), command(block.replaceAll('{url}', `${url}/mcp`)), note('The same by a command:'), command(`lucarne config ${name} --url ${url}`)]),
       part('A first request', '', command(`lucarne query list users --url ${ws}`)),
+    ];
+  });
+});
+
+const called = (it, params = {}) => `#/ask?${new URLSearchParams({ r: JSON.stringify({ action: 'call', tool: it.name, params }) })}`;
+
+const Examples = view(() => {
+  const [last, failed] = [held(null), held(null)];
+  const tried = one => {
+    const { misses, ms } = last().find(it => it.place === one.place);
+    return [misses.length ? no(misses.join('; ')) : yes('as expected'), small(`${ms} ms`)];
+  };
+  return ({ it }) => html`${table(['Example', '~Expected', '~Came', ''], it.examples, one => [
+    [code(JSON.stringify(one.params)), small(some(one.caller && `as ${one.caller}`, one.place))], some(one.expected),
+    last() ? tried(one) : 'not tried yet', link(called(it, one.params), 'Call it', `as at ${one.place}`)])}
+    ${bar(html`<button onClick=${() => ask(`/tools/${it.name}/test`, undefined, 'POST').then(last, failed)}>Try ${it.examples.length === 1 ? 'it' : 'all'}${away(`of ${it.name}`)}</button>`)}
+    ${failed() && fault(failed())}`;
+});
+
+export const Tools = view(() => {
+  const known = resource(() => ask('/tools', undefined, 'GET', parse));
+  const words = filter();
+  return () => known.show(({ tools, faults }) => {
+    const shown = tools.filter(words.fits);
+    return [
+      head(tools.length ? [b(counted(tools.length, 'tool')), ` of yours ${are(tools.length)} served. Each sees what the token that calls it may see, and nothing else.`] : 'No tool of your own is served.', button('Look again', known.again)),
+      faults.length > 0 && part('What is wrong with the files', '', html`<p class="fault" role="alert">The tools of before are served.</p>${faults.map(warning)}`),
+      tools.length ? part('By name', words.field(), shown.length ? shown.map(it => html`<details class="sheet model" key=${it.name} open=${shown.length < 3}><summary>${it.name}<small> ${it.title !== it.name && it.title}</small></summary>
+        ${note(it.description)}
+        ${table(['What', 'Which'], [
+          ['It takes', it.parameters.length ? codes(it.parameters) : 'nothing'], ['It answers', it.columns.length ? codes(it.columns) : 'told once a database of a tenant is asked'],
+          ['It reads', it.models.length ? [codes(it.models), it.database && ` of ${it.database}`] : 'told with what it answers'], ['It stands at', code(it.place)],
+        ], row => row)}
+        <div class="form note">${block(it.sql, `The SQL of ${it.name}`)}${link(called(it), 'Call it', it.name)}</div>
+        ${it.examples.length > 0 && html`<${Examples} it=${it} />`}</details>`) : unfit())
+        : !faults.length && empty('Write one, name its file, and reload:', command('lucarne tool new open.sql > tools.toml'), command('MCP_TOOLS_FILE=/etc/lucarne/tools.toml')),
     ];
   });
 });

@@ -240,6 +240,66 @@ describe('what is asked of it', () => {
     await it.context.close();
   });
 
+  test('numbers keep the digits that were typed and sent, in the form, the request, the answer and the copies', async () => {
+    const [whole, part] = ['9223372036854775807', '12345678901234567.89'];
+    for (const isOld of [false, true]) {
+      const it = await tab(chromium);
+      const { page } = it;
+      // A browser that has no raw numbers shows and sends their digits as texts.
+      if (isOld) await page.addInitScript(() => { delete (/** @type {any} */ (JSON).rawJSON); });
+      const typed = (text) => isOld ? `"${text}"` : text;
+      await enter(page, service.url, TOKEN, '#/ask');
+      await settled(page);
+      await page.getByRole('combobox', { name: 'As', exact: true }).selectOption('');
+      await page.locator('#main input[type=password]').fill(SHARED);
+      const bodies = [];
+      /** The service's own answer, but for its rows. */
+      const row = `{"id":${whole},"price":${part},"share":1.50,"list":[${whole}],"text":"${whole}"}`;
+      const answer = `{"status":"ok","data":[${row}]}`;
+      await page.routeWebSocket(/mcp\/ws/, (socket) => socket.onMessage((text) => { bodies.push(text); socket.send(answer); }));
+      await page.route('**/mcp', (route) => {
+        bodies.push(route.request().postData());
+        return route.fulfill({ contentType: 'application/json', body: `{"jsonrpc":"2.0","id":1,"result":{"structuredContent":${answer}}}` });
+      });
+      await page.getByLabel('The request').fill(`{"action":"get","model":"tickets","params":{"id":${whole},"filters":{"id":{"$lt":${part}}}}}`);
+      assert.equal(await page.getByLabel('Its key').inputValue(), whole);
+      // What is typed in a field is written as it was typed.
+      await page.getByLabel('Its key').fill(part);
+      await page.getByLabel('Its key').press('Tab');
+      await page.getByLabel('Its key').fill(whole);
+      await page.getByLabel('Its key').press('Tab');
+      for (const by of ['ws', 'mcp']) {
+        await page.getByRole('combobox', { name: 'by', exact: true }).selectOption(by);
+        await page.keyboard.press('Control+Enter');
+        await page.getByText('1 row ·').waitFor();
+        const cells = await page.locator('section').first().getByRole('cell').allInnerTexts();
+        assert.deepEqual(cells, [whole, part, isOld ? '1.5' : '1.50', `[${typed(whole)}]`, whole], by);
+        await page.getByRole('button', { name: 'JSON', exact: true }).click();
+        assert.match(await page.locator('pre.block').first().innerText(), new RegExp(`"price": ${typed(part)},`));
+        await page.getByRole('button', { name: 'Table', exact: true }).click();
+        const asked = bodies.filter((body) => body.includes('filters'));
+        assert.ok(asked.length && asked.every((body) => body.includes(`"id":${typed(whole)}`) && body.includes(`{"$lt":${typed(part)}}`)), asked.join('\n'));
+      }
+      for (const name of ['lucarne query', 'curl', 'Python', 'JavaScript', 'MCP']) {
+        await page.getByRole('button', { name, exact: true }).click();
+        const told = (await page.locator('section .command').first().innerText()).replaceAll('\\', '');
+        for (const text of [whole, part]) assert.match(told, new RegExp(`: ?${typed(text)}[},\\s]`), name);
+      }
+      await it.context.close();
+    }
+    // As a token of the store it goes through the admin API.
+    const it = await tab(chromium);
+    await enter(it.page, service.url, TOKEN, `#/ask?r=${encodeURIComponent(`{"action":"list","model":"tickets","params":{"filters":{"id":${whole}}}}`)}`);
+    await settled(it.page);
+    const asking = it.page.waitForRequest(/\/ask$/);
+    await it.page.route(/\/ask$/, (route) => route.fulfill({ contentType: 'application/json', body: `{"status":"ok","data":{"status":"ok","data":[{"id":${whole},"price":${part}}]}}` }));
+    await it.page.keyboard.press('Control+Enter');
+    assert.match((await asking).postData(), new RegExp(`"id":${whole}}`));
+    await it.page.getByRole('cell', { name: whole, exact: true }).waitFor();
+    await it.page.getByRole('cell', { name: part, exact: true }).waitFor();
+    await it.context.close();
+  });
+
   test('the life of a token by the keyboard alone', async () => {
     const it = await tab(chromium);
     const { page } = it;
