@@ -266,6 +266,7 @@ pub struct Field {
     dynamic: bool,
     bounded: bool,
     folding: bool,
+    loose: bool,
     indexed: bool,
     sampled: bool,
     /// Whether it describes what is made of a column, and is none.
@@ -354,6 +355,7 @@ impl Field {
             dynamic: false,
             bounded: true,
             folding: false,
+            loose: false,
             indexed: false,
             sampled: false,
             derived: true,
@@ -441,6 +443,11 @@ impl Field {
     /// their end.
     pub(crate) fn is_folding(&self) -> bool {
         self.folding
+    }
+
+    /// Whether plain letters may be equal to a text that has signs among them.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.loose
     }
 
     /// Whether an index leads with the field.

@@ -300,6 +300,7 @@ pub(super) fn field(column: &Column) -> Field {
         dynamic: column.dynamic,
         bounded: column.bounded,
         folding: column.folding,
+        loose: column.loose,
         indexed: false,
         sampled: false,
         derived: false,

@@ -168,6 +168,8 @@ pub struct Column {
     pub bounded: bool,
     /// Whether the column takes texts of different bytes for equal.
     pub folding: bool,
+    /// Whether it may take one text for equal to another without its signs, as a collation of ICU does.
+    pub loose: bool,
     /// The database's comment.
     pub comment: Option<String>,
     /// The values of an enum, else empty.
@@ -203,6 +205,7 @@ impl Column {
             dynamic: false,
             bounded: false,
             folding: false,
+            loose: false,
             comment: None,
             values: Vec::new(),
             parts: Arc::default(),

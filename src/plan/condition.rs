@@ -269,9 +269,11 @@ impl<'c> Condition<'c> {
 /// Whether a comparison with values that look like documents could tell what is hidden in them.
 ///
 /// Of the values that text is equal to, those count that a document could be equal to under some
-/// collation; a name or a status is compared by its index alone.
+/// collation; a name or a status is compared by its index alone, but where the column's collation may
+/// pass over signs.
 pub(crate) fn guards(field: &Field, comparison: &Comparison) -> bool {
     let like = |value: &Value| match value {
+        Value::Text(_) if field.is_loose() => true,
         Value::Text(text) => !text
             .bytes()
             .all(|byte| matches!(byte, b' '..=b'~') && !b"{[\"\\:".contains(&byte)),

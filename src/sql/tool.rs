@@ -66,7 +66,7 @@ impl Select {
     /// Whether it could tell by a field what is hidden in values that look like documents, and is
     /// given the field without them.
     pub(crate) fn veils(&self, field: &Field) -> bool {
-        let opens = || self.opened.contains(&field.name().to_lowercase());
+        let opens = || field.is_loose() || self.opened.contains(&field.name().to_lowercase());
         self.weighs(field) && (documents::veils(field) || (field.may_hold_documents() && opens()))
     }
 }

@@ -195,3 +195,45 @@ async fn nothing_looks_into_documents_that_a_sample_did_not_show() {
         }
     }
 }
+
+/// A collation that passes over signs takes plain letters for equal to a document: none is found by
+/// them.
+#[tokio::test]
+async fn no_document_is_equal_to_its_letters() {
+    for database in databases().await {
+        if database.engine != "postgres" {
+            continue;
+        }
+        for statement in [
+            "CREATE COLLATION no_signs (provider = icu, locale = 'und-u-ka-shifted', deterministic = false)",
+            "ALTER TABLE tickets ALTER COLUMN status TYPE text COLLATE no_signs",
+            "CREATE INDEX tickets_status ON tickets (status)",
+        ] {
+            database.run(statement).await;
+        }
+        let mut tools = Vec::new();
+        for sql in [
+            "SELECT id FROM tickets WHERE status = :p",
+            "SELECT id FROM tickets WHERE status IN (:p, 'x')",
+            "SELECT id FROM tickets WHERE NOT (status <> :p)",
+            "WITH a AS (SELECT id, status AS s FROM tickets) SELECT id FROM a WHERE s = :p",
+        ] {
+            tools.push((sql, database.serve(&tool(sql)).await));
+        }
+        database
+            .run(r#"UPDATE tickets SET status = '{"api_key":"hunter2"}' WHERE id = 7"#)
+            .await;
+        for (sql, served) in tools {
+            for (p, found) in [
+                ("apikeyhunter2", false),
+                ("api key hunter2", false),
+                ("clo-sed", true),
+            ] {
+                let answer = served.call("t", json!({ "p": p })).await;
+                let count = answer["count"].as_i64();
+                let count = count.unwrap_or_else(|| panic!("{sql}: {answer}"));
+                assert_eq!(count > 0, found, "{sql}: {p}: {answer}");
+            }
+        }
+    }
+}

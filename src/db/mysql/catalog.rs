@@ -318,6 +318,7 @@ impl Raw {
             dynamic: false,
             bounded: class.bounded,
             folding: self.is_folding(),
+            loose: false,
             comment: Some(self.comment.clone()).filter(|comment| !comment.is_empty()),
             values: class.values,
             parts: Arc::default(),

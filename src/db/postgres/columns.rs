@@ -172,6 +172,7 @@ impl Described {
             dynamic: false,
             bounded: false,
             folding,
+            loose: self.folding,
             comment: self.comment,
             values: self.labels,
             parts,

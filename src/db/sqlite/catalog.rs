@@ -274,6 +274,7 @@ fn columns(
                 && (!known.strict || declared.eq_ignore_ascii_case("any")),
             bounded: false,
             folding: false,
+            loose: false,
             comment: None,
             values: Vec::new(),
             parts: Arc::default(),
