@@ -14,8 +14,8 @@ mod text;
 mod value;
 
 pub(crate) use gaps::Gap;
-pub(crate) use layout::Member;
-pub use layout::{Cell, Layout};
+pub use layout::{Cell, Guard, Layout};
+pub(crate) use layout::{Member, SIZE};
 pub(crate) use redact::looks_like_document;
 pub(crate) use rows::RowFault;
 pub use rows::{Page, Rows};

@@ -12,8 +12,27 @@ pub struct Cell {
     pub index: usize,
     /// What it holds.
     pub shape: Shape,
-    /// The bytes above which it holds its value's size instead of the value, where there are such.
-    pub guarded: Option<usize>,
+    /// What keeps a value from us that is too large, where such may be.
+    pub guard: Option<Guard>,
+}
+
+/// Where a value is too large, its column holds its size instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// The bytes above which a value is too large.
+    pub max_bytes: usize,
+    /// Whether the size itself says that it is one, by its first letter; else the layout's column does.
+    pub marked: bool,
+}
+
+/// What a size begins with that stands for JSON or a number, neither of which begins with it.
+pub(crate) const SIZE: char = '#';
+
+impl Cell {
+    /// Whether it may hold a size that says so itself.
+    pub(super) fn is_marked(&self) -> bool {
+        self.guard.is_some_and(|guard| guard.marked)
+    }
 }
 
 /// One member of a row's object.
@@ -82,6 +101,15 @@ impl Member {
         }
     }
 
+    /// Whether something holds of one of its columns.
+    pub(super) fn any(&self, holds: &impl Fn(&Cell) -> bool) -> bool {
+        match &self.slot {
+            Slot::Cell(cell, _) => holds(cell),
+            Slot::Object { members, .. } => members.iter().any(|member| member.any(holds)),
+            Slot::List { owner, .. } => owner.iter().any(holds),
+        }
+    }
+
     fn has_gap(&self) -> bool {
         match &self.slot {
             Slot::Cell(..) => false,
@@ -93,7 +121,8 @@ impl Member {
 
 /// What the values of columns may take that are measured.
 fn bytes(cells: &[Cell]) -> usize {
-    cells.iter().filter_map(|cell| cell.guarded).sum()
+    let guards = cells.iter().filter_map(|cell| cell.guard);
+    guards.map(|guard| guard.max_bytes).sum()
 }
 
 fn json_key(name: &str) -> Box<[u8]> {
@@ -109,6 +138,8 @@ pub struct Layout {
     pub(super) members: Arc<[Member]>,
     pub(super) keys: Vec<Cell>,
     pub(super) oversize: Option<usize>,
+    /// Whether a column may hold a size that says so itself.
+    pub(super) marked: bool,
     /// Whether rows hold lists that are read by themselves.
     pub(super) gaps: bool,
     /// Of the rows of lists, the columns that say whose list a row is in.
@@ -128,15 +159,19 @@ impl Layout {
 
     /// The members of rows that belong to lists, and the columns that say to whose.
     pub(crate) fn owned(members: Vec<Member>, owner: Vec<Cell>, oversize: Option<usize>) -> Self {
+        let layout = Self::new(members, Vec::new(), oversize);
         Self {
+            marked: layout.marked || owner.iter().any(Cell::is_marked),
             owner,
-            ..Self::new(members, Vec::new(), oversize)
+            ..layout
         }
     }
 
     /// The same with members that other layouts have as well.
     pub(crate) fn shared(members: Arc<[Member]>, keys: Vec<Cell>, oversize: Option<usize>) -> Self {
+        let all = members.iter().any(|member| member.any(&Cell::is_marked));
         Self {
+            marked: all || keys.iter().any(Cell::is_marked),
             members,
             keys,
             oversize,
@@ -168,7 +203,7 @@ impl Layout {
         let cell = Cell {
             index: 0,
             shape: Shape::Native,
-            guarded: None,
+            guard: None,
         };
         Self::new(Vec::new(), vec![cell], None)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gaps;
 use super::gaps::{Gap, Lists, RowEnd};
-use super::layout::{Cell, Layout, Member, Slot};
+use super::layout::{Cell, Layout, Member, SIZE, Slot};
 use super::{Datum, Row, Shape, Style, Undecodable, value};
 use crate::plan::{Seek, Value, cursor};
 use crate::value::Parts;
@@ -296,13 +296,28 @@ impl Rows {
 
     /// Whether a value of a row was too large to be fetched (1), or a sort key was (2).
     fn oversize<R: Row>(&self, row: &R) -> Result<i64, Undecodable> {
-        let Some(index) = self.layout.oversize else {
-            return Ok(0);
-        };
-        Ok(match row.datum(index)? {
-            Datum::Int(code) => code,
-            Datum::Uint(code) => i64::try_from(code).unwrap_or_default(),
+        let layout = &self.layout;
+        let code = match layout.oversize.map(|index| row.datum(index)).transpose()? {
+            Some(Datum::Int(code)) => code,
+            Some(Datum::Uint(code)) => i64::try_from(code).unwrap_or_default(),
             _ => 0,
+        };
+        if code == 1 || !layout.marked {
+            return Ok(code);
+        }
+        let is_size = |cell: &Cell| {
+            let is_size =
+                |datum: &Datum<'_>| matches!(datum, Datum::Text(text) if text.starts_with(SIZE));
+            cell.is_marked() && row.datum(cell.index).as_ref().is_ok_and(is_size)
+        };
+        let mut members = layout.members.iter();
+        if members.any(|member| member.any(&is_size)) || layout.owner.iter().any(is_size) {
+            return Ok(1);
+        }
+        Ok(if layout.keys.iter().any(is_size) {
+            2
+        } else {
+            code
         })
     }
 
@@ -439,13 +454,14 @@ impl Rows {
                 };
                 let told = match &datum {
                     Datum::Int(size) => usize::try_from(*size).ok(),
-                    Datum::Text(digits) => digits.parse().ok(),
+                    Datum::Text(digits) => digits.trim_start_matches(SIZE).parse().ok(),
                     Datum::Bytes(digits) => str::from_utf8(digits)
                         .ok()
                         .and_then(|digits| digits.parse().ok()),
                     _ => None,
                 };
-                let is_size = |size: &usize| cell.guarded.is_some_and(|most| *size > most);
+                let is_size =
+                    |size: &usize| cell.guard.is_some_and(|guard| *size > guard.max_bytes);
                 told.filter(|size| oversize && is_size(size))
                     .unwrap_or_else(|| written(&datum, cell.shape))
             }

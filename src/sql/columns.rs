@@ -7,7 +7,7 @@ use sea_query::{CaseStatement, Expr, ExprTrait as _, SelectStatement};
 use super::column::{alias, column_of};
 use super::{Dialect, column, groups, large, many, mysql, number, term};
 use crate::catalog::{Field, FieldType};
-use crate::encode::{Cell, Member, Shape};
+use crate::encode::{Cell, Guard, Member, Shape};
 use crate::plan::{Column, Function, Shown, Source, Summary, Term, cursor};
 
 /// The columns of a statement as they are added.
@@ -103,7 +103,7 @@ impl<'s> Columns<'s> {
         Cell {
             index: self.add(expr),
             shape,
-            guarded: None,
+            guard: None,
         }
     }
 
@@ -195,20 +195,26 @@ impl<'s> Columns<'s> {
         field: &Field,
         max_bytes: usize,
     ) -> (Cell, Option<Expr>) {
-        let size = large::size(value, field, self.dialect);
-        let exceeds = size
-            .clone()
-            .map(|size| large::exceeds(value, size, max_bytes, field, self.dialect));
-        let guarded = size.is_some().then_some(max_bytes);
-        let expr = match size.zip(exceeds.clone()) {
-            Some((size, exceeds)) => large::guarded(projected, size, exceeds, field, self.dialect),
-            None => projected,
+        if large::unbounded([field]) == 0 {
+            return (self.plain(projected, shape), None);
+        }
+        let (expr, too_large) = match large::is_made(field, self.dialect) {
+            true => (large::made(projected, max_bytes), None),
+            false => {
+                let (expr, exceeds) =
+                    large::stored(value, projected, max_bytes, field, self.dialect);
+                (expr, Some(exceeds))
+            }
+        };
+        let guard = Guard {
+            max_bytes,
+            marked: too_large.is_none(),
         };
         let cell = Cell {
-            guarded,
+            guard: Some(guard),
             ..self.plain(expr, shape)
         };
-        (cell, exceeds)
+        (cell, too_large)
     }
 
     /// The last column: 1 where any value of the row is too large, 2 where only sort keys are.

@@ -6,11 +6,10 @@ use sea_query::{Expr, ExprTrait as _, Func};
 
 use super::Dialect;
 use crate::catalog::{Field, FieldType};
+use crate::encode::SIZE;
 
-/// PostgreSQL's compression makes a value this many times smaller at the most.
-const COMPRESSION: &str = "300";
-/// The same of a number, which is besides twice as long in digits as it is stored.
-const COMPRESSION_OF_NUMBERS: &str = "600";
+/// PostgreSQL's text that is filled up with blanks, which a cast to another text takes away.
+pub(super) const PADDED: &str = "bpchar";
 
 /// What one row may take in the driver at the most, all its values together.
 pub(super) const ROW_BYTES: usize = 24 * 1024 * 1024;
@@ -49,49 +48,39 @@ pub(super) fn is_long(field_type: FieldType) -> bool {
     )
 }
 
-/// The size of a field's value in bytes, where its type sets no bound to it.
-pub(super) fn size(column: &Expr, field: &Field, dialect: Dialect) -> Option<Expr> {
-    if unbounded([field]) == 0 {
-        return None;
-    }
-    let measured = match (dialect, field.field_type()) {
-        (Dialect::Postgres, FieldType::Bytes) | (Dialect::Sqlite | Dialect::MySql, _) => {
-            column.clone()
-        }
-        (Dialect::Postgres, _) => column.clone().cast_as("text"),
-    };
-    Some(Func::cust("octet_length").arg(measured).into())
+/// Whether the text that is sent of a field's values is made by PostgreSQL. Nothing that is stored
+/// says how long it is: `1e131071` takes seven bytes, and NULL in a list a bit.
+pub(super) fn is_made(field: &Field, dialect: Dialect) -> bool {
+    let is_stored = matches!(field.field_type(), FieldType::Bytes | FieldType::Text);
+    dialect == Dialect::Postgres && !is_stored
 }
 
-/// Whether a value of that size is larger than an answer may be.
-pub(super) fn exceeds(
+/// A value whose text is made, or where that is too large its size. It is made once: a condition
+/// beside it would make it again.
+pub(super) fn made(projected: Expr, max_bytes: usize) -> Expr {
+    Expr::cust_with_exprs(made_once("$1", max_bytes), [projected])
+}
+
+/// The same as SQL. What has no FROM of its own finds the columns that it names further out.
+pub(super) fn made_once(projected: &str, max_bytes: usize) -> String {
+    format!(
+        "(SELECT CASE WHEN octet_length(v) > {max_bytes} \
+         THEN '{SIZE}' || CAST(octet_length(v) AS text) ELSE v END \
+         FROM (SELECT {projected} AS v OFFSET 0) AS m)"
+    )
+}
+
+/// A value that is sent as it is stored, or where that is too large its size as a value of the same
+/// SQL type; and whether it is.
+pub(super) fn stored(
     column: &Expr,
-    size: Expr,
+    projected: Expr,
     max_bytes: usize,
     field: &Field,
     dialect: Dialect,
-) -> Expr {
-    let limit = || Expr::cust(max_bytes.to_string());
-    let exceeds = size.gt(limit());
-    // To know its length as text a document is written out; its stored size costs nothing.
-    let compression = match (dialect, field.field_type()) {
-        (Dialect::Postgres, FieldType::Json | FieldType::Array | FieldType::Other) => COMPRESSION,
-        (Dialect::Postgres, FieldType::Decimal { .. }) => COMPRESSION_OF_NUMBERS,
-        _ => return exceeds,
-    };
-    let stored = Func::cust("pg_column_size").arg(column.clone());
-    let may = Expr::from(stored).gt(limit().div(Expr::cust(compression)));
-    may.and(exceeds)
-}
-
-/// The projected value, or where it is too large its size as a value of the same SQL type.
-pub(super) fn guarded(
-    projected: Expr,
-    size: Expr,
-    too_large: Expr,
-    field: &Field,
-    dialect: Dialect,
-) -> Expr {
+) -> (Expr, Expr) {
+    let size = size(column, &projected, field, dialect);
+    let too_large = size.clone().gt(Expr::cust(max_bytes.to_string()));
     let told = match (dialect, field.field_type()) {
         (Dialect::Sqlite, _) => size,
         (Dialect::MySql, _) => size.cast_as("CHAR"),
@@ -99,11 +88,31 @@ pub(super) fn guarded(
             .arg(size.cast_as("text"))
             .arg(Expr::cust("'UTF8'"))
             .into(),
-        // As text it would lose the spaces at its end.
-        (Dialect::Postgres, _) if field.cast() == "bpchar" => size.cast_as("bpchar"),
+        (Dialect::Postgres, _) if field.cast() == PADDED => size.cast_as(PADDED),
         (Dialect::Postgres, _) => size.cast_as("text"),
     };
-    Expr::case(too_large, told).finally(projected).into()
+    let expr = Expr::case(too_large.clone(), told).finally(projected);
+    (expr.into(), too_large)
+}
+
+/// The size of a value in bytes.
+fn size(column: &Expr, projected: &Expr, field: &Field, dialect: Dialect) -> Expr {
+    let of = |value: Expr| Expr::from(Func::cust("octet_length").arg(value));
+    match (dialect, field.field_type()) {
+        (Dialect::Postgres, FieldType::Bytes) => of(column.clone()),
+        (Dialect::Postgres, _) if field.cast() == PADDED => of(column.clone()),
+        (Dialect::Postgres, _) if field.cast() == "text" => of(column.clone().cast_as("text")),
+        // Other texts come as JSON, whose escapes are longer than what they stand for.
+        (Dialect::Postgres, _) => of(projected.clone()),
+        // What is no text as it is stored is several times as long as one.
+        (Dialect::MySql, FieldType::Json) if field.cast() == "geometry" => of(projected.clone()),
+        (Dialect::Sqlite, FieldType::Json) => Expr::cust_with_exprs(
+            "CASE WHEN typeof(?) = 'blob' AND json_valid(?, 8) \
+             THEN octet_length(json(?)) ELSE octet_length(?) END",
+            vec![column.clone(); 4],
+        ),
+        (Dialect::Sqlite | Dialect::MySql, _) => of(column.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -150,6 +150,125 @@ async fn the_widest_rows_of_all_sessions_share_a_bound() {
     wide("SQLite", &format!("sqlite:{}", path.display())).await;
 }
 
+/// Types whose text is far longer than what is stored of it, and a value of each of 50 MB or more.
+const SHORT: [(&str, &str, &str); 9] = [
+    (
+        "numbers",
+        "numeric[]",
+        "array_fill(1e131071::numeric, array[400])",
+    ),
+    (
+        "named",
+        "listed",
+        "array_fill(1e131071::numeric, array[400])",
+    ),
+    (
+        "doc",
+        "jsonb",
+        "to_jsonb(array_fill(1e131071::numeric, array[400]))",
+    ),
+    (
+        "object",
+        "pile",
+        "ROW(array_fill(1e131071::numeric, array[400]))::pile",
+    ),
+    (
+        "ranges",
+        "numrange[]",
+        "array_fill(numrange(1, 1e131071), array[400])",
+    ),
+    (
+        "several",
+        "nummultirange",
+        "(SELECT range_agg(numrange(('1e' || k)::numeric, ('2e' || k)::numeric)) \
+         FROM generate_series(130872, 131071) k)",
+    ),
+    (
+        "objects",
+        "long_names[]",
+        "array_fill(ROW()::long_names, array[70000])",
+    ),
+    ("wide", "numeric", "1e131071"),
+    ("padded", "char(10485760)", "'x'"),
+];
+
+/// The columns of such a table: of one that is made of short values, many.
+fn of_short(table: &str) -> Vec<String> {
+    let count = match table {
+        "wide" => 400,
+        "padded" => 5,
+        _ => 1,
+    };
+    (0..count).map(|at| format!("c{at}")).collect()
+}
+
+async fn short(url: &str) {
+    let folder = Folder::new().await;
+    let models = SHORT.map(|(table, ..)| table).join(",");
+    let tools = ["numbers", "doc", "wide", "padded"].map(|table| {
+        let columns = of_short(table).join(", ");
+        format!(
+            "[[tool]]\nname = \"read_{table}\"\ndescription = \"Reads.\"\n\
+             sql = \"SELECT {columns} FROM {table}\"\n"
+        )
+    });
+    folder.put("tools.toml", &tools.join("\n"));
+    folder.configure(&format!(
+        "DATABASE_URL={url}\nMCP_ALLOWED_MODELS={models}\nMCP_TOOLS_FILE=tools.toml\n\
+         MCP_RATE_LIMIT=0\nMCP_QUERY_TIMEOUT=30\nMCP_MAX_MEMORY_BYTES={}",
+        BUDGET << 20
+    ));
+    let served = folder.serve().await;
+    let mut client = served.connect(TOKEN).await;
+    let listed = SHORT.iter().flat_map(|(table, ..)| {
+        [
+            format!(r#"{{"action":"list","model":"{table}","params":{{"limit":1}}}}"#),
+            format!(r#"{{"action":"get","model":"{table}","params":{{"id":1}}}}"#),
+        ]
+    });
+    let called = ["numbers", "doc", "wide", "padded"];
+    let called = called.map(|table| format!(r#"{{"action":"call","tool":"read_{table}"}}"#));
+    for request in listed.chain(called) {
+        let before = memory(&served, "VmHWM");
+        let answer = ask(&mut client, &request).await;
+        assert_eq!(
+            code(&answer),
+            "response_too_large",
+            "{request} {answer:.300}"
+        );
+        let taken = memory(&served, "VmHWM").saturating_sub(before) / 1024;
+        println!("{request} took {taken} MB more: {}", answer["hint"]);
+        assert!(taken < 16, "{request}: {taken} MB");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_in_few_bytes_takes_no_more_than_other_rows() {
+    let long: Vec<String> = (0..10)
+        .map(|at| format!("{}{at} int", "n".repeat(60)))
+        .collect();
+    let mut made = vec![
+        "CREATE DOMAIN listed AS numeric[]",
+        "CREATE TYPE pile AS (numbers numeric[])",
+        leaked(format!("CREATE TYPE long_names AS ({})", long.join(", "))),
+    ];
+    for (table, kind, value) in SHORT {
+        let columns = of_short(table);
+        let value = match table {
+            "objects" => value.replace("ROW()", &format!("ROW({})", ["NULL"; 10].join(", "))),
+            _ => value.to_owned(),
+        };
+        let values = vec![value; columns.len()].join(", ");
+        let columns = columns.iter().map(|column| format!("{column} {kind}"));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        made.push(leaked(format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, {columns})"
+        )));
+        made.push(leaked(format!("INSERT INTO {table} SELECT 1, {values}")));
+    }
+    on_postgres(&made, |url| async move { short(&url).await }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_take_no_more_than_is_set_aside_for_them() {
     let folder = Folder::new().await;

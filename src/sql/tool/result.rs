@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use crate::catalog::{Field, FieldType};
-use crate::encode::{Cell, Layout, Member, Shape};
+use crate::encode::{Cell, Guard, Layout, Member, Shape};
 use crate::sql::{Dialect, column, large};
-
-/// PostgreSQL's compression makes a value this many times smaller at the most.
-const COMPRESSION: usize = 300;
 
 /// A column of a result, as its engine describes it.
 #[derive(Debug)]
@@ -66,11 +63,17 @@ fn is_unbounded(column: &Column<'_>) -> bool {
     !column.field.is_some_and(Field::is_bounded) && large::is_long(column.class)
 }
 
-fn cell(index: usize, shape: Shape, guarded: Option<usize>) -> Cell {
+/// Whether PostgreSQL measures the values of a column.
+fn is_measured(column: &Column<'_>) -> bool {
+    let field_type = column.field.map_or(column.class, Field::field_type);
+    is_unbounded(column) || matches!(field_type, FieldType::Decimal { scale: None })
+}
+
+fn cell(index: usize, shape: Shape, guard: Option<Guard>) -> Cell {
     Cell {
         index,
         shape,
-        guarded,
+        guard,
     }
 }
 
@@ -113,28 +116,32 @@ fn postgres(columns: &[Column<'_>], max_bytes: usize) -> Result {
     let (mut selected, mut too_large, mut members) = (Vec::new(), Vec::new(), Vec::new());
     let max_bytes = large::of_each(
         max_bytes,
-        columns.iter().filter(|it| is_unbounded(it)).count(),
+        columns.iter().filter(|it| is_measured(it)).count(),
     );
     let mut as_it_is = true;
     for (index, column) in columns.iter().enumerate().filter(|(_, it)| it.is_shown) {
         let value = name(index);
         let (projected, shape) = projected(&value, column);
-        as_it_is &= projected == value;
-        let guard = guard(&value, column, max_bytes);
-        let guarded = guard.is_some().then_some(max_bytes);
+        let guard = is_measured(column).then(|| Guard {
+            max_bytes,
+            marked: projected != value,
+        });
+        as_it_is &= projected == value && guard.is_none();
         let at = selected.len();
         selected.push(match guard {
-            Some((exceeds, size)) => {
+            Some(Guard { marked: true, .. }) => large::made_once(&projected, max_bytes),
+            Some(_) => {
+                let (exceeds, size) = stored(&value, column, max_bytes);
                 let told = format!("CASE WHEN {exceeds} THEN {size} ELSE {projected} END");
                 too_large.push(exceeds);
                 told
             }
             None => projected,
         });
-        members.push(member(column, cell(at, shape, guarded)));
+        members.push(member(column, cell(at, shape, guard)));
     }
     let whole = columns.iter().all(|column| column.is_shown);
-    if as_it_is && whole && too_large.is_empty() {
+    if as_it_is && whole {
         let layout = Layout::new(members, Vec::new(), None);
         return Result {
             projection: None,
@@ -183,33 +190,19 @@ fn projected(value: &str, column: &Column<'_>) -> (String, Shape) {
     }
 }
 
-/// Where a value is too large, and its size as a value of the type that it is selected as.
-fn guard(value: &str, column: &Column<'_>, max_bytes: usize) -> Option<(String, String)> {
-    if !is_unbounded(column) {
-        return None;
-    }
-    let as_text = format!("octet_length(CAST({value} AS text))");
-    Some(match column.class {
-        FieldType::Bytes => {
-            let size = format!("octet_length({value})");
-            let told = format!("convert_to(CAST({size} AS text), 'UTF8')");
-            (format!("{size} > {max_bytes}"), told)
-        }
-        FieldType::Text => {
-            let kind = if column.kind == "bpchar" {
-                "bpchar"
-            } else {
-                "text"
-            };
-            let told = format!("CAST({as_text} AS {kind})");
-            (format!("{as_text} > {max_bytes}"), told)
-        }
-        // To know its length as text a document is written out; its stored size costs nothing.
-        FieldType::Json | FieldType::Array | FieldType::Other => {
-            let stored = format!("pg_column_size({value}) > {}", max_bytes / COMPRESSION);
-            let exceeds = format!("({stored} AND {as_text} > {max_bytes})");
-            (exceeds, format!("CAST({as_text} AS text)"))
-        }
-        _ => return None,
-    })
+/// Where a value is too large that is sent as it is stored, and its size as a value of its type.
+fn stored(value: &str, column: &Column<'_>, max_bytes: usize) -> (String, String) {
+    let as_text = |value: &str| format!("CAST({value} AS text)");
+    let (measured, told): (_, &dyn Fn(&str) -> String) = match (column.class, column.kind) {
+        (FieldType::Bytes, _) => (value.to_owned(), &|size| {
+            format!("convert_to({}, 'UTF8')", as_text(size))
+        }),
+        // The driver's name of `bpchar`; another type's is `"char"`, with quotes.
+        (_, "char") => (value.to_owned(), &|size| {
+            format!("CAST({size} AS {})", large::PADDED)
+        }),
+        _ => (as_text(value), &as_text),
+    };
+    let size = format!("octet_length({measured})");
+    (format!("{size} > {max_bytes}"), told(&size))
 }
