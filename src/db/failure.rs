@@ -171,7 +171,7 @@ impl Failure {
             }
             if (engine, &*code, &self.kind) == (causes::SQLITE, "1", &FailureKind::Internal) {
                 return format!(
-                    "a view computes what cannot be computed of a row's values ({code}); \
+                    "the statement computes what cannot be computed of a row's values ({code}); \
                      MCP_LOG=debug shows what SQLite says"
                 );
             }

@@ -211,7 +211,7 @@ impl ReadyTools {
         let is_declared = |(table, column): &(String, String)| match column.is_empty() {
             true => declared.iter().any(|it| {
                 let of = it.rsplit_once('.').map(|(of, _)| of);
-                of.is_some_and(|of| of == table || of.strip_prefix("main.") == Some(table))
+                of.is_some_and(|of| is_table(of, table) || of.strip_prefix("main.") == Some(table))
             }),
             false => declared.contains(&*format!("{table}.{column}")),
         };
@@ -220,7 +220,7 @@ impl ReadyTools {
             let is_list =
                 statement.lists.contains(table) || models.iter().any(|model| model.name() == table);
             let is_list = is_list && !table.contains('.');
-            column.is_empty() && (is_list || may.columns.iter().any(|(of, _)| of == table))
+            column.is_empty() && (is_list || may.columns.iter().any(|(of, _)| is_table(of, table)))
         };
         let beyond = reads
             .columns
@@ -276,6 +276,17 @@ impl ReadyTools {
         models.insert(model.number(), reads.clone());
         Ok(reads)
     }
+}
+
+/// Whether a table is the one that an engine tells: MariaDB tells those that it looks up without
+/// their schemas, and here without blanks and in small letters.
+fn is_table(table: &str, told: &str) -> bool {
+    let bare = |letter: &char| !letter.is_whitespace();
+    table == told
+        || (told.starts_with('.') && {
+            let table: String = table.to_lowercase().chars().filter(bare).collect();
+            table.ends_with(told)
+        })
 }
 
 /// The types of a tool's parameters as its engine takes them, where it tells: none where it refuses

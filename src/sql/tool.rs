@@ -37,8 +37,8 @@ pub struct Select {
     pub pieces: Vec<Piece>,
     /// Whether it says itself how many rows it wants.
     pub(crate) has_limit: bool,
-    /// Whether anything in it could fail on a value of a row.
-    pub(crate) can_fail: bool,
+    /// How far it could fail on a value of a row.
+    pub(crate) risk: Risk,
     /// The columns that it does more with than to show them, in small letters.
     pub(crate) weighed: HashSet<String>,
     /// Of these, the ones that it does more with than to compare, to sort and to group by them.
@@ -69,6 +69,19 @@ impl Select {
         let opens = || field.is_loose() || self.opened.contains(&field.name().to_lowercase());
         self.weighs(field) && (documents::veils(field) || (field.may_hold_documents() && opens()))
     }
+}
+
+/// How far a statement could fail on a value of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Risk {
+    /// Where values of two types are compared.
+    Comparison,
+    /// Where values of two types become of one too.
+    Union,
+    /// The same, and a moment stands beside them.
+    UnionWithMoment,
+    /// Whatever the types are.
+    Any,
 }
 
 /// A part of a statement's text.
@@ -120,7 +133,10 @@ impl Template {
         (dialect, purpose): (Dialect, Purpose),
         limit: u32,
     ) -> Self {
-        let can_fail = select.can_fail || overflows(select, models, &slots, dialect);
+        let can_fail = match select.risk {
+            Risk::Any => true,
+            _ => dialect == Dialect::Postgres && overflows(select, models, &slots),
+        };
         let (head, bound) = with(select, models, can_fail, (dialect, purpose));
         let mut segments = vec![Piece::Sql(head)];
         // A list of its own within, for no two follow each other: it sees the models all the same.
@@ -325,19 +341,37 @@ fn with(
     (format!("{lists}{end}"), values)
 }
 
-/// Whether a comparison could make a float of a decimal number, which PostgreSQL does by itself, and
-/// which fails where the number is too large for one.
-fn overflows(select: &Select, models: &[&Model], slots: &[Slot], dialect: Dialect) -> bool {
-    let is_float = |class| matches!(class, FieldType::Float | FieldType::Float32);
-    let weighed = || {
-        let fields = models.iter().flat_map(|model| model.fields());
-        fields.filter(|field| select.weighs(field))
+/// Whether a value could be too large for the type that PostgreSQL makes it of by itself, where it
+/// stands beside one of that: a decimal number for a float, a whole one for an OID, and where no
+/// operator compares both as they are, a day or a time without a zone for a moment.
+fn overflows(select: &Select, models: &[&Model], slots: &[Slot]) -> bool {
+    let fields = models.iter().flat_map(|model| model.fields());
+    let fields: Vec<&Field> = fields.filter(|field| select.weighs(field)).collect();
+    let classes = fields.iter().map(|field| field.field_type());
+    let classes: Vec<FieldType> = classes.chain(slots.iter().map(Slot::class)).collect();
+    let has = |is: fn(FieldType) -> bool| classes.iter().any(|class| is(*class));
+    let has_float = has(|it| matches!(it, FieldType::Float | FieldType::Float32));
+    let has_wide = has(|it| matches!(it, FieldType::Integer { wide: true, .. }));
+    if (has_float && has(|it| matches!(it, FieldType::Decimal { .. })))
+        || (has_wide && fields.iter().any(|field| is_oid(field)))
+    {
+        return true;
+    }
+    let has_time = has(|it| it == FieldType::DateTime);
+    let has_moment = match select.risk {
+        Risk::Comparison => return false,
+        risk => risk == Risk::UnionWithMoment || has(|it| it == FieldType::Timestamp),
     };
-    let has_decimal = || weighed().any(|it| matches!(it.field_type(), FieldType::Decimal { .. }));
-    dialect == Dialect::Postgres
-        && has_decimal()
-        && (slots.iter().any(|slot| is_float(slot.class()))
-            || weighed().any(|it| is_float(it.field_type())))
+    // What lists hold is not told.
+    has(|it| it == FieldType::Array)
+        || (has(|it| it == FieldType::Date) && (has_time || has_moment))
+        || (has_time && has_moment)
+}
+
+/// Whether a field is one of the names and numbers that PostgreSQL gives its own things.
+fn is_oid(field: &Field) -> bool {
+    let kind = field.cast().rsplit('.').next().unwrap_or_default();
+    field.field_type() == FieldType::Other && (kind == "oid" || kind.starts_with("reg"))
 }
 
 fn own_with(select: &Select) -> &'static str {

@@ -98,7 +98,7 @@ pub fn read(text: &Text, names: Names<'_>) -> Result<Statement, Vec<Fault>> {
             is_recursive,
             pieces,
             has_limit,
-            can_fail: fails::can_fail(query),
+            risk: fails::of(query),
             weighed: found
                 .columns
                 .weighed

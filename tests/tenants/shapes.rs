@@ -81,6 +81,13 @@ const EVERY: &[&str] = &[
 const SERVERS: &[&str] = &[
     "SELECT t.id FROM tickets t WHERE t.id = ANY (SELECT n.ticket_id FROM notes n WHERE n.id > 70) ORDER BY t.id",
     "SELECT t.id FROM tickets t WHERE t.amount >= ALL (SELECT x.amount FROM tickets x)",
+    "SELECT t.id, EXTRACT(YEAR FROM t.moment) AS y, EXTRACT(DAY FROM moment) AS d FROM tickets t ORDER BY t.id",
+    "SELECT t.id, TRIM(LEADING 't' FROM t.title) AS x, SUBSTRING(title FROM 2) AS y FROM tickets t ORDER BY t.id",
+    "WITH a AS (SELECT t.id, MAX(t.moment) AS m FROM tickets t GROUP BY t.id) SELECT a.id, EXTRACT(YEAR FROM a.m) AS y FROM a ORDER BY a.id",
+    "WITH a AS (SELECT t.id, MAX(t.title) AS m FROM tickets t GROUP BY t.id) SELECT a.id, TRIM(LEADING 't' FROM a.m) AS x, SUBSTRING(a.m FROM 2) AS y FROM a ORDER BY a.id",
+    "SELECT t.id, t.id IN (SELECT n.ticket_id FROM notes n WHERE n.id > 40) AS x FROM tickets t ORDER BY t.id",
+    "SELECT n.id, n.ticket_id IN (SELECT t.id FROM tickets t WHERE t.amount > 100) AS x FROM notes n ORDER BY n.id",
+    "SELECT n.ticket_id FROM notes n GROUP BY n.ticket_id HAVING n.ticket_id NOT IN (SELECT t.id FROM tickets t WHERE t.amount > 100) ORDER BY n.ticket_id",
 ];
 
 /// What an engine has alone.
@@ -127,6 +134,12 @@ fn failing(data: &Data) -> &'static [&'static str] {
             "t.wide IN (1.5, t.ratio)",
             "t.wide > :f",
             "COALESCE(t.wide, t.ratio) > 0",
+            "COALESCE(t.due, t.moment) IS NULL",
+            "COALESCE(t.due, CURRENT_TIMESTAMP) IS NULL",
+            "EXISTS (SELECT 1 FROM (VALUES (t.due), (t.moment)) AS v (x) WHERE v.x IS NULL)",
+            "EXISTS (SELECT 1 FROM (SELECT t.due AS d UNION ALL SELECT t.moment) AS v WHERE v.d IS NULL)",
+            "t.id IN (SELECT x.id FROM tickets x JOIN (SELECT y.moment AS due FROM tickets y) AS z USING (due) WHERE due IS NULL)",
+            "t.thing = t.big",
         ],
         Data::MySql { .. } => &[
             "ABS(CASE WHEN t.amount = 7 THEN -9223372036854775807 - 1 ELSE 1 END) > 0",
@@ -166,8 +179,18 @@ async fn prepared(data: [&Data; 2]) {
             Data::MySql { .. } => "DECIMAL(60, 2)",
             _ => "NUMERIC",
         };
+        let (moment, thing) = match data {
+            Data::Postgres { .. } => ("timestamptz", "oid"),
+            _ => ("DATETIME", "BIGINT"),
+        };
         for statement in [
             "DELETE FROM notes WHERE id > 1000".to_owned(),
+            "ALTER TABLE tickets ADD COLUMN due DATE".to_owned(),
+            format!("ALTER TABLE tickets ADD COLUMN moment {moment}"),
+            format!("ALTER TABLE tickets ADD COLUMN thing {thing}"),
+            "ALTER TABLE tickets ADD COLUMN big BIGINT".to_owned(),
+            "UPDATE tickets SET due = '2026-01-02', moment = '2026-01-02 10:00:00', thing = 1, big = 1"
+                .to_owned(),
             format!("ALTER TABLE tickets ADD COLUMN wide {wide}"),
             format!("ALTER TABLE tickets ADD COLUMN ratio {double}"),
             "UPDATE tickets SET amount = id * 5 + 10, wide = 1.5, ratio = 0.5".to_owned(),
@@ -184,8 +207,11 @@ async fn prepared(data: [&Data; 2]) {
     )
     .await;
     if let Data::Postgres { .. } = all {
-        all.execute("UPDATE tickets SET wide = CAST('1e400' AS numeric) WHERE company_id = 1")
-            .await;
+        all.execute(
+            "UPDATE tickets SET wide = CAST('1e400' AS numeric), due = '294277-01-01', \
+             big = 1099511627776 WHERE company_id = 1",
+        )
+        .await;
     }
     own.execute("DELETE FROM notes WHERE company_id <> 2").await;
     own.execute("DELETE FROM tickets WHERE company_id <> 2")

@@ -13,19 +13,62 @@ fn schema(engine: &str, url: &str) -> String {
     }
 }
 
+/// A tool over tables of the database itself; `$` stands for their schema.
+fn tool(sql: &str, reads: &str, schema: &str) -> String {
+    let reads = reads.replace('$', schema);
+    format!(
+        "[[tool]]\nname = \"words\"\ndescription = \"x\"\nraw = true\n\
+         sql = \"{}\"\nreads = [{reads}]\n",
+        sql.replace('$', schema)
+    )
+}
+
+/// Wherever it stands: MariaDB leaves out of what it tells what it need not look at.
+#[tokio::test]
+async fn a_table_that_is_not_declared_is_read_nowhere() {
+    for database in databases().await {
+        let engine = database.engine;
+        let schema = schema(engine, &database.url);
+        database
+            .run("CREATE VIEW listed AS SELECT id, word FROM unlisted")
+            .await;
+        for of in ["unlisted", "listed"] {
+            for sql in [
+                "SELECT u.id, u.id IN (SELECT s.id FROM $.unlisted s WHERE s.word LIKE 'unl%') AS x FROM $.users u",
+                "SELECT u.id, u.id NOT IN (SELECT s.id FROM $.unlisted s) AS x FROM $.users u",
+                "SELECT u.id FROM $.users u WHERE u.id IN (SELECT s.id FROM $.unlisted s) OR u.id = 99",
+                "SELECT u.id FROM $.users u WHERE EXISTS (SELECT 1 FROM $.unlisted s)",
+                "SELECT u.id FROM $.users u GROUP BY u.id HAVING u.id IN (SELECT s.id FROM $.unlisted s)",
+                "SELECT u.id FROM $.users u ORDER BY (SELECT MAX(s.word) FROM $.unlisted s)",
+                "SELECT u.id FROM $.users u LEFT JOIN $.unlisted s ON s.id = u.id",
+                "SELECT s.id FROM $.unlisted s",
+                "SELECT COUNT(*) AS n FROM $.unlisted",
+            ] {
+                let sql = sql.replace("$.unlisted", &format!("$.{of}"));
+                let declared = "\"$.users.id\", \"$.unlisted.id\", \"$.unlisted.word\", \
+                                \"$.listed.id\", \"$.listed.word\"";
+                let served = database.serve(&tool(&sql, declared, &schema)).await;
+                let answer = served.call("words", json!({})).await;
+                assert!(answer["data"].is_array(), "{engine}: {sql}: {answer}");
+                let fewer = tool(&sql, "\"$.users.id\"", &schema);
+                let hidden = [("MCP_HIDDEN_FIELDS", "unlisted.word")];
+                for variables in [&[][..], &hidden] {
+                    let refused = database.serve_with(&fewer, variables).await.err();
+                    let words = refused.map(|faults| faults.to_string()).unwrap_or_default();
+                    let expected = format!("it reads {schema}.{of}, which reads does not name");
+                    assert!(words.contains(&expected), "{engine}: {sql}: {words}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_a_raw_tool_reads_is_what_it_names() {
     for database in databases().await {
         let engine = database.engine;
         let schema = schema(engine, &database.url);
-        let tool = |sql: &str, reads: &str| {
-            let reads = reads.replace("$", &schema);
-            format!(
-                "[[tool]]\nname = \"words\"\ndescription = \"x\"\nraw = true\n\
-                 sql = \"{}\"\nreads = [{reads}]\n",
-                sql.replace("$", &schema)
-            )
-        };
+        let tool = |sql: &str, reads: &str| tool(sql, reads, &schema);
         for sql in [
             "SELECT u.word, t.id FROM $.unlisted u JOIN $.tickets t ON t.id = u.id",
             "WITH w AS (SELECT word, id FROM $.unlisted) SELECT w.word, t.id FROM w JOIN $.tickets t ON t.id = w.id",

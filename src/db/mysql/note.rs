@@ -1,5 +1,5 @@
 //! What a server says that it made of a statement: a text in which each name stands in backticks,
-//! each table with its database.
+//! each table with its database, but for those that it looks up behind IN, whose bare names it tells.
 
 use std::collections::BTreeSet;
 
@@ -73,11 +73,15 @@ impl Note {
         Self(words)
     }
 
-    /// The tables, each with its database: they stand behind `from` and `join` alone. Two names
-    /// anywhere else are a column of a list, for a column of a table has its database before it.
+    /// The tables, each with its database: they stand behind `from` and `join`, and what is looked up
+    /// behind `in` without its database. Two names anywhere else are a column of a list, for a column
+    /// of a table has its database before it.
     pub(super) fn tables(&self) -> BTreeSet<(String, String)> {
         let mut tables = BTreeSet::new();
         let mut is_source = false;
+        // Of each parenthesis that is open, whether a SELECT stands in it: a `from` without one
+        // belongs to a function, as in `extract(year from x)`.
+        let mut selects = vec![false];
         for word in &self.0 {
             match word {
                 Word::Names(names) => {
@@ -86,11 +90,76 @@ impl Note {
                     }
                     is_source = false;
                 }
-                Word::Other(sign) if sign == "(" => {}
-                Word::Other(word) => is_source = is_source_word(word),
+                Word::Other(sign) if sign == "(" => selects.push(false),
+                Word::Other(word) => {
+                    let is_select = selects.last().copied().unwrap_or_default();
+                    match (&**word, selects.last_mut()) {
+                        (")", _) => drop(selects.pop()),
+                        ("select", Some(is_select)) => *is_select = true,
+                        _ => {}
+                    }
+                    is_source = match &**word {
+                        "from" => is_select,
+                        "join" | "straight_join" => true,
+                        _ => false,
+                    };
+                }
             }
         }
+        let looked_up = self.looked_up();
+        // What is looked up may have columns by an alias that stands nowhere else.
+        if looked_up.is_empty() {
+            tables.extend(self.columns());
+        }
+        tables.extend(looked_up.into_iter().map(|name| (String::new(), name)));
         tables
+    }
+
+    /// The tables that are looked up behind `in`, in small letters: `in NAME on KEY`.
+    fn looked_up(&self) -> Vec<String> {
+        let is = |word: &Word, wanted: &str| matches!(word, Word::Other(it) if it == wanted);
+        let starts = self.0.iter().enumerate().filter(|(_, it)| is(it, "in"));
+        let name = |(at, _)| {
+            let rest = &self.0[at + 1..];
+            let end = rest.iter().position(|word| is(word, "on"))?;
+            let words = rest[..end].iter().map(|word| match word {
+                Word::Other(word) => Some(&**word),
+                Word::Names(_) => None,
+            });
+            let words: Vec<&str> = words.collect::<Option<_>>()?;
+            // Values, a subquery, and a table of the server's own.
+            let is_other = |word: &&str| matches!(*word, "(" | ")" | "<");
+            (!words.iter().any(is_other)).then(|| words.concat())
+        };
+        starts.filter_map(name).collect()
+    }
+
+    /// The tables of columns, each by its name, or by its alias where no table has that.
+    fn columns(&self) -> impl Iterator<Item = (String, String)> {
+        let columns = self.0.iter().filter_map(|word| match word {
+            Word::Names(names) => match &names[..] {
+                [schema, alias, _] => Some((schema, alias)),
+                _ => None,
+            },
+            Word::Other(_) => None,
+        });
+        columns.map(|(schema, alias)| {
+            let name = self.called(schema, alias).unwrap_or(alias);
+            (schema.clone(), name.to_owned())
+        })
+    }
+
+    /// The name of the table that has an alias.
+    fn called(&self, schema: &str, alias: &str) -> Option<&str> {
+        self.0.windows(2).find_map(|pair| {
+            let [Word::Names(table), Word::Names(own)] = pair else {
+                return None;
+            };
+            match (&table[..], &own[..]) {
+                ([of, name], [own]) if of == schema && own == alias => Some(&**name),
+                _ => None,
+            }
+        })
     }
 
     /// The columns of tables that the columns of the result are, as they are; `None` for those that
@@ -138,26 +207,13 @@ impl Note {
         let [schema, alias, column] = &names[..] else {
             return None;
         };
-        let table = self.0.windows(2).find_map(|pair| match pair {
-            [Word::Names(table), Word::Names(own)]
-                if table.len() == 2 && table[0] == *schema && own[..] == [alias.clone()] =>
-            {
-                Some(table[1].clone())
-            }
-            _ => None,
-        });
         (by == "as").then_some(())?;
         let table = TableName {
             schema: Some(schema.clone()),
-            name: table?,
+            name: self.called(schema, alias)?.to_owned(),
         };
         Some((table, column.clone()))
     }
-}
-
-/// Whether a table, a list or a subquery stands behind it.
-fn is_source_word(word: &str) -> bool {
-    matches!(word, "from" | "join" | "straight_join")
 }
 
 #[cfg(test)]
@@ -195,6 +251,36 @@ mod tests {
         // Where rows come from it is a table, whatever else has the name.
         let odd = "select `w`.`a` AS `a` from (`w`.`secret`) join (select 1 AS `a` from dual) `w`";
         assert_eq!(tables(odd), ["w.secret"]);
+    }
+
+    #[test]
+    fn what_is_looked_up_is_a_table() {
+        let tables = |note: &str| -> Vec<String> {
+            let tables = Note::read(note).tables().into_iter();
+            tables.map(|(of, name)| format!("{of}.{name}")).collect()
+        };
+        let by_key = "select `u`.`id` AS `id`,<in_optimizer>(`u`.`id`,<exists>(\
+            <primary_index_lookup>(<cache>(`u`.`id`) in Secret on PRIMARY where `m1`.`s` like \
+            'T%' and `s`.`m1`.`x` = 1))) AS `x` from `s`.`users` `u` where `u`.`id` in (1,2)";
+        assert_eq!(tables(by_key), [".secret", "s.users"]);
+        let odd = "select 1 from `s`.`users` where <index_lookup>(1 in my-own table on by_x)";
+        assert_eq!(tables(odd), [".my-owntable", "s.users"]);
+        let own = "select 1 from `s`.`u` where <primary_index_lookup>(1 in <temporary table> on k)";
+        assert_eq!(tables(own), ["s.u"]);
+        // A column tells its table, which may stand nowhere else.
+        let column = "select `s`.`a`.`id` AS `id` from `s`.`users` `a` where `s`.`secret`.`x` > 1";
+        assert_eq!(tables(column), ["s.secret", "s.users"]);
+    }
+
+    #[test]
+    fn a_function_reads_no_table() {
+        let note = "with a as (select trim(leading 'a' from `a`.`title`) AS `t` from `s`.`t`)\
+            select extract(year from `a`.`at`) AS `y`,trim(both `x`.`b` from `x`.`c`) AS `t`,\
+            substr(`a`.`t` from (`a`.`n`)) AS `s`,(select max(extract(day from `l`.`d`)) from \
+            (`s`.`within` `l`)) AS `m` from `a` join `l`.`x` union select 1 from `s`.`last`";
+        let tables = Note::read(note).tables();
+        let tables: Vec<&str> = tables.iter().map(|(_, name)| &**name).collect();
+        assert_eq!(tables, ["x", "last", "t", "within"]);
     }
 
     #[test]

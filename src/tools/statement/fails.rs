@@ -1,14 +1,19 @@
 //! Whether a statement could fail on a value of a row.
 //!
 //! Engines may try what is asked of a row before the rule that hides the row: where that can fail, the
-//! failure would tell of it.
+//! failure would tell of it. What can fail is a call, or a cast: one that is written, or one that
+//! PostgreSQL makes by itself where values of two types meet, which depends on their types.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArguments, InTarget, ObjectNamePart, Query,
-    TableFactor, TypedString, UnaryOperator, Value, Visit as _, Visitor,
+    BinaryOperator, DataType, Expr, Function, FunctionArguments, InTarget, JoinConstraint,
+    ObjectNamePart, Query, Select, SetExpr, TableFactor, TypedString, UnaryOperator, Value,
+    Visit as _, Visitor,
 };
+
+use super::judge::{constraint, joins};
+use crate::sql::tool::Risk;
 
 /// Aggregates and places, which no value makes fail.
 const SAFE: &[&str] = &[
@@ -26,11 +31,17 @@ const SAFE: &[&str] = &[
 /// subquery that is asked for each row.
 const SUMS: &[&str] = &["avg", "sum"];
 
-/// Whether anything in a statement could fail on a value: all but columns, literals and parameters
-/// that are compared, and aggregates of them.
-pub(super) fn can_fail(query: &Query) -> bool {
+/// How far a statement could fail on a value: all could but columns, literals and parameters that are
+/// compared, and aggregates of them.
+pub(super) fn of(query: &Query) -> Risk {
     let mut finder = Finder::default();
-    query.visit(&mut finder).is_break() || (finder.sums && finder.asks_each)
+    let can_fail = query.visit(&mut finder).is_break() || (finder.sums && finder.asks_each);
+    match (can_fail, finder.unites, finder.tells_time) {
+        (true, ..) => Risk::Any,
+        (false, false, _) => Risk::Comparison,
+        (false, true, false) => Risk::Union,
+        (false, true, true) => Risk::UnionWithMoment,
+    }
 }
 
 #[derive(Default)]
@@ -38,6 +49,10 @@ struct Finder {
     sums: bool,
     /// Whether a subquery is asked for each row.
     asks_each: bool,
+    /// Whether values become one of another type, without being compared.
+    unites: bool,
+    /// Whether a moment stands in it.
+    tells_time: bool,
 }
 
 impl Finder {
@@ -50,8 +65,11 @@ impl Finder {
             self.sums = true;
             return true;
         }
+        self.unites |= name == "coalesce";
         // Without parentheses: today, or now.
-        SAFE.contains(&&*name) || matches!(function.args, FunctionArguments::None)
+        let is_now = matches!(function.args, FunctionArguments::None);
+        self.tells_time |= is_now;
+        SAFE.contains(&&*name) || is_now
     }
 
     fn is_safe(&mut self, expr: &Expr) -> bool {
@@ -73,14 +91,15 @@ impl Finder {
             | Expr::IsDistinctFrom(..)
             | Expr::IsNotDistinctFrom(..) => true,
             // A float would make floats of decimal numbers, which can be too large for that.
-            Expr::TypedString(TypedString { data_type, .. }) => matches!(
-                data_type,
-                DataType::Date
-                    | DataType::Time(..)
-                    | DataType::Datetime(_)
-                    | DataType::Timestamp(..)
-                    | DataType::TimestampNtz(_)
-            ),
+            Expr::TypedString(TypedString { data_type, .. }) => {
+                let is_day = matches!(data_type, DataType::Date | DataType::Time(..));
+                let is_moment = matches!(
+                    data_type,
+                    DataType::Datetime(_) | DataType::Timestamp(..) | DataType::TimestampNtz(_)
+                );
+                self.tells_time |= is_moment;
+                is_day || is_moment
+            }
             Expr::In { target, .. } => {
                 self.asks_each |= !matches!(target, InTarget::List(_));
                 true
@@ -130,6 +149,21 @@ impl Visitor for Finder {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.unites |= matches!(
+            *query.body,
+            SetExpr::SetOperation { .. } | SetExpr::Values(_)
+        );
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let joins = joins(&select.from).into_iter();
+        let mut constraints = joins.filter_map(|join| constraint(&join.join_operator));
+        self.unites |= constraints.any(|it| matches!(it, JoinConstraint::Using(_)));
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
-    Visitor,
+    Distinct, Expr, GroupByExpr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned as _, Statement as Ast, TableFactor,
+    TableWithJoins, Visitor,
 };
 use sqlparser::tokenizer::{Location, Token};
 
@@ -228,7 +228,7 @@ impl<'n> Judge<'n> {
                 }
             }
         }
-        for join in select.from.iter().flat_map(|from| &from.joins) {
+        for join in joins(&select.from) {
             match constraint(&join.join_operator) {
                 None | Some(JoinConstraint::UsingAlias(..)) => {
                     self.fault(
@@ -258,7 +258,9 @@ impl<'n> Judge<'n> {
 
     fn table(&mut self, name: &ObjectName) {
         let [ObjectNamePart::Identifier(only)] = &name.0[..] else {
-            if !self.names.raw {
+            if self.names.raw {
+                self.declared(name);
+            } else {
                 let help = match self.names.models {
                     Some(models) => format!("name a model: {}", models.join(", ")),
                     None => "name a model".to_owned(),
@@ -280,9 +282,13 @@ impl<'n> Judge<'n> {
         if self.scope.has(only) {
             return;
         }
+        if self.names.dialect == Dialect::MySql && only.value.eq_ignore_ascii_case("dual") {
+            let help = "take FROM out: a SELECT of no table needs none";
+            return self.fault(only.span.start, "there is no table dual", help);
+        }
         if self.names.raw {
             self.tables.insert(only.value.clone());
-            return;
+            return self.declared(name);
         }
         let folded = folded(only, self.names.dialect);
         let Some(models) = self.names.models else {
@@ -307,19 +313,48 @@ impl<'n> Judge<'n> {
         );
     }
 
+    /// Judges a table of the database itself: what the engine says that it reads may leave out what
+    /// it found no need to look at.
+    fn declared(&mut self, name: &ObjectName) {
+        if self.names.models.is_none() {
+            return;
+        }
+        let (table, dialect) = (self.qualified(name), self.names.dialect);
+        let is_same = |declared: &str| match dialect {
+            Dialect::Sqlite => declared.eq_ignore_ascii_case(&table),
+            Dialect::Postgres | Dialect::MySql => declared == table,
+        };
+        if !self.names.columns.iter().any(|(of, _)| is_same(of)) {
+            let message = format!("it reads {name}, which reads does not name");
+            let help = "name its columns in reads, as schema.table.column, and it with its schema";
+            self.fault(name.span().start, message, help);
+        }
+    }
+
+    /// A table of the database itself, as `reads` names it.
+    fn qualified(&self, table: &ObjectName) -> String {
+        let parts = table.0.iter().filter_map(|part| part.as_ident());
+        let parts: Vec<String> = parts.map(|part| folded(part, self.names.dialect)).collect();
+        match (&parts[..], self.names.dialect) {
+            ([only], Dialect::Postgres) => format!("pg_catalog.{only}"),
+            ([only], Dialect::Sqlite) => format!("main.{only}"),
+            _ => parts.join("."),
+        }
+    }
+
     /// The columns of a table that is named here; `None` where no model is known yet.
     fn columns_of(&self, table: &ObjectName) -> Columns {
-        let parts = table.0.iter().filter_map(|part| part.as_ident());
-        if let [ObjectNamePart::Identifier(only)] = &table.0[..]
-            && let Some(columns) = self.scope.columns(only)
-        {
+        let only = match &table.0[..] {
+            [ObjectNamePart::Identifier(only)] => Some(only),
+            _ => None,
+        };
+        if let Some(columns) = only.and_then(|only| self.scope.columns(only)) {
             return columns.clone();
         }
         self.names.models?;
-        let parts: Vec<String> = parts.map(|part| folded(part, self.names.dialect)).collect();
-        let name = match (&parts[..], self.names.raw) {
-            ([only], true) => format!("pg_catalog.{only}"),
-            (parts, _) => parts.join("."),
+        let name = match only.filter(|_| !self.names.raw) {
+            Some(model) => folded(model, self.names.dialect),
+            None => self.qualified(table),
         };
         let known = self.names.columns.iter().filter(|(of, _)| *of == name);
         let columns = known.flat_map(|(_, columns)| columns);
@@ -500,6 +535,24 @@ impl Visitor for Judge<'_> {
         self.relations.leave_condition(expr);
         ControlFlow::Continue(())
     }
+}
+
+/// The joins of a FROM, those in parentheses too.
+pub(super) fn joins(from: &[TableWithJoins]) -> Vec<&Join> {
+    let mut found = Vec::new();
+    for item in from {
+        found.extend(&item.joins);
+        let factors = item.joins.iter().map(|join| &join.relation);
+        for factor in factors.chain([&item.relation]) {
+            if let TableFactor::NestedJoin {
+                table_with_joins, ..
+            } = factor
+            {
+                found.extend(joins(std::slice::from_ref(&**table_with_joins)));
+            }
+        }
+    }
+    found
 }
 
 /// What a join is by, where it is of a kind that a tool may use.

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Token;
 
-use super::judge::constraint;
+use super::judge::{constraint, joins};
 use super::scope::folded;
 use super::{Names, parsed, tokens};
 use crate::catalog::{Catalog, Model};
@@ -221,7 +221,7 @@ impl Visitor for Mentions {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        for join in select.from.iter().flat_map(|from| &from.joins) {
+        for join in joins(&select.from) {
             if let Some(JoinConstraint::Using(names)) = constraint(&join.join_operator) {
                 let names = names.iter().filter_map(|name| match name.0.last()? {
                     ObjectNamePart::Identifier(name) => Some(folded(name, self.dialect)),

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+mod raw;
 mod reach;
 
 use super::*;
 use crate::catalog::FieldType;
+use crate::sql::tool::Risk;
 use crate::tools::Place;
 use crate::tools::parameter::{Accepted, Source};
 
@@ -414,7 +416,7 @@ fn what_can_fail_on_a_value_is_known() {
         let read = with(Dialect::Postgres, &sql, &parameters);
         read.unwrap_or_else(|faults| panic!("{sql}\n{}", told(&faults)))
             .select
-            .can_fail
+            .risk
     };
     for sql in [
         "SELECT id, title AS t FROM tickets WHERE title = $ AND NOT (id < -5 OR amount IS NULL)",
@@ -424,7 +426,23 @@ fn what_can_fail_on_a_value_is_known() {
         "SELECT id FROM tickets WHERE user_id IN (SELECT id FROM users WHERE name = $)",
         "SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS n FROM tickets WHERE id = $ AND created_at < CURRENT_TIMESTAMP",
     ] {
-        assert!(!judged(sql), "{sql}");
+        assert_eq!(judged(sql), Risk::Comparison, "{sql}");
+    }
+    // Values that become of one type.
+    for sql in [
+        "SELECT id FROM tickets WHERE COALESCE(title, status) = $",
+        "SELECT id FROM tickets WHERE title = $ UNION ALL SELECT id FROM users",
+        "SELECT id FROM tickets WHERE id IN (SELECT id FROM users EXCEPT SELECT 1) AND id = $",
+        "SELECT id FROM tickets t WHERE id = $ AND EXISTS (SELECT 1 FROM (VALUES (t.id), (t.title)) AS v (x) WHERE v.x = '1')",
+        "SELECT t.title FROM tickets t JOIN users USING (id) WHERE t.title = $",
+        "SELECT t.title FROM users JOIN (tickets t JOIN Track USING (id)) ON TRUE WHERE t.title = $",
+    ] {
+        let sql = sql.replace("Track", "\"Track\"");
+        assert_eq!(judged(&sql), Risk::Union, "{sql}");
+        for moment in ["CURRENT_TIMESTAMP", "TIMESTAMP '2026-01-01'"] {
+            let sql = sql.replace('$', &format!("$ OR amount < {moment}"));
+            assert_eq!(judged(&sql), Risk::UnionWithMoment, "{sql}");
+        }
     }
     for sql in [
         "SELECT id FROM tickets WHERE 100 / (amount - $) > 1",
@@ -441,7 +459,7 @@ fn what_can_fail_on_a_value_is_known() {
         "SELECT t.id FROM tickets t JOIN users u ON u.id / t.id = $",
         "SELECT public.slug(title) AS x FROM tickets WHERE id = $",
     ] {
-        assert!(judged(sql), "{sql}");
+        assert_eq!(judged(sql), Risk::Any, "{sql}");
     }
 }
 
