@@ -157,15 +157,15 @@ impl Sensitive {
         both
     }
 
-    /// The rule that hides a field of a model, if one does.
+    /// The rule that hides a field of a model of one name, if one does.
+    #[cfg(test)]
     pub(crate) fn hides_field(&self, model: &str, field: &str) -> Option<Rule<'_>> {
-        match built_in(field) {
-            Some(name) if !self.is_revealed(model, field) => Some(Rule::BuiltIn(name)),
-            _ => {
-                let entry = self.hidden.iter().find(|entry| entry.covers(model, field));
-                entry.map(|entry| Rule::Configured(&entry.typed))
-            }
-        }
+        let named = ModelNames {
+            model,
+            qualified: model,
+            table: model,
+        };
+        self.hides(named, field)
     }
 
     /// The rule that hides a field of a model, by whichever of its names.
@@ -173,22 +173,20 @@ impl Sensitive {
     /// What is revealed is named as clients name it, or with its schema: a table alone may be
     /// another's.
     pub(crate) fn hides(&self, named: ModelNames<'_>, field: &str) -> Option<Rule<'_>> {
-        let of_model = self.hides_field(named.model, field);
-        let of_table = || {
-            let mut names = [named.qualified, named.table].into_iter();
-            names.find_map(|name| {
-                let rule = self.hides_field(name, field);
-                rule.filter(|rule| matches!(rule, Rule::Configured(_)))
-            })
-        };
-        match of_model {
-            Some(Rule::BuiltIn(_)) => match self.hides_field(named.qualified, field) {
-                None => of_table(),
-                Some(_) => of_model,
-            },
-            Some(rule) => Some(rule),
-            None => of_table(),
+        match built_in(field) {
+            Some(name) if !self.reveals(named, field) => Some(Rule::BuiltIn(name)),
+            _ => {
+                let mut names = named.all().into_iter();
+                names.find_map(|name| self.configured(name, field))
+            }
         }
+    }
+
+    /// The entry of the operator that hides a field.
+    fn configured(&self, model: &str, field: &str) -> Option<Rule<'_>> {
+        let mut entries = self.hidden.iter();
+        let entry = entries.find(|entry| entry.covers(model, field))?;
+        Some(Rule::Configured(&entry.typed))
     }
 
     /// Whether the operator says that nothing built in hides this field of a model.
@@ -351,5 +349,52 @@ mod tests {
         .unwrap_err();
         let entries: Vec<&str> = invalid.iter().map(|entry| entry.entry.as_str()).collect();
         assert_eq!(entries, ["", ".x", "x.", "token", "users.*", "a."]);
+    }
+
+    #[test]
+    fn a_field_is_judged_by_all_names_of_its_model() {
+        let people = ModelNames {
+            model: "people",
+            qualified: "public.users",
+            table: "users",
+        };
+        let hides = |hidden: &[&str], reveal: &[&str], field: &str| {
+            let sensitive = Sensitive::new(hidden, reveal).unwrap();
+            let rule = sensitive.hides(people, field).map(|rule| rule.to_string());
+            (rule.unwrap_or_default(), sensitive.reveals(people, field))
+        };
+        let by = |entry: &str| (format!("MCP_HIDDEN_FIELDS: {entry}"), false);
+        for entry in ["people.email", "public.users.email", "users.email", "email"] {
+            assert_eq!(hides(&[entry], &[], "email"), by(entry));
+        }
+        assert_eq!(
+            hides(&["orders.email"], &[], "email"),
+            (String::new(), false)
+        );
+        // Revealed by the name that clients use, or by that of the table with its schema, and not by
+        // one that several tables may have.
+        let built_in = ("built-in: api_key".to_owned(), false);
+        assert_eq!(hides(&[], &[], "api_key"), built_in);
+        assert_eq!(hides(&[], &["users.api_key"], "api_key"), built_in);
+        for reveal in ["people.api_key", "public.users.api_key"] {
+            assert_eq!(hides(&[], &[reveal], "api_key"), (String::new(), true));
+            let hidden = hides(&["users.api_key"], &[reveal], "api_key").0;
+            assert_eq!(hidden, "MCP_HIDDEN_FIELDS: users.api_key");
+        }
+    }
+
+    #[test]
+    fn two_together_hide_what_either_hides() {
+        let of = |hidden: &[&str], reveal: &[&str]| Sensitive::new(hidden, reveal).unwrap();
+        let one = of(&["ssn", "email"], &["users.token", "users.secret"]);
+        let other = of(&["email", "phone"], &["users.token"]);
+        for both in [one.or(&other), other.or(&one)] {
+            for field in ["ssn", "email", "phone", "secret"] {
+                assert!(both.hides_field("users", field).is_some(), "{field}");
+            }
+            assert_eq!(both.hides_field("users", "token"), None);
+            assert_eq!(both.hidden.len(), 3);
+            assert!(both.names("ssn") && !both.names("name"));
+        }
     }
 }
