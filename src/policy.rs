@@ -15,6 +15,9 @@ mod toolbox;
 mod window;
 mod written;
 
+#[cfg(test)]
+mod tests;
+
 pub use access::{Access, Clients};
 pub(crate) use access::{Administration, Edition};
 pub(crate) use budget::{Budget, Tally};

@@ -274,4 +274,32 @@ mod tests {
         assert!(tokens.holds(&id));
         assert!(!Tokens::new(&[]).holds(&id));
     }
+
+    #[test]
+    fn a_token_is_told_by_its_first_place() {
+        let tokens = ["one", "two", "one"].map(Into::into);
+        let tokens = Tokens::new(&tokens);
+        let places = ["one", "two", "three"].map(|token| tokens.place(token));
+        assert_eq!(places, [Some(1), Some(2), None]);
+        let others = Tokens::new(&["two".into()]);
+        for both in [tokens.within(&others), others.within(&tokens)] {
+            let held = ["one", "two"].map(|token| both.holds(&Credential::of(token)));
+            assert_eq!(held, [false, true]);
+            assert!(!both.is_empty() && both.within(&Tokens::new(&[])).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_token_is_known_by_its_length_and_letters() {
+        for (text, looks) in [
+            ("x".repeat(MADE), true),
+            ("-_0".repeat(22)[..MADE].to_owned(), true),
+            ("x".repeat(MADE_TO_BE_SHARED), true),
+            ("x".repeat(MADE - 1), false),
+            ("x".repeat(MADE - 1) + " ", false),
+        ] {
+            assert_eq!(looks_made(&text), looks, "{text}");
+        }
+        assert_eq!(Credential::LOCAL.to_string(), "local");
+    }
 }

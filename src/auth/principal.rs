@@ -200,4 +200,10 @@ mod tests {
         ];
         assert_eq!(HashSet::from(all).len(), 5);
     }
+
+    #[test]
+    fn who_showed_nothing_is_of_this_machine() {
+        let local = Principal::new(Credential::LOCAL, None);
+        assert!(matches!(local, Principal::Local) && local.client().is_none());
+    }
 }

@@ -174,4 +174,23 @@ mod tests {
         let kept = windows.0.lock().unwrap();
         assert_eq!((kept.groups.len(), kept.clients), (GROUPS, CLIENTS));
     }
+
+    #[test]
+    fn a_sweep_leaves_what_still_counts() {
+        let windows = Windows::default();
+        let (now, later) = (
+            Instant::now(),
+            Instant::now() + SPAN - Duration::from_secs(1),
+        );
+        let admit = |client, now| windows.admit(client, Weight::Read, (2, SPAN), now);
+        for client in 0..OF_A_GROUP {
+            assert_eq!(admit(("full", client), now), Ok(()));
+        }
+        // One too many, and one of another group, that outlast the others.
+        assert_eq!(admit(("full", OF_A_GROUP), later), Ok(()));
+        assert_eq!(admit(("few", 0), later), Ok(()));
+        assert_eq!(admit(("new", 0), now + SPAN), Ok(()));
+        let kept = windows.0.lock().unwrap();
+        assert_eq!((kept.groups.len(), kept.clients), (3, 2));
+    }
 }

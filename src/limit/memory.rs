@@ -294,4 +294,14 @@ mod tests {
         assert!(waits.await.unwrap());
         assert!(!pressure.is_high());
     }
+
+    #[test]
+    fn a_client_that_went_and_comes_again_has_one_share() {
+        let memory = Memory::new(100 * PIECE);
+        // What it holds outlasts its share.
+        let held = memory.share(1).try_reserve(PIECE);
+        let shares = [memory.share(1), memory.share(1)];
+        let part = shares[0].try_part(usize::MAX);
+        assert!(held.is_some() && part.is_some() && shares[1].try_part(1).is_none());
+    }
 }

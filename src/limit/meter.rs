@@ -81,6 +81,12 @@ mod tests {
         assert!((0..2).all(|_| meter.admit(Weight::Read, now).is_ok()));
         assert_eq!(meter.admit(Weight::Read, now), Err(SPAN));
         assert!(!meter.is_empty(now) && meter.is_empty(now + SPAN));
+        for weight in [Weight::Read, Weight::Light] {
+            let mut meter = Meter::new((2, SPAN));
+            assert!(meter.is_empty(now));
+            assert_eq!(meter.admit(weight, now), Ok(()));
+            assert!(!meter.is_empty(now));
+        }
         meter.follow((0, SPAN));
         assert!((0..99).all(|_| meter.admit(Weight::Light, now).is_ok()));
     }

@@ -2,6 +2,7 @@
 
 mod filter;
 mod guard;
+mod request;
 
 use super::*;
 use crate::catalog::{self, FieldType, ForeignKey, Table};

@@ -190,6 +190,11 @@ impl Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{self, FieldType, Narrowing};
+    use crate::config;
+    use crate::plan::{self, CursorKey, Limits};
+    use crate::protocol::Object;
+    use crate::sensitive::Sensitive;
 
     fn allowed(scopes: &[&str], tools: Option<&[&str]>) -> Vec<&'static str> {
         let tools = tools.map(|tools| tools.iter().map(|tool| (*tool).to_owned()).collect());
@@ -212,5 +217,87 @@ mod tests {
         );
         assert_eq!(allowed(&both, Some(&["delete_record"])), ["whoami"]);
         assert_eq!(allowed(&["describe"], Some(&["get"])), ["whoami"]);
+    }
+
+    fn table(name: &str, columns: &[&str]) -> catalog::Table {
+        let number = FieldType::Integer {
+            unsigned: false,
+            wide: true,
+        };
+        let columns = columns
+            .iter()
+            .map(|name| catalog::Column::new(*name, number));
+        catalog::Table {
+            primary_key: vec!["id".to_owned()],
+            ..catalog::Table::new(name, columns.collect())
+        }
+    }
+
+    /// The scope that a query of orders lacks.
+    fn lacks(params: &str, scopes: &[&str]) -> Option<&'static str> {
+        let orders = catalog::Table {
+            foreign_keys: vec![catalog::ForeignKey {
+                columns: vec!["buyer_id".to_owned()],
+                target: "people".into(),
+                target_columns: vec!["id".to_owned()],
+                unique: true,
+                given: None,
+            }],
+            ..table("orders", &["id", "buyer_id", "n"])
+        };
+        let names = config::model_names("models", "people,orders").unwrap();
+        let tables = names.iter().zip([table("people", &["id"]), orders].map(Ok));
+        let built = catalog::build(
+            tables.collect(),
+            &Sensitive::default(),
+            Narrowing::default(),
+        );
+        let params = Object::parse(params).unwrap();
+        let (limits, key) = (
+            Limits {
+                default_limit: 1,
+                max_limit: 1,
+                scan_limit: None,
+            },
+            CursorKey::new(&[7; 32]),
+        );
+        let model = built.catalog.model("orders").unwrap();
+        let plan = plan::rows(Action::Query, &params, model, &built.catalog, &limits, &key);
+        let may = Permissions::new(Scopes::named(scopes.iter().copied()), None);
+        match may.admit_plan(&plan.unwrap()).err()?.kind() {
+            ErrorKind::ScopeMissing { scope, .. } => Some(scope),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_query_needs_its_scope() {
+        let all = ["operators", "aggregate", "expand"];
+        for (params, scope) in [
+            ("{}", None),
+            (r#"{"filters":{"n":1}}"#, None),
+            (r#"{"filters":{"n":{"$gt":1}}}"#, Some("operators")),
+            (
+                r#"{"filters":{"$or":[{"n":1},{"n":2}]}}"#,
+                Some("operators"),
+            ),
+            (r#"{"total":true}"#, Some("aggregate")),
+            (r#"{"aggregate":{"k":{"$count":"*"}}}"#, Some("aggregate")),
+            (r#"{"expand":["buyer"]}"#, Some("expand")),
+            (r#"{"fields":["buyer.id"]}"#, Some("expand")),
+        ] {
+            assert_eq!(lacks(params, &["read"]), scope, "{params}");
+            assert_eq!(lacks(params, &all), None, "{params}");
+            let others: Vec<&str> = all.into_iter().filter(|one| Some(*one) != scope).collect();
+            assert_eq!(lacks(params, &others), scope, "{params}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_allowed() {
+        let may = Permissions::new(Scopes::named(["read"]), Some(&["list".to_owned()]));
+        let refused = may.admit(Action::Call).unwrap_err();
+        let hint = refused.hint(Speech::Native);
+        assert_eq!(hint.unwrap_or_default(), "actions: list, whoami");
     }
 }

@@ -308,4 +308,36 @@ mod tests {
         assert_eq!(quota.rows_of(Utc::now()), 10);
         assert!(quota.reserve(40).unwrap().is_some());
     }
+
+    #[test]
+    fn a_day_begins_at_midnight_with_nothing_read() {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (noon, next) = (time("2026-02-28T12:00:00Z"), time("2026-03-01T00:00:00Z"));
+        assert_eq!(day(noon) + 1, day(next));
+        assert_eq!(midnight(noon), "2026-03-01T00:00:00Z");
+        let spent = Arc::<Consumption>::default();
+        let limits = ClientLimits {
+            rows_per_day: Some(10),
+            ..ClientLimits::default()
+        };
+        let of_day = quota(limits, &spent);
+        let yesterday = || {
+            let mut counts = spent.counts();
+            (counts.day, counts.rows) = (day(Utc::now()) - 1, 10);
+        };
+        yesterday();
+        assert_eq!(of_day.rows_today(), 0);
+        let reserved = of_day.reserve(5).unwrap().unwrap();
+        yesterday();
+        reserved.spend(3);
+        assert_eq!(of_day.rows_today(), 3);
+        assert_eq!(of_day.own(), None);
+        let limits = ClientLimits {
+            rate_limit: Some(2),
+            rate_window: Some(9),
+            ..limits
+        };
+        let own = quota(limits, &spent).own();
+        assert_eq!(own, Some((2, Duration::from_secs(9))));
+    }
 }
