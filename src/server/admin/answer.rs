@@ -1,8 +1,9 @@
 //! The two forms of an answer: one thing, or a list of them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::advice::Advice;
@@ -27,22 +28,21 @@ pub(super) struct Changed<T> {
     /// The thing as it is now.
     pub(super) data: T,
     /// What of it is likely meant otherwise: names that are nowhere, models that rules leave out.
-    pub(super) warnings: Vec<Trouble>,
+    pub(super) warnings: Vec<Advice>,
 }
 
-/// What is wrong, and what to do.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Trouble {
-    pub(super) what: String,
-    pub(super) help: String,
-}
+impl JsonSchema for Advice {
+    fn schema_name() -> Cow<'static, str> {
+        "Advice".into()
+    }
 
-impl From<Advice> for Trouble {
-    fn from(weakness: Advice) -> Self {
-        Self {
-            what: weakness.text(),
-            help: weakness.help,
-        }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "What is wrong, and what to do.",
+            "properties": { "what": { "type": "string" }, "help": { "type": "string" } },
+            "required": ["what", "help"],
+        })
     }
 }
 

@@ -8,12 +8,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::answer::{Changed, List, One, Trouble, millis};
+use super::answer::{Changed, List, One, millis};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::{Asked, Nothing};
 use super::tenants::OfTenant;
 use crate::admin::{DatabasePatch, DatabaseView, find};
+use crate::advice::Advice;
 use crate::db::Usage;
 use crate::inspect::{self, Probe, probe};
 use crate::policy::Unread;
@@ -32,7 +33,7 @@ pub(super) struct Look {
     /// Whether it answers, and could be read.
     answers: bool,
     /// Why not, where it does not.
-    fault: Option<Trouble>,
+    fault: Option<Advice>,
     /// The models that are served of it.
     models: Vec<Model>,
     /// How many of its fields are hidden by a rule.
@@ -40,7 +41,7 @@ pub(super) struct Look {
     /// Names of its whitelist that are not served.
     missing: Vec<Missing>,
     /// What its role could do beyond reading what is served.
-    warnings: Vec<Trouble>,
+    warnings: Vec<Advice>,
 }
 
 /// A model that is served.
@@ -73,7 +74,7 @@ pub(super) struct Health {
     /// Whether it answers.
     answers: bool,
     /// Why not, where it does not.
-    fault: Option<Trouble>,
+    fault: Option<Advice>,
     /// Milliseconds until that was known.
     ms: f64,
     /// When its tables were read and judged for those who ask; null where nobody has asked yet.
@@ -118,24 +119,19 @@ impl From<Probe> for Look {
             missing: missing
                 .map(|(name, reason)| Missing { name, reason })
                 .collect(),
-            warnings: warnings.map(Trouble::from).collect(),
+            warnings: warnings.collect(),
         }
     }
 }
 
-impl From<Unread> for Trouble {
-    /// The words of a fault that lies here; of a database that refuses only its code.
-    fn from(unread: Unread) -> Self {
-        match unread.cause {
-            None => Self {
-                what: unread.fault.text(),
-                help: unread.fault.help,
-            },
-            Some(cause) => Self {
-                what: format!("it cannot be read ({cause})"),
-                help: "lucarne database test says more".to_owned(),
-            },
-        }
+/// The words of a fault that lies here; of a database that refuses only its code.
+fn told(unread: Unread) -> Advice {
+    match unread.cause {
+        None => unread.fault,
+        Some(cause) => Advice::new(
+            format!("it cannot be read ({cause})"),
+            "lucarne database test says more",
+        ),
     }
 }
 
@@ -287,9 +283,11 @@ async fn own(desk: &Desk) -> Option<Health> {
         tenant: None,
         place: desk.access().administration.place.clone(),
         answers: fault.is_none(),
-        fault: fault.map(|cause| Trouble {
-            what: format!("it cannot be read ({cause})"),
-            help: "lucarne check says more".to_owned(),
+        fault: fault.map(|cause| {
+            Advice::new(
+                format!("it cannot be read ({cause})"),
+                "lucarne check says more",
+            )
         }),
         models: models(
             served
@@ -301,13 +299,13 @@ async fn own(desk: &Desk) -> Option<Health> {
 }
 
 /// Looks at a database of a tenant, as the service would read it.
-async fn look(desk: &Desk, database: &Database) -> Result<Probe, Trouble> {
+async fn look(desk: &Desk, database: &Database) -> Result<Probe, Advice> {
     let access = desk.access();
     let query_timeout = access.settings.query_timeout;
-    let contents = desk.contents().await.map_err(|_| Trouble {
-        what: "the store does not answer".to_owned(),
-        help: "try again".to_owned(),
-    })?;
+    let contents = desk
+        .contents()
+        .await
+        .map_err(|_| Advice::new("the store does not answer", "try again"))?;
     let tenant = contents.tenants.iter().find(|it| it.id == database.tenant);
     let rules = tenant
         .map(|tenant| tenant.rows.as_slice())
@@ -315,10 +313,10 @@ async fn look(desk: &Desk, database: &Database) -> Result<Probe, Trouble> {
     let reach = &access.administration.reach;
     let probed = probe(database, rules, reach, query_timeout);
     match timeout(PATIENCE, probed).await {
-        Ok(probed) => probed.map_err(Trouble::from),
-        Err(_) => Err(Trouble {
-            what: "no answer in time".to_owned(),
-            help: "is it running, and are host and port right?".to_owned(),
-        }),
+        Ok(probed) => probed.map_err(told),
+        Err(_) => Err(Advice::new(
+            "no answer in time",
+            "is it running, and are host and port right?",
+        )),
     }
 }

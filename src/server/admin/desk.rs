@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::Trouble;
 use super::refusal::{Code, Refusal};
 use crate::admin::{Admin, Ledger, Way};
+use crate::advice::Advice;
 use crate::auth::{self, Credential};
 use crate::inspect::{Where, advice};
 use crate::observe::Metrics;
@@ -96,7 +96,7 @@ impl Desk {
     }
 
     /// What to look at again in the rules of a tenant, and of one of its tokens, by their ids.
-    pub(super) async fn advice(&self, tenant: &str, token: Option<&str>) -> Vec<Trouble> {
+    pub(super) async fn advice(&self, tenant: &str, token: Option<&str>) -> Vec<Advice> {
         // What was changed is changed, whether it can be looked at or not.
         let Ok(contents) = self.contents().await else {
             return Vec::new();
@@ -112,7 +112,7 @@ impl Desk {
             Some(tenant) => advice(&contents, tenant, token, at).await,
             None => Vec::new(),
         };
-        found.into_iter().map(Trouble::from).collect()
+        found
     }
 
     /// The store, unless it has never answered.

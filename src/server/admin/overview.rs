@@ -6,10 +6,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::answer::{List, One, Trouble, millis};
+use super::answer::{List, One, millis};
 use super::desk::Desk;
 use super::refusal::Refusal;
 use super::route::Asked;
+use crate::advice::Advice;
 use crate::config::{Page, SettingOrigin};
 use crate::inspect;
 use crate::observe::Audit;
@@ -166,13 +167,12 @@ pub(super) async fn settings(desk: Desk, _: Asked) -> Result<List<SettingView>, 
     Ok(settings.collect())
 }
 
-pub(super) async fn check(desk: Desk, _: Asked) -> Result<List<Trouble>, Refusal> {
+pub(super) async fn check(desk: Desk, _: Asked) -> Result<List<Advice>, Refusal> {
     let configured = desk.access().administration.warnings.iter();
-    let configured = configured.cloned().map(Trouble::from);
+    let configured = configured.cloned();
     let found = match desk.service().db() {
         Some(db) => inspect::own_weaknesses(db, &desk.access().shared).await,
         None => Vec::new(),
     };
-    let found = found.into_iter().map(Trouble::from);
     Ok(configured.chain(found).collect())
 }

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{List, One, Trouble};
+use super::answer::{List, One};
 use super::desk::Desk;
 use super::permits::TRANSPORT;
 use super::refusal::Refusal;
 use super::route::Asked;
+use crate::advice::Advice;
 use crate::policy::Written;
 use crate::service::{Trial, Tried};
 use crate::tools::Example;
@@ -30,7 +31,7 @@ pub(super) struct ToolsView {
     tools: Vec<ToolView>,
     /// What is wrong with the files as they are now: while there is something, the tools of before
     /// are served.
-    faults: Vec<Trouble>,
+    faults: Vec<Advice>,
 }
 
 /// A tool.
@@ -91,7 +92,7 @@ pub(super) async fn list(desk: Desk, _: Asked) -> Result<One<ToolsView>, Refusal
         tools.push(view(&desk, written).await);
     }
     let faults = desk.service().refused_tools();
-    let faults = faults.iter().cloned().map(Trouble::from).collect();
+    let faults = faults.iter().cloned().collect();
     Ok(ToolsView { tools, faults }.into())
 }
 
