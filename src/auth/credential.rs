@@ -279,7 +279,7 @@ mod tests {
     fn a_token_is_told_by_its_first_place() {
         let tokens = ["one", "two", "one"].map(Into::into);
         let tokens = Tokens::new(&tokens);
-        let places = ["one", "two", "three"].map(|token| tokens.place(token));
+        let places = ["one", "two", "three"].map(|token| tokens.place(&Credential::of(token)));
         assert_eq!(places, [Some(1), Some(2), None]);
         let others = Tokens::new(&["two".into()]);
         for both in [tokens.within(&others), others.within(&tokens)] {
@@ -290,15 +290,15 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_a_token_is_known_by_its_length_and_letters() {
-        for (text, looks) in [
+    fn what_may_hold_a_token_is_known_by_its_length_and_letters() {
+        for (text, may) in [
             ("x".repeat(MADE), true),
             ("-_0".repeat(22)[..MADE].to_owned(), true),
-            ("x".repeat(MADE_TO_BE_SHARED), true),
-            ("x".repeat(MADE - 1), false),
-            ("x".repeat(MADE - 1) + " ", false),
+            (format!("Bearer {}.", "x".repeat(MADE_TO_BE_SHARED)), true),
+            ("x".repeat(MADE_TO_BE_SHARED - 1), false),
+            ("x".repeat(MADE_TO_BE_SHARED - 1) + " x", false),
         ] {
-            assert_eq!(looks_made(&text), looks, "{text}");
+            assert_eq!(may_hold_made(&text), may, "{text}");
         }
         assert_eq!(Credential::LOCAL.to_string(), "local");
     }

@@ -97,7 +97,7 @@ impl Case<'_> {
                 ),
             };
             let entries = changed(self.value(variable), entry, &name);
-            return Some(self.line(text, variable, entries));
+            return Some(self.line(text, variable, &entries));
         };
         let record = self.record(self.model())?;
         let (member, held) = match entry {
@@ -181,7 +181,7 @@ impl Case<'_> {
             "lets it read the whole model; a filter by an indexed field as well, or an index on \
              this one, is the better remedy",
             "MCP_SCAN_LIMIT",
-            rows.saturating_mul(2).to_string(),
+            &rows.saturating_mul(2).to_string(),
         ))
     }
 
@@ -216,7 +216,7 @@ impl Case<'_> {
             false => self.line(
                 "asks the database for longer; an index may be the better remedy",
                 "MCP_QUERY_TIMEOUT",
-                more.to_string(),
+                &more.to_string(),
             ),
         }
     }
@@ -234,7 +234,7 @@ impl Case<'_> {
         self.line(
             "lets larger records through; query with fields leaves large ones out",
             variable,
-            bytes.to_string(),
+            &bytes.to_string(),
         )
     }
 
@@ -296,7 +296,7 @@ impl Case<'_> {
             Whose::EachToken => "MCP_TOKEN_RATE_LIMIT",
             _ => "MCP_RATE_LIMIT",
         };
-        of_store.unwrap_or_else(|| self.line(&text, variable, twice.to_string()))
+        of_store.unwrap_or_else(|| self.line(&text, variable, &twice.to_string()))
     }
 
     fn remedy_by_code(&self) -> Option<Remedy> {
@@ -314,11 +314,11 @@ impl Case<'_> {
             let most = self.value(variable).parse::<u64>().ok()?;
             let more = most.saturating_mul(2).to_string();
             let text = "lets as many again be open; close those that nobody uses instead";
-            Some(self.line(text, variable, more))
+            Some(self.line(text, variable, &more))
         };
         let added = |variable: &'static str, held: &str, text: &str| {
             let entries = changed(held, None, "NAME");
-            Some(self.line(text, variable, entries))
+            Some(self.line(text, variable, &entries))
         };
         match &*self.asked.code {
             "revoked" => token(
@@ -367,7 +367,7 @@ impl Case<'_> {
                             client, and put it in the place of NAME";
         let Some(client) = self.client() else {
             let entries = changed(self.value("MCP_ALLOWED_MODELS"), None, "NAME");
-            return Some(self.line(TEXT, "MCP_ALLOWED_MODELS", entries));
+            return Some(self.line(TEXT, "MCP_ALLOWED_MODELS", &entries));
         };
         let record = self.record(None)?;
         let models = changed(&record.models, None, "NAME");
@@ -390,10 +390,10 @@ impl Case<'_> {
     }
 
     /// A line of the configuration, and when it counts.
-    fn line(&self, text: &str, variable: &str, value: String) -> Remedy {
+    fn line(&self, text: &str, variable: &str, value: &str) -> Remedy {
         let follows = self.setting(variable).is_some_and(|it| it.follows);
         let then = if follows { "reload" } else { "restart" };
-        match assignment(variable, &value) {
+        match assignment(variable, value) {
             Some(line) => commanded(&format!("{text}; set it, and {then}"), line),
             None => told(&format!(
                 "{text}; {variable} has a character that no line can be told with: change it where \

@@ -108,11 +108,10 @@ impl Desk {
         let tenant = contents.tenants.iter().find(|it| it.id.as_str() == tenant);
         let mut tokens = contents.tokens.iter();
         let token = token.and_then(|id| tokens.find(|it| it.id.as_str() == id));
-        let found = match tenant {
+        match tenant {
             Some(tenant) => advice(&contents, tenant, token, at).await,
             None => Vec::new(),
-        };
-        found
+        }
     }
 
     /// The store, unless it has never answered.
