@@ -1,6 +1,7 @@
 //! The running program: opens what a configuration names, puts reloads in force, and keeps the
 //! store's clients up to date.
 
+mod background;
 mod field_types;
 pub(crate) mod notify;
 mod open;
@@ -11,6 +12,7 @@ mod running;
 mod store_sync;
 mod supervise;
 mod tools;
+mod watch;
 
 pub(crate) use crate::service::Tried as TriedExample;
 pub(crate) use crate::tools::call::Caller as ToolCaller;

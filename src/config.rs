@@ -40,7 +40,8 @@ mod tls;
 mod tools;
 pub mod variables;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::slice;
 
 use crate::advice::Advice;
 
@@ -57,15 +58,16 @@ pub use self::dotenv::environment;
 pub use self::fault::Faults;
 pub use self::field_types::FieldType;
 pub(crate) use self::field_types::GivenType;
-pub(crate) use self::files::LONGEST;
 pub use self::files::read_file;
+pub(crate) use self::files::{FileState, LONGEST, Motion};
 pub use self::given::sensitive;
 pub(crate) use self::given::{database_url, given_relations, model_names, tenant_url};
 pub(crate) use self::instances::Instances;
 pub use self::limits::Limits;
 pub(crate) use self::limits::TOOL_COPIES;
 pub use self::load::load;
-pub(crate) use self::load::load_here;
+use self::load::load_again;
+pub(crate) use self::load::{load_here, load_here_again};
 pub(crate) use self::log::{Log, LogFormat};
 pub use self::models::ModelName;
 pub(crate) use self::network::{Network, TlsFiles};
@@ -105,8 +107,8 @@ pub struct Config {
     pub audit: Audit,
     /// What is logged.
     pub log: Log,
-    /// The files that secrets were read from, to be watched.
-    pub(crate) secret_files: Vec<PathBuf>,
+    /// The files that secrets were read from, as they were before that, to be watched.
+    pub(crate) secret_files: Vec<(PathBuf, FileState)>,
     /// What is weak and was asked for.
     pub warnings: Vec<Advice>,
     /// Each variable as it was found, to tell what a reload changes.
@@ -119,11 +121,13 @@ impl Config {
         self.settings.changes(&new.settings)
     }
 
-    /// The files whose change asks for a reload.
-    pub(crate) fn watched_files(&self) -> Vec<PathBuf> {
+    /// The files whose change asks for a reload, as they were before they were read; the certificate's
+    /// as they are now.
+    pub(crate) fn watched_files(&self) -> Vec<(PathBuf, FileState)> {
         let mut files = self.secret_files.clone();
         if let Some(tls) = &self.network.tls {
-            files.extend([tls.cert.clone(), tls.key.clone()]);
+            let pair = [&tls.cert, &tls.key];
+            files.extend(pair.map(|file| (file.clone(), FileState::of(file))));
         }
         files
     }
@@ -135,7 +139,7 @@ impl Config {
     /// Everything that cannot be right beside what waits for a restart.
     pub fn reloaded(&self, new: Self) -> Result<Self, Faults> {
         let settings = self.settings.reloaded(&new.settings);
-        let judged = load(settings.by_value())?;
+        let judged = load_again(settings.by_value())?;
         let mut warnings = new.warnings;
         for warning in judged.warnings {
             if !warnings.contains(&warning) {
@@ -150,48 +154,134 @@ impl Config {
         })
     }
 
-    /// This configuration, with what its secret files hold now; of one that cannot be read, or holds
-    /// what cannot be, what it held before, but for tokens that it does not hold: those let nobody in.
-    /// Its faults come back beside the others' contents, for none of these waits for it.
+    /// This configuration, with what its secret files hold now, each as far as it is at rest. Of one
+    /// that cannot be read, or holds what cannot be, alone or beside the others, it keeps what it held
+    /// before, but for tokens that the file does not hold: those let nobody in. The same goes for tokens
+    /// of a file that goes on changing.
     ///
     /// # Errors
-    /// Those faults, where the others cannot be without it.
-    pub(crate) fn reread(&self) -> Result<(Self, Option<Faults>), Faults> {
-        let mut faults = match load(self.settings.by_file()) {
-            Ok(config) => return Ok((config, None)),
-            Err(faults) => faults,
-        };
+    /// What cannot be right even so.
+    pub(crate) fn reread(&self, motion: impl Fn(&Path) -> Motion) -> Result<Reread, Faults> {
         let mut settings = self.settings.clone();
-        for name in self.settings.of_files() {
-            match load(self.settings.by_file_of(&name)) {
-                Ok(read) => settings.take(&name, &read.settings),
-                Err(_) if OF_TOKENS.contains(&&*name) => {
-                    faults.extend(settings.withdraw(&name));
-                }
-                Err(_) => {}
+        let mut warnings = self.warnings.clone();
+        let mut faults = Vec::new();
+        let mut resting = Vec::new();
+        for (name, file) in self.settings.of_files() {
+            match motion(&file) {
+                Motion::Rests => resting.push(name),
+                Motion::Restless if is_list(&name) => faults.extend(settings.withdraw(&name)),
+                Motion::Restless | Motion::Changes => {}
             }
         }
-        let Ok(judged) = load(settings.by_value()) else {
-            return Err(faults);
-        };
+        match load_again(settings.by_file_of(&resting)) {
+            Ok(read) => {
+                for name in &resting {
+                    settings.take(name, &read.settings);
+                }
+                warnings = read.warnings;
+            }
+            Err(wrong) => {
+                faults.extend(wrong.iter().cloned());
+                for name in &resting {
+                    match load_again(self.settings.by_file_of(slice::from_ref(name))) {
+                        Ok(read) => settings.take(name, &read.settings),
+                        Err(_) if is_list(name) => faults.extend(settings.withdraw(name)),
+                        Err(_) => {}
+                    }
+                }
+            }
+        }
+        match self.holding(&settings, warnings) {
+            Ok((config, changes)) => Ok(Reread {
+                config,
+                changes,
+                faults,
+            }),
+            Err(wrong) => {
+                if faults.is_empty() {
+                    faults.extend(wrong.iter().cloned());
+                }
+                self.withdrawn(faults, Settings::withdraw)
+            }
+        }
+    }
+
+    /// This configuration without the tokens of files, which nobody knows to stand in them still.
+    ///
+    /// # Errors
+    /// What cannot be right even so.
+    pub(crate) fn unread(&self) -> Result<Reread, Faults> {
+        let fault = Advice::new(
+            "the files that `…_FILE` variables name do not answer",
+            "look at the file system that they are on; they are read as soon as they answer",
+        );
+        self.withdrawn(vec![fault], |settings, name| {
+            settings.withdraw_all_but(name, "")
+        })
+    }
+
+    /// What is in force, without tokens of each file that holds a list of them.
+    fn withdrawn(
+        &self,
+        mut faults: Vec<Advice>,
+        withdraw: impl Fn(&mut Settings, &str) -> Option<Advice>,
+    ) -> Result<Reread, Faults> {
+        let mut settings = self.settings.clone();
+        for (name, _) in self.settings.of_files() {
+            if is_list(&name) {
+                faults.extend(withdraw(&mut settings, &name));
+            }
+        }
+        let (config, changes) = self.holding(&settings, self.warnings.clone())?;
+        Ok(Reread {
+            config,
+            changes,
+            faults,
+        })
+    }
+
+    /// This configuration with other secrets, but for those that wait for a restart, and what differs.
+    fn holding(
+        &self,
+        settings: &Settings,
+        warnings: Vec<Advice>,
+    ) -> Result<(Self, Vec<Change>), Faults> {
+        let changes = self.settings.changes(settings);
+        let settings = self.settings.reloaded(settings);
+        let judged = load_again(settings.by_value())?;
         let config = Self {
             secret_files: self.secret_files.clone(),
-            warnings: self.warnings.clone(),
+            warnings,
             settings,
             ..judged
         };
-        Ok((config, Some(faults)))
+        Ok((config, changes))
     }
 
     /// Whether nothing is wrong with what the secret files hold now.
     pub(crate) fn has_sound_files(&self) -> bool {
-        load(self.settings.by_file()).is_ok()
+        load_again(self.settings.by_file()).is_ok()
     }
 }
 
 /// The secrets that are lists of tokens: whoever is not in the list has to stay outside, whatever else
 /// is wrong with it.
 const OF_TOKENS: [&str; 2] = ["MCP_TOKEN", "MCP_ADMIN_TOKEN"];
+
+fn is_list(name: &str) -> bool {
+    OF_TOKENS.contains(&name)
+}
+
+/// What becomes of a configuration by what its secret files hold now.
+#[derive(Debug)]
+pub(crate) struct Reread {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// What differs, with what waits for a restart.
+    pub(crate) changes: Vec<Change>,
+    /// What is wrong with the files, and what it took away.
+    pub(crate) faults: Vec<Advice>,
+}
 
 #[cfg(test)]
 mod tests;

@@ -122,6 +122,51 @@ pub struct ConnectionLimits {
     pub(crate) token_rate_limit: u32,
 }
 
+impl Settings {
+    /// The smaller of both limits, and the stricter of both switches.
+    pub(crate) fn within(self, other: &Self) -> Self {
+        let (limits, connections) = (&self.limits, &self.connections);
+        let (others, bounds) = (&other.limits, &other.connections);
+        Self {
+            read_only: self.read_only || other.read_only,
+            limits: Limits {
+                default_limit: limits.default_limit.min(others.default_limit),
+                max_limit: limits.max_limit.min(others.max_limit),
+                scan_limit: least(limits.scan_limit, others.scan_limit),
+            },
+            max_response_bytes: self.max_response_bytes.min(other.max_response_bytes),
+            tool_max_bytes: self.tool_max_bytes.min(other.tool_max_bytes),
+            query_timeout: self.query_timeout.min(other.query_timeout),
+            audit_denies: self.audit_denies || other.audit_denies,
+            connections: ConnectionLimits {
+                max_message_bytes: connections.max_message_bytes.min(bounds.max_message_bytes),
+                rate_limit: stricter(connections.rate_limit, bounds.rate_limit),
+                rate_window: connections.rate_window.max(bounds.rate_window),
+                idle_timeout: connections.idle_timeout.min(bounds.idle_timeout),
+                max_connections: connections.max_connections.min(bounds.max_connections),
+                max_per_address: least(connections.max_per_address, bounds.max_per_address),
+                max_requests: connections.max_requests.min(bounds.max_requests),
+                token_rate_limit: stricter(connections.token_rate_limit, bounds.token_rate_limit),
+            },
+            ..self
+        }
+    }
+}
+
+/// The smaller of two bounds, of which either may be none.
+fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
+}
+
+/// The same of limits of which 0 is none.
+fn stricter(one: u32, other: u32) -> u32 {
+    [one, other]
+        .into_iter()
+        .filter(|limit| *limit > 0)
+        .min()
+        .unwrap_or(0)
+}
+
 /// A client of the store, and what bounds it.
 #[derive(Debug)]
 pub struct Grant {

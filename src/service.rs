@@ -253,7 +253,8 @@ impl Service {
     pub fn replace(&self, access: Access) {
         self.budget.retain(|principal| match principal {
             Principal::Token(token) => access.tokens.holds(token),
-            Principal::Local | Principal::Client(_) => false,
+            Principal::Local => !access.require_auth,
+            Principal::Client(_) => false,
         });
         if let Some(audit) = self.audit() {
             audit.set_denies(access.settings.audit_denies);

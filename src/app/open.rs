@@ -414,3 +414,52 @@ fn told(db: &Db, failure: &Failure) -> Option<Advice> {
 fn of_url(fault: Advice) -> Advice {
     fault.of("DATABASE_URL")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+
+    fn of(variables: &[(&str, &str)]) -> Settings {
+        let variables = variables.iter();
+        let owned = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = config::load(owned.collect::<Vec<_>>()).unwrap();
+        let cursors = Arc::new(cursor_key(&config).unwrap());
+        settings(&config, cursors, WrittenTools::default())
+    }
+
+    #[test]
+    fn the_stricter_of_two_settings_holds() {
+        let wide = of(&[
+            ("MCP_RATE_LIMIT", "0"),
+            ("MCP_MAX_LIMIT", "90"),
+            ("MCP_MAX_CONNECTIONS", "90"),
+            ("MCP_QUERY_TIMEOUT", "9"),
+        ]);
+        let strict = of(&[
+            ("MCP_RATE_LIMIT", "3"),
+            ("MCP_TOKEN_RATE_LIMIT", "5"),
+            ("MCP_MAX_LIMIT", "7"),
+            ("MCP_DEFAULT_LIMIT", "7"),
+            ("MCP_MAX_CONNECTIONS", "2"),
+            ("MCP_MAX_CONNECTIONS_PER_ADDRESS", "1"),
+            ("MCP_QUERY_TIMEOUT", "4"),
+            ("MCP_SCAN_LIMIT", "100"),
+            ("MCP_AUDIT_FILE", "audit.jsonl"),
+            ("MCP_AUDIT_ON_ERROR", "deny"),
+        ]);
+        for both in [wide.clone().within(&strict), strict.within(&wide)] {
+            let connections = &both.connections;
+            assert_eq!(connections.rate_limit, 3);
+            assert_eq!(connections.token_rate_limit, 5);
+            assert_eq!(connections.max_connections, 2);
+            assert_eq!(connections.max_per_address, Some(1));
+            assert_eq!((both.limits.max_limit, both.limits.default_limit), (7, 7));
+            assert_eq!(both.limits.scan_limit, Some(100));
+            assert_eq!(both.query_timeout, Duration::from_secs(4));
+            assert!(both.audit_denies);
+        }
+    }
+}

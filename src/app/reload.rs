@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+pub(super) use self::secrets::SecretFiles;
 use super::reading::{Reading, Reload, Task, at, read};
 use super::report::names;
+use super::watch::Watch;
 use super::{OpenService, StoreFeed, open, tools};
 use crate::advice::Advice;
 use crate::catalog::Built;
@@ -104,19 +106,29 @@ impl Live {
         &self.config
     }
 
+    /// Whether a reload waits for the database.
+    pub(super) fn is_reloading(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.asked.is_some())
+    }
+
     /// The service that is kept up to date.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
-    /// Judges a configuration as it will be in force, and begins to read the catalog for it; what
+    /// Judges a configuration as it will be in force, with the certificate that it names, and begins to read the catalog for it; what
     /// becomes of it is heard of by [`Live::next`]. A reload that is not over yet is given up.
     ///
     /// The catalog is read again in any case: a column that was added is judged now.
     ///
     /// # Errors
     /// When nothing was changed, and why.
-    pub(crate) fn reload(&mut self, new: Config) -> Result<(), NotReloaded> {
+    pub(crate) fn reload(
+        &mut self,
+        new: Config,
+        tls: Result<Option<Tls>, Advice>,
+    ) -> Result<(), NotReloaded> {
         if new.service.enabled != self.config.service.enabled {
             return Err(NotReloaded::Faulty(Advice::new(
                 "MCP_ENABLED: cannot change while the service runs",
@@ -134,7 +146,7 @@ impl Live {
         let warnings = new.map(Advice::line).collect();
         let asked = Reload {
             warnings,
-            ..self.asked(&config, changes, open::tls(&config)?)?
+            ..self.asked(&config, changes, tls?)?
         };
         self.read_for(Arc::new(config), Some(asked));
         Ok(())
@@ -207,17 +219,19 @@ impl Live {
     }
 
     /// Reads the tools of the configuration in force again, and judges them; nothing waits for it.
-    pub(super) fn judge_tools(&self) -> JoinHandle<Result<WrittenTools, Faults>> {
+    /// The files of them come along, as they were before they were read.
+    pub(super) fn judge_tools(&self) -> JoinHandle<(Watch, Result<WrittenTools, Faults>)> {
         let config = Arc::clone(&self.config);
         let access = self.service.access();
         let exposed = access.shared.exposed.first().cloned();
         tokio::spawn(async move {
+            let watch = tools::watch(Arc::clone(&config)).await;
             let bounds = tools::bounds(&config);
-            let read = tools::read(&config, exposed.as_ref(), bounds).await?;
-            if let Some(exposed) = &exposed {
-                tools::tell_of_columns(&access.settings.tools, &read, exposed, bounds).await;
+            let read = tools::read(&config, exposed.as_ref(), bounds).await;
+            if let (Ok(read), Some(exposed)) = (&read, &exposed) {
+                tools::tell_of_columns(&access.settings.tools, read, exposed, bounds).await;
             }
-            Ok(read)
+            (watch, read)
         })
     }
 
@@ -301,7 +315,10 @@ impl Live {
             Err(NotReloaded::Unchecked(_)) => Tables::new(),
             Err(faulty) => {
                 if std::mem::take(&mut self.withdrawn) {
-                    let (settings, tls) = (&before.settings, before.tls.clone());
+                    let of = &before.settings;
+                    let (cursors, tools) = (Arc::clone(&of.cursors), of.tools.clone());
+                    let settings = &Arc::new(open::settings(&self.config, cursors, tools));
+                    let tls = before.tls.clone();
                     let exposed = self.exposed(&self.judged, &self.config);
                     let config = Arc::clone(&self.config);
                     let clients = self.reach_by(|ways| ways.anew(&config), settings);

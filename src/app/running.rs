@@ -7,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::Notify;
-use super::supervise::{Source, Supervisor, Watch};
-use super::{Live, OpenService, StoreFeed, give_tools, keep, open};
+use super::supervise::{Source, Supervisor};
+use super::watch::Watch;
+use super::{Live, OpenService, StoreFeed, give_tools, keep, open, tools};
 use crate::advice::Advice;
 use crate::config::{Config, Faults};
 use crate::observe::Metrics;
@@ -86,7 +87,7 @@ impl App {
         config: &Arc<Config>,
         source: Option<Source>,
     ) -> Result<Running, StartError> {
-        let watch = Watch::new(config.watched_files());
+        let watches = watches(config).await;
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
         give_tools(&opened, config).await?;
@@ -102,7 +103,7 @@ impl App {
         let kept = keep(&opened.service, config).await?;
         Ok(Running {
             store: kept.as_ref().map(StoreFeed::summary),
-            beside: Helpers::new(&opened, kept, config, (source, watch)),
+            beside: Helpers::new(&opened, kept, config, (source, watches)),
             serving: AbortOnDropHandle::new(tokio::spawn(server.run())),
             opened,
             metrics,
@@ -117,7 +118,7 @@ impl App {
     /// # Errors
     /// As [`open`] says.
     pub(crate) async fn start_piped(config: &Arc<Config>) -> Result<RunningPipe, StartError> {
-        let watch = Watch::new(config.watched_files());
+        let watches = watches(config).await;
         let metrics = Arc::new(Metrics::default());
         let opened = open(config, Arc::clone(&metrics)).await?;
         give_tools(&opened, config).await?;
@@ -125,11 +126,19 @@ impl App {
         Ok(RunningPipe {
             piped: StdioService::new(config, service, metrics, stop.clone()),
             // A client that wants another configuration starts another process.
-            beside: Helpers::new(&opened, None, config, (None, watch)),
+            beside: Helpers::new(&opened, None, config, (None, watches)),
             opened,
             stop,
         })
     }
+}
+
+/// The secret files and those of tools, as they were before they were read.
+async fn watches(config: &Arc<Config>) -> [Watch; 2] {
+    [
+        Watch::new(config.watched_files()),
+        tools::watch(Arc::clone(config)).await,
+    ]
 }
 
 /// What a service reloads from, with what its control socket is asked for, where it has one.
@@ -156,16 +165,20 @@ impl Running {
     }
 
     /// Says that the service is ready, and waits for its end.
-    pub async fn join(self) -> StopReport {
+    ///
+    /// # Errors
+    /// When what hears of revocations and reloads has ended by a defect: nobody is served without it.
+    pub async fn join(self) -> Result<StopReport, Advice> {
         let Self {
             opened,
             serving,
-            beside,
+            mut beside,
             ..
         } = self;
         beside.notify.ready();
         // It neither panics nor is it aborted while it is held here.
-        let stopped = serving.await.unwrap_or_default();
+        let served = async { serving.await.unwrap_or_default() };
+        let stopped = supervised(served, &mut beside.supervising).await;
         beside.end(&opened.service).await;
         stopped
     }
@@ -180,15 +193,34 @@ impl RunningPipe {
     /// Answers until the input ends, or the service is told to stop.
     ///
     /// # Errors
-    /// When the output cannot be written.
+    /// When the output cannot be written, and as [`Running::join`] says.
     pub(crate) async fn serve(
-        self,
+        mut self,
         input: impl AsyncRead + Send + Unpin + 'static,
         output: impl AsyncWrite + Unpin,
-    ) -> std::io::Result<()> {
-        let served = self.piped.serve(input, output).await;
+    ) -> Result<(), Advice> {
+        let served = self.piped.serve(input, output);
+        let served = supervised(served, &mut self.beside.supervising).await;
         self.beside.end(&self.opened.service).await;
-        served
+        served?.map_err(|error| {
+            let kind = error.kind();
+            let message = format!("standard output cannot be written: {kind}");
+            Advice::new(message, "look at the client that reads it")
+        })
+    }
+}
+
+/// What becomes of serving, which does not go on without what supervises it.
+async fn supervised<T>(
+    serving: impl Future<Output = T>,
+    supervising: &mut AbortOnDropHandle<()>,
+) -> Result<T, Advice> {
+    tokio::select! {
+        served = serving => Ok(served),
+        _ = supervising => Err(Advice::new(
+            "nothing hears of revocations any more: the service ends",
+            "start it again, and report this as a defect",
+        )),
     }
 }
 
@@ -197,11 +229,11 @@ impl Helpers {
         opened: &OpenService,
         kept: Option<StoreFeed>,
         config: &Arc<Config>,
-        (source, watch): (Option<Source>, Watch),
+        (source, watches): (Option<Source>, [Watch; 2]),
     ) -> Self {
         let notify = Notify::of_environment();
         let live = Live::new(opened, kept, Arc::clone(config));
-        let supervisor = Supervisor::new(live, source, watch, notify.clone());
+        let supervisor = Supervisor::new(live, source, watches, notify.clone());
         Self {
             supervising: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
             notify,
@@ -214,5 +246,19 @@ impl Helpers {
         if let Some(audit) = service.audit() {
             audit.flush().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_served_without_what_supervises() {
+        let mut lost = AbortOnDropHandle::new(tokio::spawn(async { panic!("a defect") }));
+        let ended = supervised(std::future::pending::<()>(), &mut lost).await;
+        assert!(ended.is_err());
+        let mut lasting = AbortOnDropHandle::new(tokio::spawn(std::future::pending()));
+        assert_eq!(supervised(async { 7 }, &mut lasting).await, Ok(7));
     }
 }

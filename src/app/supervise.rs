@@ -4,20 +4,22 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
+use super::background::Background;
 use super::notify::Notify;
-use super::{Live, NotReloaded, tools};
+use super::reload::SecretFiles;
+use super::watch::Watch;
+use super::{Live, NotReloaded, open};
 use crate::advice::Advice;
-use crate::config::{Config, Faults};
+use crate::config::{Config, Faults, Tls};
 use crate::policy::WrittenTools;
 use crate::server::{Outcome, ReloadReport, ReloadRequest};
 
@@ -25,6 +27,8 @@ use crate::server::{Outcome, ReloadReport, ReloadRequest};
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(86_400);
 /// How often files and a database that has never answered are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the files may take to answer before nobody is let in by them any more.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where a configuration is read from again, each time that a signal or the control socket asks for
 /// it.
@@ -86,29 +90,71 @@ pub(crate) struct Supervisor {
     faulty: bool,
     /// Those who wait to hear what becomes of it.
     waiting: Vec<ReloadRequest>,
+    /// The configuration, as it is read for a reload.
+    reading: Background<Result<NewConfig, Faults>>,
+    /// Whether another reload was asked for meanwhile.
+    again: bool,
+    /// The watched files, as they are looked at.
+    looking: Background<Look>,
+    looked_at: Instant,
+    /// Whether they have not answered in time.
+    silent: bool,
+    /// Whether secret files are read at the next look, whatever is seen of them.
+    due: bool,
     /// Whether it was said that a reload waits for the database.
     unchecked: bool,
     /// The files of tools.
     tools: Watch,
     /// Tools that are being judged.
-    judging: Option<JoinHandle<Result<WrittenTools, Faults>>>,
+    judging: Background<(Watch, Result<WrittenTools, Faults>)>,
+}
+
+/// A configuration as it was read for a reload.
+struct NewConfig {
+    config: Config,
+    /// The one that was in force when it was.
+    before: Arc<Config>,
+    files: Watch,
+    tls: Result<Option<Tls>, Advice>,
+}
+
+/// What was seen of the watched files.
+struct Look {
+    watch: Watch,
+    tools: Watch,
+    /// Whether a secret file has changed, or is mended.
+    settled: bool,
+    /// The same of the files of tools.
+    tools_settled: bool,
+    secrets: Option<SecretFiles>,
 }
 
 impl Supervisor {
     /// Without a source nothing is reloaded, and SIGHUP means what it always means.
     ///
-    /// `watch` has the files as they were before anything of them was read.
-    pub(crate) fn new(live: Live, source: Option<Source>, watch: Watch, notify: Notify) -> Self {
+    /// `watch` has the secret files, and those of tools, as they were before they were read.
+    pub(crate) fn new(
+        live: Live,
+        source: Option<Source>,
+        [watch, tools]: [Watch; 2],
+        notify: Notify,
+    ) -> Self {
         Self {
             watch,
-            tools: Watch::new(tools::watched(live.config())),
-            judging: None,
+            tools,
+            judging: Background::none(),
             live,
             source,
             notify,
-            files: Watch::new(Vec::new()),
+            files: Watch::default(),
             faulty: false,
             waiting: Vec::new(),
+            reading: Background::none(),
+            again: false,
+            looking: Background::none(),
+            looked_at: Instant::now(),
+            silent: false,
+            due: false,
             unchecked: false,
         }
     }
@@ -127,8 +173,10 @@ impl Supervisor {
                 }
             };
             tokio::select! {
-                ended = self.live.next() => self.ended(ended).await,
-                judged = judged(self.judging.as_mut()) => self.judged(judged).await,
+                ended = self.live.next() => self.ended(ended),
+                judged = self.judging.next() => self.judged(judged),
+                read = self.reading.next() => self.reload(read),
+                look = self.looking.next() => self.looked(look),
                 request = asked => {
                     // Whatever becomes of the settings: the file may have been moved away.
                     if let Some(audit) = self.live.service().audit() {
@@ -136,7 +184,7 @@ impl Supervisor {
                     }
                     info!("reload: {}", if request.is_some() { "control socket" } else { "SIGHUP" });
                     self.waiting.extend(request);
-                    self.reload();
+                    self.read();
                 }
                 _ = daily.tick() => {
                     if let Some(warning) = self.live.service().access().certificate_warning() {
@@ -145,46 +193,116 @@ impl Supervisor {
                 }
                 _ = tick.tick() => {
                     self.live.look();
-                    let settled = self.watch.has_settled().await;
-                    let mended = self.faulty && self.live.config().has_sound_files();
-                    if self.source.is_some() && (settled || mended) {
-                        self.reread();
-                    }
-                    if self.tools.has_settled().await && self.source.is_some() {
-                        info!("reload: a file of tools has changed");
-                        self.judge_tools();
-                    }
+                    self.look();
                 }
             }
         }
     }
 
-    fn reload(&mut self) {
+    /// Has the configuration read, for a reload; nothing waits for it.
+    fn read(&mut self) {
         let Some(source) = &self.source else {
             return;
         };
         self.notify.reloading();
         self.unchecked = false;
-        let config = match (source.read)() {
-            Ok(config) => config,
-            Err(faults) => {
-                return self.refused(faults.iter().cloned().collect());
-            }
+        self.again = self.reading.runs();
+        if self.again {
+            return;
+        }
+        let (read, (before, _)) = (source.read, self.live.configs());
+        self.reading.begin(spawn_blocking(move || {
+            let config = read()?;
+            Ok(NewConfig {
+                files: Watch::new(config.watched_files()),
+                tls: open::tls(&config),
+                config,
+                before,
+            })
+        }));
+    }
+
+    /// Begins the reload of a configuration that was read.
+    fn reload(&mut self, read: Option<Result<NewConfig, Faults>>) {
+        if std::mem::take(&mut self.again) {
+            return self.read();
+        }
+        let new = match read {
+            Some(Ok(new)) => new,
+            Some(Err(faults)) => return self.refused(faults.iter().cloned().collect()),
+            None => return self.refused(vec![defect()]),
         };
-        let files = Watch::new(config.watched_files());
-        match self.live.reload(config) {
-            Ok(()) => self.files = files,
+        // Secrets that were read before those in force would let in who is gone.
+        if !Arc::ptr_eq(&new.before, &self.live.configs().0) {
+            return self.read();
+        }
+        match self.live.reload(new.config, new.tls) {
+            Ok(()) => self.files = new.files,
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![fault]),
             Err(NotReloaded::Unchecked(_)) => {}
         }
     }
 
-    fn reread(&mut self) {
-        info!("reload: a secret file has changed");
+    /// Has the watched files looked at, and read where they have changed; nothing waits for them.
+    fn look(&mut self) {
+        if self.source.is_none() {
+            return;
+        }
+        if self.looking.runs() {
+            if !self.silent && self.looked_at.elapsed() > ANSWERED_WITHIN {
+                self.silent = true;
+                self.reread(SecretFiles::unread(self.live.configs()));
+            }
+            return;
+        }
+        self.looked_at = Instant::now();
+        let (mut watch, mut tools) = (self.watch.clone(), self.tools.clone());
+        let (configs, faulty) = (self.live.configs(), self.faulty);
+        let due = std::mem::take(&mut self.due);
+        self.looking.begin(spawn_blocking(move || {
+            let settled = watch.look() || due || (faulty && configs.0.has_sound_files());
+            let reads = settled || watch.is_restless();
+            let motion = |path: &_| watch.motion(path);
+            Look {
+                secrets: reads.then(|| SecretFiles::read(configs, motion)),
+                settled,
+                tools_settled: tools.look(),
+                watch,
+                tools,
+            }
+        }));
+    }
+
+    /// Takes over what was seen of the watched files.
+    fn looked(&mut self, look: Option<Look>) {
+        // Tokens that were withdrawn meanwhile come back.
+        self.due |= std::mem::take(&mut self.silent);
+        let Some(mut look) = look else {
+            self.due = true;
+            return;
+        };
+        look.watch.look_at(std::mem::take(&mut self.watch));
+        look.tools.look_at(std::mem::take(&mut self.tools));
+        (self.watch, self.tools) = (look.watch, look.tools);
+        if let Some(secrets) = look.secrets {
+            if !self.live.is_of(&secrets) {
+                self.due = true;
+                self.look();
+            } else if look.settled || !secrets.change_nothing() {
+                self.reread(secrets);
+            }
+        }
+        if look.tools_settled {
+            info!("reload: a file of tools has changed");
+            self.judge_tools();
+        }
+    }
+
+    fn reread(&mut self, secrets: SecretFiles) {
+        info!("reload: a watched file has changed");
         self.notify.reloading();
-        let read = self.live.reread();
-        self.faulty = !self.live.config().has_sound_files();
-        match read {
+        self.faulty = !secrets.are_sound;
+        match self.live.reread(secrets) {
             Err(NotReloaded::Faulty(fault)) => self.refused(vec![fault]),
             Ok(faults) if !faults.is_empty() => {
                 self.count("refused");
@@ -203,10 +321,10 @@ impl Supervisor {
     }
 
     /// Tells what became of a reload.
-    async fn ended(&mut self, ended: Result<ReloadReport, NotReloaded>) {
+    fn ended(&mut self, ended: Result<ReloadReport, NotReloaded>) {
         match ended {
             Ok(report) => {
-                let files = std::mem::replace(&mut self.files, Watch::new(Vec::new()));
+                let files = std::mem::take(&mut self.files);
                 self.watch.look_at(files);
                 self.count("done");
                 self.tell(&Outcome::Done(report));
@@ -228,17 +346,19 @@ impl Supervisor {
         if self.live.config().tools.path.is_none() {
             return;
         }
-        if let Some(before) = self.judging.replace(self.live.judge_tools()) {
-            before.abort();
-        }
+        self.judging.begin(self.live.judge_tools());
     }
 
     /// Serves tools in which nothing is wrong.
-    async fn judged(&mut self, judged: Result<WrittenTools, Faults>) {
-        self.judging = None;
-        self.tools
-            .look_at(Watch::new(tools::watched(self.live.config())));
-        match judged {
+    fn judged(&mut self, judged: Option<(Watch, Result<WrittenTools, Faults>)>) {
+        let read = match judged {
+            Some((watch, read)) => {
+                self.tools.look_at(watch);
+                read
+            }
+            None => Err(Faults::one(defect())),
+        };
+        match read {
             Ok(read) => {
                 self.live.serve_tools(read);
                 self.live.service().note_refused_tools(Vec::new());
@@ -269,10 +389,18 @@ impl Supervisor {
     fn refused(&mut self, faults: Vec<Advice>) {
         self.count("refused");
         tell(&faults);
-        error!("reload: nothing is changed: the configuration is faulty");
+        match self.live.is_reloading() {
+            true => error!("reload: this one is refused; the one before waits for the database"),
+            false => error!("reload: nothing is changed: the configuration is faulty"),
+        }
         self.tell(&Outcome::Refused { faults });
         self.notify.ready();
     }
+}
+
+/// What is told of work that panicked.
+fn defect() -> Advice {
+    Advice::new("it could not be read", "report this as a defect")
 }
 
 /// Tells the log why a reload was refused.
@@ -286,117 +414,5 @@ fn tell(faults: &[Advice]) {
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supervisor").finish_non_exhaustive()
-    }
-}
-
-/// What tells one state of a file from another, without reading it.
-type Identity = Option<[i64; 6]>;
-
-/// Files, as they were when they were last looked at.
-#[derive(Debug)]
-pub(super) struct Watch {
-    files: Vec<(PathBuf, Identity)>,
-    changing: bool,
-}
-
-impl Watch {
-    pub(super) fn new(files: Vec<PathBuf>) -> Self {
-        let files = files.into_iter().map(|path| {
-            let now = std::fs::metadata(&path).ok().map(|file| identity(&file));
-            (path, now)
-        });
-        Self {
-            files: files.collect(),
-            changing: false,
-        }
-    }
-
-    /// Looks at other files from now on; those known already keep their state.
-    fn look_at(&mut self, mut others: Self) {
-        for (path, state) in &mut others.files {
-            if let Some((_, known)) = self.files.iter().find(|(known, _)| known == path) {
-                *state = *known;
-            }
-        }
-        self.files = others.files;
-    }
-
-    /// Whether a file has changed since, and is no longer changing: half a file is no secret.
-    async fn has_settled(&mut self) -> bool {
-        let mut moved = false;
-        for (path, seen) in &mut self.files {
-            let now = now(path).await;
-            moved |= now != *seen;
-            *seen = now;
-        }
-        let settled = self.changing && !moved;
-        self.changing = moved;
-        settled
-    }
-}
-
-/// What became of tools that are being judged.
-async fn judged(
-    judging: Option<&mut JoinHandle<Result<WrittenTools, Faults>>>,
-) -> Result<WrittenTools, Faults> {
-    match judging {
-        Some(judging) => match judging.await {
-            Ok(judged) => judged,
-            Err(_) => std::future::pending().await,
-        },
-        None => std::future::pending().await,
-    }
-}
-
-async fn now(path: &PathBuf) -> Identity {
-    tokio::fs::metadata(path)
-        .await
-        .ok()
-        .map(|file| identity(&file))
-}
-
-fn identity(file: &std::fs::Metadata) -> [i64; 6] {
-    [
-        file.ino().cast_signed(),
-        file.size().cast_signed(),
-        file.mtime(),
-        file.mtime_nsec(),
-        // What keeps length and time of a file, or takes its rights away, changes this.
-        file.ctime(),
-        file.ctime_nsec(),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_file_counts_once_it_is_at_rest() {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, other) = (folder.path().join("token"), folder.path().join("other"));
-        std::fs::write(&file, "one").unwrap();
-        let mut watch = Watch::new(vec![file.clone()]);
-        assert!(!watch.has_settled().await);
-        std::fs::write(&file, "").unwrap();
-        assert!(!watch.has_settled().await);
-        std::fs::write(&file, "second").unwrap();
-        assert!(!watch.has_settled().await);
-        assert!(watch.has_settled().await);
-        assert!(!watch.has_settled().await);
-        std::fs::write(&other, "third").unwrap();
-        std::fs::rename(&other, &file).unwrap();
-        assert!(!watch.has_settled().await && watch.has_settled().await);
-        watch.look_at(Watch::new(vec![file.clone(), other.clone()]));
-        assert!(!watch.has_settled().await);
-        // Another token of the same length, and the time of before.
-        let time = std::fs::metadata(&file).unwrap().modified().unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        std::fs::write(&file, "other").unwrap();
-        let opened = std::fs::File::options().write(true).open(&file).unwrap();
-        opened.set_modified(time).unwrap();
-        assert!(!watch.has_settled().await && watch.has_settled().await);
-        std::fs::remove_file(&file).unwrap();
-        assert!(!watch.has_settled().await && watch.has_settled().await);
     }
 }

@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use tracing::{info, warn};
 
 use super::OpenService;
+use super::watch::Watch;
 use crate::advice::Advice;
 use crate::catalog::FieldType;
 use crate::config::{self, Config, Faults};
@@ -53,8 +54,14 @@ pub(crate) async fn written_tools(config: &Config) -> Result<WrittenTools, Fault
     Ok(WrittenTools::new(files.tools))
 }
 
-/// The files of a configuration's tools, and the folder that they are in where it is one.
-pub(super) fn watched(config: &Config) -> Vec<PathBuf> {
+/// The files of a configuration's tools, and the folder that they are in where it is one, as they are
+/// now.
+pub(super) async fn watch(config: Arc<Config>) -> Watch {
+    let watch = tokio::task::spawn_blocking(move || Watch::of_now(watched(&config)));
+    watch.await.unwrap_or_default()
+}
+
+fn watched(config: &Config) -> Vec<PathBuf> {
     let Some(path) = config.tools.path.clone() else {
         return Vec::new();
     };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::failure::Failure;
+use super::serve::Signals;
 use super::snippet::own_command;
 use super::token::new_token;
 use super::{logging, output, serve};
@@ -91,21 +92,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let config = Arc::new(config::load(variables)?);
     logging::begin(&config);
-    serve::runtime()?.block_on(async {
+    serve::run_to_end(async {
         let created = match &arguments.database_url {
             Some(url) => sample::load(url).await?,
             None => sample::create_sqlite(&arguments.path).await?,
         };
         let guest = desk.fill(&config, &url).await?;
         // What the demo decided by itself is not to be reloaded.
-        let running = serve::start(&config, None).await?;
+        let mut signals = Signals::new()?;
+        let Some(running) = signals.or(serve::start(&config, None)).await? else {
+            return Ok(());
+        };
         let place = config
             .data
             .database
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let signals = serve::signals(running.stop())?;
+        let signals = signals.stopping(running.stop());
         let tokens = [&*token, &*administration];
         output::data(&screen(tokens, &place, &created, &running))?;
         let playing = play::begin(running.address, [Some(token.clone()), guest]);

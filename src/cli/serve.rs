@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::exit::Exit;
@@ -13,7 +16,7 @@ use super::{logging, output, summary};
 use crate::advice::Advice;
 use crate::app::notify::Notify;
 use crate::app::{App, Running, Source, StartError};
-use crate::config::{self, Config, Faults, LogFormat};
+use crate::config::{self, Config, LogFormat};
 use crate::server::{BindFault, Stop, StopReport};
 
 /// Examples of the command, shown in its help and run by a test.
@@ -27,21 +30,43 @@ const NEAR_PORTS: u16 = 20;
 
 /// Serves until it is told to stop.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = Arc::new(configuration()?);
-    logging::begin(&config);
-    runtime()?.block_on(async {
-        let source = Source::new(configuration).map_err(unheard)?;
-        let running = start(&config, Some(source)).await?;
+    run_to_end(async {
+        let mut signals = Signals::new()?;
+        let Some(config) = signals.or(configuration()).await? else {
+            return Ok(());
+        };
+        let config = Arc::new(config);
+        logging::begin(&config);
+        let source = Source::new(config::load_here_again).map_err(unheard)?;
+        let Some(running) = signals.or(start(&config, Some(source))).await? else {
+            say_ended(StopReport::default(), config.log.format);
+            return Ok(());
+        };
         // Whoever reads that it listens may end it from then on.
-        let signals = signals(running.stop())?;
+        let signals = signals.stopping(running.stop());
         summary::announce(&config, &running).await;
         end(running, signals, config.log.format).await
     })
 }
 
-/// The configuration as environment, `.env` and secret files have it now.
-fn configuration() -> Result<Config, Faults> {
-    config::load_here()
+/// The configuration as environment, `.env` and secret files have it now; they may be waited for.
+async fn configuration() -> Result<Config, Failure> {
+    let read = tokio::task::spawn_blocking(config::load_here).await;
+    Ok(read.map_err(|_| Failure::unable("the configuration cannot be read"))??)
+}
+
+/// How long what still runs may take at the end: what blocks, such as a read of a file system that
+/// does not answer, is not waited for.
+const ENDS_WITHIN: Duration = Duration::from_millis(500);
+
+/// Runs a service to its end.
+pub(super) fn run_to_end(
+    service: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(service);
+    runtime.shutdown_timeout(ENDS_WITHIN);
+    ended
 }
 
 /// What a thread may put on its stack, of which only what is used is taken: the SQL of a tool may be
@@ -78,44 +103,73 @@ pub(super) async fn start(
 /// Serves to the end, and says how it went.
 pub(super) async fn end(
     running: Running,
-    signals: Signals,
+    signals: JoinHandle<()>,
     format: LogFormat,
 ) -> Result<(), Failure> {
-    let StopReport { sockets, cut } = running.join().await;
+    let stopped = running.join().await;
     signals.abort();
+    say_ended(stopped?, format);
+    Ok(())
+}
+
+fn say_ended(StopReport { sockets, cut }: StopReport, format: LogFormat) {
     let end = format!("stopped: {sockets} sockets closed, {cut} requests cut");
     match format {
         LogFormat::Text => output::words(end),
         LogFormat::Json => info!(sockets, cut, "{end}"),
     }
-    Ok(())
 }
 
-/// The task that hears signals.
-pub(super) type Signals = tokio::task::JoinHandle<()>;
+/// The signals that end a service.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn unheard(error: std::io::Error) -> Failure {
     Failure::unable(format!("signals cannot be heard: {error}"))
 }
 
-/// The first signal ends gracefully, a second one at once.
-pub(super) fn signals(stop: Stop) -> Result<Signals, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let hear = |kind| signal(kind).map_err(unheard);
-    let notify = Notify::of_environment();
-    let mut terminate = hear(SignalKind::terminate())?;
-    let mut interrupt = hear(SignalKind::interrupt())?;
-    Ok(tokio::spawn(async move {
-        for token in [stop.stopping, stop.cut] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            notify.stopping();
-            token.cancel();
+impl Signals {
+    /// Hears them from now on; the first process of a container would miss those before.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let hear = |kind| signal(kind).map_err(unheard);
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    }))
+    }
+
+    /// What comes of a start; none where a signal ends it.
+    pub(super) async fn or<T>(
+        &mut self,
+        start: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<T>, Failure> {
+        tokio::select! {
+            started = start => started.map(Some),
+            () = self.heard() => Ok(None),
+        }
+    }
+
+    /// The first signal ends gracefully, a second one at once.
+    pub(super) fn stopping(mut self, stop: Stop) -> JoinHandle<()> {
+        let notify = Notify::of_environment();
+        tokio::spawn(async move {
+            for token in [stop.stopping, stop.cut] {
+                self.heard().await;
+                notify.stopping();
+                token.cancel();
+            }
+        })
+    }
 }
 
 impl From<Advice> for Failure {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::failure::Failure;
+use super::serve::Signals;
 use super::token::new_token;
 use super::{logging, serve, summary};
 use crate::app::{App, StartError};
@@ -17,16 +18,22 @@ Examples:
 
 /// Answers until the input ends.
 pub(super) fn run() -> Result<(), Failure> {
-    let config = configuration()?;
-    if !config.service.enabled {
-        return Err(Failure::unable("MCP is switched off").help("set MCP_ENABLED=true"));
-    }
-    logging::begin(&config);
-    let runtime = serve::runtime()?;
-    let ended = runtime.block_on(answer(config));
-    // A read of standard input cannot be given up, and must not keep the process.
-    runtime.shutdown_background();
-    ended
+    // A read of standard input cannot be given up, and does not keep the process.
+    serve::run_to_end(async {
+        let mut signals = Signals::new()?;
+        let read = async {
+            let read = tokio::task::spawn_blocking(configuration).await;
+            read.unwrap_or_else(|_| Err(Failure::unable("the configuration cannot be read")))
+        };
+        let Some(config) = signals.or(read).await? else {
+            return Ok(());
+        };
+        if !config.service.enabled {
+            return Err(Failure::unable("MCP is switched off").help("set MCP_ENABLED=true"));
+        }
+        logging::begin(&config);
+        answer(config, signals).await
+    })
 }
 
 /// The configuration of a service whose client holds its pipes: no token could tell that client
@@ -38,22 +45,25 @@ fn configuration() -> Result<Config, Failure> {
     Ok(config::load(variables)?)
 }
 
-async fn answer(config: Config) -> Result<(), Failure> {
+async fn answer(config: Config, mut signals: Signals) -> Result<(), Failure> {
     let config = Arc::new(config);
-    let running = match App::start_piped(&config).await {
-        Ok(running) => running,
-        Err(StartError::Fault(fault)) => return Err(fault.into()),
-        Err(StartError::Tools(faults)) => return Err(faults.into()),
-        // Nothing is bound for pipes.
-        Err(StartError::Bind(fault)) => return Err(Failure::unable(fault.source.to_string())),
+    let start = async {
+        App::start_piped(&config)
+            .await
+            .map_err(|error| match error {
+                StartError::Fault(fault) => fault.into(),
+                StartError::Tools(faults) => faults.into(),
+                // Nothing is bound for pipes.
+                StartError::Bind(fault) => Failure::unable(fault.source.to_string()),
+            })
     };
-    let signals = serve::signals(running.stop())?;
+    let Some(running) = signals.or(start).await? else {
+        return Ok(());
+    };
+    let signals = signals.stopping(running.stop());
     let weaknesses = running.opened.weaknesses().await;
     summary::say(&config, &running.opened, &weaknesses, 0);
     let served = running.serve(tokio::io::stdin(), tokio::io::stdout()).await;
     signals.abort();
-    served.map_err(|error| {
-        let kind = error.kind();
-        Failure::unable(format!("standard output cannot be written: {kind}"))
-    })
+    Ok(served?)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::files::Wait;
 use super::{secrets, variables};
 use crate::advice::Advice;
 
@@ -161,18 +162,22 @@ impl Settings {
         })
     }
 
-    /// The secrets that a file holds.
-    pub(super) fn of_files(&self) -> Vec<String> {
-        let names = self.0.keys().filter_map(|name| name.strip_suffix("_FILE"));
-        let held = names.filter(|name| variables::is_secret(name) && self.0.contains_key(*name));
-        held.map(str::to_owned).collect()
+    /// The secrets that a file holds, with that file.
+    pub(super) fn of_files(&self) -> Vec<(String, PathBuf)> {
+        let files = self.0.iter();
+        let files = files.filter_map(|(name, file)| Some((name.strip_suffix("_FILE")?, file)));
+        let held =
+            files.filter(|(name, _)| variables::is_secret(name) && self.0.contains_key(*name));
+        held.map(|(name, file)| (name.to_owned(), PathBuf::from(file.expose_secret())))
+            .collect()
     }
 
-    /// The variables, one secret by its file and each other one by its value.
-    pub(super) fn by_file_of(&self, secret: &str) -> Vec<(String, String)> {
+    /// The variables, these secrets by their files and each other one by its value.
+    pub(super) fn by_file_of(&self, secrets: &[String]) -> Vec<(String, String)> {
+        let is_one = |name: &str| secrets.iter().any(|secret| secret == name);
         self.variables(|name| match name.strip_suffix("_FILE") {
-            Some(of) if self.0.contains_key(of) => of == secret,
-            _ => name != secret,
+            Some(of) if self.0.contains_key(of) => is_one(of),
+            _ => !is_one(name),
         })
     }
 
@@ -184,12 +189,16 @@ impl Settings {
     }
 
     /// Takes those tokens away that the file of a list does not hold; a fault says that some are gone.
-    /// Where none is left, one that nobody knows stands in their place.
     pub(super) fn withdraw(&mut self, name: &str) -> Option<Advice> {
+        let file = self.value(&format!("{name}_FILE")).map(PathBuf::from);
+        let text = file.and_then(|file| secrets::read(&file, Wait::Never).ok());
+        self.withdraw_all_but(name, &text.unwrap_or_default())
+    }
+
+    /// Takes those tokens of a list away that a text does not hold. Where none is left, one that nobody
+    /// knows stands in their place.
+    pub(super) fn withdraw_all_but(&mut self, name: &str, text: &str) -> Option<Advice> {
         let variable = format!("{name}_FILE");
-        let file = self.value(&variable).map(PathBuf::from);
-        let text = file.and_then(|file| secrets::read(&file).ok());
-        let text = text.unwrap_or_default();
         let held: Vec<&str> = text.split(',').map(str::trim).collect();
         let before = self.value(name).unwrap_or_default();
         let tokens: Vec<&str> = before.split(',').map(str::trim).collect();
@@ -202,7 +211,7 @@ impl Settings {
             return None;
         }
         let kept = match kept.is_empty() {
-            true => secrets::of_nobody()?,
+            true => secrets::of_nobody(name)?,
             false => kept.join(","),
         };
         self.note(name, &kept);

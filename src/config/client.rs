@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use super::address;
 use super::check::Check;
 use super::fault::Faults;
+use super::files::Wait;
 use super::secrets::{self, Secret};
 use super::variables;
 
@@ -42,7 +43,8 @@ pub(crate) fn shared_token(vars: &[(String, String)]) -> Result<Option<SharedTok
     let typed = value(vars, NAME).map(str::to_owned);
     let file = value(vars, "MCP_TOKEN_FILE").map(PathBuf::from);
     let (mut check, mut needed) = (Check::default(), Check::default());
-    let secret = secrets::find(&mut check, &mut needed, NAME, typed, file.as_ref());
+    let forms = (typed, file.as_ref());
+    let secret = secrets::find(&mut check, &mut needed, NAME, forms, Wait::Endless);
     check.faults.extend(needed.faults);
     Faults::none_or(check.faults)?;
     Ok(match secret {

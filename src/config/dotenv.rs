@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::fault::Faults;
-use super::files::{LONGEST, read_file};
+use super::files::{LONGEST, Wait, read_waiting};
 use super::variables;
 
 use crate::advice::Advice;
@@ -20,10 +20,18 @@ use crate::advice::Advice;
 /// other. Lines of other applications are never a fault; a faulty line of ours is one
 /// that names file and line and not the value, as is a file that cannot be read.
 pub fn environment(dotenv: Option<&Path>) -> Result<Vec<(String, String)>, Faults> {
+    environment_waiting(dotenv, Wait::Endless)
+}
+
+/// The same, waiting for a file that is a pipe.
+pub(super) fn environment_waiting(
+    dotenv: Option<&Path>,
+    wait: Wait,
+) -> Result<Vec<(String, String)>, Faults> {
     let mut faults = Vec::new();
     let mut vars = process(std::env::vars_os(), &mut faults);
     if let Some(path) = dotenv {
-        let own = file(path, &mut faults);
+        let own = file(path, wait, &mut faults);
         let own: Vec<_> = own
             .into_iter()
             .filter(|(name, _)| !is_set_by_its_other_form(name, &vars))
@@ -66,9 +74,9 @@ fn process(
     pairs
 }
 
-fn file(path: &Path, faults: &mut Vec<Advice>) -> Vec<(String, String)> {
+fn file(path: &Path, wait: Wait, faults: &mut Vec<Advice>) -> Vec<(String, String)> {
     let shown = path.display().to_string();
-    let bytes = match read_file(path, LONGEST) {
+    let bytes = match read_waiting(path, LONGEST, wait) {
         Ok(bytes) => bytes,
         // A virtual environment of Python's often is a folder of this name.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
@@ -222,7 +230,7 @@ mod tests {
         let path = folder.path().join(".env");
         std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
         let mut faults = Vec::new();
-        assert!(file(&path, &mut faults).is_empty());
+        assert!(file(&path, Wait::Endless, &mut faults).is_empty());
         let told = faults[0].to_string();
         assert!(told.contains("it is longer than 1048576 bytes"), "{told}");
     }

@@ -41,11 +41,6 @@ impl Faults {
         Self(vec![fault])
     }
 
-    /// Adds one more, where there is one.
-    pub(super) fn extend(&mut self, more: Option<Advice>) {
-        self.0.extend(more);
-    }
-
     /// The fault that was found first.
     pub fn first(&self) -> Advice {
         let first = self.0.first().cloned();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::change::Settings;
 use super::check::Check;
 use super::fault::Faults;
+use super::files::{FileState, Wait};
 use super::secrets::{self, Secret};
 use super::variables;
 
@@ -31,11 +32,13 @@ pub(super) struct Reader {
     pub(super) vars: Vec<(String, String)>,
     /// The variables that misspelt names stand for, which are thus not missing.
     meant: Vec<String>,
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, FileState)>,
+    wait: Wait,
 }
 
 impl Reader {
-    pub(super) fn new(vars: Vec<(String, String)>) -> Self {
+    /// Secret files that are no regular ones are waited for so long.
+    pub(super) fn new(vars: Vec<(String, String)>, wait: Wait) -> Self {
         let mut check = Check::default();
         Self {
             meant: names(&mut check, &vars),
@@ -44,6 +47,7 @@ impl Reader {
             enabled: true,
             settings: Settings::read(&vars),
             files: Vec::new(),
+            wait,
             vars,
         }
     }
@@ -106,8 +110,11 @@ impl Reader {
 
     fn find(&mut self, name: &str, (typed, file): Forms, of_file: &mut Check) -> Secret {
         let file = file.map(PathBuf::from);
-        let found = secrets::find(&mut self.check, of_file, name, typed, file.as_ref());
-        self.files.extend(file);
+        // What changes from here on is read again.
+        let state = file.as_deref().map(FileState::of);
+        let forms = (typed, file.as_ref());
+        let found = secrets::find(&mut self.check, of_file, name, forms, self.wait);
+        self.files.extend(file.zip(state));
         match found {
             // Whoever copies the example has not chosen yet.
             Secret::Found { text, .. } if !self.enabled && secrets::is_placeholder(&text) => {
@@ -131,7 +138,7 @@ impl Reader {
     }
 
     /// What the variables come to beside the configuration itself, or all that is wrong.
-    pub(super) fn finish(self) -> Result<(Settings, Vec<PathBuf>, Vec<Advice>), Faults> {
+    pub(super) fn finish(self) -> Result<Found, Faults> {
         let Check {
             mut faults,
             mut warnings,
@@ -151,6 +158,9 @@ impl Reader {
         Ok((self.settings, self.files, warnings))
     }
 }
+
+/// The variables as they count, the files that secrets were read from, and what is weak.
+type Found = (Settings, Vec<(PathBuf, FileState)>, Vec<Advice>);
 
 /// A secret in its two forms: the variable's own text, and the file that `…_FILE` names.
 pub(super) type Forms = (Option<String>, Option<String>);
@@ -187,7 +197,7 @@ mod tests {
 
     fn reader(vars: &[(&str, &str)]) -> Reader {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Reader::new(vars.iter().map(owned).collect())
+        Reader::new(vars.iter().map(owned).collect(), Wait::Endless)
     }
 
     fn fields<T: Serialize + DeserializeOwned>(group: &variables::Group) {

@@ -15,7 +15,7 @@ impl Config {
     /// those of `…_FILE` variables, and the key of the certificate.
     pub(super) fn warn_of_open_files(&mut self, dotenv: Option<&Path>) {
         let key = self.network.tls.as_ref().map(|tls| tls.key.as_path());
-        let files = self.secret_files.iter().map(std::path::PathBuf::as_path);
+        let files = self.secret_files.iter().map(|(file, _)| file.as_path());
         let files = dotenv.into_iter().chain(files).chain(key);
         let warnings: Vec<Advice> = files.filter(|file| is_open(file)).map(warning).collect();
         self.warnings.extend(warnings);

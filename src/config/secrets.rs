@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{SecretBox, SecretString};
 
 use super::check::Check;
-use super::files::read_file;
+use super::files::{Wait, read_waiting};
 
 use crate::advice::Advice;
 
@@ -36,8 +37,8 @@ pub(super) fn find(
     check: &mut Check,
     needed: &mut Check,
     name: &str,
-    typed: Option<String>,
-    file: Option<&PathBuf>,
+    (typed, file): (Option<String>, Option<&PathBuf>),
+    wait: Wait,
 ) -> Secret {
     let file_name = format!("{name}_FILE");
     match (typed, file) {
@@ -56,7 +57,7 @@ pub(super) fn find(
         },
         (None, Some(path)) => {
             let shown = path.display();
-            let read = read(path).map_err(|error| {
+            let read = read(path, wait).map_err(|error| {
                 Advice::new(
                     format!("cannot read {shown}: {error}"),
                     "name a text file that the service may read",
@@ -78,16 +79,24 @@ pub(super) fn find(
     }
 }
 
-/// A token that nobody knows; none where the system has no randomness.
-pub(super) fn of_nobody() -> Option<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+/// A token that nobody knows, the same one each time for a list; none where the system has no
+/// randomness.
+pub(super) fn of_nobody(list: &str) -> Option<String> {
+    static NOBODY: OnceLock<String> = OnceLock::new();
+    let known = match NOBODY.get() {
+        Some(known) => known,
+        None => {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).ok()?;
+            NOBODY.get_or_init(|| BASE64_URL_SAFE_NO_PAD.encode(bytes))
+        }
+    };
+    Some(format!("{known}-{list}"))
 }
 
 /// The text of a secret's file, without one line break at its end.
-pub(super) fn read(path: &Path) -> io::Result<String> {
-    let bytes = read_file(path, MAX_FILE_BYTES)?;
+pub(super) fn read(path: &Path, wait: Wait) -> io::Result<String> {
+    let bytes = read_waiting(path, MAX_FILE_BYTES, wait)?;
     let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     if text.ends_with('\n') {
         text.pop();
@@ -347,12 +356,12 @@ mod tests {
             ("\n", ""),
         ] {
             std::fs::write(&path, written).unwrap();
-            assert_eq!(read(&path).unwrap(), value);
+            assert_eq!(read(&path, Wait::Never).unwrap(), value);
         }
         std::fs::write(&path, [0xff]).unwrap();
-        assert!(read(&path).is_err());
+        assert!(read(&path, Wait::Never).is_err());
         std::fs::write(&path, "a".repeat(65_537)).unwrap();
-        assert!(read(&path).is_err());
-        assert!(read(folder.path()).is_err());
+        assert!(read(&path, Wait::Never).is_err());
+        assert!(read(folder.path(), Wait::Never).is_err());
     }
 }

@@ -12,6 +12,7 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::TlsFiles;
+use super::files::{LONGEST, read_file};
 
 use crate::advice::Advice;
 
@@ -71,13 +72,19 @@ impl TlsFiles {
             );
             Advice::new(message, "name a file that begins with -----BEGIN")
         };
-        let chain = CertificateDer::pem_file_iter(&self.cert)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .ok()
+        let chain = read_file(&self.cert, LONGEST).ok();
+        let chain = chain
+            .and_then(|pem| {
+                CertificateDer::pem_slice_iter(&pem)
+                    .collect::<Result<Vec<_>, _>>()
+                    .ok()
+            })
             .filter(|chain| !chain.is_empty())
             .ok_or_else(|| unreadable(&self.cert, "certificate").of(cert))?;
-        let private = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|_| unreadable(&self.key, "private key").of(key))?;
+        let private = read_file(&self.key, LONGEST).ok();
+        let private = private
+            .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).ok())
+            .ok_or_else(|| unreadable(&self.key, "private key").of(key))?;
         let ends = chain.first().and_then(ends);
         let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

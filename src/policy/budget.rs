@@ -118,7 +118,7 @@ impl Budget {
         admitted.map_err(|wait| Limited::new(Bound::EachToken, (limit, span), wait))
     }
 
-    /// Forgets the windows of tokens that are gone.
+    /// Forgets the windows of those who are gone.
     pub(crate) fn retain(&self, holds: impl Fn(&Principal) -> bool) {
         self.tokens().retain(|principal, _| holds(principal));
     }

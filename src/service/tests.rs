@@ -49,6 +49,21 @@ async fn a_token_has_one_window_and_takes_it_along_when_it_goes() {
 }
 
 #[tokio::test]
+async fn whoever_needs_no_token_keeps_his_window_too() {
+    let variables = [("MCP_REQUIRE_AUTH", "false"), ("MCP_TOKEN_RATE_LIMIT", "2")];
+    let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = config::load(owned).unwrap();
+    let opened = crate::app::open(&config, Arc::default()).await.unwrap();
+    let service = opened.service;
+    for admitted in [true, true, false] {
+        let policy = service.policy();
+        let caller = Principal::Local;
+        assert_eq!(admit(&service, &policy, &caller).await, admitted);
+        service.replace(Access::clone(&service.access()));
+    }
+}
+
+#[tokio::test]
 async fn a_network_leaves_some_of_what_is_light_to_others_on_sockets_too() {
     let config = configured("first-token-of-the-test");
     let opened = crate::app::open(&config, Arc::default()).await.unwrap();

@@ -117,7 +117,7 @@ impl Service {
 
     /// How the end went, once it was told to stop.
     pub(crate) async fn stopped(&mut self) -> StopReport {
-        soon(self.app.take().unwrap().join()).await
+        soon(self.app.take().unwrap().join()).await.unwrap()
     }
 
     /// The figure of that name and labels, as the metrics have it; 0 for none.

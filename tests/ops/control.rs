@@ -115,11 +115,7 @@ async fn it_belongs_to_its_owner_and_goes_with_the_process() {
     std::fs::write(&socket, "precious").unwrap();
     let mut refused = folder.spawn(&program());
     assert_eq!(refused.ended().await.code(), Some(2));
-    assert!(
-        refused.log().contains("another file is there"),
-        "{}",
-        refused.log()
-    );
+    refused.says("another file is there", 1).await;
     assert_eq!(std::fs::read_to_string(&socket).unwrap(), "precious");
 }
 

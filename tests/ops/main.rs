@@ -30,5 +30,6 @@ mod skipped;
 mod support;
 mod tls;
 mod upgrade;
+mod watch;
 mod withdraw;
 mod worst;

@@ -90,7 +90,7 @@ async fn what_is_taken_away_waits_for_no_lock() {
         .await
         .unwrap();
     folder.configure(&format!(
-        "{base}=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_MAX_LIMIT=3"
+        "{base}=users\nMCP_HIDDEN_FIELDS=users.email\nMCP_MAX_LIMIT=3\nMCP_RATE_LIMIT=20"
     ));
     served.signal("HUP");
     let begun = Instant::now();
@@ -102,6 +102,11 @@ async fn what_is_taken_away_waits_for_no_lock() {
     assert!(begun.elapsed() < SOON);
     assert_eq!(code(&ask(&mut kept, email).await), "invalid_filter");
     assert_eq!(code(&ask(&mut kept, tickets).await), "model_not_allowed");
+    let mut eager = served.connect(SECOND).await;
+    for _ in 0..20 {
+        assert_eq!(code(&ask(&mut eager, tickets).await), "model_not_allowed");
+    }
+    assert_eq!(code(&ask(&mut eager, tickets).await), "rate_limited");
     let begun = Instant::now();
     folder.put("token", SECOND);
     assert_eq!(closed(&mut gone).await, Some(1008));

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::{Live, Reading, open};
 use crate::config::Config;
-use crate::policy::{Access, Exposed};
+use crate::policy::{Access, Exposed, Settings};
 
 impl Live {
     /// Puts in force what a reload takes away, while the catalog is being read.
@@ -25,10 +25,11 @@ impl Live {
         let new = Arc::clone(new);
         let before = self.service.access();
         let exposed = self.exposed_within(&new);
-        let (settings, tls) = (&before.settings, before.tls.clone());
+        let settings = Arc::new(self.narrowed_by(&new, Settings::clone(&before.settings)));
+        let (settings, tls) = (&settings, before.tls.clone());
         let places = &self.config.admin.places;
         let clients = match *places == places.within(&new.admin.places) {
-            true => Arc::clone(&before.clients),
+            true => self.clients(settings),
             false => {
                 let config = Arc::clone(&self.config);
                 self.reach_by(|ways| ways.anew(&config).within(&config, &new), settings)
@@ -39,6 +40,20 @@ impl Live {
         self.put(narrowed);
         self.withdrawn = true;
         warn!("reload: waits for the database; what it takes away is in force");
+    }
+
+    /// These settings, as far as a reload that takes away for its database leaves them.
+    pub(super) fn narrowed(&self, settings: Settings) -> Settings {
+        match self.reading.as_ref().filter(|_| self.withdrawn) {
+            Some(reading) => self.narrowed_by(&reading.config, settings),
+            None => settings,
+        }
+    }
+
+    /// The smaller of both limits, and the stricter of both switches.
+    fn narrowed_by(&self, new: &Config, settings: Settings) -> Settings {
+        let (cursors, tools) = (Arc::clone(&settings.cursors), settings.tools.clone());
+        settings.within(&open::settings(new, cursors, tools))
     }
 
     /// What the configuration in force and another both expose.

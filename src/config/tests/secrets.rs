@@ -101,8 +101,12 @@ fn secrets_come_from_files() {
         "PostgreSQL at db:5432/shop"
     );
     assert_eq!(
-        config.secret_files,
-        [PathBuf::from(&token), PathBuf::from(&url)]
+        config
+            .secret_files
+            .iter()
+            .map(|(file, _)| file)
+            .collect::<Vec<_>>(),
+        [&PathBuf::from(&token), &PathBuf::from(&url)]
     );
 
     let both = [ENABLED, &[("MCP_TOKEN_FILE", &token)]].concat();
@@ -181,12 +185,15 @@ fn what_a_faulty_file_does_not_hold_is_gone() {
             (format!("{first}x,\"{second}\""), vec![]),
         ] {
             std::fs::write(&file, &text).unwrap();
-            let (now, faults) = before.reread().unwrap();
-            let told = faults.unwrap();
-            assert!(told.iter().all(|fault| fault.subject == named), "{told}");
+            let Reread {
+                config: now,
+                faults: told,
+                ..
+            } = before.reread(|_| Motion::Rests).unwrap();
+            assert!(told.iter().all(|fault| fault.subject == named), "{told:?}");
             let gone = "tokens that the file does not hold";
             let is_told = told.iter().any(|fault| fault.what.contains(gone));
-            assert_eq!(is_told, kept.len() < 2, "{text}: {told}");
+            assert_eq!(is_told, kept.len() < 2, "{text}: {told:?}");
             match kept[..] {
                 [] => {
                     let nobodys = tokens(&now);
@@ -199,15 +206,49 @@ fn what_a_faulty_file_does_not_hold_is_gone() {
             // It comes back as it was.
             std::fs::write(&file, format!("{first},{second}")).unwrap();
             assert!(now.has_sound_files());
-            assert_eq!(tokens(&now.reread().unwrap().0), [first, second]);
+            assert_eq!(
+                tokens(&now.reread(|_| Motion::Rests).unwrap().config),
+                [first, second]
+            );
         }
         std::fs::remove_file(&file).unwrap();
-        assert_eq!(tokens(&before.reread().unwrap().0).len(), 1);
+        assert_eq!(
+            tokens(&before.reread(|_| Motion::Rests).unwrap().config).len(),
+            1
+        );
         std::fs::write(&file, format!("{first},{second}")).unwrap();
         // What takes nobody's rights away stays.
         std::fs::write(&key, "").unwrap();
-        let (now, faults) = before.reread().unwrap();
-        assert_eq!(tokens(&now), [first, second]);
-        assert_eq!(faults.unwrap().iter().count(), 1);
+        let read = before.reread(|_| Motion::Rests).unwrap();
+        assert_eq!(tokens(&read.config), [first, second]);
+        assert_eq!(read.faults.len(), 1);
     }
+}
+
+#[test]
+fn what_a_restless_file_does_not_hold_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let (first, second) = ("a-first-token-that-is-long", "a-second-token-that-is-long");
+    std::fs::write(&file, format!("{first},{second}")).unwrap();
+    let before = config(&[
+        ("MCP_ENABLED", "true"),
+        ("DATABASE_URL", "sqlite:shop.db"),
+        ("MCP_TOKEN_FILE", file.to_str().unwrap()),
+    ]);
+    let tokens = |config: &Config| -> Vec<String> {
+        let tokens = config.service.tokens.iter();
+        tokens.map(|it| it.expose_secret().to_owned()).collect()
+    };
+    std::fs::write(&file, format!("{second},a-third-token-that-is-long")).unwrap();
+    for (motion, kept) in [
+        (Motion::Changes, vec![first, second]),
+        (Motion::Restless, vec![second]),
+    ] {
+        let read = before.reread(|_| motion).unwrap();
+        assert_eq!(tokens(&read.config), kept);
+    }
+    // Nor is anybody let in by files that do not answer.
+    let nobodys = tokens(&before.unread().unwrap().config);
+    assert!(nobodys.len() == 1 && nobodys[0] != first && nobodys[0] != second);
 }
