@@ -98,7 +98,7 @@ mod tests {
         std::fs::write(&other, "third").unwrap();
         std::fs::rename(&other, &file).unwrap();
         assert!(!watch.look() && watch.look());
-        watch.look_at(Watch::of_now(vec![file.clone(), other.clone()]));
+        watch.look_at(Watch::of_now(vec![file.clone(), other]));
         assert!(!watch.look());
         // Another token of the same length, and the time of before.
         let time = std::fs::metadata(&file).unwrap().modified().unwrap();

@@ -56,7 +56,7 @@ fn read(mut reader: Reader) -> Result<Config, Faults> {
 /// # Errors
 /// As [`load`], and a `.env` that cannot be read.
 pub(crate) fn load_here() -> Result<Config, Faults> {
-    here(Wait::Endless, |vars| load(vars))
+    here(Wait::Endless, load)
 }
 
 /// The same while the service runs: nothing is waited for without an end.
@@ -69,7 +69,7 @@ pub(crate) fn load_here_again() -> Result<Config, Faults> {
 
 fn here(
     wait: Wait,
-    load: fn(Vec<(String, String)>) -> Result<Config, Faults>,
+    load: impl Fn(Vec<(String, String)>) -> Result<Config, Faults>,
 ) -> Result<Config, Faults> {
     let file = Path::new(".env");
     let own = dotenv::environment_waiting(Some(file), wait)?;
