@@ -140,7 +140,13 @@ async fn no_answer_depends_on_what_is_hidden_in_text() {
                     answer.as_object_mut().unwrap().remove("next_cursor");
                     answer
                 };
-                let (one, two) = (ask("one").await, ask("two").await);
+                let (mut one, mut two) = (ask("one").await, ask("two").await);
+                // A hint is looked for in little time, and may be none.
+                if one.get("hint").is_none() || two.get("hint").is_none() {
+                    for answer in [&mut one, &mut two] {
+                        answer.as_object_mut().unwrap().remove("hint");
+                    }
+                }
                 assert_eq!(one, two, "{name} {params}");
                 // A hint repeats what the client asked for.
                 let asked = |text: &str| format!(r#"has no \"{text}\""#);
