@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Users that tickets belong to; a prime, so that a user's tickets have every status.
 pub(crate) const USERS: u64 = 997;
 /// Changes with the formula, so that databases of another one are not taken for it.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 const STATUSES: [&str; 4] = ["open", "pending", "solved", "closed"];
 const PRIORITIES: [&str; 3] = ["low", "normal", "high"];
@@ -95,6 +95,20 @@ pub(crate) fn record(out: &mut Vec<u8>, id: u64) {
     );
 }
 
+/// Writes its id and its title, and what its user is reached by where that is wanted.
+pub(crate) fn excerpt(out: &mut Vec<u8>, id: u64, related: bool) {
+    // As above.
+    let _ = write!(
+        out,
+        "{{\"id\":{id},\"title\":\"Request {id:08}{}\"",
+        escaped(TITLE)
+    );
+    if related {
+        let _ = write!(out, ",\"user.email\":\"user{}@example.com\"", user(id));
+    }
+    out.push(b'}');
+}
+
 /// How long that is, without writing it.
 pub(crate) fn record_length(id: u64) -> usize {
     const FIXED: usize = 444;
@@ -136,8 +150,8 @@ pub(crate) fn script(engine: Engine, rows: u64) -> Vec<String> {
     );
     let tickets = format!(
         "CREATE TABLE tickets (id {big} PRIMARY KEY, title {text} NOT NULL, description {text} NOT \
-         NULL, status {short} NOT NULL, priority {short}, user_id {big} NOT NULL, assignee_id \
-         {big}, amount decimal(10, 2) NOT NULL, is_escalated {boolean} NOT NULL, created_at \
+         NULL, status {short} NOT NULL, priority {short}, user_id {big} NOT NULL \
+         REFERENCES users (id), assignee_id {big}, amount decimal(10, 2) NOT NULL, is_escalated {boolean} NOT NULL, created_at \
          {moment} NOT NULL, updated_at {moment} NOT NULL)"
     );
     let at = |seconds: &str| match engine {

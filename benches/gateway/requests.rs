@@ -19,6 +19,13 @@ pub(crate) enum Ask {
     Get,
     /// A page by primary key, from an offset below this one.
     List { limit: u64, below: u64 },
+    /// Two fields of a page from an offset below this one, and one of the user of each where that is
+    /// wanted.
+    Excerpt {
+        limit: u64,
+        below: u64,
+        related: bool,
+    },
     /// A page of one status before a random id, downwards.
     Filter { limit: u64 },
     /// Counts and sums by status of one user's tickets.
@@ -58,7 +65,7 @@ impl Ask {
         match self {
             Self::Get | Self::Tool | Self::Mixed => (1, rows),
             Self::Behind { after, .. } => (after, after),
-            Self::List { below, .. } => (0, below.max(1) - 1),
+            Self::List { below, .. } | Self::Excerpt { below, .. } => (0, below.max(1) - 1),
             // So that a whole page stands before it.
             Self::Filter { limit } => (limit * 4 + 5, rows),
             Self::Aggregate => (1, USERS),
@@ -79,6 +86,16 @@ impl Ask {
             Self::List { limit, .. } => {
                 format!("SELECT {COLUMNS} FROM tickets ORDER BY id LIMIT {limit} OFFSET {key}")
             }
+            Self::Excerpt { limit, related, .. } => {
+                let (email, join) = match related {
+                    true => (", u.email", " LEFT JOIN users u ON u.id = t.user_id"),
+                    false => ("", ""),
+                };
+                format!(
+                    "SELECT t.id, t.title{email} FROM tickets t{join} ORDER BY t.id LIMIT {limit} \
+                     OFFSET {key}"
+                )
+            }
             Self::Filter { limit } => format!(
                 "SELECT {COLUMNS} FROM tickets WHERE status = CASE {key} % 4 WHEN 0 THEN 'open' \
                  WHEN 1 THEN 'pending' WHEN 2 THEN 'solved' ELSE 'closed' END AND id <= {key} \
@@ -95,7 +112,10 @@ impl Ask {
     pub(crate) fn count(self) -> u64 {
         match self {
             Self::Get | Self::Tool | Self::Mixed => 1,
-            Self::List { limit, .. } | Self::Filter { limit } | Self::Behind { limit, .. } => limit,
+            Self::List { limit, .. }
+            | Self::Excerpt { limit, .. }
+            | Self::Filter { limit }
+            | Self::Behind { limit, .. } => limit,
             Self::Aggregate => 4,
         }
     }
@@ -131,6 +151,12 @@ impl Ask {
                 out,
                 "{{\"id\":{id},\"action\":\"list\",\"model\":\"tickets\",\
                  \"params\":{{\"limit\":{limit},\"offset\":{key}}}}}"
+            ),
+            Self::Excerpt { limit, related, .. } => write!(
+                out,
+                "{{\"id\":{id},\"action\":\"query\",\"model\":\"tickets\",\"params\":{{\"fields\":\
+                 [\"id\",\"title\"{}],\"limit\":{limit},\"offset\":{key}}}}}",
+                if related { ",\"user.email\"" } else { "" }
             ),
             Self::Filter { limit } => write!(
                 out,
@@ -179,6 +205,8 @@ impl Ask {
                 .and_then(|rest| rest.strip_suffix(b"}"))
                 .is_some_and(|row| is_record(row, key, look)),
             Self::List { limit, .. } => page(Ids::up(key + 1, limit), limit, key),
+            Self::Excerpt { limit, related, .. } => rest_after_envelope(text, id)
+                .is_some_and(|rest| rest.starts_with(&excerpts(key + 1, limit, related))),
             Self::Behind { limit, .. } => page(Ids::up(key + 1, limit), limit, 0),
             Self::Filter { limit } => page(Ids::down(key, limit), limit, 0),
             Self::Aggregate => {
@@ -206,10 +234,31 @@ impl Ask {
             Self::Tool => result(543_210, 543_210).len(),
             Self::Behind { limit, after } => page(limit, after + 1),
             Self::List { limit, below } => page(limit, below / 2 + 1),
+            Self::Excerpt {
+                limit,
+                below,
+                related,
+            } => excerpts(below / 2 + 1, limit, related).len() + envelope,
             Self::Filter { limit } => page(limit, 543_210),
             Self::Aggregate => 290,
         }
     }
+}
+
+/// What follows the envelope of a page of excerpts, which begins at its offset.
+fn excerpts(first: u64, limit: u64, related: bool) -> Vec<u8> {
+    let mut whole = b"\"data\":[".to_vec();
+    for id in first..first + limit {
+        if id > first {
+            whole.push(b',');
+        }
+        data::excerpt(&mut whole, id, related);
+    }
+    let offset = first - 1;
+    let tail =
+        format!("],\"count\":{limit},\"limit\":{limit},\"offset\":{offset},\"has_more\":true");
+    whole.extend_from_slice(tail.as_bytes());
+    whole
 }
 
 /// What follows `{"id":…,"status":"ok",`.

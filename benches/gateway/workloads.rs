@@ -51,6 +51,14 @@ const fn list(limit: u64, below: u64) -> Ask {
     Ask::List { limit, below }
 }
 
+const fn excerpt(related: bool) -> Ask {
+    Ask::Excerpt {
+        limit: 50,
+        below: 1000,
+        related,
+    }
+}
+
 /// All of them, in the order of the table.
 pub(crate) const WORKLOADS: &[Workload] = &[
     workload(
@@ -113,6 +121,22 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         "query",
         "50 of one status before a random id, sorted downwards, 16 connections",
         Ask::Filter { limit: 50 },
+        16,
+        1,
+        [None, None, None],
+    ),
+    workload(
+        "excerpt50",
+        "two fields of a page of 50 at a random offset below 1000, 16 connections",
+        excerpt(false),
+        16,
+        1,
+        [None, None, None],
+    ),
+    workload(
+        "related50",
+        "the same with one field of the user of each",
+        excerpt(true),
         16,
         1,
         [None, None, None],
